@@ -1,0 +1,1 @@
+"""Tell the right people, once."""

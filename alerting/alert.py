@@ -1,0 +1,75 @@
+"""An alert: one rule of one SLO that fires, with the evidence at the moment it changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from slo.severity import Severity
+
+
+class AlertKind(StrEnum):
+    """What sort of rule speaks."""
+
+    BURN = "burn"  # a burn-rate tier
+    NO_DATA = "no_data"  # observations stopped coming
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The evidence as numbers for people: displayed, never compared. None: not known.
+
+    Ratios are 0..1, times UTC. `headline` is one sentence without the SLO's name; `reason` says
+    why the rule is true (or no longer is).
+    """
+
+    headline: str
+    reason: str
+    objective: str  # "99.9"
+    window: str  # "30d"
+    long: str | None = None  # "1h"
+    short: str | None = None  # "5m"
+    factor: float | None = None
+    burn_long: float | None = None
+    burn_short: float | None = None
+    bad: int | None = None  # events in the long window
+    total: int | None = None
+    long_spent_ratio: float | None = None  # share of the whole budget spent in the long window
+    budget_left_ratio: float | None = None
+    budget_left_seconds: float | None = None
+    exhausts_at: datetime | None = None
+    lasts: bool | None = None  # at this pace the budget lasts beyond the window
+    top_cause: str | None = None  # "status: 212 of 230 failures"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One episode of one rule: from firing to resolved. Resolved when `ended_at` is set."""
+
+    id: str
+    rule: str  # "service/slo#page:1h:5m", stable over episodes
+    service: str
+    slo: str  # the SLO's own name
+    kind: AlertKind
+    severity: Severity
+    started_at: datetime
+    facts: Facts
+    incident_id: str
+    ended_at: datetime | None = None
+
+    @property
+    def firing(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """The engine says: this rule began (`firing`) or ceased to fire at `at`."""
+
+    rule: str
+    service: str
+    slo: str
+    kind: AlertKind
+    severity: Severity
+    firing: bool
+    at: datetime
+    facts: Facts

@@ -1,0 +1,64 @@
+"""An incident: what a human handles. One open incident per service; its alerts are evidence."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from slo.severity import Severity
+
+
+class IncidentState(StrEnum):
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """`id` is PagerDuty's dedup_key and the Slack thread. `severity` moves up and down in place.
+
+    `linked_to` is the acknowledged incident during which this one was opened.
+    """
+
+    id: str
+    service: str
+    state: IncidentState
+    severity: Severity
+    title: str
+    opened_at: datetime
+    revision: int = 1
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    linked_to: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state is not IncidentState.RESOLVED
+
+
+class EventKind(StrEnum):
+    """The entries of an incident's timeline."""
+
+    OPENED = "opened"
+    ALERT_FIRING = "alert_firing"
+    ALERT_RESOLVED = "alert_resolved"
+    SEVERITY = "severity"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    NOTE = "note"
+    ROUTED = "routed"  # who is to be told, and why; or why nobody
+    ATTEMPT = "attempt"  # one try to deliver a notification
+    DELIVERED = "delivered"
+    GAVE_UP = "gave_up"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentEvent:
+    """One step of an incident, with its reason in words."""
+
+    incident_id: str
+    at: datetime
+    kind: EventKind
+    text: str
+    id: int | None = None  # given by the store

@@ -1,0 +1,141 @@
+"""A notification: one message about one incident to one receiver, logged before it is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from alerting.alert import AlertKind, Facts
+from slo.severity import Severity
+
+
+class NotificationKind(StrEnum):
+    TRIGGER = "trigger"
+    UPDATE = "update"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+class NotificationState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"  # given up, for a stated reason
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """One alert as a message shows it."""
+
+    rule: str
+    slo: str
+    kind: AlertKind
+    severity: Severity
+    started_at: datetime
+    ended_at: datetime | None
+    facts: Facts
+    dashboard_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Everything that a receiver may say. Fixed when it was decided; receivers only shape it."""
+
+    notification_id: str
+    incident_id: str
+    revision: int
+    kind: NotificationKind
+    receiver: str
+    severity: Severity
+    service: str
+    service_title: str
+    title: str  # one line, at most 200 characters
+    what_changed: str  # one sentence: why this message is sent now
+    opened_at: datetime
+    decided_at: datetime
+    incident_url: str
+    alerts: tuple[AlertLine, ...]  # firing first, then resolved; loudest first
+    owner: str | None = None
+    runbook: str | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    linked_to: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A row of the outbox."""
+
+    id: str
+    incident_id: str
+    receiver: str
+    kind: NotificationKind
+    revision: int
+    severity: Severity
+    message: Message
+    state: NotificationState
+    created_at: datetime
+    next_attempt_at: datetime
+    attempts: int = 0
+    finished_at: datetime | None = None
+    reason: str = ""  # why it is sent; once failed: why it was given up
+
+
+class AttemptOutcome(StrEnum):
+    """How one try ended."""
+
+    OK = "ok"
+    RETRY = "retry"
+    PERMANENT = "permanent"
+    AMBIGUOUS = "ambiguous"  # it may have arrived: the answer was lost, or our process died
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver, written before the call and completed after it."""
+
+    notification_id: str
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    status: int | None = None  # HTTP or SMTP
+    detail: str = ""
+
+
+Handle = Mapping[str, str]  # what a receiver needs to go on in the same place (Slack: channel, ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The other side's yes."""
+
+    detail: str
+    status: int | None = None
+    handle: Handle | None = None  # None: keep the one that is stored
+
+
+class DeliveryError(Exception):
+    """A delivery that failed: a sentence for the person on call, and whether to try again."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome: AttemptOutcome = AttemptOutcome.RETRY,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Receiver(Protocol):
+    """One destination. `deliver` never retries; it returns a Receipt or raises DeliveryError."""
+
+    async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Go out, look, write down what was seen; never judge."""

@@ -1,0 +1,71 @@
+"""What one run of a collector saw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from slo.exposition import Page
+
+
+class Outcome(StrEnum):
+    """PASSED and FAILED speak of the target; UNKNOWN is our own failure to look."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Cause(StrEnum):
+    """Why the target failed: a closed list."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    BODY = "body"
+    LATENCY = "latency"
+    ASSERTION = "assertion"
+    CERTIFICATE = "certificate"
+    PROTOCOL = "protocol"
+
+
+class Phase(StrEnum):
+    """Where in a run it happened; the values are blackbox_exporter's phase names."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    PROCESSING = "processing"  # request sent to first byte
+    TRANSFER = "transfer"
+    JUDGE = "judge"  # the answer was read; an assertion looked at it
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One run. `due` is when it should have started; it is booked there. `detail` is a sentence.
+
+    A FAILED run has a cause and a phase; an UNKNOWN one has a detail that says what ailed us.
+    `page` holds what a good scrape read, and is None for probes and for failed scrapes.
+    """
+
+    collector_id: str  # service/collector
+    due: datetime
+    started: datetime
+    lateness: timedelta
+    duration: timedelta
+    outcome: Outcome
+    cause: Cause | None = None
+    phase: Phase | None = None
+    detail: str = ""
+    phases: Mapping[Phase, timedelta] = field(default_factory=dict)
+    http_status: int | None = None
+    http_version: str | None = None
+    redirects: int = 0
+    body_bytes: int | None = None
+    tls_version: str | None = None
+    certificate_expires: datetime | None = None
+    address: str | None = None
+    warning: str | None = None
+    page: Page | None = None

@@ -1,0 +1,142 @@
+"""What a page may ask for. Implemented by the wiring; read-only, and never raw observations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alerting.alert import Alert
+from alerting.incident import Incident, IncidentEvent
+from alerting.notification import Attempt, Notification
+from collectors.observation import Observation
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCard:
+    """A service as configured. `slo_ids` and `collectors` are in the file's order."""
+
+    name: str
+    title: str
+    owner: str | None
+    runbook: str | None
+    labels: dict[str, str]
+    slo_ids: tuple[str, ...]
+    collectors: tuple[str, ...]  # service/collector
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The counts of one step of a chart: [start, start + step)."""
+
+    start: datetime
+    good: int
+    bad: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorHealth:
+    """How one collector is doing. `target` has its secrets removed."""
+
+    id: str
+    kind: str
+    target: str
+    interval: timedelta
+    last: Observation | None
+    lateness: timedelta | None
+    recent: tuple[Observation, ...]  # newest first, at most 100
+    runs: dict[str, int]  # by outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """How Nines itself is doing; `problems` are sentences, empty when all is well."""
+
+    started_at: datetime
+    last_evaluation: datetime | None
+    evaluation_seconds: float
+    outbox_pending: int
+    outbox_oldest: datetime | None
+    config_loaded_at: datetime
+    config_ok: bool
+    version: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetail:
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    events: tuple[IncidentEvent, ...]  # oldest first
+    notifications: tuple[Notification, ...]
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """A page of incidents, newest first; `next_cursor` goes on after the last one."""
+
+    incidents: tuple[Incident, ...]
+    next_cursor: str | None
+
+
+class Source(Protocol):
+    """The facts behind every page, API answer and metric."""
+
+    def services(self) -> Sequence[ServiceCard]: ...
+
+    def statuses(self) -> Sequence[SLOStatus]:
+        """Every SLO's newest status, in the file's order."""
+
+    def status(self, slo_id: str) -> SLOStatus | None: ...
+
+    def tier_states(self, slo_id: str) -> dict[str, AlertState]:
+        """By tier key (`page:1h:5m`), and `no_data`."""
+
+    def collectors(self) -> Sequence[CollectorHealth]: ...
+
+    def health(self) -> SystemHealth: ...
+
+    def notifications_total(self) -> dict[tuple[str, str], int]:
+        """(receiver, outcome) to how many attempts ended so since the start."""
+
+    async def points(
+        self, slo_id: str, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[Point]:
+        """Counts from start to end; steps are whole multiples of the base bucket."""
+
+    async def causes(self, slo_id: str, start: datetime, end: datetime) -> dict[str, int]:
+        """Bad events by cause, largest first."""
+
+    async def incidents(
+        self, *, state: str | None, service: str | None, cursor: str | None, limit: int
+    ) -> IncidentPage: ...
+
+    async def incident(self, incident_id: str) -> IncidentDetail | None: ...
+
+    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
+        """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""
+
+    def changes(self) -> "Changes":
+        """Subscribe to what changes; close it when the client goes."""
+
+
+class Changes(Protocol):
+    """A bounded stream of changed ids, coalesced; iterate it, then close it."""
+
+    async def next(self, timeout: timedelta) -> "Change | None":
+        """The next coalesced change; None on timeout. Raises StopAsyncIteration at shutdown."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`sequence` only rises. `resync`: too much was missed, fetch everything again."""
+
+    sequence: int
+    slo_ids: frozenset[str]
+    incident_ids: frozenset[str]
+    resync: bool = False

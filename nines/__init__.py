@@ -1,0 +1,1 @@
+"""The front door and the frame: command line, configuration, wiring, storage, demo."""

@@ -1,0 +1,1 @@
+"""Decide: counts, windows, budgets, burn rates, tiers. Arithmetic only; it knows nobody."""

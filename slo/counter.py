@@ -1,0 +1,1 @@
+"""From two pages to exact increments: resets, new series, other processes, gaps."""

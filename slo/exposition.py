@@ -1,0 +1,40 @@
+"""What a scraped page said of the families that SLIs need: plain values, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Labels = tuple[tuple[str, str], ...]  # sorted by name
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a page: its metric name and its labels, sorted by name."""
+
+    metric: str
+    labels: Labels
+
+    def __str__(self) -> str:
+        inside = ", ".join(f'{name}="{value}"' for name, value in self.labels)
+        return f"{self.metric}{{{inside}}}" if inside else self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A value as read, and when the counter was created (epoch seconds) where the page says so.
+
+    `value` is an int where the text was a whole number (beyond 2^53 too), else a float.
+    """
+
+    value: int | float
+    created: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One complete page: the wanted series, and the process's own start where it was told."""
+
+    samples: Mapping[Series, Sample]
+    process_start: float | None = None  # process_start_time_seconds
+    lines: int = 0
+    size_bytes: int = 0
+    advice: tuple[str, ...] = field(default_factory=tuple)  # what a strict reader would object to

@@ -1,0 +1,1 @@
+"""HTTP: pages, API, live stream, exporter. Knows FastAPI; nobody else does."""
