@@ -1,6 +1,23 @@
 """Counts per bucket of one SLI, and exact sums over any window that ends now."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slo.counts import Counts, WindowCounts
+
+MINUTE = 60
+FIVE_MINUTES = 300
+_SIX_HOURS = 6 * 3600
+_THREE_DAYS = 3 * 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# The columns of a slot, in the order of BucketDelta's fields after `bucket`.
+_GOOD, _BAD, _UNKNOWN, _SEEN, _MISSED, _SMEARED_GOOD, _SMEARED_BAD = range(7)
+_COLUMNS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +36,235 @@ class BucketDelta:
     missed: int = 0
     smeared_good: int = 0
     smeared_bad: int = 0
+
+    def __add__(self, other: "BucketDelta") -> "BucketDelta":
+        """Both together; they are of the same bucket."""
+        return BucketDelta(
+            self.bucket,
+            self.good + other.good,
+            self.bad + other.bad,
+            self.unknown + other.unknown,
+            self.seen + other.seen,
+            self.missed + other.missed,
+            self.smeared_good + other.smeared_good,
+            self.smeared_bad + other.smeared_bad,
+        )
+
+    def columns(self) -> tuple[int, ...]:
+        return (
+            self.good,
+            self.bad,
+            self.unknown,
+            self.seen,
+            self.missed,
+            self.smeared_good,
+            self.smeared_bad,
+        )
+
+
+def epoch_micros(at: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def unit_seconds(window_seconds: int, bucket_seconds: int) -> int:
+    """The grain a window is counted in: base buckets to 6h, minutes to 3d, five minutes beyond."""
+    if window_seconds <= _SIX_HOURS:
+        return bucket_seconds
+    return MINUTE if window_seconds <= _THREE_DAYS else FIVE_MINUTES
+
+
+class Ledger:
+    """The counts of one SLI in memory. Late bookings land where they belong while in reach."""
+
+    def __init__(self, bucket_seconds: int, reach: timedelta) -> None:
+        """`reach` is the longest window that will be asked for."""
+        seconds = int(reach.total_seconds())
+        self.bucket_seconds = bucket_seconds
+        self.lifetime = Counts()
+        self.last_observation: datetime | None = None
+        self.watched_since: datetime | None = None
+        self._rings = {
+            bucket_seconds: _Ring(bucket_seconds, min(seconds, _SIX_HOURS)),
+            MINUTE: _Ring(MINUTE, min(seconds, _THREE_DAYS)),
+            FIVE_MINUTES: _Ring(FIVE_MINUTES, seconds),
+        }
+        self._causes: dict[int, dict[str, int]] = {}  # five-minute start -> cause -> bad events
+        self._reach = seconds
+
+    def book(self, at: datetime, delta: BucketDelta) -> None:
+        """Add to the bucket `delta.bucket`; `at` is when the newest of it was due."""
+        columns = delta.columns()
+        for ring in self._rings.values():
+            ring.add(delta.bucket, columns)
+        self.lifetime += Counts(delta.good, delta.bad, delta.unknown)
+        if self.watched_since is None or at < self.watched_since:
+            self.watched_since = at
+        if delta.seen and (self.last_observation is None or at > self.last_observation):
+            self.last_observation = at
+
+    def book_cause(self, at: datetime, cause: str, bad: int) -> int:
+        """Remember what made events bad; gives the five-minute bucket that it went to."""
+        bucket = epoch_micros(at) // 1_000_000 // FIVE_MINUTES * FIVE_MINUTES
+        causes = self._causes.setdefault(bucket, {})
+        causes[cause] = causes.get(cause, 0) + bad
+        return bucket
+
+    def bucket_of(self, at: datetime) -> int:
+        """The start of the base bucket that `at` falls in, epoch seconds."""
+        return epoch_micros(at) // 1_000_000 // self.bucket_seconds * self.bucket_seconds
+
+    def load(self, width_seconds: int, rows: Iterable[tuple[int, ...]]) -> None:
+        """Put stored counts back: rows of (bucket, good, bad, unknown, seen, missed, smeared...).
+
+        Touches only the grain `width_seconds`; lifetime totals are set by the caller.
+        """
+        ring = self._rings[width_seconds]
+        for bucket, *columns in rows:
+            ring.add(bucket, tuple(columns))
+
+    def load_causes(self, rows: Iterable[tuple[int, str, int]]) -> None:
+        """Put stored causes back: (five-minute start, cause, bad events)."""
+        for bucket, cause, bad in rows:
+            causes = self._causes.setdefault(bucket, {})
+            causes[cause] = causes.get(cause, 0) + bad
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The grains that `load` wants, finest first."""
+        return tuple(sorted(self._rings))
+
+    def window(self, length: timedelta, now: datetime) -> WindowCounts:
+        """The sums over [ceil_u(now) - length, now], equal to brute force over the buckets."""
+        seconds = int(length.total_seconds())
+        unit = unit_seconds(seconds, self.bucket_seconds)
+        low, high = _slots(seconds, unit, now)
+        sums = self._rings[unit].sums(low, high)
+        counts = Counts(sums[_GOOD], sums[_BAD], sums[_UNKNOWN])
+        observed = Counts(
+            counts.good - sums[_SMEARED_GOOD], counts.bad - sums[_SMEARED_BAD], counts.unknown
+        )
+        return WindowCounts(counts, observed, sums[_SEEN], sums[_SEEN] + sums[_MISSED])
+
+    def leaving(
+        self, length: timedelta, now: datetime
+    ) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+        """The window's slots, oldest first: their width in seconds, good counts, bad counts."""
+        seconds = int(length.total_seconds())
+        unit = unit_seconds(seconds, self.bucket_seconds)
+        low, high = _slots(seconds, unit, now)
+        ring = self._rings[unit]
+        return unit, ring.column(_GOOD, low, high), ring.column(_BAD, low, high)
+
+    def causes(self, length: timedelta, now: datetime) -> dict[str, int]:
+        """Bad events by cause in the five-minute buckets that the window touches, largest first."""
+        end = epoch_micros(now) // 1_000_000
+        first = (end - int(length.total_seconds())) // FIVE_MINUTES * FIVE_MINUTES
+        sums: dict[str, int] = {}
+        for bucket, causes in self._causes.items():
+            if first <= bucket <= end:
+                for cause, bad in causes.items():
+                    sums[cause] = sums.get(cause, 0) + bad
+        return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
+
+    def forget(self, now: datetime) -> None:
+        """Drop causes that no window reaches any more; the rings forget by themselves."""
+        oldest = epoch_micros(now) // 1_000_000 - self._reach - FIVE_MINUTES
+        for bucket in [bucket for bucket in self._causes if bucket < oldest]:
+            del self._causes[bucket]
+
+
+def _slots(seconds: int, unit: int, now: datetime) -> tuple[int, int]:
+    """The first and last slot number of a window: starts in [ceil_u(now) - seconds, now]."""
+    micros = epoch_micros(now)
+    unit_micros = unit * 1_000_000
+    ceiling = -(-micros // unit_micros)
+    return ceiling - seconds // unit, micros // unit_micros
+
+
+class _Ring:
+    """One grain: slot n holds the bucket that starts at n * width; old slots are overwritten.
+
+    Columns are made when first needed and widened when a count outgrows them, so that an SLI
+    without unknowns or smears pays for none.
+    """
+
+    def __init__(self, width: int, reach_seconds: int) -> None:
+        self._width = width
+        self._slots = reach_seconds // width + 2
+        self._head = -1  # the newest slot number; slots behind it by `_slots` or more are gone
+        self._columns: list[NDArray[np.unsignedinteger] | None] = [None] * _COLUMNS
+
+    def add(self, bucket: int, columns: tuple[int, ...]) -> None:
+        slot = bucket // self._width
+        self._advance(slot)
+        if slot <= self._head - self._slots:
+            return  # older than anybody can ask
+        at = slot % self._slots
+        for index, amount in enumerate(columns):
+            if amount:
+                column = self._columns[index]
+                if column is None:
+                    column = np.zeros(self._slots, dtype=np.uint16)
+                value = int(column[at]) + amount
+                if value > np.iinfo(column.dtype).max:
+                    wider = np.uint32 if value < 2**32 else np.uint64
+                    column = column.astype(wider)
+                column[at] = value
+                self._columns[index] = column
+
+    def sums(self, low: int, high: int) -> tuple[int, ...]:
+        parts = self._parts(low, high)
+        return tuple(
+            0 if column is None else sum(int(column[part].sum(dtype=np.uint64)) for part in parts)
+            for column in self._columns
+        )
+
+    def column(self, index: int, low: int, high: int) -> NDArray[np.int64]:
+        """One column from slot `low` to `high`; slots that were never booked are 0."""
+        values = np.zeros(high - low + 1, dtype=np.int64)
+        column = self._columns[index]
+        if column is not None:
+            first = max(low, self._head - self._slots + 1)
+            offset = first - low
+            for part in self._parts(low, high):
+                length = part.stop - part.start
+                values[offset : offset + length] = column[part]
+                offset += length
+        return values
+
+    def _parts(self, low: int, high: int) -> list[slice]:
+        """The stretches of the arrays that hold slots low..high, oldest first."""
+        low = max(low, self._head - self._slots + 1)
+        high = min(high, self._head)
+        if low > high or self._head < 0:
+            return []
+        start, stop = low % self._slots, high % self._slots + 1
+        if start < stop:
+            return [slice(start, stop)]
+        return [slice(start, self._slots), slice(0, stop)]
+
+    def _advance(self, slot: int) -> None:
+        if slot <= self._head:
+            return
+        fresh = slot - self._head if self._head >= 0 else self._slots
+        if fresh >= self._slots:
+            parts = [slice(0, self._slots)]
+        else:
+            start, stop = (self._head + 1) % self._slots, slot % self._slots + 1
+            wraps = start >= stop
+            parts = [slice(start, self._slots), slice(0, stop)] if wraps else [slice(start, stop)]
+        for column in self._columns:
+            if column is not None:
+                for part in parts:
+                    column[part] = 0
+        self._head = slot
+
+
+def merge(deltas: Iterable[BucketDelta]) -> Mapping[int, BucketDelta]:
+    """One delta per bucket."""
+    merged: dict[int, BucketDelta] = {}
+    for delta in deltas:
+        have = merged.get(delta.bucket)
+        merged[delta.bucket] = delta if have is None else have + delta
+    return merged

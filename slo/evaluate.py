@@ -1,0 +1,235 @@
+"""One SLO at one moment: budget, burn rates, tiers, alert states. Pure; `now` is an argument."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from slo.alert_state import AlertState, Phase, step
+from slo.counts import Counts, WindowCounts
+from slo.definition import SLO
+from slo.evidence import LIMITS, enough_bad, tail
+from slo.forecast import forecast
+from slo.ledger import Ledger
+from slo.severity import Severity
+from slo.status import (
+    Budget,
+    BudgetState,
+    Burn,
+    Forecast,
+    NowState,
+    SLOStatus,
+    TierReading,
+    Verdict,
+)
+from slo.tiers import Tier
+from slo.units import format_duration
+
+NO_DATA = "no_data"  # the rule's key beside the tiers' keys
+_SHOWN_LOOKBACKS = (timedelta(minutes=5), timedelta(hours=1))
+_AT_RISK_BELOW = Fraction(1, 4)
+_LEARNING_BELOW = Fraction(1, 10)
+_STALE_AFTER_INTERVALS = 3
+
+
+def evaluate(
+    slo: SLO,
+    ledger: Ledger,
+    now: datetime,
+    states: Mapping[str, AlertState],
+    awake_since: datetime,
+) -> tuple[SLOStatus, dict[str, AlertState]]:
+    """The SLO's status at `now`, and its rules' states after this look.
+
+    `states` are the former states by tier key and NO_DATA; `awake_since` is when this process
+    began to watch, so that our own absence is not taken for the target's silence.
+    """
+    readings = tuple(
+        read_tier(slo, tier, ledger, now, firing=_firing(states.get(tier.key)))
+        for tier in slo.tiers
+    )
+    after = {
+        reading.tier.key: step(
+            states.get(reading.tier.key, AlertState()),
+            reading.verdict,
+            now,
+            for_=reading.tier.for_,
+            keep_firing_for=reading.tier.keep_firing_for,
+        )
+        for reading in readings
+    }
+    heard = max(ledger.last_observation or awake_since, awake_since)
+    silent = now - heard >= slo.no_data_after
+    after[NO_DATA] = step(
+        states.get(NO_DATA, AlertState()),
+        Verdict.TRUE if silent else Verdict.FALSE,
+        now,
+        for_=timedelta(0),
+        keep_firing_for=timedelta(0),
+    )
+    window = ledger.window(slo.window.length, now)
+    budget = (
+        Budget(slo.objective.budget_share * window.counts.total, window.counts.bad)
+        if window.counts.total
+        else None
+    )
+    outlook = forecast(slo, ledger, now)
+    status = SLOStatus(
+        slo=slo,
+        at=now,
+        window=window,
+        sli=window.counts.good_ratio,
+        sli_bounds=_bounds(window.counts),
+        budget=budget,
+        burns=tuple(read_burn(slo, ledger, lookback, now) for lookback in lookbacks(slo)),
+        tiers=readings,
+        forecast=outlook,
+        budget_state=_budget_state(slo, window, budget, outlook),
+        now_state=_now_state(slo, readings, after, ledger, now),
+        lifetime=ledger.lifetime,
+        last_observation=ledger.last_observation,
+        watched_since=ledger.watched_since,
+        causes=ledger.causes(slo.window.length, now),
+    )
+    return status, after
+
+
+def lookbacks(slo: SLO) -> tuple[timedelta, ...]:
+    """The stretches that burn rates are kept for, shortest first."""
+    wanted = {*_SHOWN_LOOKBACKS}
+    for tier in slo.tiers:
+        wanted |= {tier.long, tier.short}
+    return tuple(sorted(lookback for lookback in wanted if lookback <= slo.window.length))
+
+
+def burn_rate(slo: SLO, counts: Counts, seen: int) -> Fraction | None:
+    """How fast the budget is spent: 1 is exactly on budget. Observed idle time burns 0."""
+    if counts.total:
+        return Fraction(counts.bad, counts.total) / slo.objective.budget_share
+    return Fraction(0) if seen else None
+
+
+def read_burn(slo: SLO, ledger: Ledger, lookback: timedelta, now: datetime) -> Burn:
+    """The burn rate over the last `lookback`, every event counted."""
+    window = ledger.window(lookback, now)
+    return Burn(lookback, window, burn_rate(slo, window.counts, window.seen))
+
+
+def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bool) -> TierReading:
+    """What a tier says now. A firing one needs no evidence against chance to stay true."""
+    long = read_burn(slo, ledger, tier.long, now)
+    window = ledger.window(tier.short, now)
+    # Smeared events may be hours old: a short window believes only what it saw itself.
+    short = Burn(tier.short, window, burn_rate(slo, window.observed, window.seen))
+    due = Fraction(
+        tier.short // timedelta(microseconds=1), slo.interval // timedelta(microseconds=1)
+    )
+    if window.seen * 2 < due:
+        return TierReading(
+            tier,
+            long,
+            short,
+            Verdict.FROZEN,
+            f"only {window.seen} of about {float(due):.0f} observations of the last "
+            f"{format_duration(tier.short)} came: too few to judge",
+        )
+    if long.rate is None or short.rate is None or not _above(tier, long.rate, short.rate):
+        return TierReading(tier, long, short, Verdict.FALSE, _below_reason(tier, long, short))
+    counts = long.window.counts
+    if firing:
+        return TierReading(tier, long, short, Verdict.TRUE, _above_reason(tier, long, short))
+    limit = LIMITS[tier.severity]
+    likelihood = tail(counts.bad, counts.total, slo.objective.budget_share)
+    if likelihood >= limit:
+        needed = enough_bad(counts.total, slo.objective.budget_share, limit)
+        wanted = f"{needed} bad events would be" if needed else "none would be yet"
+        return TierReading(
+            tier,
+            long,
+            short,
+            Verdict.FALSE,
+            f"{counts.bad} bad of {counts.total} events in {format_duration(tier.long)} are too "
+            f"little evidence (chance {likelihood:.2g}, limit {limit:g}); {wanted}",
+            likelihood,
+            needed,
+        )
+    return TierReading(
+        tier, long, short, Verdict.TRUE, _above_reason(tier, long, short), likelihood
+    )
+
+
+def _above(tier: Tier, long: Fraction, short: Fraction) -> bool:
+    return long > tier.factor and short > tier.factor
+
+
+def _above_reason(tier: Tier, long: Burn, short: Burn) -> str:
+    return (
+        f"burning {_times(long)} over {format_duration(tier.long)} and {_times(short)} over "
+        f"{format_duration(tier.short)}, both above {float(tier.factor):.4g}x"
+    )
+
+
+def _below_reason(tier: Tier, long: Burn, short: Burn) -> str:
+    limit = f"{float(tier.factor):.4g}x"
+    for burn, length in ((long, tier.long), (short, tier.short)):
+        if burn.rate is None:
+            return f"no events over {format_duration(length)}"
+        if burn.rate <= tier.factor:
+            return f"burning {_times(burn)} over {format_duration(length)}, not above {limit}"
+    return f"not above {limit}"
+
+
+def _times(burn: Burn) -> str:
+    return "nothing" if burn.rate is None else f"{float(burn.rate):.4g}x"
+
+
+def _firing(state: AlertState | None) -> bool:
+    return state is not None and state.phase is Phase.FIRING
+
+
+def _bounds(counts: Counts) -> tuple[Fraction, Fraction] | None:
+    everything = counts.total + counts.unknown
+    if not everything:
+        return None
+    return (
+        Fraction(counts.good, everything),
+        Fraction(counts.good + counts.unknown, everything),
+    )
+
+
+def _budget_state(
+    slo: SLO, window: WindowCounts, budget: Budget | None, outlook: Forecast
+) -> BudgetState:
+    if budget is None:
+        return BudgetState.NO_DATA
+    observed = window.seen * (slo.interval // timedelta(microseconds=1))
+    if observed < _LEARNING_BELOW * (slo.window.length // timedelta(microseconds=1)):
+        return BudgetState.LEARNING
+    if budget.remaining <= 0:
+        return BudgetState.EXHAUSTED
+    if budget.remaining < _AT_RISK_BELOW or outlook.at is not None:
+        return BudgetState.AT_RISK
+    return BudgetState.HEALTHY
+
+
+def _now_state(
+    slo: SLO,
+    readings: tuple[TierReading, ...],
+    states: Mapping[str, AlertState],
+    ledger: Ledger,
+    now: datetime,
+) -> NowState:
+    firing = {
+        reading.tier.severity for reading in readings if _firing(states.get(reading.tier.key))
+    }
+    if Severity.PAGE in firing:
+        return NowState.BURNING_FAST
+    if firing:
+        return NowState.BURNING
+    heard = ledger.last_observation
+    if heard is None or now - heard > _STALE_AFTER_INTERVALS * slo.interval:
+        return NowState.STALE
+    for reading in readings:
+        long, short, factor = reading.long.rate, reading.short.rate, reading.tier.factor
+        if long is not None and long > factor and (short is None or short <= factor):
+            return NowState.RECOVERING
+    return NowState.OK

@@ -1,0 +1,74 @@
+"""Is it chance? The binomial tail that keeps one unlucky request from waking anybody."""
+
+import math
+from fractions import Fraction
+
+from slo.severity import Severity
+
+# The probability, were the service exactly on its objective, below which chance is ruled out.
+LIMITS = {Severity.PAGE: 1e-4, Severity.TICKET: 1e-3, Severity.INFO: 1e-3}
+
+
+def tail(bad: int, total: int, bad_share: Fraction) -> float:
+    """P(X >= bad) for X ~ Binomial(total, bad_share); relative error about 1e-12.
+
+    Summed from the smaller side, starting with a term made by logarithms of factorials.
+    """
+    if bad <= 0:
+        return 1.0
+    if bad > total:
+        return 0.0
+    share = float(bad_share)
+    if bad > total * share:
+        return min(1.0, _upper(bad, total, share))
+    return max(0.0, 1.0 - _lower(bad - 1, total, share))
+
+
+def enough_bad(total: int, bad_share: Fraction, limit: float) -> int | None:
+    """The fewest bad events among `total` that chance does not explain; None if none would."""
+    low, high = 1, total
+    if total == 0 or tail(total, total, bad_share) >= limit:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if tail(middle, total, bad_share) < limit:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _log_term(count: int, total: int, share: float) -> float:
+    return (
+        math.lgamma(total + 1)
+        - math.lgamma(count + 1)
+        - math.lgamma(total - count + 1)
+        + count * math.log(share)
+        + (total - count) * math.log1p(-share)
+    )
+
+
+def _upper(bad: int, total: int, share: float) -> float:
+    """Terms from `bad` upward fall faster than geometrically: bad lies above the mean."""
+    first = _log_term(bad, total, share)
+    odds = share / (1 - share)
+    ratio = sum_ = 1.0
+    for count in range(bad, total):
+        ratio *= (total - count) / (count + 1) * odds
+        sum_ += ratio
+        if ratio < sum_ * 1e-16:
+            break
+    return math.exp(first + math.log(sum_))
+
+
+def _lower(bad: int, total: int, share: float) -> float:
+    """P(X <= bad) for bad at or below the mean, from `bad` downward."""
+    first = _log_term(bad, total, share)
+    odds = (1 - share) / share
+    ratio = sum_ = 1.0
+    for count in range(bad, 0, -1):
+        ratio *= count / (total - count + 1) * odds
+        sum_ += ratio
+        if ratio < sum_ * 1e-16:
+            break
+    return math.exp(first + math.log(sum_))
