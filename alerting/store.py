@@ -25,7 +25,10 @@ class IncidentFile:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows from a change: new and changed rows, all written in one transaction."""
+    """What follows from a change: new and changed rows, all written in one transaction.
+
+    Rows are told by their id: one that is stored already is replaced. Events are always new.
+    """
 
     incidents: tuple[Incident, ...] = ()
     alerts: tuple[Alert, ...] = ()
@@ -63,6 +66,14 @@ class AlertStore(Protocol):
         events: Sequence[IncidentEvent],
     ) -> None:
         """Record how a try ended and what became of its notification, in one transaction."""
+
+    def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
+        """Whether the receiver may still show the incident as open.
+
+        True when a notification that is no resolve, decided after the last *delivered* resolve to
+        this receiver (or ever, without one), was delivered or has a try that is ambiguous or
+        without an end.
+        """
 
     def close_open_attempts(self, now: datetime) -> int:
         """After a crash: mark tries without an end as ambiguous; gives how many."""
