@@ -112,15 +112,20 @@ class Source(Protocol):
 
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int
-    ) -> IncidentPage: ...
+    ) -> IncidentPage:
+        """One page. Raises ValueError for a cursor that is none of its own."""
 
     async def incident(self, incident_id: str) -> IncidentDetail | None: ...
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""
 
-    def changes(self) -> "Changes":
-        """Subscribe to what changes; close it when the client goes."""
+    def changes(self, after: int | None = None) -> "Changes":
+        """Subscribe to what changes; close it when the client goes.
+
+        `after` is the last sequence that the client saw: what came since is the first change, or
+        a resync where that is no longer (or, after a restart, not yet) known.
+        """
 
 
 class Changes(Protocol):

@@ -1,0 +1,690 @@
+"""A source of facts made by hand: SLOs in every state, two services, incidents, ugly names."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from alerting.alert import Alert, AlertKind, Facts
+from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.notification import (
+    AlertLine,
+    Attempt,
+    AttemptOutcome,
+    Message,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+from collectors.observation import Cause, Observation, Outcome
+from collectors.observation import Phase as RunPhase
+from dashboards.source import (
+    Change,
+    CollectorHealth,
+    IncidentDetail,
+    IncidentPage,
+    Point,
+    ServiceCard,
+    SystemHealth,
+)
+from slo.alert_state import AlertState, Phase
+from slo.counts import Counts, WindowCounts
+from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.objective import Objective
+from slo.selector import parse_selector
+from slo.severity import Severity
+from slo.status import (
+    Budget,
+    BudgetState,
+    Burn,
+    Forecast,
+    NowState,
+    SLOStatus,
+    TierReading,
+    Verdict,
+)
+from slo.tiers import Tier, default_tiers
+from slo.units import format_duration
+from slo.window import Rolling
+
+NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
+MONTH = timedelta(days=30)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+MARKUP = '<img src=x onerror="alert(1)">&amp;\'{{7*7}}'
+LONG = "a-name-of-two-hundred-characters-" + "x" * 167
+
+# An instant of one window: good, bad, unknown events.
+Triple = tuple[int, int, int]
+
+
+def make_slo(
+    service: str, name: str, percent: str = "99.9", window: timedelta = MONTH, *, probe: bool = True
+) -> SLO:
+    """An SLO with the default tiers, fed by the service's probe `health` or scrape `metrics`."""
+    objective = Objective(Decimal(percent) / 100)
+    return SLO(
+        service=service,
+        name=name,
+        objective=objective,
+        window=Rolling(window),
+        sli=ProbeSLI("health")
+        if probe
+        else EventsSLI(
+            "metrics",
+            total=(parse_selector("http_requests_total"),),
+            bad=(parse_selector('http_requests_total{code=~"5.."}'),),
+        ),
+        tiers=default_tiers(objective, window),
+        interval=timedelta(seconds=10),
+        no_data_after=timedelta(minutes=2),
+    )
+
+
+def make_status(
+    slo: SLO,
+    window: Triple,
+    *,
+    budget_state: BudgetState,
+    now_state: NowState = NowState.OK,
+    recent: Mapping[timedelta, Triple] | None = None,
+    coverage: tuple[int, int] = (259_000, 259_200),
+    forecast: Forecast | None = None,
+    causes: Mapping[str, int] | None = None,
+    lifetime: Triple | None = None,
+    last_observation: datetime | None = NOW - timedelta(seconds=4),
+) -> SLOStatus:
+    """A status whose ratios, budget, burns and tiers all follow from the counts given.
+
+    `recent` are the counts of short lookbacks; where one is missing, the next shorter one's
+    bad events stand in, amid the window's traffic.
+    """
+    counts = Counts(*window)
+    lookbacks = {timedelta(minutes=5), HOUR}
+    for tier in slo.tiers:
+        lookbacks |= {tier.long, tier.short}
+    burns: dict[timedelta, Burn] = {}
+    bad, unknown = 0, 0
+    for lookback in sorted(lookbacks):
+        if recent is not None and lookback in recent:
+            part = Counts(*recent[lookback])
+            bad, unknown = part.bad, part.unknown
+        else:
+            total = max(bad, counts.total * (lookback // MINUTE) // (slo.window.length // MINUTE))
+            part = Counts(total - bad, bad, unknown)
+        burns[lookback] = _burn(slo, lookback, part)
+    everything = counts.total + counts.unknown
+    return SLOStatus(
+        slo=slo,
+        at=NOW,
+        window=WindowCounts(counts, counts, *coverage),
+        sli=counts.good_ratio,
+        sli_bounds=(
+            Fraction(counts.good, everything),
+            Fraction(counts.good + counts.unknown, everything),
+        )
+        if everything
+        else None,
+        budget=Budget(slo.objective.budget_share * counts.total, counts.bad)
+        if counts.total
+        else None,
+        burns=tuple(burns.values()),
+        tiers=tuple(_reading(tier, burns[tier.long], burns[tier.short]) for tier in slo.tiers),
+        forecast=forecast or Forecast(known=counts.total > 0),
+        budget_state=budget_state,
+        now_state=now_state,
+        lifetime=Counts(*(lifetime or window)),
+        last_observation=last_observation,
+        watched_since=NOW - 2 * MONTH if everything else None,
+        causes=causes or {},
+    )
+
+
+def _burn(slo: SLO, lookback: timedelta, counts: Counts) -> Burn:
+    ratio = counts.bad_ratio
+    seen = lookback // slo.interval if counts.total else 0
+    return Burn(
+        lookback,
+        WindowCounts(counts, counts, seen, lookback // slo.interval),
+        None if ratio is None else ratio / slo.objective.budget_share,
+    )
+
+
+def _reading(tier: Tier, long: Burn, short: Burn) -> TierReading:
+    limit = f"{float(tier.factor):.4g}x"
+    if long.rate is None or short.rate is None:
+        return TierReading(
+            tier,
+            long,
+            short,
+            Verdict.FROZEN,
+            f"only 0 of about {tier.short // timedelta(seconds=10)} observations of the last "
+            f"{format_duration(tier.short)} came: too few to judge",
+        )
+    true = long.rate > tier.factor and short.rate > tier.factor
+    reason = (
+        f"burning {float(long.rate):.4g}x over {format_duration(tier.long)} and "
+        f"{float(short.rate):.4g}x over {format_duration(tier.short)}, both above {limit}"
+        if true
+        else f"burning {float(long.rate):.4g}x over {format_duration(tier.long)}, not above {limit}"
+    )
+    return TierReading(
+        tier,
+        long,
+        short,
+        Verdict.TRUE if true else Verdict.FALSE,
+        reason,
+        likelihood=1.2e-9 if true else None,
+        enough_bad=None if true else 2,
+    )
+
+
+def _statuses() -> tuple[SLOStatus, ...]:
+    five, half, day = 5 * MINUTE, 30 * MINUTE, timedelta(days=1)
+    return (
+        make_status(
+            make_slo("shop", "checkout"),
+            (258_740, 210, 3),
+            budget_state=BudgetState.AT_RISK,
+            now_state=NowState.BURNING_FAST,
+            recent={five: (20, 10, 0), half: (145, 35, 0), HOUR: (318, 42, 0)},
+            forecast=Forecast(known=True, at=NOW + timedelta(hours=1, minutes=7)),
+            causes={"status": 180, "timeout": 28, "tls": 2},
+            lifetime=(518_000, 260, 11),
+        ),
+        make_status(
+            make_slo("shop", "search-latency", "95", probe=False),
+            (45_210_334, 1_904_127, 0),
+            budget_state=BudgetState.AT_RISK,
+            now_state=NowState.BURNING,
+            recent={
+                five: (4_000, 900, 0),
+                HOUR: (55_000, 10_600, 0),
+                2 * HOUR: (109_000, 21_500, 0),
+                day: (1_200_000, 231_000, 0),
+            },
+            forecast=Forecast(known=True, at=NOW + timedelta(days=2, hours=4)),
+            causes={"latency": 1_904_127},
+        ),
+        make_status(
+            make_slo("shop", "payments", "99.99"),
+            (1_999_000, 1_000, 0),
+            budget_state=BudgetState.EXHAUSTED,
+            forecast=Forecast(known=True, at=NOW),
+            causes={"connect": 1_000},
+        ),
+        make_status(
+            make_slo("shop", "login", "99.5"),
+            (258_000, 1_900, 0),
+            budget_state=BudgetState.EXHAUSTED,
+            now_state=NowState.BURNING,
+            recent={five: (28, 2, 0), half: (170, 10, 0), HOUR: (340, 20, 0), day: (8_300, 340, 0)},
+            forecast=Forecast(known=True, at=NOW),
+            causes={"status": 1_200, "body": 700},
+        ),
+        make_status(
+            make_slo("shop", "catalogue"),
+            (259_190, 10, 0),
+            budget_state=BudgetState.HEALTHY,
+            causes={"timeout": 10},
+            lifetime=(9_007_199_254_740_993, 10, 0),
+        ),
+        make_status(
+            make_slo("shop", MARKUP),
+            (259_100, 60, 40),
+            budget_state=BudgetState.HEALTHY,
+            now_state=NowState.RECOVERING,
+            recent={five: (30, 0, 0), half: (179, 1, 0), HOUR: (354, 6, 0)},
+            causes={"status": 60},
+        ),
+        make_status(
+            make_slo("petuniverse-api", "availability"),
+            (4_320, 0, 0),
+            budget_state=BudgetState.LEARNING,
+            coverage=(4_320, 4_330),
+        ),
+        make_status(
+            make_slo("petuniverse-api", "uploads", probe=False),
+            (0, 0, 0),
+            budget_state=BudgetState.NO_DATA,
+            now_state=NowState.STALE,
+            coverage=(0, 0),
+            last_observation=None,
+        ),
+        make_status(
+            make_slo("petuniverse-api", "images", "99", timedelta(days=7)),
+            (58_000, 100, 2_380),
+            budget_state=BudgetState.HEALTHY,
+            now_state=NowState.STALE,
+            recent={five: (0, 0, 30), HOUR: (0, 0, 360)},
+            coverage=(58_100, 60_480),
+            last_observation=NOW - timedelta(minutes=14),
+            forecast=Forecast(known=False),
+            causes={"dns": 100},
+        ),
+        make_status(
+            make_slo("petuniverse-api", LONG, "99.95"),
+            (259_140, 60, 0),
+            budget_state=BudgetState.HEALTHY,
+            causes={"assertion": 60},
+        ),
+        make_status(
+            make_slo("petuniverse-api", "database"),
+            (258_960, 240, 0),
+            budget_state=BudgetState.AT_RISK,
+            causes={"assertion": 240},
+        ),
+    )
+
+
+def _tier_states(status: SLOStatus) -> dict[str, AlertState]:
+    states = {
+        reading.tier.key: AlertState(Phase.FIRING, NOW - timedelta(minutes=9))
+        if reading.verdict is Verdict.TRUE
+        else AlertState()
+        for reading in status.tiers
+    }
+    stale = status.now_state is NowState.STALE
+    states["no_data"] = AlertState(Phase.FIRING, NOW - 12 * MINUTE) if stale else AlertState()
+    return states
+
+
+def _observation(collector_id: str, ago: int, outcome: Outcome = Outcome.PASSED) -> Observation:
+    due = NOW - timedelta(seconds=ago)
+    failed = outcome is Outcome.FAILED
+    return Observation(
+        collector_id=collector_id,
+        due=due,
+        started=due + timedelta(milliseconds=2),
+        lateness=timedelta(milliseconds=2),
+        duration=timedelta(milliseconds=148),
+        outcome=outcome,
+        cause=Cause.STATUS if failed else None,
+        phase=RunPhase.JUDGE if failed else None,
+        detail={
+            Outcome.PASSED: "",
+            Outcome.FAILED: f"answered 503 Service Unavailable {MARKUP}, 200 to 299 was expected",
+            Outcome.UNKNOWN: "no file descriptor was left to open a socket",
+        }[outcome],
+        phases={
+            RunPhase.RESOLVE: timedelta(milliseconds=3),
+            RunPhase.CONNECT: timedelta(milliseconds=20),
+            RunPhase.TLS: timedelta(milliseconds=45),
+            RunPhase.PROCESSING: timedelta(milliseconds=70),
+            RunPhase.TRANSFER: timedelta(milliseconds=10),
+        },
+        http_status=503 if failed else 200,
+        http_version="HTTP/1.1",
+        body_bytes=512,
+        tls_version="TLSv1.3",
+        certificate_expires=NOW + timedelta(days=41, hours=3),
+        address="192.0.2.7:443",
+    )
+
+
+def _collectors() -> tuple[CollectorHealth, ...]:
+    ten = timedelta(seconds=10)
+    return (
+        CollectorHealth(
+            id="shop/health",
+            kind="http",
+            target="https://shop.example/api/health",
+            interval=ten,
+            last=_observation("shop/health", 4, Outcome.FAILED),
+            lateness=timedelta(milliseconds=2),
+            recent=tuple(
+                _observation("shop/health", 4 + 10 * n, Outcome.FAILED if n < 3 else Outcome.PASSED)
+                for n in range(100)
+            ),
+            runs={"passed": 258_740, "failed": 210, "unknown": 3},
+        ),
+        CollectorHealth(
+            id="shop/metrics",
+            kind="prometheus",
+            target="https://shop.example/metrics",
+            interval=ten,
+            last=_observation("shop/metrics", 6),
+            lateness=timedelta(0),
+            recent=(_observation("shop/metrics", 6),),
+            runs={"passed": 12_000},
+        ),
+        CollectorHealth(
+            id="petuniverse-api/health",
+            kind="http",
+            target=f"https://pets.example/api/health?{MARKUP}",
+            interval=ten,
+            last=_observation("petuniverse-api/health", 8, Outcome.UNKNOWN),
+            lateness=timedelta(seconds=31),
+            recent=(_observation("petuniverse-api/health", 8, Outcome.UNKNOWN),),
+            runs={"passed": 58_100, "failed": 100, "unknown": 2_380},
+        ),
+        CollectorHealth(
+            id="petuniverse-api/metrics",
+            kind="prometheus",
+            target="https://pets.example/metrics",
+            interval=timedelta(seconds=15),
+            last=None,
+            lateness=None,
+            recent=(),
+            runs={},
+        ),
+    )
+
+
+def _services(statuses: Sequence[SLOStatus]) -> tuple[ServiceCard, ...]:
+    def ids(service: str) -> tuple[str, ...]:
+        return tuple(status.slo.id for status in statuses if status.slo.service == service)
+
+    return (
+        ServiceCard(
+            name="shop",
+            title="Coupon shop <b>& checkout</b>",
+            owner="shop-team",
+            runbook="https://runbooks.example/shop",
+            labels={"tier": "1", "env": "prod"},
+            slo_ids=ids("shop"),
+            collectors=("shop/health", "shop/metrics"),
+        ),
+        ServiceCard(
+            name="petuniverse-api",
+            title="PetUniverse API",
+            owner=None,
+            runbook=None,
+            labels={},
+            slo_ids=ids("petuniverse-api"),
+            collectors=("petuniverse-api/health", "petuniverse-api/metrics"),
+        ),
+    )
+
+
+def _facts(headline: str) -> Facts:
+    return Facts(
+        headline=headline,
+        reason="burning 116.7x over 1h and 333.3x over 5m, both above 14.4x",
+        objective="99.9",
+        window="30d",
+        long="1h",
+        short="5m",
+        factor=14.4,
+        burn_long=116.66666666666667,
+        burn_short=333.3333333333333,
+        bad=42,
+        total=360,
+        long_spent_ratio=0.16203703703703703,
+        budget_left_ratio=0.18902297740876617,
+        budget_left_seconds=489.9,
+        exhausts_at=NOW + timedelta(hours=1, minutes=7),
+        lasts=False,
+        top_cause="status: 40 of 42 failures",
+    )
+
+
+def make_incident(
+    number: int, service: str, slo: str, state: IncidentState, severity: Severity = Severity.PAGE
+) -> IncidentDetail:
+    """An incident `number` hours old, with an alert, a timeline and one delivered notification."""
+    opened = NOW - number * HOUR
+    over = state is IncidentState.RESOLVED
+    acknowledged = state is not IncidentState.TRIGGERED
+    incident = Incident(
+        id=f"INC{number:04d}",
+        service=service,
+        state=state,
+        severity=severity,
+        title=f"{service}: {slo} burns its error budget 116.7x too fast",
+        opened_at=opened,
+        revision=3 if acknowledged else 1,
+        acknowledged_at=opened + 4 * MINUTE if acknowledged else None,
+        acknowledged_by="Mia <mia@example.com>" if acknowledged else None,
+        resolved_at=opened + 31 * MINUTE if over else None,
+        linked_to="INC0003" if number == 2 else None,
+    )
+    alert = Alert(
+        id=f"ALERT{number:04d}",
+        rule=f"{service}/{slo}#{severity}:1h:5m",
+        service=service,
+        slo=slo,
+        kind=AlertKind.BURN,
+        severity=severity,
+        started_at=opened,
+        facts=_facts("42 of 360 requests failed in the last hour"),
+        incident_id=incident.id,
+        ended_at=incident.resolved_at,
+    )
+    told = [(0, EventKind.OPENED, f"Opened: {slo} burns 116.7x over 1h and 333.3x over 5m")]
+    told.append((0, EventKind.ROUTED, 'oncall is told: severity="page" matches'))
+    told.append((1, EventKind.DELIVERED, "oncall has it (202 Accepted)"))
+    if acknowledged:
+        told.append((4, EventKind.ACKNOWLEDGED, "Acknowledged by Mia <mia@example.com>"))
+    if over:
+        told.append((31, EventKind.RESOLVED, "Resolved: the last alert has ended"))
+    message = Message(
+        notification_id=f"NOTE{number:04d}",
+        incident_id=incident.id,
+        revision=1,
+        kind=NotificationKind.TRIGGER,
+        receiver="oncall",
+        severity=severity,
+        service=service,
+        service_title=service.title(),
+        title=incident.title,
+        what_changed=f"{slo} began to burn",
+        opened_at=opened,
+        decided_at=opened,
+        incident_url=f"http://127.0.0.1:9919/incidents/{incident.id}",
+        alerts=(
+            AlertLine(
+                rule=alert.rule,
+                slo=slo,
+                kind=alert.kind,
+                severity=severity,
+                started_at=opened,
+                ended_at=None,
+                facts=alert.facts,
+                dashboard_url=f"http://127.0.0.1:9919/slos/{service}/{slo}",
+            ),
+        ),
+    )
+    notification = Notification(
+        id=message.notification_id,
+        incident_id=incident.id,
+        receiver="oncall",
+        kind=NotificationKind.TRIGGER,
+        revision=1,
+        severity=severity,
+        message=message,
+        state=NotificationState.DELIVERED,
+        created_at=opened,
+        next_attempt_at=opened,
+        attempts=2,
+        finished_at=opened + MINUTE,
+        reason='oncall: severity="page" matches',
+    )
+    return IncidentDetail(
+        incident=incident,
+        alerts=(alert,),
+        events=tuple(
+            IncidentEvent(incident.id, opened + minutes * MINUTE, kind, text, id=number * 10 + n)
+            for n, (minutes, kind, text) in enumerate(told)
+        ),
+        notifications=(notification,),
+        attempts=(
+            Attempt(
+                notification.id,
+                1,
+                opened,
+                opened + timedelta(seconds=5),
+                AttemptOutcome.RETRY,
+                None,
+                "no answer within 5s",
+            ),
+            Attempt(
+                notification.id,
+                2,
+                opened + timedelta(seconds=55),
+                opened + MINUTE,
+                AttemptOutcome.OK,
+                202,
+                "202 Accepted",
+            ),
+        ),
+    )
+
+
+class FakeChanges:
+    """Changes that a test publishes; `closed` once the client has gone."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
+        self.closed = False
+        self._queue: asyncio.Queue[Change | None] = asyncio.Queue()
+
+    def publish(self, change: Change) -> None:
+        self._queue.put_nowait(change)
+
+    def end(self) -> None:
+        """Say that the source shuts down."""
+        self._queue.put_nowait(None)
+
+    async def next(self, timeout: timedelta) -> Change | None:
+        try:
+            change = await asyncio.wait_for(self._queue.get(), timeout.total_seconds())
+        except TimeoutError:
+            return None
+        if change is None:
+            raise StopAsyncIteration
+        return change
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeSource:
+    """A Source whose facts a test may change between two looks."""
+
+    statuses_: tuple[SLOStatus, ...] = field(default_factory=_statuses)
+    services_: tuple[ServiceCard, ...] = ()
+    states: dict[str, dict[str, AlertState]] = field(default_factory=dict)
+    collectors_: tuple[CollectorHealth, ...] = field(default_factory=_collectors)
+    details: dict[str, IncidentDetail] = field(default_factory=dict)
+    subscriptions: list[FakeChanges] = field(default_factory=list)
+    health_: SystemHealth = field(
+        default_factory=lambda: SystemHealth(
+            started_at=NOW - timedelta(days=3),
+            last_evaluation=NOW - timedelta(seconds=1),
+            evaluation_seconds=0.0042,
+            outbox_pending=2,
+            outbox_oldest=NOW - timedelta(seconds=75),
+            config_loaded_at=NOW - timedelta(days=2),
+            config_ok=True,
+            version="0.1.0",
+            problems=("The collector petuniverse-api/health is 31 s late.",),
+        )
+    )
+
+    def __post_init__(self) -> None:
+        self.services_ = self.services_ or _services(self.statuses_)
+        if not self.details:
+            incidents = (
+                make_incident(1, "shop", "checkout", IncidentState.TRIGGERED),
+                make_incident(2, "shop", MARKUP, IncidentState.RESOLVED),
+                make_incident(3, "shop", "login", IncidentState.ACKNOWLEDGED, Severity.TICKET),
+                make_incident(50, "petuniverse-api", "uploads", IncidentState.RESOLVED),
+            )
+            self.details = {detail.incident.id: detail for detail in incidents}
+
+    def services(self) -> Sequence[ServiceCard]:
+        return self.services_
+
+    def statuses(self) -> Sequence[SLOStatus]:
+        return self.statuses_
+
+    def status(self, slo_id: str) -> SLOStatus | None:
+        return next((status for status in self.statuses_ if status.slo.id == slo_id), None)
+
+    def tier_states(self, slo_id: str) -> dict[str, AlertState]:
+        status = self.status(slo_id)
+        if slo_id not in self.states and status is not None:
+            self.states[slo_id] = _tier_states(status)
+        return self.states.get(slo_id, {})
+
+    def collectors(self) -> Sequence[CollectorHealth]:
+        return self.collectors_
+
+    def health(self) -> SystemHealth:
+        return self.health_
+
+    def notifications_total(self) -> dict[tuple[str, str], int]:
+        return {("oncall", "ok"): 3, ("oncall", "retry"): 4, ("mail", "permanent"): 1}
+
+    async def points(
+        self, slo_id: str, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[Point]:
+        """A day's rhythm with an outage every 97th step and a hole every 41st."""
+        found = []
+        for n in range(-(-(end - start) // step)):
+            at = start + n * step
+            number = int(at.timestamp()) // int(step.total_seconds())
+            hole, outage = number % 41 == 0, number % 97 == 0
+            good = 0 if hole else 100 + number % 24
+            found.append(Point(at, good, 7 if outage and not hole else 0, unknown=5 if hole else 0))
+        return found if self.status(slo_id) is not None else []
+
+    async def causes(self, slo_id: str, start: datetime, end: datetime) -> dict[str, int]:
+        status = self.status(slo_id)
+        return dict(status.causes) if status is not None and start < end else {}
+
+    async def incidents(
+        self, *, state: str | None, service: str | None, cursor: str | None, limit: int
+    ) -> IncidentPage:
+        """The cursor is the id of the last incident of the page before."""
+        found = sorted(
+            (
+                detail.incident
+                for detail in self.details.values()
+                if state in (None, detail.incident.state)
+                and service in (None, detail.incident.service)
+            ),
+            key=lambda incident: incident.opened_at,
+            reverse=True,
+        )
+        if cursor is not None:
+            if cursor not in self.details:
+                raise ValueError(f"{cursor!r} is no cursor of this list")
+            last = self.details[cursor].incident.opened_at
+            found = [incident for incident in found if incident.opened_at < last]
+        more = len(found) > limit
+        return IncidentPage(tuple(found[:limit]), found[limit - 1].id if more else None)
+
+    async def incident(self, incident_id: str) -> IncidentDetail | None:
+        return self.details.get(incident_id)
+
+    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
+        detail = self.details.get(incident_id)
+        if detail is None:
+            return None
+        text, incident = f"Acknowledged by {by}", detail.incident
+        if incident.open:
+            incident = replace(
+                incident,
+                state=IncidentState.ACKNOWLEDGED,
+                acknowledged_at=NOW,
+                acknowledged_by=by,
+                revision=incident.revision + 1,
+            )
+        else:
+            text = f"{by} acknowledged, but the incident was resolved already: nothing changed"
+        kind = EventKind.ACKNOWLEDGED if incident.open else EventKind.NOTE
+        event = IncidentEvent(incident_id, NOW, kind, text, id=9_000 + len(detail.events))
+        self.details[incident_id] = replace(
+            detail, incident=incident, events=(*detail.events, event)
+        )
+        return self.details[incident_id]
+
+    def changes(self, after: int | None = None) -> FakeChanges:
+        changes = FakeChanges(after)
+        self.subscriptions.append(changes)
+        return changes
