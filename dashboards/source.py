@@ -120,12 +120,8 @@ class Source(Protocol):
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""
 
-    def changes(self, after: int | None = None) -> "Changes":
-        """Subscribe to what changes; close it when the client goes.
-
-        `after` is the last sequence that the client saw: what came since is the first change, or
-        a resync where that is no longer (or, after a restart, not yet) known.
-        """
+    def changes(self) -> "Changes":
+        """Subscribe to what changes; close it when the client goes."""
 
 
 class Changes(Protocol):

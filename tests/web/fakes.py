@@ -536,8 +536,7 @@ def make_incident(
 class FakeChanges:
     """Changes that a test publishes; `closed` once the client has gone."""
 
-    def __init__(self, after: int | None) -> None:
-        self.after = after
+    def __init__(self) -> None:
         self.closed = False
         self._queue: asyncio.Queue[Change | None] = asyncio.Queue()
 
@@ -684,7 +683,7 @@ class FakeSource:
         )
         return self.details[incident_id]
 
-    def changes(self, after: int | None = None) -> FakeChanges:
-        changes = FakeChanges(after)
+    def changes(self) -> FakeChanges:
+        changes = FakeChanges()
         self.subscriptions.append(changes)
         return changes
