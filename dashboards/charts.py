@@ -1,0 +1,191 @@
+"""Turn counts into what a chart draws: columns for the browser, SVG shapes made here.
+
+The arithmetic of budgets and burn rates is that of `slo`; here it is only repeated along time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from math import log1p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboards import format as write
+from dashboards.source import Point
+from slo.definition import SLO
+from slo.units import format_duration
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Counts by step, oldest first; `t` is each step's start in epoch seconds.
+
+    `remaining`: the share of the window's budget left after each step, when the whole of the
+    points spans the window; it ends at the status's own figure. None before any event.
+    `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step.
+    """
+
+    step: int
+    t: list[int]
+    good: list[int]
+    bad: list[int]
+    unknown: list[int]
+    remaining: list[float | None]
+    burn: Mapping[str, list[float | None]]
+
+
+def columns(
+    slo: SLO,
+    points: Sequence[Point],
+    step: timedelta,
+    *,
+    lead: int = 0,
+    lookbacks: Sequence[timedelta] = (),
+) -> Columns:
+    """The columns of a chart. The first `lead` points only feed the lookbacks and are not drawn."""
+    good = np.array([point.good for point in points], dtype=np.int64)
+    bad = np.array([point.bad for point in points], dtype=np.int64)
+    unknown = [point.unknown for point in points[lead:]]
+    return Columns(
+        step=int(step.total_seconds()),
+        t=[int(point.start.timestamp()) for point in points[lead:]],
+        good=good[lead:].tolist(),
+        bad=bad[lead:].tolist(),
+        unknown=unknown,
+        remaining=burn_down(slo, good[lead:], bad[lead:]),
+        burn={
+            format_duration(lookback): _trailing_burn(slo, good, bad, int(lookback / step))[lead:]
+            for lookback in lookbacks
+        },
+    )
+
+
+def burn_down(slo: SLO, good: Ints, bad: Ints) -> list[float | None]:
+    """What was left of the stretch's budget after each step; starts near 1, may go below 0."""
+    total = int(good.sum() + bad.sum())
+    if not total:
+        return [None] * len(good)
+    allowed = float(slo.objective.budget_share * total)
+    left = 1 - np.cumsum(bad) / allowed
+    began = np.cumsum(good + bad) > 0
+    return [float(value) if known else None for value, known in zip(left, began, strict=True)]
+
+
+def _trailing_burn(slo: SLO, good: Ints, bad: Ints, steps: int) -> list[float | None]:
+    """The burn rate over the `steps` that end with each step; None without events."""
+    span = max(steps, 1)
+    bads = _trailing_sum(bad, span)
+    totals = bads + _trailing_sum(good, span)
+    share = float(slo.objective.budget_share)
+    return [
+        float(failed) / float(total) / share if total else None
+        for failed, total in zip(bads, totals, strict=True)
+    ]
+
+
+def _trailing_sum(values: Ints, span: int) -> Ints:
+    sums = np.concatenate(([0], np.cumsum(values)))
+    first = np.maximum(np.arange(1, len(sums)) - span, 0)
+    trailing: Ints = sums[1:] - sums[first]
+    return trailing
+
+
+# --- sparkline -----------------------------------------------------------------------------------
+
+SPARK_DAYS = 7
+SPARK_STEP = timedelta(hours=4)
+SPARK_STEPS = SPARK_DAYS * 6
+_SPARK_HEIGHT = 24.0
+_BAR_PITCH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar in the sparkline's units; `tone`: calm, over (spends too fast), void (no data)."""
+
+    x: int
+    y: str
+    height: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Seven days of burn as bars, with the same in words for those who do not see it."""
+
+    width: int
+    height: int
+    bars: tuple[Bar, ...]
+    words: str
+
+
+def sparkline(slo: SLO, points: Sequence[Point]) -> Sparkline:
+    """Bars of 4 h each, higher the faster the budget burned.
+
+    The scale is logarithmic: one failure must be visible, and 1 % must differ from 50 %.
+    """
+    burns = [_burn(slo, point) for point in points]
+    return Sparkline(
+        width=max(len(points) * _BAR_PITCH - 1, 1),
+        height=int(_SPARK_HEIGHT),
+        bars=tuple(_bar(index, rate) for index, rate in enumerate(burns)),
+        words=_spark_words(burns),
+    )
+
+
+def _burn(slo: SLO, point: Point) -> Fraction | None:
+    total = point.good + point.bad
+    return Fraction(point.bad, total) / slo.objective.budget_share if total else None
+
+
+def _bar(index: int, rate: Fraction | None) -> Bar:
+    x = index * _BAR_PITCH
+    if rate is None:
+        return Bar(x, f"{_SPARK_HEIGHT - 1:g}", "1", "void")
+    # 1x stands at a third of the height, 100x fills it.
+    high = min(log1p(float(rate) * 6) / log1p(600) * (_SPARK_HEIGHT - 2), _SPARK_HEIGHT - 2) + 2
+    return Bar(x, f"{_SPARK_HEIGHT - high:.1f}", f"{high:.1f}", "over" if rate > 1 else "calm")
+
+
+def _spark_words(burns: Sequence[Fraction | None]) -> str:
+    known = [rate for rate in burns if rate is not None]
+    if not known:
+        return f"Last {SPARK_DAYS} days: no data"
+    over = sum(rate > 1 for rate in known)
+    silent = len(burns) - len(known)
+    worst = max(known)
+    parts = [f"Last {SPARK_DAYS} days: worst 4 h burned {write.burn(worst)}"]
+    if over:
+        parts.append(f"{over} of {len(burns)} stretches above 1x")
+    if silent:
+        parts.append(f"{silent} without data")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A budget bar from -25 % to 100 %: where zero stands, and what is filled from there."""
+
+    zero: str
+    start: str
+    length: str
+    tone: str  # good, low, gone
+
+
+_GAUGE_FLOOR = -0.25
+
+
+def gauge(remaining: Fraction | None) -> Gauge | None:
+    """The bar for a budget; None without data. Beyond its ends it is simply full."""
+    if remaining is None:
+        return None
+    value = min(max(float(remaining), _GAUGE_FLOOR), 1.0)
+    zero = -_GAUGE_FLOOR / (1 - _GAUGE_FLOOR) * 100
+    end = (value - _GAUGE_FLOOR) / (1 - _GAUGE_FLOOR) * 100
+    tone = "gone" if remaining <= 0 else "low" if remaining < Fraction(1, 4) else "good"
+    start, length = (zero, end - zero) if end >= zero else (end, zero - end)
+    return Gauge(f"{zero:g}", f"{start:.2f}", f"{length:.2f}", tone)

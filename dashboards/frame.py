@@ -1,0 +1,69 @@
+"""The frame around every page: where we are, how the whole stands, and whether we are ill."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboards import format as write
+from dashboards import states
+from dashboards.format import Moment
+from dashboards.source import SystemHealth
+from slo.status import SLOStatus
+
+_EVALUATION_IS_LATE_AFTER = timedelta(minutes=1)
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the layout prints. `alarm`: fast, slow or calm; the favicon has its shape."""
+
+    section: str  # overview, slos, services, incidents, or nothing
+    title: str
+    alarm: str
+    theme: str | None  # None: as the system wishes
+    here: str  # path and query of this page
+    now: Moment
+    clock: str
+    problems: tuple[str, ...]
+    version: str
+
+
+def frame(
+    *,
+    section: str,
+    title: str,
+    theme: str | None,
+    here: str,
+    statuses: Sequence[SLOStatus],
+    health: SystemHealth,
+    now: datetime,
+) -> Frame:
+    """The frame at this moment. The title begins with how many SLOs need a person now."""
+    census = states.census(statuses)
+    fast, slow = census[states.BURNING_FAST], census[states.BURNING]
+    prefix = f"({fast}!) " if fast else f"({slow}) " if slow else ""
+    return Frame(
+        section=section,
+        title=f"{prefix}{title} · Nines",
+        alarm="fast" if fast else "slow" if slow else "calm",
+        theme=theme if theme in THEMES else None,
+        here=here,
+        now=write.moment(now, now),
+        clock=write.clock(now),
+        problems=problems(health, bool(statuses), now),
+        version=health.version,
+    )
+
+
+def problems(health: SystemHealth, anything_to_do: bool, now: datetime) -> tuple[str, ...]:
+    """What ails the monitor itself, in sentences; each said once."""
+    found = list(health.problems)
+    if not health.config_ok:
+        found.append("The newest configuration is not valid: the one before it goes on being used.")
+    last = health.last_evaluation
+    if anything_to_do and last is not None and now - last > _EVALUATION_IS_LATE_AFTER:
+        found.append(
+            f"SLOs were last evaluated {write.ago(last, now)}: what you see is as old as that."
+        )
+    return tuple(dict.fromkeys(found))

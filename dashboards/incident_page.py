@@ -1,0 +1,364 @@
+"""Incidents: the list of them, and the page of one with its timeline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerting.alert import Alert, AlertKind, Facts
+from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationState
+from dashboards import format as write
+from dashboards import links
+from dashboards.format import Moment
+from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
+from slo.severity import Severity
+
+FILTERS = (
+    ("", "All"),
+    (IncidentState.TRIGGERED.value, "Triggered"),
+    (IncidentState.ACKNOWLEDGED.value, "Acknowledged"),
+    (IncidentState.RESOLVED.value, "Resolved"),
+)
+_STATE_WORDS = {
+    IncidentState.TRIGGERED: "Triggered",
+    IncidentState.ACKNOWLEDGED: "Acknowledged",
+    IncidentState.RESOLVED: "Resolved",
+}
+_SEVERITY_WORDS = {
+    Severity.PAGE: "Page",
+    Severity.TICKET: "Ticket",
+    Severity.INFO: "Info",
+}
+_EVENT_WORDS = {
+    EventKind.OPENED: "Opened",
+    EventKind.ALERT_FIRING: "Alert firing",
+    EventKind.ALERT_RESOLVED: "Alert resolved",
+    EventKind.SEVERITY: "Severity",
+    EventKind.ACKNOWLEDGED: "Acknowledged",
+    EventKind.RESOLVED: "Resolved",
+    EventKind.NOTE: "Note",
+    EventKind.ROUTED: "Routed",
+    EventKind.ATTEMPT: "Delivery tried",
+    EventKind.DELIVERED: "Delivered",
+    EventKind.GAVE_UP: "Gave up",
+}
+_EVENT_TONES = {
+    EventKind.OPENED: "bad",
+    EventKind.ALERT_FIRING: "bad",
+    EventKind.GAVE_UP: "bad",
+    EventKind.SEVERITY: "warn",
+    EventKind.ACKNOWLEDGED: "accent",
+    EventKind.ALERT_RESOLVED: "good",
+    EventKind.RESOLVED: "good",
+    EventKind.DELIVERED: "good",
+}
+_OUTCOME_WORDS = {
+    AttemptOutcome.OK: "delivered",
+    AttemptOutcome.RETRY: "failed, to be tried again",
+    AttemptOutcome.PERMANENT: "refused for good",
+    AttemptOutcome.AMBIGUOUS: "may have arrived",
+}
+_NOTIFICATION_WORDS = {
+    NotificationState.PENDING: "waiting",
+    NotificationState.DELIVERED: "delivered",
+    NotificationState.FAILED: "given up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident in one line."""
+
+    topic: str
+    url: str
+    acknowledge_url: str
+    title: str
+    service: str
+    service_url: str
+    state: str
+    state_word: str
+    severity: str
+    severity_word: str
+    opened: Moment
+    lasted: str
+    who: str | None
+    open: bool
+    triggered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A link that shows some of the incidents."""
+
+    word: str
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentsView:
+    """The list of incidents."""
+
+    rows: tuple[IncidentRow, ...]
+    filters: tuple[Filter, ...]
+    service: str | None
+    clear_url: str | None  # shows all services again
+    older_url: str | None
+    newest_url: str | None
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step of the timeline."""
+
+    at: Moment
+    time: str
+    word: str
+    text: str
+    tone: str  # bad, warn, accent, good or plain
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert as evidence."""
+
+    slo: str
+    url: str
+    what: str
+    severity: str
+    severity_word: str
+    firing: bool
+    state_word: str
+    started: Moment
+    lasted: str
+    headline: str
+    reason: str
+    figures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedRow:
+    """One attempt to deliver."""
+
+    number: int
+    at: Moment
+    outcome: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRow:
+    """One notification: who was told what, and how that went."""
+
+    receiver: str
+    kind: str
+    state: str
+    state_word: str
+    reason: str
+    at: Moment
+    tries: tuple[TriedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """The page of one incident."""
+
+    row: IncidentRow
+    id: str
+    summary: str
+    facts: tuple[tuple[str, str], ...]
+    runbook: str | None
+    owner: str | None
+    linked_url: str | None
+    timeline: tuple[Entry, ...]
+    alerts: tuple[AlertRow, ...]
+    told: tuple[ToldRow, ...]
+    can_acknowledge: bool
+    remembered: str
+    notice: str | None
+
+
+def incidents_view(
+    page: IncidentPage, *, state: str | None, service: str | None, cursor: str | None, now: datetime
+) -> IncidentsView:
+    """The list, newest first."""
+    filters = tuple(
+        Filter(
+            word,
+            links.with_query("/incidents", state=key, service=service),
+            key == (state or ""),
+        )
+        for key, word in FILTERS
+    )
+    narrowed = state is not None or service is not None
+    return IncidentsView(
+        rows=tuple(incident_row(incident, now) for incident in page.incidents),
+        filters=filters,
+        service=service,
+        clear_url=links.with_query("/incidents", state=state) if service else None,
+        older_url=links.with_query(
+            "/incidents", state=state, service=service, cursor=page.next_cursor
+        )
+        if page.next_cursor
+        else None,
+        newest_url=links.with_query("/incidents", state=state, service=service) if cursor else None,
+        empty="No incident matches this filter." if narrowed else "No incident so far.",
+    )
+
+
+def incident_row(incident: Incident, now: datetime) -> IncidentRow:
+    """One line about an incident."""
+    return IncidentRow(
+        topic=incident.id,
+        url=links.incident_url(incident.id),
+        acknowledge_url=f"{links.incident_url(incident.id)}/acknowledge",
+        title=incident.title,
+        service=incident.service,
+        service_url=links.service_url(incident.service),
+        state=incident.state.value,
+        state_word=_STATE_WORDS[incident.state],
+        severity=incident.severity.value,
+        severity_word=_SEVERITY_WORDS[incident.severity],
+        opened=write.moment(incident.opened_at, now),
+        lasted=write.span((incident.resolved_at or now) - incident.opened_at),
+        who=incident.acknowledged_by,
+        open=incident.open,
+        triggered=incident.state is IncidentState.TRIGGERED,
+    )
+
+
+def incident_view(
+    detail: IncidentDetail,
+    *,
+    card: ServiceCard | None,
+    remembered: str,
+    notice: str | None,
+    now: datetime,
+) -> IncidentView:
+    """The page of one incident. `remembered` is the reader's name, as told before."""
+    incident = detail.incident
+    return IncidentView(
+        row=incident_row(incident, now),
+        id=incident.id,
+        summary=summary(incident, now),
+        facts=_times(incident, now),
+        runbook=links.safe_external(card.runbook) if card else None,
+        owner=card.owner if card else None,
+        linked_url=links.incident_url(incident.linked_to) if incident.linked_to else None,
+        timeline=tuple(entry(event, now) for event in reversed(detail.events)),
+        alerts=tuple(alert_row(alert, now) for alert in _loudest_first(detail.alerts)),
+        told=tuple(
+            told_row(notification, detail.attempts, now) for notification in detail.notifications
+        ),
+        can_acknowledge=incident.state is IncidentState.TRIGGERED,
+        remembered=remembered,
+        notice=notice,
+    )
+
+
+def summary(incident: Incident, now: datetime) -> str:
+    """Where it stands, in one sentence."""
+    age = write.span((incident.resolved_at or now) - incident.opened_at)
+    if incident.state is IncidentState.RESOLVED:
+        by = f"; {incident.acknowledged_by} looked after it" if incident.acknowledged_by else ""
+        return f"Over: it lasted {age}{by}."
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        return f"{incident.acknowledged_by} has been on it; it has been open for {age}."
+    return f"Nobody has taken it yet; it has been open for {age}."
+
+
+def entry(event: IncidentEvent, now: datetime) -> Entry:
+    """One step of the timeline."""
+    return Entry(
+        at=write.moment(event.at, now),
+        time=write.stamp(event.at, now),
+        word=_EVENT_WORDS[event.kind],
+        text=event.text,
+        tone=_EVENT_TONES.get(event.kind, "plain"),
+    )
+
+
+def alert_row(alert: Alert, now: datetime) -> AlertRow:
+    """One alert, with the numbers it was decided on."""
+    facts = alert.facts
+    no_data = alert.kind is AlertKind.NO_DATA
+    return AlertRow(
+        slo=alert.slo,
+        url=links.slo_url(f"{alert.service}/{alert.slo}"),
+        what="No data" if no_data else f"Burn rate over {facts.long} and {facts.short}",
+        severity=alert.severity.value,
+        severity_word=_SEVERITY_WORDS[alert.severity],
+        firing=alert.firing,
+        state_word="Firing" if alert.firing else "Resolved",
+        started=write.moment(alert.started_at, now),
+        lasted=write.span((alert.ended_at or now) - alert.started_at),
+        headline=facts.headline,
+        reason=facts.reason,
+        figures=_figures(facts, now),
+    )
+
+
+def told_row(notification: Notification, attempts: Sequence[Attempt], now: datetime) -> ToldRow:
+    """One notification with all its attempts."""
+    own = [attempt for attempt in attempts if attempt.notification_id == notification.id]
+    return ToldRow(
+        receiver=notification.receiver,
+        kind=notification.kind.value,
+        state=notification.state.value,
+        state_word=_NOTIFICATION_WORDS[notification.state],
+        reason=notification.reason,
+        at=write.moment(notification.created_at, now),
+        tries=tuple(_tried(attempt, now) for attempt in own),
+    )
+
+
+def _tried(attempt: Attempt, now: datetime) -> TriedRow:
+    outcome = "under way" if attempt.outcome is None else _OUTCOME_WORDS[attempt.outcome]
+    status = f"{attempt.status}: " if attempt.status and not _tells(attempt) else ""
+    return TriedRow(
+        number=attempt.number,
+        at=write.moment(attempt.started_at, now),
+        outcome=outcome,
+        ok=attempt.outcome is AttemptOutcome.OK,
+        detail=f"{status}{attempt.detail}",
+    )
+
+
+def _tells(attempt: Attempt) -> bool:
+    return str(attempt.status) in attempt.detail
+
+
+def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    if facts.burn_long is not None and facts.burn_short is not None:
+        found.append((f"Burn {facts.long}", write.burn(facts.burn_long)))
+        found.append((f"Burn {facts.short}", write.burn(facts.burn_short)))
+    if facts.bad is not None and facts.total:
+        found.append(("Bad events", f"{write.count(facts.bad)} of {write.count(facts.total)}"))
+    if facts.long_spent_ratio is not None:
+        found.append((f"Budget spent in {facts.long}", write.share(facts.long_spent_ratio)))
+    if facts.budget_left_seconds is not None:
+        left = timedelta(seconds=facts.budget_left_seconds)
+        found.append(("Budget left", write.budget_time(left)))
+    if facts.exhausts_at is not None:
+        found.append(("Runs out", write.stamp(facts.exhausts_at, now)))
+    if facts.top_cause:
+        found.append(("Top cause", facts.top_cause))
+    return tuple(found)
+
+
+def _times(incident: Incident, now: datetime) -> tuple[tuple[str, str], ...]:
+    found = [("Opened", write.stamp(incident.opened_at, now))]
+    if incident.acknowledged_at:
+        after = write.span(incident.acknowledged_at - incident.opened_at)
+        found.append(("Acknowledged", f"after {after}, by {incident.acknowledged_by}"))
+    if incident.resolved_at:
+        after = write.span(incident.resolved_at - incident.opened_at)
+        found.append(("Resolved", f"{write.stamp(incident.resolved_at, now)}, after {after}"))
+    return tuple(found)
+
+
+def _loudest_first(alerts: Sequence[Alert]) -> list[Alert]:
+    return sorted(alerts, key=lambda alert: (not alert.firing, alert.severity.rank, alert.rule))

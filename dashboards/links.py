@@ -1,0 +1,40 @@
+"""Where each page lives. Names may hold anything, so each part is quoted whole."""
+
+from urllib.parse import quote, urlencode
+
+
+def slo_url(slo_id: str) -> str:
+    """The page of an SLO, from its `service/slo`."""
+    service, _, name = slo_id.partition("/")
+    return f"/slos/{quote(service, safe='')}/{quote(name, safe='')}"
+
+
+def points_url(slo_id: str) -> str:
+    """Where the charts fetch an SLO's counts."""
+    return f"/api/v1{slo_url(slo_id)}/points"
+
+
+def service_url(service: str) -> str:
+    return f"/services/{quote(service, safe='')}"
+
+
+def incident_url(incident_id: str) -> str:
+    return f"/incidents/{quote(incident_id, safe='')}"
+
+
+def with_query(path: str, **parts: str | int | None) -> str:
+    """The path with those parts of the query that say something."""
+    told = {key: value for key, value in parts.items() if value not in (None, "")}
+    return f"{path}?{urlencode(told)}" if told else path
+
+
+def safe_return(path: str | None) -> str:
+    """A path of this site to go back to; anything that could lead elsewhere becomes `/`."""
+    if not path or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        return "/"
+    return path if path.isprintable() else "/"
+
+
+def safe_external(url: str | None) -> str | None:
+    """A runbook's address if a browser may follow it; None for `javascript:` and the like."""
+    return url if url and url.startswith(("https://", "http://")) else None

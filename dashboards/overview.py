@@ -1,0 +1,223 @@
+"""The overview: does anybody need to do anything?"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from alerting.incident import Incident
+from dashboards import format as write
+from dashboards import links, slo_row, states
+from dashboards.format import Moment
+from dashboards.incident_page import IncidentRow, incident_row
+from dashboards.slo_row import SLORow
+from dashboards.source import ServiceCard, SystemHealth
+from dashboards.states import Mark
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from slo.units import format_duration
+
+MOST_ROWS = 12
+_TIGHTEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """How many SLOs bear a mark; a click lists them."""
+
+    mark: Mark
+    count: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """An SLO and what it has lately lost of its budget."""
+
+    name: str
+    service: str
+    url: str
+    lost: str
+    left: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A service at a glance."""
+
+    topic: str
+    name: str
+    title: str
+    url: str
+    mark: Mark | None  # the worst of its SLOs; None without any
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """Everything the overview prints. `tone`: act, today, watch or calm."""
+
+    tone: str
+    sentence: str
+    detail: str
+    evaluated: Moment | None
+    chips: tuple[Chip, ...]
+    attention: tuple[SLORow, ...]
+    attention_more: str | None
+    attention_url: str
+    tightest: tuple[SLORow, ...]
+    losses: tuple[Loss, ...]
+    losses_period: str
+    tiles: tuple[Tile, ...]
+    incidents: tuple[IncidentRow, ...]
+
+
+def overview(
+    *,
+    services: Sequence[ServiceCard],
+    statuses: Sequence[SLOStatus],
+    alert_states: Mapping[str, Mapping[str, AlertState]],
+    incidents: Sequence[Incident],
+    health: SystemHealth,
+    now: datetime,
+) -> OverviewView:
+    """The page at `now`. `incidents` are the newest; `alert_states` by SLO id."""
+    census = states.census(statuses)
+    ordered = states.worst_first(statuses)
+    needing = [status for status in ordered if states.ATTENTION & set(states.marks(status))]
+    open_ = slo_row.open_incidents(tuple(incidents))
+    cards = {card.name: card for card in services}
+
+    def row(status: SLOStatus) -> SLORow:
+        service = status.slo.service
+        return slo_row.slo_row(
+            status,
+            card=cards.get(service),
+            alert_states=alert_states.get(status.slo.id, {}),
+            incident=open_.get(service),
+            now=now,
+        )
+
+    more = len(needing) - MOST_ROWS
+    calm = not needing
+    period, losses = biggest_losses(statuses) if calm else ("", ())
+    return OverviewView(
+        tone=tone(census),
+        sentence=sentence(census, len(statuses)),
+        detail=detail(census),
+        evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
+        chips=tuple(
+            Chip(each, census[each], links.with_query("/slos", state=each.key))
+            for each in states.MARKS
+            if census[each]
+        ),
+        attention=tuple(row(status) for status in needing[:MOST_ROWS]),
+        attention_more=f"{more} more" if more > 0 else None,
+        attention_url="/slos",
+        tightest=tuple(row(status) for status in tightest(statuses)) if calm else (),
+        losses=losses,
+        losses_period=period,
+        tiles=tuple(tile(card, statuses) for card in services),
+        incidents=tuple(incident_row(incident, now) for incident in incidents),
+    )
+
+
+def tone(census: Counter[Mark]) -> str:
+    """How loud the page is."""
+    if census[states.BURNING_FAST]:
+        return "act"
+    if census[states.BURNING] or census[states.EXHAUSTED]:
+        return "today"
+    if any(census[mark] for mark in states.ATTENTION):
+        return "watch"
+    return "calm"
+
+
+def sentence(census: Counter[Mark], total: int) -> str:
+    """The answer, in one sentence."""
+    fast, slow, spent = (
+        census[mark] for mark in (states.BURNING_FAST, states.BURNING, states.EXHAUSTED)
+    )
+    blind = census[states.STALE] + census[states.NO_DATA]
+    if not total:
+        return "Nothing is watched yet."
+    if fast:
+        return f"Act now: {write.plural(fast, 'SLO is', 'SLOs are')} burning fast."
+    if slow:
+        return f"Look today: {write.plural(slow, 'SLO is', 'SLOs are')} burning."
+    if spent:
+        return (
+            f"Nothing burns, but {write.plural(spent, 'budget is', 'budgets are')} spent: "
+            "go easy on changes."
+        )
+    if blind:
+        return f"Look at the data: {write.plural(blind, 'SLO', 'SLOs')} cannot be judged."
+    if census[states.AT_RISK] or census[states.RECOVERING]:
+        watched = census[states.AT_RISK] + census[states.RECOVERING]
+        return f"Nothing to do now; {write.plural(watched, 'SLO wants', 'SLOs want')} watching."
+    if census[states.LEARNING]:
+        return "Nothing to do: nothing burns, and some SLOs are still learning."
+    if total == 1:
+        return "Nothing to do: the one SLO is healthy."
+    return f"Nothing to do: all {write.count(total)} SLOs are healthy."
+
+
+def detail(census: Counter[Mark]) -> str:
+    """The other counts, worst first: `1 burning fast, 2 exhausted, 214 healthy.`"""
+    parts = [f"{write.count(census[m])} {m.word.lower()}" for m in states.MARKS if census[m]]
+    return ", ".join(parts) + "." if parts else ""
+
+
+def tightest(statuses: Sequence[SLOStatus]) -> list[SLOStatus]:
+    """The SLOs with the least budget left."""
+    known = [(status.budget.remaining, status) for status in statuses if status.budget]
+    known.sort(key=lambda pair: (pair[0], pair[1].slo.id))
+    return [status for _, status in known[:_TIGHTEST]]
+
+
+def biggest_losses(statuses: Sequence[SLOStatus]) -> tuple[str, tuple[Loss, ...]]:
+    """Who lost most of its budget within the longest stretch that every status keeps."""
+    kept = [{burn.lookback for burn in status.burns} for status in statuses if status.budget]
+    if not kept or not (common := set.intersection(*kept)):
+        return "", ()
+    lookback = max(common)
+    found: list[tuple[Fraction, SLOStatus]] = []
+    for status in statuses:
+        burn = status.burn(lookback)
+        if burn is not None and status.budget and burn.window.counts.bad:
+            found.append((burn.window.counts.bad / status.budget.allowed, status))
+    found.sort(key=lambda pair: (-pair[0], pair[1].slo.id))
+    return format_duration(lookback), tuple(
+        Loss(
+            name=status.slo.name,
+            service=status.slo.service,
+            url=links.slo_url(status.slo.id),
+            lost=write.share(lost),
+            left=write.budget(status.budget.remaining if status.budget else None),
+        )
+        for lost, status in found[:_TIGHTEST]
+    )
+
+
+def tile(card: ServiceCard, statuses: Sequence[SLOStatus]) -> Tile:
+    """One service: its worst state and how many SLOs share it."""
+    own = states.worst_first(status for status in statuses if status.slo.service == card.name)
+    census = states.census(own)
+    worst = states.marks(own[0])[0] if own else None
+    if worst is None:
+        words = "no SLOs"
+    elif census[worst] == len(own):
+        words = f"{write.plural(len(own), 'SLO')}, {'all ' if len(own) > 1 else ''}" + (
+            worst.word.lower()
+        )
+    else:
+        words = f"{census[worst]} of {write.plural(len(own), 'SLO')} {worst.word.lower()}"
+    return Tile(
+        topic=card.name,
+        name=card.name,
+        title=card.title,
+        url=links.service_url(card.name),
+        mark=worst,
+        words=words,
+    )

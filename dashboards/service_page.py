@@ -1,0 +1,166 @@
+"""The page of one service, and the plain list of all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerting.incident import Incident
+from collectors.observation import Outcome
+from dashboards import format as write
+from dashboards import links, slo_row, states
+from dashboards.charts import Sparkline
+from dashboards.format import Moment
+from dashboards.incident_page import IncidentRow, incident_row
+from dashboards.slo_row import SLORow
+from dashboards.source import CollectorHealth, ServiceCard
+from dashboards.states import Mark
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from slo.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorRow:
+    """How one collector of the service is doing."""
+
+    id: str
+    kind: str
+    target: str
+    interval: str
+    outcome: str  # passed, failed, unknown or none
+    word: str
+    detail: str
+    last: Moment | None
+    took: str
+    lateness: str
+    runs: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """Everything the page prints."""
+
+    name: str
+    title: str
+    owner: str | None
+    runbook: str | None
+    labels: tuple[tuple[str, str], ...]
+    mark: Mark | None
+    sentence: str
+    rows: tuple[SLORow, ...]
+    collectors: tuple[CollectorRow, ...]
+    incidents: tuple[IncidentRow, ...]
+    incidents_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """A service in the list of all."""
+
+    name: str
+    title: str
+    url: str
+    owner: str | None
+    marks: tuple[tuple[Mark, int], ...]
+    slos: str
+    labels: tuple[tuple[str, str], ...]
+
+
+def service_view(
+    card: ServiceCard,
+    *,
+    statuses: Sequence[SLOStatus],
+    alert_states: Mapping[str, Mapping[str, AlertState]],
+    incidents: Sequence[Incident],
+    collectors: Sequence[CollectorHealth],
+    sparks: Mapping[str, Sparkline],
+    now: datetime,
+) -> ServiceView:
+    """The page at `now`; `statuses` and `incidents` are the service's own."""
+    ordered = states.worst_first(statuses)
+    open_ = slo_row.open_incidents(tuple(incidents)).get(card.name)
+    return ServiceView(
+        name=card.name,
+        title=card.title,
+        owner=card.owner,
+        runbook=links.safe_external(card.runbook),
+        labels=tuple(card.labels.items()),
+        mark=states.marks(ordered[0])[0] if ordered else None,
+        sentence=sentence(ordered),
+        rows=tuple(
+            slo_row.slo_row(
+                status,
+                card=card,
+                alert_states=alert_states.get(status.slo.id, {}),
+                incident=open_,
+                now=now,
+                spark=sparks.get(status.slo.id),
+            )
+            for status in ordered
+        ),
+        collectors=tuple(
+            collector_row(each, now) for each in collectors if each.id in card.collectors
+        ),
+        incidents=tuple(incident_row(incident, now) for incident in incidents),
+        incidents_url=links.with_query("/incidents", service=card.name),
+    )
+
+
+def sentence(statuses: Sequence[SLOStatus]) -> str:
+    """How the service stands: its SLOs counted by state, worst first."""
+    if not statuses:
+        return "This service has no SLO."
+    census = states.census(statuses)
+    parts = [
+        f"{write.count(census[mark])} {mark.word.lower()}" for mark in states.MARKS if census[mark]
+    ]
+    return f"{write.plural(len(statuses), 'SLO')}: {', '.join(parts)}."
+
+
+def collector_row(collector: CollectorHealth, now: datetime) -> CollectorRow:
+    """How one collector is doing."""
+    last = collector.last
+    return CollectorRow(
+        id=collector.id,
+        kind=collector.kind,
+        target=collector.target,
+        interval=format_duration(collector.interval),
+        outcome=last.outcome.value if last else "none",
+        word=_WORDS[last.outcome] if last else "No run yet",
+        detail=(last.detail or last.warning or "") if last else "",
+        last=write.moment(last.started, now) if last else None,
+        took=write.latency(last.duration) if last else "-",
+        lateness="-" if collector.lateness is None else write.latency(collector.lateness),
+        runs=", ".join(
+            f"{write.count(collector.runs[key])} {key}"
+            for key in (outcome.value for outcome in Outcome)
+            if collector.runs.get(key)
+        )
+        or "none",
+    )
+
+
+_WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
+
+
+def service_lines(
+    services: Sequence[ServiceCard], statuses: Sequence[SLOStatus]
+) -> tuple[ServiceLine, ...]:
+    """All services, the worst first, then by name."""
+    found: list[tuple[tuple[int, str], ServiceLine]] = []
+    for card in services:
+        own = states.worst_first(each for each in statuses if each.slo.service == card.name)
+        census = states.census(own)
+        place = states.weight(own[0])[0] if own else len(states.MARKS) * 2
+        line = ServiceLine(
+            name=card.name,
+            title=card.title,
+            url=links.service_url(card.name),
+            owner=card.owner,
+            marks=tuple((mark, census[mark]) for mark in states.MARKS if census[mark]),
+            slos=write.plural(len(own), "SLO"),
+            labels=tuple(card.labels.items()),
+        )
+        found.append(((place, card.name), line))
+    found.sort(key=lambda pair: pair[0])
+    return tuple(line for _, line in found)

@@ -1,0 +1,684 @@
+"""The page of one SLO: decide, understand, prove."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from alerting.incident import Incident
+from collectors.observation import Observation, Outcome, Phase
+from dashboards import charts, links, slo_row, states
+from dashboards import format as write
+from dashboards.charts import Gauge
+from dashboards.format import Moment
+from dashboards.slo_row import HOUR, IncidentLink
+from dashboards.source import CollectorHealth, Point, ServiceCard
+from dashboards.states import Mark
+from slo.alert_state import AlertState
+from slo.alert_state import Phase as AlertPhase
+from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.status import SLOStatus, TierReading, Verdict
+from slo.units import format_duration
+
+RANGES = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "window": None,
+}
+DEFAULT_RANGE = "24h"
+TABLE_STEPS = 24
+MOST_RUNS = 20
+_FIVE_MINUTES = timedelta(minutes=5)
+_BUCKET = timedelta(seconds=10)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time cut into steps, for one chart and its table."""
+
+    start: datetime
+    end: datetime
+    step: timedelta
+
+
+def stretch(length: timedelta, now: datetime) -> Stretch:
+    """The last `length`, in about 24 steps that lie on whole buckets; it reaches up to now."""
+    grain = _FIVE_MINUTES if length >= TABLE_STEPS * _FIVE_MINUTES else _BUCKET
+    step = max(-(-length // TABLE_STEPS // grain) * grain, grain)
+    end = _EPOCH + -(-(now - _EPOCH) // grain) * grain
+    steps = -(-length // step)
+    return Stretch(end - steps * step, end, step)
+
+
+@dataclass(frozen=True, slots=True)
+class TileView:
+    """One of the four figures at the top."""
+
+    name: str
+    value: str
+    note: str
+    tone: str  # good, warn, bad or plain
+    gauge: Gauge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A chart's numbers as a table."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart: what the browser fetches and draws, and the finding in words for everybody."""
+
+    kind: str  # budget, burn or events
+    title: str
+    finding: str
+    url: str
+    options: str  # JSON
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """What made events bad."""
+
+    cause: str
+    count: str
+    share: str
+    width: str  # of 100
+
+
+@dataclass(frozen=True, slots=True)
+class TierRow:
+    """One burn-rate rule."""
+
+    phase: str
+    phase_word: str
+    since: Moment | None
+    severity: str
+    severity_word: str
+    threshold: str
+    short: str
+    long: str
+    short_over: bool
+    long_over: bool
+    reason: str
+    gone_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBar:
+    """One phase of a probe's run, on a line that is 100 long."""
+
+    name: str
+    took: str
+    start: str
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run of the probe."""
+
+    at: Moment
+    time: str
+    outcome: str
+    word: str
+    took: str
+    detail: str
+    status: str
+    bars: tuple[PhaseBar, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangeLink:
+    """A choice of how far the charts look back."""
+
+    word: str
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SLOView:
+    """Everything the page prints."""
+
+    topic: str
+    name: str
+    service: str
+    service_title: str
+    service_url: str
+    owner: str | None
+    runbook: str | None
+    labels: tuple[tuple[str, str], ...]
+    marks: tuple[Mark, ...]
+    sentence: str
+    incident: IncidentLink | None
+    tiles: tuple[TileView, ...]
+    budget_chart: Chart
+    burn_chart: Chart
+    events_chart: Chart
+    ranges: tuple[RangeLink, ...]
+    causes: tuple[CauseRow, ...]
+    causes_note: str
+    tiers: tuple[TierRow, ...]
+    runs: tuple[RunRow, ...]
+    runs_note: str | None
+    coverage: tuple[tuple[str, str], ...]
+    definition: tuple[tuple[str, str], ...]
+    at: Moment
+
+
+def slo_view(
+    status: SLOStatus,
+    *,
+    card: ServiceCard | None,
+    alert_states: Mapping[str, AlertState],
+    incident: Incident | None,
+    collector: CollectorHealth | None,
+    window_points: Sequence[Point],
+    range_points: Sequence[Point],
+    range_key: str,
+    now: datetime,
+) -> SLOView:
+    """The page at `now`. The points are those of `stretch()` of the window and of the range."""
+    slo = status.slo
+    length = RANGES[range_key] or slo.window.length
+    return SLOView(
+        topic=slo.id,
+        name=slo.name,
+        service=slo.service,
+        service_title=card.title if card else slo.service,
+        service_url=links.service_url(slo.service),
+        owner=card.owner if card else None,
+        runbook=links.safe_external(card.runbook) if card else None,
+        labels=tuple(card.labels.items()) if card else (),
+        marks=states.marks(status),
+        sentence=sentence(status, now),
+        incident=slo_row.incident_link(incident) if incident else None,
+        tiles=tiles(status, now),
+        budget_chart=_budget_chart(status, window_points, now),
+        burn_chart=_burn_chart(status, range_points, length, alert_states, now),
+        events_chart=_events_chart(status, range_points, length, now),
+        ranges=tuple(
+            RangeLink(
+                f"Window ({slo.window.label})" if key == "window" else key,
+                links.with_query(links.slo_url(slo.id), range="" if key == DEFAULT_RANGE else key),
+                key == range_key,
+            )
+            for key in RANGES
+        ),
+        causes=causes(status),
+        causes_note=_causes_note(status),
+        tiers=tuple(
+            tier_row(status, reading, alert_states.get(reading.tier.key, AlertState()), now)
+            for reading in status.tiers
+        ),
+        runs=_runs(slo, collector, now),
+        runs_note=_runs_note(slo, collector),
+        coverage=coverage(status, now),
+        definition=_definition(slo),
+        at=write.moment(status.at, now),
+    )
+
+
+# --- the sentence and the tiles ------------------------------------------------------------------
+
+
+def noun(slo: SLO, number: int = 2) -> str:
+    """What this SLO's events are called."""
+    match slo.sli:
+        case ProbeSLI():
+            one = "probe"
+        case EventsSLI(total=total) if any("request" in each.metric for each in total):
+            one = "request"
+        case _:
+            one = "event"
+    return one if number == 1 else f"{one}s"
+
+
+def sentence(status: SLOStatus, now: datetime) -> str:
+    """How it stands, in one plain sentence."""
+    slo, hour = status.slo, status.burn(HOUR)
+    what = noun(slo)
+    if status.budget is None:
+        unknown = status.window.counts.unknown
+        if unknown:
+            return (
+                f"Nothing can be said: all {write.count(unknown)} {noun(slo, unknown)} of the last "
+                f"{slo.window.label} are unknown, because we failed to look."
+            )
+        return f"No {what} in the last {slo.window.label}: there is nothing to judge yet."
+    counts = hour.window.counts if hour else None
+    if counts is None or hour is None or not counts.total:
+        lead = f"No {what} in the last hour"
+    elif not counts.bad:
+        lead = f"None of {write.count(counts.total)} {what} failed in the last hour"
+    else:
+        lead = (
+            f"{write.count(counts.bad)} of {write.count(counts.total)} {what} failed in the last "
+            f"hour ({write.share(counts.bad_ratio)}): burning {write.burn(hour.rate)}"
+        )
+    remaining = status.budget.remaining
+    period = write.window_name(slo.window)
+    if remaining < 0:
+        over = write.budget_time(status.budget.remaining_time(slo))
+        budget = f"the {period} budget is spent, {over}"
+    elif remaining == 0:
+        budget = f"the {period} budget is spent exactly"
+    else:
+        budget = f"{write.budget(remaining)} of the {period} budget left"
+    return f"{lead}; {budget}{_outlook(status, now)}."
+
+
+def _outlook(status: SLOStatus, now: datetime) -> str:
+    if status.budget is None or status.budget.remaining <= 0 or not status.forecast.known:
+        return ""
+    if status.forecast.at is None:
+        return "; at this pace it lasts"
+    return f"; at this pace it runs out {write.ago(status.forecast.at, now)}"
+
+
+def tiles(status: SLOStatus, now: datetime) -> tuple[TileView, ...]:
+    """SLI, budget, burn, forecast."""
+    return (_sli_tile(status), _budget_tile(status), _burn_tile(status), _outlook_tile(status, now))
+
+
+def _sli_tile(status: SLOStatus) -> TileView:
+    slo = status.slo
+    met = status.sli is not None and status.sli >= Fraction(slo.objective.share)
+    tone = "plain" if status.sli is None else "good" if met else "bad"
+    note = f"target {write.target(slo.objective)} over {slo.window.label}"
+    if status.sli_bounds and status.window.counts.unknown:
+        low, high = (write.sli(bound, slo.objective) for bound in status.sli_bounds)
+        if low != high:
+            note += f"; between {low} and {high} with the unknown"
+    return TileView("SLI", write.sli(status.sli, slo.objective), note, tone)
+
+
+def _budget_tile(status: SLOStatus) -> TileView:
+    slo, budget = status.slo, status.budget
+    whole = timedelta(seconds=float(slo.objective.budget_share * slo.window.seconds))
+    if budget is None:
+        return TileView("Budget left", write.NO_DATA, f"of {write.span(whole)}", "plain")
+    left = write.budget_time(budget.remaining_time(slo))
+    tone = "bad" if budget.remaining <= 0 else "warn" if budget.remaining < Fraction(1, 4) else ""
+    return TileView(
+        "Budget left",
+        write.budget(budget.remaining),
+        f"{left}; the whole is {write.span(whole)}"
+        if budget.remaining < 0
+        else f"{left} of {write.span(whole)}",
+        tone or "good",
+        charts.gauge(budget.remaining),
+    )
+
+
+def _burn_tile(status: SLOStatus) -> TileView:
+    hour, brief = status.burn(HOUR), status.burn(_FIVE_MINUTES)
+    rate = hour.rate if hour else None
+    tone = "plain" if rate is None else "warn" if rate > 1 else "good"
+    if any(mark is states.BURNING_FAST for mark in states.marks(status)):
+        tone = "bad"
+    return TileView(
+        "Burn rate",
+        write.burn(rate),
+        f"over 1h; {write.burn(brief.rate if brief else None)} over 5m",
+        tone,
+    )
+
+
+def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
+    if status.budget is None or not status.forecast.known:
+        return TileView("Budget runs out", "not known", "no events in the last hour", "plain")
+    if status.budget.remaining <= 0:
+        return TileView("Budget runs out", "spent", "it comes back as bad events age out", "bad")
+    if status.forecast.at is None:
+        return TileView("Budget runs out", "lasts", "at the last hour's pace", "good")
+    soon = status.forecast.at - now < timedelta(days=3)
+    return TileView(
+        "Budget runs out",
+        write.ago(status.forecast.at, now),
+        f"{write.stamp(status.forecast.at, now)}, at the last hour's pace",
+        "bad" if soon else "warn",
+    )
+
+
+# --- charts --------------------------------------------------------------------------------------
+
+
+def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> Chart:
+    slo = status.slo
+    columns = charts.columns(slo, points, _step(points))
+    starts = [point.start for point in points]
+    rows = tuple(
+        (
+            write.stamp(start, now),
+            write.NO_DATA if left is None else write.budget(Fraction(left)),
+            write.count(bad),
+        )
+        for start, left, bad in zip(starts, columns.remaining, columns.bad, strict=True)
+    )
+    return Chart(
+        kind="budget",
+        title=f"Error budget, last {slo.window.label}",
+        finding=_budget_finding(status, columns, starts, now),
+        url=_points(slo, slo.window.length, "remaining"),
+        options=json.dumps({"window": slo.window.seconds}),
+        table=Table(("From", "Budget left after", f"Bad {noun(slo)}"), rows),
+    )
+
+
+def _budget_finding(
+    status: SLOStatus, columns: charts.Columns, starts: Sequence[datetime], now: datetime
+) -> str:
+    if status.budget is None:
+        return "No data in this window."
+    if not any(columns.bad):
+        return "Nothing was spent in this window."
+    worst = max(range(len(columns.bad)), key=columns.bad.__getitem__)
+    lost = write.share(columns.bad[worst] / status.budget.allowed)
+    begin = write.stamp(starts[worst], now)
+    return (
+        f"{_left(status)} The biggest loss, {lost} of the budget, fell into the "
+        f"{write.span(timedelta(seconds=columns.step))} from {begin}."
+    )
+
+
+def _left(status: SLOStatus) -> str:
+    if status.budget is None:
+        return ""
+    if status.budget.remaining < 0:
+        over = write.budget_time(status.budget.remaining_time(status.slo))
+        return f"The budget is spent, {over}."
+    return f"{write.budget(status.budget.remaining)} is left."
+
+
+def _burn_chart(
+    status: SLOStatus,
+    points: Sequence[Point],
+    length: timedelta,
+    alert_states: Mapping[str, AlertState],
+    now: datetime,
+) -> Chart:
+    slo = status.slo
+    step = _step(points)
+    rates = [_rate(slo, point) for point in points]
+    known = [(rate, point.start) for rate, point in zip(rates, points, strict=True) if rate]
+    if known:
+        rate, start = max(known)
+        finding = (
+            f"The fastest {write.span(step)} burned {write.burn(rate)}, "
+            f"from {write.stamp(start, now)}."
+        )
+    elif any(rate is not None for rate in rates):
+        finding = "Nothing burned."
+    else:
+        finding = "No data in this stretch."
+    firing = [reading for reading in status.tiers if _fires(alert_states, reading)]
+    if firing:
+        finding += " Firing now: " + ", ".join(_threshold_label(each) for each in firing) + "."
+    return Chart(
+        kind="burn",
+        title=f"Burn rate, last {format_duration(length)}",
+        finding=finding,
+        url=_points(slo, length, "burn"),
+        options=json.dumps(
+            {
+                "tiers": [
+                    {
+                        "factor": float(reading.tier.factor),
+                        "label": _threshold_label(reading),
+                        "severity": reading.tier.severity.value,
+                        "long": format_duration(reading.tier.long),
+                        "short": format_duration(reading.tier.short),
+                        "firing": _fires(alert_states, reading),
+                        "since": _epoch(alert_states.get(reading.tier.key)),
+                    }
+                    for reading in status.tiers
+                ]
+            }
+        ),
+        table=Table(
+            ("From", f"Burn rate over {format_duration(step)}"),
+            tuple(
+                (write.stamp(point.start, now), write.burn(rate))
+                for point, rate in zip(points, rates, strict=True)
+            ),
+        ),
+    )
+
+
+def _events_chart(
+    status: SLOStatus, points: Sequence[Point], length: timedelta, now: datetime
+) -> Chart:
+    slo = status.slo
+    good, bad, unknown = (
+        sum(getattr(point, name) for point in points) for name in ("good", "bad", "unknown")
+    )
+    if good + bad:
+        finding = (
+            f"{write.count(bad)} of {write.count(good + bad)} {noun(slo)} failed "
+            f"({write.share(Fraction(bad, good + bad))})"
+        )
+    else:
+        finding = f"No {noun(slo)}"
+    if unknown:
+        finding += f"; {write.count(unknown)} unknown, because we failed to look"
+    return Chart(
+        kind="events",
+        title=f"{noun(slo).capitalize()}, last {format_duration(length)}",
+        finding=f"{finding}.",
+        url=_points(slo, length, None),
+        options=json.dumps({"noun": noun(slo)}),
+        table=Table(
+            ("From", "Good", "Bad", "Unknown"),
+            tuple(
+                (
+                    write.stamp(point.start, now),
+                    write.count(point.good),
+                    write.count(point.bad),
+                    write.count(point.unknown),
+                )
+                for point in points
+            ),
+        ),
+    )
+
+
+def _points(slo: SLO, length: timedelta, include: str | None) -> str:
+    """The address of a chart's data; the browser adds start and end, which move."""
+    return links.with_query(
+        links.points_url(slo.id), include=include, length=int(length.total_seconds())
+    )
+
+
+def _step(points: Sequence[Point]) -> timedelta:
+    return points[1].start - points[0].start if len(points) > 1 else _BUCKET
+
+
+def _rate(slo: SLO, point: Point) -> Fraction | None:
+    total = point.good + point.bad
+    return Fraction(point.bad, total) / slo.objective.budget_share if total else None
+
+
+def _fires(alert_states: Mapping[str, AlertState], reading: TierReading) -> bool:
+    state = alert_states.get(reading.tier.key)
+    return state is not None and state.phase is AlertPhase.FIRING
+
+
+def _epoch(state: AlertState | None) -> float | None:
+    return state.since.timestamp() if state and state.since else None
+
+
+def _threshold_label(reading: TierReading) -> str:
+    tier = reading.tier
+    windows = f"{format_duration(tier.long)} & {format_duration(tier.short)}"
+    return f"{tier.severity.value} {write.factor(tier.factor)} ({windows})"
+
+
+# --- causes, rules, runs -------------------------------------------------------------------------
+
+
+def causes(status: SLOStatus) -> tuple[CauseRow, ...]:
+    """The window's bad events by cause, largest first."""
+    total = sum(status.causes.values())
+    ordered = sorted(status.causes.items(), key=lambda item: (-item[1], item[0]))
+    most = ordered[0][1] if ordered else 0
+    return tuple(
+        CauseRow(cause, write.count(n), write.share(Fraction(n, total)), f"{n / most * 100:.2f}")
+        for cause, n in ordered
+        if n
+    )
+
+
+def _causes_note(status: SLOStatus) -> str:
+    bad = status.window.counts.bad
+    if not bad:
+        return f"No bad {noun(status.slo)} in the window: nothing to explain."
+    if not status.causes:
+        return f"The causes of the {write.count(bad)} bad {noun(status.slo)} are not recorded."
+    return f"What made {noun(status.slo)} bad in the last {status.slo.window.label}."
+
+
+def tier_row(status: SLOStatus, reading: TierReading, state: AlertState, now: datetime) -> TierRow:
+    """One rule: what it looks at, what it sees, and why it says what it says."""
+    tier = reading.tier
+    waiting = reading.verdict is Verdict.FROZEN and state.phase is AlertPhase.INACTIVE
+    return TierRow(
+        phase="frozen" if waiting else state.phase.value,
+        phase_word="Cannot tell" if waiting else state.phase.value.capitalize(),
+        since=write.moment(state.since, now) if state.since else None,
+        severity=tier.severity.value,
+        severity_word=tier.severity.value.capitalize(),
+        threshold=write.factor(tier.factor),
+        short=f"{write.burn(reading.short.rate)} over {format_duration(tier.short)}",
+        long=f"{write.burn(reading.long.rate)} over {format_duration(tier.long)}",
+        short_over=reading.short.rate is not None and reading.short.rate > tier.factor,
+        long_over=reading.long.rate is not None and reading.long.rate > tier.factor,
+        reason=reading.reason + (f" ({tier.note})" if tier.note else ""),
+        gone_in=write.span(status.slo.window.length / float(tier.factor)),
+    )
+
+
+_OUTCOMES = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
+_PHASES = {
+    Phase.RESOLVE: "DNS",
+    Phase.CONNECT: "connect",
+    Phase.TLS: "TLS",
+    Phase.PROCESSING: "wait",
+    Phase.TRANSFER: "transfer",
+    Phase.JUDGE: "judge",
+}
+
+
+def _runs(slo: SLO, collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...]:
+    if collector is None or not isinstance(slo.sli, ProbeSLI):
+        return ()
+    # Failures first: they are what one comes to see.
+    ordered = sorted(collector.recent, key=lambda run: (run.outcome is Outcome.PASSED, -_when(run)))
+    shown = ordered[:MOST_RUNS]
+    longest = max((_phases_total(run) for run in shown), default=timedelta(0))
+    return tuple(run_row(run, longest, now) for run in shown)
+
+
+def _runs_note(slo: SLO, collector: CollectorHealth | None) -> str | None:
+    if not isinstance(slo.sli, ProbeSLI):
+        return None
+    if collector is None or not collector.recent:
+        return f"No run of {slo.collector_id} since Nines started."
+    shown = min(len(collector.recent), MOST_RUNS)
+    return (
+        f"{shown} of the last {write.plural(len(collector.recent), 'run')} of {slo.collector_id}, "
+        "those that did not pass first."
+    )
+
+
+def run_row(run: Observation, longest: timedelta, now: datetime) -> RunRow:
+    """One run: how it ended and where its time went, on the scale of the longest run shown."""
+    bars = _phase_bars(run, longest)
+    facts = [f"HTTP {run.http_status}" if run.http_status else "", run.address or ""]
+    cause = f"{run.cause.value}: " if run.cause else ""
+    return RunRow(
+        at=write.moment(run.due, now),
+        time=write.stamp(run.due, now) if now - run.due > timedelta(days=1) else _seconds(run.due),
+        outcome=run.outcome.value,
+        word=_OUTCOMES[run.outcome],
+        took=write.latency(run.duration),
+        detail=cause + run.detail if run.detail else cause.removesuffix(": "),
+        status=", ".join(filter(None, facts)),
+        bars=bars,
+        words=", ".join(f"{bar.name} {bar.took}" for bar in bars) or "no phases",
+    )
+
+
+def _seconds(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def _when(run: Observation) -> float:
+    return run.due.timestamp()
+
+
+def _phases_total(run: Observation) -> timedelta:
+    return sum(run.phases.values(), timedelta(0))
+
+
+def _phase_bars(run: Observation, longest: timedelta) -> tuple[PhaseBar, ...]:
+    bars: list[PhaseBar] = []
+    start = 0.0
+    for phase in Phase:
+        took = run.phases.get(phase)
+        if took is None or not longest:
+            continue
+        length = took / longest * 100
+        bars.append(PhaseBar(_PHASES[phase], write.latency(took), f"{start:.2f}", f"{length:.2f}"))
+        start += length
+    return tuple(bars)
+
+
+# --- coverage and definition ---------------------------------------------------------------------
+
+
+def coverage(status: SLOStatus, now: datetime) -> tuple[tuple[str, str], ...]:
+    """How much was observed, and what is unknown."""
+    slo, window = status.slo, status.window
+    seen = f"{write.count(window.seen)} of {write.count(window.due)} observations due"
+    unknown = window.counts.unknown
+    last = status.last_observation
+    return (
+        ("Coverage", f"{write.coverage(window.coverage)} ({seen})"),
+        (
+            "Unknown",
+            f"{write.count(unknown)} {noun(slo, unknown)}: our failures to look, counted for nobody"
+            if unknown
+            else "none",
+        ),
+        ("Good and bad", f"{write.count(window.counts.good)} and {write.count(window.counts.bad)}"),
+        ("Last observation", write.ago(last, now) if last else "none yet"),
+        ("Watched since", write.stamp(status.watched_since, now) if status.watched_since else "-"),
+    )
+
+
+def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
+    parts = [
+        ("Objective", f"{write.target(slo.objective)} over a rolling {slo.window.label}"),
+        ("Collector", f"{slo.collector_id}, every {format_duration(slo.interval)}"),
+    ]
+    match slo.sli:
+        case ProbeSLI():
+            parts.append(("Counts", "one run of the probe is one event"))
+        case EventsSLI(total=total, bad=bad, good=good):
+            side, selectors = ("Bad", bad) if bad else ("Good", good)
+            parts.append((side, " + ".join(str(each) for each in selectors)))
+            parts.append(("Total", " + ".join(str(each) for each in total)))
+    parts.append(("No data", f"alerts after {format_duration(slo.no_data_after)} of silence"))
+    return tuple(parts)

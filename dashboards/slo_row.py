@@ -1,0 +1,142 @@
+"""An SLO in one row: what the list, the overview and a service's page show of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerting.incident import Incident, IncidentState
+from dashboards import charts, links, states
+from dashboards import format as write
+from dashboards.charts import Gauge, Sparkline
+from dashboards.format import Moment
+from dashboards.source import ServiceCard
+from dashboards.states import Mark
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from slo.units import format_duration
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLink:
+    """An open incident, from where it is mentioned."""
+
+    url: str
+    word: str  # "Open", or who looks after it
+    acknowledged: bool
+    acknowledge_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SLORow:
+    """One SLO, ready to print."""
+
+    topic: str  # its id in the live stream
+    url: str
+    name: str
+    service: str
+    service_url: str
+    owner: str | None
+    runbook: str | None
+    marks: tuple[Mark, ...]
+    why: str
+    since: Moment | None
+    target: str
+    window: str
+    sli: str
+    budget: str
+    budget_time: str
+    gauge: Gauge | None
+    burn: str
+    burn_lookback: str
+    forecast: str
+    incident: IncidentLink | None
+    spark: Sparkline | None
+
+
+def slo_row(
+    status: SLOStatus,
+    *,
+    card: ServiceCard | None,
+    alert_states: Mapping[str, AlertState],
+    incident: Incident | None,
+    now: datetime,
+    lookback: timedelta = HOUR,
+    spark: Sparkline | None = None,
+) -> SLORow:
+    """The row of one SLO. `incident` is the open one of its service."""
+    slo, budget = status.slo, status.budget
+    burn = status.burn(lookback)
+    since = states.firing_since(alert_states)
+    return SLORow(
+        topic=slo.id,
+        url=links.slo_url(slo.id),
+        name=slo.name,
+        service=slo.service,
+        service_url=links.service_url(slo.service),
+        owner=card.owner if card else None,
+        runbook=links.safe_external(card.runbook) if card else None,
+        marks=states.marks(status),
+        why=why(status, now),
+        since=write.moment(since, now) if since else None,
+        target=write.target(slo.objective),
+        window=slo.window.label,
+        sli=write.sli(status.sli, slo.objective),
+        budget=write.budget(budget.remaining if budget else None),
+        budget_time=write.budget_time(budget.remaining_time(slo)) if budget else "",
+        gauge=charts.gauge(budget.remaining if budget else None),
+        burn=write.burn(burn.rate if burn else None),
+        burn_lookback=format_duration(lookback),
+        forecast=forecast(status, now),
+        incident=incident_link(incident) if incident else None,
+        spark=spark,
+    )
+
+
+def incident_link(incident: Incident) -> IncidentLink:
+    """How an open incident is mentioned."""
+    acknowledged = incident.state is IncidentState.ACKNOWLEDGED
+    return IncidentLink(
+        url=links.incident_url(incident.id),
+        word=f"{incident.acknowledged_by} is on it" if acknowledged else "Not acknowledged",
+        acknowledged=acknowledged,
+        acknowledge_url=f"{links.incident_url(incident.id)}/acknowledge",
+    )
+
+
+def forecast(status: SLOStatus, now: datetime) -> str:
+    """When the budget is gone at the last hour's pace, in a few words."""
+    if status.budget is None or not status.forecast.known:
+        return "not known"
+    if status.budget.remaining <= 0:
+        return "spent"
+    if status.forecast.at is None:
+        return "lasts"
+    return f"runs out {write.stamp(status.forecast.at, now)}"
+
+
+def why(status: SLOStatus, now: datetime) -> str:
+    """Why the SLO stands as it does: the numbers behind its first mark, in one clause."""
+    first = states.marks(status)[0]
+    hour = status.burn(HOUR)
+    pace = f"burning {write.burn(hour.rate)} over 1h" if hour and hour.rate is not None else ""
+    if first in (states.BURNING_FAST, states.BURNING, states.RECOVERING):
+        return pace or first.means
+    if first is states.STALE and status.last_observation:
+        return f"last observation {write.ago(status.last_observation, now)}"
+    if first is states.EXHAUSTED and status.budget:
+        return f"budget {write.budget_time(status.budget.remaining_time(status.slo))}"
+    if first is states.AT_RISK and status.budget:
+        return f"{write.budget(status.budget.remaining)} of the budget left"
+    return first.means
+
+
+def open_incidents(incidents: tuple[Incident, ...]) -> dict[str, Incident]:
+    """By service, its open incident; the one without an acknowledgement before the other."""
+    found: dict[str, Incident] = {}
+    for incident in incidents:
+        known = found.get(incident.service)
+        if incident.open and (known is None or incident.state is IncidentState.TRIGGERED):
+            found[incident.service] = incident
+    return found

@@ -1,0 +1,109 @@
+"""The words for how an SLO stands: state = shape + word + colour, the same on every page."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from slo.alert_state import AlertState, Phase
+from slo.status import BudgetState, NowState, SLOStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One state as it is shown. `key` is its filter in the list, its shape and its colour."""
+
+    key: str
+    word: str
+    means: str
+
+
+BURNING_FAST = Mark("burning_fast", "Burning fast", "a page-level rule is true: act now")
+BURNING = Mark("burning", "Burning", "a ticket-level rule is true: look today")
+EXHAUSTED = Mark("exhausted", "Exhausted", "the error budget of the window is spent")
+STALE = Mark("stale", "Stale", "observations stopped coming")
+NO_DATA = Mark("no_data", "No data", "no event in the window yet")
+AT_RISK = Mark(
+    "at_risk", "At risk", "less than a quarter of the budget is left, or it will run out"
+)
+RECOVERING = Mark("recovering", "Recovering", "the long window still burns, the short one no more")
+LEARNING = Mark("learning", "Learning", "too little of the window is observed to judge")
+HEALTHY = Mark("healthy", "Healthy", "within budget, nothing burns")
+
+# Worst first; the place in this list is the weight.
+MARKS = (
+    BURNING_FAST,
+    BURNING,
+    EXHAUSTED,
+    STALE,
+    NO_DATA,
+    AT_RISK,
+    RECOVERING,
+    LEARNING,
+    HEALTHY,
+)
+_BY_KEY = {mark.key: mark for mark in MARKS}
+_NOW = {
+    NowState.BURNING_FAST: BURNING_FAST,
+    NowState.BURNING: BURNING,
+    NowState.RECOVERING: RECOVERING,
+    NowState.STALE: STALE,
+}
+_BUDGET = {
+    BudgetState.EXHAUSTED: EXHAUSTED,
+    BudgetState.AT_RISK: AT_RISK,
+    BudgetState.LEARNING: LEARNING,
+    BudgetState.NO_DATA: NO_DATA,
+    BudgetState.HEALTHY: HEALTHY,
+}
+# What asks a person to look; the rest is calm.
+ATTENTION = frozenset({BURNING_FAST, BURNING, EXHAUSTED, STALE, NO_DATA, AT_RISK, RECOVERING})
+
+
+def mark(key: str) -> Mark | None:
+    """The mark of a filter's key; None for a key that is none."""
+    return _BY_KEY.get(key)
+
+
+def marks(status: SLOStatus) -> tuple[Mark, ...]:
+    """What is happening and how the budget stands: two facts, never one light. Worst first.
+
+    A good fact beside a bad one is left out; one of them is always there.
+    """
+    now, budget = _NOW.get(status.now_state), _BUDGET[status.budget_state]
+    if now is None:
+        return (budget,)
+    if budget is HEALTHY or (now is STALE and budget is NO_DATA):
+        return (budget,) if budget is NO_DATA else (now,)
+    return tuple(sorted((now, budget), key=MARKS.index))
+
+
+def weight(status: SLOStatus) -> tuple[int, float, str]:
+    """Sorts worst first: burning fast, then exhausted and still burning, then burning, ...
+
+    Ties: least budget first, then by id, so that the order is always the same.
+    """
+    shown = marks(status)
+    place = MARKS.index(shown[0]) * 2
+    if BURNING in shown and EXHAUSTED in shown:
+        place -= 1
+    left = float(status.budget.remaining) if status.budget else 2.0
+    return place, left, status.slo.id
+
+
+def worst_first(statuses: Iterable[SLOStatus]) -> list[SLOStatus]:
+    """The order in which a person should look."""
+    return sorted(statuses, key=weight)
+
+
+def census(statuses: Iterable[SLOStatus]) -> Counter[Mark]:
+    """How many SLOs bear each mark; an SLO with two marks counts under both."""
+    return Counter(each for status in statuses for each in marks(status))
+
+
+def firing_since(states: Mapping[str, AlertState]) -> datetime | None:
+    """When the rule that has been firing the longest began."""
+    return min(
+        (state.since for state in states.values() if state.since and state.phase is Phase.FIRING),
+        default=None,
+    )
