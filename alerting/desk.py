@@ -1,0 +1,434 @@
+"""The desk: what an alert's change means for incidents, and who has to hear what. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from alerting import wording
+from alerting.alert import Alert, AlertChange, Facts
+from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.notification import (
+    AlertLine,
+    Message,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+from alerting.routes import Route, join
+from alerting.store import Decision, IncidentFile
+from slo.severity import Severity
+
+FIRING = "firing"  # what a receiver was told last, if not "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What alerting has to know of a service."""
+
+    name: str
+    title: str
+    owner: str | None = None
+    runbook: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision rests on besides the incidents. `new_id` gives ids that sort by age."""
+
+    now: datetime
+    new_id: Callable[[], str]
+    tree: Route
+    services: Mapping[str, Service]
+    external_url: str
+
+    def service(self, name: str) -> Service:
+        """The service as configured; its bare name when it no longer is."""
+        return self.services.get(name) or Service(name, name)
+
+
+def decide(
+    changes: Sequence[AlertChange], files: Sequence[IncidentFile], context: Context
+) -> Decision:
+    """What follows from the changes of one service. `files`: its open incidents.
+
+    A change that tells nothing new (the rule fires already, or does not) has no effect.
+    """
+    cases = _open_cases(files)
+    for change in changes:
+        if change.firing:
+            _begin(change, cases, context)
+        else:
+            _end(change.rule, change.at, change.facts, cases, context)
+    return _settle(cases, context)
+
+
+def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
+    """Somebody takes it. On one that is resolved or taken, a note says that nothing changed."""
+    incident = file.incident
+    if not incident.open:
+        at = wording.moment(incident.resolved_at or incident.opened_at)
+        return _note(incident, f"{by} acknowledged this after it was resolved at {at}", context)
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        at = wording.moment(incident.acknowledged_at or incident.opened_at)
+        first = f"{incident.acknowledged_by} did so at {at}"
+        return _note(incident, f"{by} acknowledged this again; {first}", context)
+    case = _Case(file)
+    case.acknowledge(by, context)
+    return _settle([case], context)
+
+
+def reconcile(
+    files: Sequence[IncidentFile], configured_rules: set[str], context: Context
+) -> Decision:
+    """After an edited configuration: end what has no rule any more, tell whom routes now name."""
+    cases = _open_cases(files)
+    for case in cases:
+        for alert in case.firing:
+            if alert.rule not in configured_rules:
+                gone = replace(alert.facts, reason="Its rule is no longer in the configuration.")
+                _end(alert.rule, context.now, gone, [case], context)
+    return _settle(cases, context)
+
+
+def labels_of(alert: Alert, service: Service) -> dict[str, str]:
+    """What routes match on: the service's labels and, over them, the alert's own."""
+    owner = {"owner": service.owner} if service.owner else {}
+    return {
+        **service.labels,
+        **owner,
+        "service": alert.service,
+        "slo": alert.slo,
+        "severity": str(alert.severity),
+        "kind": str(alert.kind),
+    }
+
+
+class _Case:
+    """An incident on the desk: its file, and what has happened to it in this decision."""
+
+    def __init__(self, file: IncidentFile, *, opened: bool = False) -> None:
+        self.incident = file.incident
+        self.alerts = {alert.id: alert for alert in file.alerts}
+        self.before = file
+        self.opened = opened
+        self.acknowledged = False
+        self.changed: dict[str, str] = {}  # alert id to the sentence about what became of it
+        self.events: list[IncidentEvent] = []
+
+    @property
+    def firing(self) -> list[Alert]:
+        """What fires now, loudest first."""
+        return _sorted(alert for alert in self.alerts.values() if alert.firing)
+
+    @property
+    def touched(self) -> bool:
+        return self.opened or self.acknowledged or bool(self.changed)
+
+    def holds(self, slo: str) -> bool:
+        return any(alert.slo == slo for alert in self.alerts.values())
+
+    def told_firing(self, receiver: str) -> bool:
+        return self.before.told.get(receiver) == FIRING
+
+    def put(self, alert: Alert, sentence: str) -> None:
+        self.alerts[alert.id] = alert
+        self.changed[alert.id] = sentence
+
+    def log(self, kind: EventKind, text: str, context: Context) -> None:
+        self.events.append(IncidentEvent(self.incident.id, context.now, kind, text))
+
+    def acknowledge(self, by: str, context: Context) -> None:
+        self.acknowledged = True
+        self.incident = replace(
+            self.incident,
+            state=IncidentState.ACKNOWLEDGED,
+            acknowledged_at=context.now,
+            acknowledged_by=by,
+        )
+        self.log(EventKind.ACKNOWLEDGED, f"{by} acknowledged.", context)
+
+    def covers(self, change: AlertChange) -> bool:
+        """Whether this incident can still tell people of the change.
+
+        An acknowledged one is silent about news (PagerDuty notifies nobody any more), so it only
+        takes more evidence of what was acknowledged: the same SLO, no louder than it was then.
+        """
+        acknowledged_at = self.incident.acknowledged_at
+        if acknowledged_at is None:
+            return True
+        seen = [a for a in self.alerts.values() if a.started_at <= acknowledged_at]
+        loudest = min((alert.severity.rank for alert in seen), default=0)
+        return self.holds(change.slo) and change.severity.rank >= loudest
+
+
+@dataclass(frozen=True, slots=True)
+class _Say:
+    """What one receiver is to hear. `why` is set when no alert's change explains it."""
+
+    receiver: str
+    kind: NotificationKind
+    alerts: list[Alert]
+    what_changed: str
+    why: str = ""
+
+
+def _open_cases(files: Sequence[IncidentFile]) -> list[_Case]:
+    """Oldest first."""
+    found = [file for file in files if file.incident.open]
+    return [_Case(f) for f in sorted(found, key=lambda f: (f.incident.opened_at, f.incident.id))]
+
+
+def _begin(change: AlertChange, cases: list[_Case], context: Context) -> None:
+    if any(alert.rule == change.rule for case in cases for alert in case.firing):
+        return
+    case = _home(change, cases) or _opened(change, cases, context)
+    alert = Alert(
+        id=context.new_id(),
+        rule=change.rule,
+        service=change.service,
+        slo=change.slo,
+        kind=change.kind,
+        severity=change.severity,
+        started_at=change.at,
+        facts=change.facts,
+        incident_id=case.incident.id,
+    )
+    name = wording.name(alert.slo, alert.severity, alert.facts)
+    fires = wording.sentences(f"{name} fires: {alert.facts.headline}")
+    case.put(alert, fires)
+    case.log(EventKind.ALERT_FIRING, wording.sentences(fires, alert.facts.reason), context)
+    routed = context.tree.explain(labels_of(alert, context.service(alert.service)))
+    case.log(EventKind.ROUTED, wording.sentences(str(routed)), context)
+
+
+def _home(change: AlertChange, cases: Sequence[_Case]) -> _Case | None:
+    """The open incident that this is evidence for: the newest with its SLO, else the newest."""
+    fit = [case for case in cases if case.covers(change)]
+    at_home = [case for case in fit if case.holds(change.slo)]
+    best = at_home or fit
+    return best[-1] if best else None
+
+
+def _opened(change: AlertChange, cases: list[_Case], context: Context) -> _Case:
+    taken = cases[-1].incident if cases else None
+    incident = Incident(
+        id=context.new_id(),
+        service=change.service,
+        state=IncidentState.TRIGGERED,
+        severity=change.severity,
+        title="",  # given once every change is known
+        opened_at=change.at,
+        linked_to=taken.id if taken else None,
+    )
+    case = _Case(IncidentFile(incident, (), {}), opened=True)
+    why = "nothing of this service was open"
+    if taken:
+        why = (
+            f"incident {taken.id} was acknowledged by {taken.acknowledged_by} before this began, "
+            "and tells nobody of news"
+        )
+    case.log(EventKind.OPENED, f"Opened: {why}.", context)
+    cases.append(case)
+    return case
+
+
+def _end(rule: str, at: datetime, facts: Facts, cases: Sequence[_Case], context: Context) -> None:
+    for case in cases:
+        for alert in case.firing:
+            if alert.rule != rule:
+                continue
+            ended_at = max(at, alert.started_at)
+            name = wording.name(alert.slo, alert.severity, alert.facts)
+            lasted = wording.duration(ended_at - alert.started_at)
+            ended = wording.sentences(f"{name} ended after {lasted}", facts.reason)
+            case.put(replace(alert, ended_at=ended_at, facts=facts), ended)
+            case.log(EventKind.ALERT_RESOLVED, ended, context)
+
+
+def _settle(cases: Sequence[_Case], context: Context) -> Decision:
+    incidents: list[Incident] = []
+    alerts: list[Alert] = []
+    events: list[IncidentEvent] = []
+    notifications: list[Notification] = []
+    for case in cases:
+        _rate(case, context)
+        said = _said(case, context)
+        if not case.touched and not said:
+            continue
+        if not case.opened:
+            case.incident = replace(case.incident, revision=case.incident.revision + 1)
+        _log_said(case, said, context)
+        incidents.append(case.incident)
+        alerts.extend(alert for alert in case.alerts.values() if alert.id in case.changed)
+        events.extend(case.events)
+        notifications.extend(_notification(say, case, context) for say in said)
+    return Decision(tuple(incidents), tuple(alerts), tuple(events), tuple(notifications))
+
+
+def _rate(case: _Case, context: Context) -> None:
+    """Severity, title and state follow from what fires."""
+    if not case.touched:
+        return
+    service, was = context.service(case.incident.service), case.incident.severity
+    shown = case.firing or _sorted(case.alerts.values())
+    if case.firing or case.opened:
+        lines = [_line(alert, context) for alert in shown]
+        now = shown[0].severity
+        case.incident = replace(
+            case.incident, severity=now, title=wording.title(service.title, lines)
+        )
+        if now is not was and not case.opened:
+            case.log(EventKind.SEVERITY, _severity_moved(was, now), context)
+    if not case.firing:
+        ended_at = max(alert.ended_at or alert.started_at for alert in shown)
+        lasted = wording.duration(ended_at - case.incident.opened_at)
+        case.incident = replace(case.incident, state=IncidentState.RESOLVED, resolved_at=ended_at)
+        case.log(
+            EventKind.RESOLVED, f"Resolved after {lasted}: nothing of it fires any more.", context
+        )
+
+
+def _severity_moved(was: Severity, now: Severity) -> str:
+    return f"Severity went {'up' if now.rank < was.rank else 'down'} from {was} to {now}."
+
+
+def _said(case: _Case, context: Context) -> list[_Say]:
+    """Who has to hear what, in the order of the routes."""
+    service = context.service(case.incident.service)
+    views: dict[str, list[Alert]] = {}
+    for alert in _sorted(case.alerts.values()):
+        for receiver in context.tree.explain(labels_of(alert, service)).receivers:
+            views.setdefault(receiver, []).append(alert)
+    for receiver in case.before.told:
+        views.setdefault(receiver, [])
+    found = (_say(receiver, view, case) for receiver, view in views.items())
+    return [say for say in found if say]
+
+
+def _say(receiver: str, view: list[Alert], case: _Case) -> _Say | None:
+    """What this receiver has to hear of the alerts that are routed to it."""
+    sentences = [case.changed[alert.id] for alert in view if alert.id in case.changed]
+    fires, told = any(alert.firing for alert in view), case.told_firing(receiver)
+    if not fires:
+        return _resolve(receiver, view, sentences, case) if told else None
+    if not told:
+        why = "" if sentences else f"the configuration now routes this to {receiver}"
+        return _Say(
+            receiver,
+            NotificationKind.TRIGGER,
+            view,
+            wording.sentences(*sentences, wording.capital(why)),
+            why,
+        )
+    if case.acknowledged:
+        sentences.insert(0, f"{case.incident.acknowledged_by} acknowledged")
+        kind = NotificationKind.ACKNOWLEDGE
+        return _Say(receiver, kind, view, wording.sentences(*sentences))
+    if not sentences:
+        return None
+    ids = {alert.id for alert in view}
+    was = min(
+        (a.severity for a in case.before.alerts if a.firing and a.id in ids),
+        key=lambda severity: severity.rank,
+        default=view[0].severity,
+    )
+    if was is not view[0].severity:
+        sentences.append(_severity_moved(was, view[0].severity))
+    return _Say(receiver, NotificationKind.UPDATE, view, wording.sentences(*sentences))
+
+
+def _resolve(receiver: str, view: list[Alert], sentences: list[str], case: _Case) -> _Say:
+    if not case.firing:
+        why = "nothing of this incident fires any more"
+    elif sentences:
+        why = f"nothing that is routed to {receiver} fires any more; the incident goes on"
+    else:
+        why = f"the configuration no longer routes what fires to {receiver}; the incident goes on"
+    shown = view or _sorted(case.alerts.values())
+    return _Say(
+        receiver, NotificationKind.RESOLVE, shown, wording.sentences(wording.capital(why)), why
+    )
+
+
+def _log_said(case: _Case, said: Sequence[_Say], context: Context) -> None:
+    if case.opened and not case.firing:
+        text = "Nobody is told: it ended in the same evaluation in which it began."
+        case.log(EventKind.ROUTED, text, context)
+    groups: dict[tuple[NotificationKind, str], list[str]] = {}
+    for say in said:
+        why = say.why.replace(f" to {say.receiver}", " to it")
+        groups.setdefault((say.kind, why), []).append(say.receiver)
+    for (kind, why), receivers in groups.items():
+        text = f"To send: {kind} to {join(receivers)}" + (f", as {why}" if why else "")
+        case.log(EventKind.ROUTED, wording.sentences(text), context)
+
+
+def _notification(say: _Say, case: _Case, context: Context) -> Notification:
+    incident, service = case.incident, context.service(case.incident.service)
+    lines = tuple(_line(alert, context) for alert in say.alerts)
+    resolved_at = None
+    headline = wording.title(service.title, lines)
+    if say.kind is NotificationKind.RESOLVE:
+        resolved_at = incident.resolved_at or context.now
+        headline = wording.resolved_title(service.title, lines, resolved_at - incident.opened_at)
+    message = Message(
+        notification_id=context.new_id(),
+        incident_id=incident.id,
+        revision=incident.revision,
+        kind=say.kind,
+        receiver=say.receiver,
+        severity=say.alerts[0].severity,
+        service=incident.service,
+        service_title=service.title,
+        title=headline,
+        what_changed=say.what_changed,
+        opened_at=incident.opened_at,
+        decided_at=context.now,
+        incident_url=f"{context.external_url.rstrip('/')}/incidents/{incident.id}",
+        alerts=lines,
+        owner=service.owner,
+        runbook=service.runbook,
+        acknowledged_by=incident.acknowledged_by,
+        resolved_at=resolved_at,
+        linked_to=incident.linked_to,
+        labels=labels_of(say.alerts[0], service),
+    )
+    return Notification(
+        id=message.notification_id,
+        incident_id=incident.id,
+        receiver=say.receiver,
+        kind=say.kind,
+        revision=incident.revision,
+        severity=message.severity,
+        message=message,
+        state=NotificationState.PENDING,
+        created_at=context.now,
+        next_attempt_at=context.now,
+        reason=say.what_changed,
+    )
+
+
+def _line(alert: Alert, context: Context) -> AlertLine:
+    board = f"{context.external_url.rstrip('/')}/slos/{alert.service}/{alert.slo}"
+    return AlertLine(
+        rule=alert.rule,
+        slo=alert.slo,
+        kind=alert.kind,
+        severity=alert.severity,
+        started_at=alert.started_at,
+        ended_at=alert.ended_at,
+        facts=alert.facts,
+        dashboard_url=board,
+    )
+
+
+def _sorted(alerts: Iterable[Alert]) -> list[Alert]:
+    """Firing first, then ended; the loudest first, then the oldest."""
+    return sorted(alerts, key=lambda a: (not a.firing, a.severity.rank, a.started_at, a.id))
+
+
+def _note(incident: Incident, text: str, context: Context) -> Decision:
+    """Nothing changed, and the timeline says so."""
+    text = f"{text}: nothing changed."
+    return Decision(events=(IncidentEvent(incident.id, context.now, EventKind.NOTE, text),))

@@ -1,0 +1,1 @@
+"""Hand-written stand-ins that several rooms' tests share."""
