@@ -1,0 +1,136 @@
+"""What is no mistake, but worth a thought before it is relied on at night."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+from nines.config.assembly import Config
+from nines.config.document import Path
+from nines.config.expansion import Expanded
+from nines.config.shape import Shape
+from nines.config.validation import Finding
+from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.units import format_duration, format_percent
+
+_TOO_MUCH_OF_THE_BUDGET = Fraction(1, 10)  # for one failed run
+_TELLING = re.compile(r"auth|cookie|key|secret|session|token", re.IGNORECASE)
+_LEAST_RUNS_OF_A_SHORT_WINDOW = 2
+
+
+def advise(
+    config: Config, data: Mapping[str, Any], shape: Shape, expanded: Expanded
+) -> Iterator[Finding]:
+    """One sentence for each thing that will not do what its author may expect."""
+    if not config.services:
+        yield Finding((), "no services: nothing is watched")
+    for slo in config.slos:
+        yield from _coarse_probe(slo)
+        yield from _sparse_short_window(slo)
+        yield from _lowered_tiers(slo)
+    yield from _unread_scrapes(config)
+    yield from _silent(config, data)
+    yield from _plain_secrets(data, shape, expanded)
+
+
+def _at(slo: SLO, *more: str | int) -> Path:
+    return ("services", slo.service, "slos", slo.name, *more)
+
+
+def _coarse_probe(slo: SLO) -> Iterator[Finding]:
+    """A budget that a handful of failed runs spends."""
+    if not isinstance(slo.sli, ProbeSLI):
+        return
+    runs = Fraction(slo.window.length // timedelta(milliseconds=1)) / Fraction(
+        slo.interval // timedelta(milliseconds=1)
+    )
+    allowed = runs * slo.objective.budget_share
+    if 1 / allowed < _TOO_MUCH_OF_THE_BUDGET:
+        return
+    spent = "all of" if allowed <= 1 else f"{format_percent(1 / allowed, 0)} of"
+    yield Finding(
+        _at(slo, "objective"),
+        f"{slo.objective.label}% over {slo.window.label} allows {float(allowed):.2g} failed runs "
+        f"of a probe every {format_duration(slo.interval)}: one spends {spent} the budget; "
+        "probe more often, or promise less",
+    )
+
+
+def _sparse_short_window(slo: SLO) -> Iterator[Finding]:
+    """A short window that sees no run at all holds its tier frozen."""
+    shortest = min((tier.short for tier in slo.tiers), default=None)
+    if shortest is not None and slo.interval * _LEAST_RUNS_OF_A_SHORT_WINDOW > shortest:
+        yield Finding(
+            _at(slo),
+            f"its collector runs every {format_duration(slo.interval)}, less than twice in the "
+            f"short window of {format_duration(shortest)}: that tier will seldom know enough to "
+            "speak",
+        )
+
+
+def _lowered_tiers(slo: SLO) -> Iterator[Finding]:
+    lowered = [tier for tier in slo.tiers if tier.note is not None and "lowered" in tier.note]
+    if lowered:
+        yield Finding(
+            _at(slo, "objective"),
+            f"{len(lowered)} of the default tiers could never fire at {slo.objective.label}% and "
+            f"{'is' if len(lowered) == 1 else 'are'} {lowered[0].note}; write `tiers` to choose",
+        )
+
+
+def _unread_scrapes(config: Config) -> Iterator[Finding]:
+    read = {slo.collector_id for slo in config.slos if isinstance(slo.sli, EventsSLI)}
+    for name, service in config.services.items():
+        for key, collector in service.collectors.items():
+            if hasattr(collector, "prometheus") and f"{name}/{key}" not in read:
+                yield Finding(
+                    ("services", name, "collectors", key),
+                    f"no SLO reads `{key}`: it is scraped for nothing",
+                )
+
+
+def _silent(config: Config, data: Mapping[str, Any]) -> Iterator[Finding]:
+    """SLOs whose alerts reach nobody, unless that was written on purpose."""
+    if config.slos and not isinstance(data.get("alerting"), Mapping):
+        yield Finding((), "no `alerting`: alerts are shown on the dashboard, and nobody is told")
+        return
+    alerting = data.get("alerting") or {}
+    receivers = alerting.get("receivers") or {}
+    used = set(_named(alerting.get("route")))
+    for name in receivers:
+        if name not in used:
+            yield Finding(("alerting", "receivers", name), f"no route leads to `{name}`")
+
+
+def _named(route: object) -> Iterator[str]:
+    if isinstance(route, Mapping):
+        yield from route.get("receivers") or ()
+        for child in route.get("routes") or ():
+            yield from _named(child)
+
+
+def _plain_secrets(data: Mapping[str, Any], shape: Shape, expanded: Expanded) -> Iterator[Finding]:
+    def look(value: object, path: Path) -> Iterator[Finding]:
+        if isinstance(value, Mapping):
+            for key, below in value.items():
+                yield from look(below, (*path, key))
+        elif isinstance(value, list):
+            for at, item in enumerate(value):
+                yield from look(item, (*path, at))
+        elif isinstance(value, str) and _is_plain(value, path):
+            yield Finding(
+                path,
+                f"the secret `{path[-1]}` stands in the file; better write ${{NAME}} or "
+                "{file: path}",
+            )
+
+    def _is_plain(value: str, path: Path) -> bool:
+        if path in expanded.outside or not shape.is_secret(path, data):
+            return False
+        if path == ("server", "database"):
+            return "@" in value and ":" in value.split("@", maxsplit=1)[0].split("://")[-1]
+        # Headers are secrets one and all, so that none is printed; only these tell something.
+        return "headers" not in path or _TELLING.search(str(path[-1])) is not None
+
+    yield from look(data, ())

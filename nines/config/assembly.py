@@ -1,0 +1,225 @@
+"""Put the sound pieces together: defaults filled in, references followed, SLOs built."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any
+
+from alerting.config import AlertingConfig
+from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig, TlsConfig
+from nines.config.document import Path
+from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
+from nines.config.problem import Problem
+from nines.config.validation import Finding
+from slo.config import SLOConfig, Surroundings, build_slo, faults, timing_fault
+from slo.definition import SLO
+from slo.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration that makes sense. `advice` is no error, but worth a thought."""
+
+    server: ServerConfig
+    defaults: Defaults
+    services: Mapping[str, ServiceConfig]  # collectors have their interval and timeout
+    slos: tuple[SLO, ...]
+    alerting: AlertingConfig
+    advice: tuple[Problem, ...] = ()
+
+    def slo(self, slo_id: str) -> SLO | None:
+        """The SLO with the id `service/slo`."""
+        return next((slo for slo in self.slos if slo.id == slo_id), None)
+
+
+def assemble(
+    file: File, data: Mapping[str, Any], directory: FilePath
+) -> tuple[Config, list[Finding]]:
+    """The configuration, and everything that does not fit together in it.
+
+    `data` is what the file was made from: a reference to a piece that is there, but faulty, is no
+    mistake of its own. Files named in collectors are looked for from `directory`.
+    """
+    services: dict[str, ServiceConfig] = {}
+    slos: list[SLO] = []
+    found = [*_references(data), *_routes(data)]
+    dangling = {finding.path[:4] for finding in found}
+    for name, service in file.services.items():
+        at: Path = ("services", name)
+        collectors: dict[str, CollectorConfig] = {}
+        for key, collector in service.collectors.items():
+            collectors[key], said = _resolved(collector, file.defaults, directory)
+            found += [Finding((*at, "collectors", key, *path), words) for path, words in said]
+        services[name] = service.model_copy(
+            update={"title": service.title or name, "collectors": MappingProxyType(collectors)}
+        )
+        for key, config in service.slos.items():
+            where = (*at, "slos", key)
+            feeding = collectors.get(config.sli.collector_name)
+            if where in dangling or feeding is None:
+                continue  # the reference dangles or leads to a faulty collector, which was said
+            slo, said = _slo(key, name, config, feeding, file)
+            slos.append(slo)
+            found += [Finding((*where, *path), words) for path, words in said]
+    whole = Config(
+        server=file.server,
+        defaults=file.defaults,
+        services=MappingProxyType(services),
+        slos=tuple(slos),
+        alerting=file.alerting,
+    )
+    return whole, found
+
+
+def with_advice(config: Config, advice: list[Problem]) -> Config:
+    """The same configuration with what is worth a thought."""
+    return replace(config, advice=tuple(sorted(set(advice))))
+
+
+_Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of
+
+
+def _slo(
+    name: str, service: str, config: SLOConfig, feeding: CollectorConfig, file: File
+) -> tuple[SLO, _Said]:
+    around = Surroundings(
+        service=service,
+        interval=feeding.interval or file.defaults.interval,
+        window=file.defaults.window,
+        bucket=file.server.bucket,
+    )
+    slo = build_slo(name, config, around)
+    said: _Said = [(fault.where, fault.sentence) for fault in faults(slo, config, around)]
+    kept = file.server.retention.sums
+    if slo.window.length > kept:
+        words = (
+            f"the window of {slo.window.label} is longer than counts are kept: "
+            f"server.retention.sums is {format_duration(kept)}"
+        )
+        said.append((("window",) if config.window is not None else (), words))
+    return slo, said
+
+
+def _resolved(
+    written: CollectorConfig, defaults: Defaults, directory: FilePath
+) -> tuple[CollectorConfig, _Said]:
+    """The collector with its defaults filled in and its files found."""
+    interval = written.interval or defaults.interval
+    timeout = written.timeout or defaults.timeout
+    filled = written.model_copy(update={"interval": interval, "timeout": timeout})
+    said: _Said = []
+    fault = timing_fault(interval, timeout)
+    if fault is not None:
+        blamed = [key for key in ("timeout", "interval") if getattr(written, key) is not None]
+        if fault.startswith("an interval"):
+            blamed.reverse()
+        said.append((tuple(blamed[:1]), fault))
+    latency = filled.expect.latency if isinstance(filled, HttpConfig) else None
+    # Beside a timeout of its own the collector's model has looked at this already.
+    if latency is not None and written.timeout is None and latency > timeout:
+        words = (
+            f"a latency of {format_duration(latency)} is longer than the timeout, "
+            f"{format_duration(timeout)}, so that it could never be judged"
+        )
+        said.append((("expect", "latency"), words))
+    filled, missing = _with_files(filled, directory)
+    return filled, said + missing
+
+
+def _with_files(collector: CollectorConfig, directory: FilePath) -> tuple[CollectorConfig, _Said]:
+    """The collector with its files' paths resolved, and which of them cannot be read."""
+    if isinstance(collector, HttpConfig | PrometheusConfig):
+        at: Path = ("tls",)
+        paths = {
+            key: path
+            for key in ("ca_file", "cert_file", "key_file")
+            if (path := getattr(collector.tls, key)) is not None
+        }
+    elif isinstance(collector, TlsConfig):
+        at = ()
+        paths = {"ca_file": collector.ca_file} if collector.ca_file is not None else {}
+    else:
+        return collector, []
+    resolved = {key: directory / path for key, path in paths.items()}
+    missing: _Said = []
+    for key, path in resolved.items():
+        try:
+            with path.open("rb"):
+                pass
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or "its name is not valid").lower()
+            missing.append(((*at, key), f"the file {paths[key]} cannot be read: {reason}"))
+    if isinstance(collector, HttpConfig | PrometheusConfig):
+        tls = collector.tls.model_copy(update=resolved)
+        return collector.model_copy(update={"tls": tls}), missing
+    return collector.model_copy(update=resolved), missing
+
+
+def _references(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """SLIs that name collectors that do not exist, or are of a kind that cannot feed them."""
+    for name, service in _below(data, "services").items():
+        collectors = _below(service, "collectors")
+        for key in _below(service, "slos"):
+            sli = _below(service, "slos", key, "sli")
+            for kind in ("probe", "collector"):
+                reference = sli.get(kind)
+                if not isinstance(reference, str):
+                    continue
+                said = (
+                    _wrong_kind(kind, reference, collectors[reference])
+                    if reference in collectors
+                    else _unknown("collector", reference, list(collectors))
+                )
+                if said is not None:
+                    yield Finding(("services", name, "slos", key, "sli", kind), said)
+
+
+def _wrong_kind(kind: str, name: str, collector: object) -> str | None:
+    if not isinstance(collector, Mapping):
+        return None
+    if kind == "probe" and "prometheus" in collector:
+        return (
+            f"`{name}` is a prometheus collector, which counts no runs; for its counters write "
+            "`collector`, `total` and one of `bad` and `good`"
+        )
+    is_probe = any(key in collector for key in ("http", "tcp", "tls"))
+    if kind == "collector" and is_probe and "prometheus" not in collector:
+        return f"`{name}` is a probe and has no counters; write `sli: {{probe: {name}}}`"
+    return None
+
+
+def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Routes that name receivers that do not exist."""
+    alerting = _below(data, "alerting")
+    known = list(_below(alerting, "receivers"))
+
+    def look(route: object, at: Path) -> Iterator[Finding]:
+        if not isinstance(route, Mapping):
+            return
+        receivers = route.get("receivers")
+        for position, name in enumerate(receivers if isinstance(receivers, list) else ()):
+            if isinstance(name, str) and name not in known:
+                yield Finding((*at, "receivers", position), _unknown("receiver", name, known))
+        routes = route.get("routes")
+        for position, child in enumerate(routes if isinstance(routes, list) else ()):
+            yield from look(child, (*at, "routes", position))
+
+    yield from look(alerting.get("route"), ("alerting", "route"))
+
+
+def _unknown(what: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"there is no {what} `{name}`; did you mean `{close[0]}`?"
+    if not known:
+        return f"there is no {what} `{name}`, nor any other"
+    return f"there is no {what} `{name}`; there is {', '.join(sorted(known))}"
+
+
+def _below(data: object, *path: str) -> Mapping[str, Any]:
+    """The mapping at the path; empty when nothing, or something else, is there."""
+    for step in path:
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}

@@ -1,0 +1,45 @@
+"""What the configuration will hold one day: refused by name, not as an unknown key."""
+
+from collections.abc import Mapping
+
+from nines.config.document import Path
+
+_ANY = "*"
+_LATER: Mapping[tuple[str, ...], frozenset[str]] = {
+    ("services", _ANY): frozenset({"alerts", "depends_on", "maintenance"}),
+    ("services", _ANY, "collectors", _ANY): frozenset(
+        {
+            "dns", "icmp", "grpc", "json", "sql", "redis", "log", "push", "heartbeat", "steps",
+            "websocket", "kafka",
+        }
+    ),
+    ("services", _ANY, "slos", _ANY): frozenset(
+        {
+            "method", "slice", "slice_target", "no_data", "evidence", "shadow", "composite",
+            "exclude",
+        }
+    ),
+    ("services", _ANY, "slos", _ANY, "sli"): frozenset(
+        {
+            "histogram", "below", "above", "gauge", "metric", "json", "query", "push", "log",
+            "value", "quorum", "of",
+        }
+    ),
+    ("alerting",): frozenset({"silences", "notices"}),
+    ("alerting", "receivers", _ANY): frozenset({"teams", "discord", "telegram", "opsgenie"}),
+}  # fmt: skip
+
+
+def is_later(container: Path, key: str) -> bool:
+    """Whether `key` inside `container` belongs to a later version."""
+    return any(
+        key in keys
+        and len(pattern) == len(container)
+        and all(want in (_ANY, have) for want, have in zip(pattern, container, strict=True))
+        for pattern, keys in _LATER.items()
+    )
+
+
+def not_yet(key: str) -> str:
+    """The sentence for it."""
+    return f"`{key}` is not supported by this version"

@@ -1,0 +1,254 @@
+"""The whole file as a model: what may stand in it, with a sentence about each key for editors."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from alerting.config import AlertingConfig
+from collectors.config import CollectorConfig
+from slo.config import NAME_PATTERN, PositiveDuration, RollingWindow, SLOConfig
+from slo.secret import Secret, SecretText, to_secret
+from slo.units import format_duration
+
+BUCKETS = (1, 2, 5, 10)  # seconds: 10 and its divisors
+DATABASES = ("sqlite:///", "postgresql+psycopg://")
+_DETAIL_FLOOR = timedelta(days=3)  # windows up to here are summed from detail
+_OWN_LABELS = frozenset({"service", "slo", "severity", "owner", "kind", "objective", "window"})
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})")
+_NAME = re.compile(NAME_PATTERN)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The address that the server takes connections on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_listen(value: object) -> Listen:
+    """Read `127.0.0.1:9919` or `[::1]:9919`. Raises ValueError."""
+    if isinstance(value, Listen):
+        return value
+    match = _LISTEN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or int(match[3]) > 65535:
+        raise ValueError(
+            f"{value!r} is no address to listen on: write host:port, such as 127.0.0.1:9919, "
+            "or 0.0.0.0:9919 for every interface"
+        )
+    return Listen(match[1] or match[2], int(match[3]))
+
+
+def _name(value: object) -> object:
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
+        raise ValueError(
+            f"{value!r} is no name: use small letters, digits, - and _, beginning with a letter "
+            "or a digit, at most 100"
+        )
+    return value
+
+
+def _label(value: str) -> str:
+    if not _LABEL.fullmatch(value) or value.startswith("__"):
+        raise ValueError(f"{value!r} is no label name: letters, digits and _, no digit first")
+    if value in _OWN_LABELS:
+        raise ValueError(f"the label `{value}` is set by Nines itself; choose another name")
+    return value
+
+
+def _external_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is no address: write it such as https://nines.example.com")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("an external_url has no user, `?` or `#`")
+    return value.strip().rstrip("/")
+
+
+def _http_url(value: object) -> object:
+    if isinstance(value, str) and not re.match(r"https?://[^/\s]", value):
+        raise ValueError(f"{value!r} is no address: it must begin with http:// or https://")
+    return value
+
+
+def _database(value: object) -> Secret:
+    secret = to_secret(value)
+    if not secret.value.startswith(DATABASES):
+        raise ValueError(
+            "a database is sqlite:///path or postgresql+psycopg://user@host/name; "
+            f"this one begins with neither {' nor '.join(DATABASES)}"
+        )
+    return secret
+
+
+def _bucket(value: timedelta) -> timedelta:
+    if value not in {timedelta(seconds=seconds) for seconds in BUCKETS}:
+        raise ValueError(
+            f"a bucket is 10s or a divisor of it, 1s, 2s or 5s; {format_duration(value)} is none"
+        )
+    return value
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 100}),
+]
+LabelName = Annotated[str, AfterValidator(_label)]
+WebAddress = Annotated[
+    str, BeforeValidator(_http_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+ExternalURL = Annotated[
+    str, BeforeValidator(_external_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+ListenAddress = Annotated[
+    Listen,
+    PlainValidator(parse_listen),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9919"]}),
+]
+DatabaseURL = Annotated[SecretText, PlainValidator(_database)]
+Bucket = Annotated[
+    PositiveDuration,
+    AfterValidator(_bucket),
+    WithJsonSchema({"enum": [f"{seconds}s" for seconds in BUCKETS]}),
+]
+
+
+class Retention(BaseModel):
+    """How long counts are kept."""
+
+    model_config = _STRICT
+
+    detail: PositiveDuration = Field(
+        timedelta(days=35), description="Counts by bucket. At least 3d."
+    )
+    sums: PositiveDuration = Field(timedelta(days=400), description="Five-minute sums.")
+
+    @model_validator(mode="after")
+    def _is_enough(self) -> Self:
+        if self.detail < _DETAIL_FLOOR:
+            raise ValueError(
+                f"retention.detail of {format_duration(self.detail)} is too short: windows up to "
+                "3d are summed from it; write at least 3d"
+            )
+        if self.sums < self.detail:
+            raise ValueError(
+                f"retention.sums ({format_duration(self.sums)}) must be at least "
+                f"retention.detail ({format_duration(self.detail)})"
+            )
+        return self
+
+
+class ServerConfig(BaseModel):
+    """The service itself."""
+
+    model_config = _STRICT
+
+    listen: ListenAddress = Field(Listen("127.0.0.1", 9919), description="host:port.")
+    external_url: ExternalURL = Field(
+        "http://127.0.0.1:9919", description="How people reach it: the links in messages."
+    )
+    database: DatabaseURL = Field(
+        Secret("sqlite:///nines.db"),
+        description="sqlite:///path, or postgresql+psycopg://user@host/name.",
+    )
+    bucket: Bucket = Field(timedelta(seconds=10), description="The step in which events are kept.")
+    retention: Retention = Retention()
+
+
+class Defaults(BaseModel):
+    """What collectors and SLOs take when they say nothing themselves."""
+
+    model_config = _STRICT
+
+    interval: PositiveDuration = timedelta(seconds=15)
+    timeout: PositiveDuration = timedelta(seconds=5)
+    window: RollingWindow = timedelta(days=30)
+
+
+class ServiceConfig(BaseModel):
+    """Something that is watched: its collectors and its promises."""
+
+    model_config = _STRICT
+
+    title: str | None = Field(None, min_length=1, description="Default: the service's name.")
+    owner: str | None = Field(None, description="The team that is asked.")
+    labels: Mapping[LabelName, str] = Field(
+        default_factory=dict, description="For routing and filtering."
+    )
+    runbook: WebAddress | None = Field(None, description="What to do when it burns.")
+    collectors: Mapping[Name, CollectorConfig] = Field(default_factory=dict)
+    slos: Mapping[Name, SLOConfig] = Field(default_factory=dict)
+
+
+class File(BaseModel):
+    """The configuration of Nines."""
+
+    model_config = _STRICT
+
+    server: ServerConfig = ServerConfig()
+    defaults: Defaults = Defaults()
+    services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
+    alerting: AlertingConfig = AlertingConfig()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the whole file, for editors."""
+    document = File.model_json_schema()
+    _allow_variables(document)
+    document["patternProperties"] = {"^x-": {"description": "Ignored: a place for anchors."}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://nines.invalid/config.schema.json",
+        **document,
+        "title": "Nines configuration",
+    }
+
+
+def _allow_variables(node: object) -> None:
+    """Wherever a pattern, list of words or number is asked for, `${NAME}` may stand instead."""
+    if isinstance(node, list):
+        for item in node:
+            _allow_variables(item)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("pattern"), str) and node.get("type") == "string":
+        node["pattern"] = rf"{node['pattern']}|\$\{{"
+    for key in node:
+        if key not in ("const", "enum", "default", "examples"):
+            _allow_variables(node[key])
+    for key, child in node.get("properties", {}).items():
+        if isinstance(child, dict) and (
+            "enum" in child or child.get("type") in ("integer", "number", "boolean")
+        ):
+            kept = {name: child.pop(name) for name in list(child) if name not in _ANNOTATIONS}
+            node["properties"][key] = {
+                **child,
+                "anyOf": [kept, {"type": "string", "pattern": r"\$\{"}],
+            }
+
+
+_ANNOTATIONS = frozenset({"title", "description", "default", "examples"})

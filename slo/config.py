@@ -1,0 +1,432 @@
+"""What an SLO may look like in the configuration, and the SLO it becomes."""
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+
+from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.objective import Objective
+from slo.selector import Selector, SelectorError, parse_selector
+from slo.severity import Severity
+from slo.tiers import DEFAULT_KEEP_FIRING_FOR, Tier, default_tiers, factor_of_share, impossible
+from slo.units import (
+    DURATION_PATTERN,
+    PERCENT_PATTERN,
+    Duration,
+    Percent,
+    format_duration,
+    format_percent,
+    parse_duration,
+    parse_percent,
+)
+from slo.window import Rolling
+
+NAME_PATTERN = r"[a-z0-9][a-z0-9_-]*"
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_CALENDAR = re.compile(r"(calendar[ -])?(day|week|month|quarter|year)(ly)?\b")
+_SHORTEST_WINDOW = timedelta(minutes=5)
+_LONGEST_WINDOW = timedelta(days=366)
+_LEAST_NO_DATA_AFTER = timedelta(minutes=2)
+_LONGEST_TIMEOUT = timedelta(minutes=5)
+_MOST_OVERLAP = 30  # runs of one probe at the same time
+
+
+def parse_objective(value: object) -> Decimal:
+    """Read `99.9%` as an objective's share, strictly between 0 and 1. Raises ValueError."""
+    if isinstance(value, list):
+        raise ValueError("several objectives are not supported by this version; write one")
+    return Objective(parse_percent(value)).share
+
+
+def parse_window(value: object) -> timedelta:
+    """Read a rolling window such as `30d`. Raises ValueError, calendar windows included."""
+    if isinstance(value, list):
+        raise ValueError("several windows are not supported by this version; write one")
+    if isinstance(value, str) and _CALENDAR.match(value.strip().lower()):
+        raise ValueError(
+            f"the calendar window {value!r} is not supported by this version; "
+            "write a rolling one, such as 30d"
+        )
+    length = parse_duration(value)
+    if not _SHORTEST_WINDOW <= length <= _LONGEST_WINDOW:
+        raise ValueError(
+            f"a window of {format_duration(length)} is too "
+            f"{'short' if length < _SHORTEST_WINDOW else 'long'}; write 5m to 366d"
+        )
+    return length
+
+
+def parse_selectors(value: object) -> tuple[Selector, ...]:
+    """Read one series selector or a list of them. Raises ValueError."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    if not texts:
+        raise ValueError("the list of selectors is empty")
+    return tuple(_selector(text) for text in texts)
+
+
+def _selector(text: object) -> Selector:
+    if isinstance(text, Selector):
+        return text
+    if not isinstance(text, str):
+        raise ValueError('a selector is text, such as http_requests_total{code=~"5.."}')
+    try:
+        return parse_selector(text)
+    except SelectorError as error:
+        raise ValueError(f"{text!r} is no selector: {error}") from error
+
+
+def _label(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise ValueError(f"{name!r} is no label name: letters, digits and _, no digit first")
+    return name
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("a duration of 0 makes no sense here")
+    return value
+
+
+def _factor(value: object) -> Fraction:
+    """Read a burn rate; a float stands for the decimal it is written as."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | Fraction):
+        raise ValueError("a factor is a number, such as 14.4")
+    try:
+        factor = value if isinstance(value, Fraction) else Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} is no factor: write a number, such as 14.4") from None
+    if factor <= 0:
+        raise ValueError("a factor must be more than 0")
+    return factor
+
+
+_WINDOW_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": DURATION_PATTERN,
+    "examples": ["30d", "28d", "7d"],
+}
+_SELECTOR_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1}
+ObjectiveShare = Annotated[
+    Decimal,
+    BeforeValidator(parse_objective),
+    PlainSerializer(format_percent),
+    WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["99.9%"]}),
+]
+RollingWindow = Annotated[
+    timedelta,
+    BeforeValidator(parse_window),
+    PlainSerializer(format_duration),
+    WithJsonSchema(_WINDOW_SCHEMA),
+]
+Selectors = Annotated[
+    tuple[Selector, ...],
+    BeforeValidator(parse_selectors),
+    PlainSerializer(lambda selectors: [str(selector) for selector in selectors]),
+    WithJsonSchema(
+        {"anyOf": [_SELECTOR_SCHEMA, {"type": "array", "items": _SELECTOR_SCHEMA, "minItems": 1}]}
+    ),
+]
+Factor = Annotated[
+    Fraction,
+    BeforeValidator(_factor),
+    PlainSerializer(float),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+LabelName = Annotated[str, AfterValidator(_label)]
+
+_FROZEN = ConfigDict(
+    frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
+)
+
+
+class SLIConfig(BaseModel):
+    """What is counted: the runs of a probe, or events by their counters."""
+
+    model_config = _FROZEN
+
+    probe: str | None = Field(None, description="The http, tcp or tls collector whose runs count.")
+    collector: str | None = Field(None, description="The prometheus collector with the counters.")
+    bad: Selectors | None = Field(None, description="Counters of bad events (or give `good`).")
+    good: Selectors | None = Field(None, description="Counters of good events (or give `bad`).")
+    total: Selectors | None = Field(None, description="Counters of all events.")
+    by: tuple[LabelName, ...] = Field(
+        (), description="Labels whose values with the most bad events are shown."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        of_events = {"collector", "bad", "good", "total", "by"} & self.model_fields_set
+        if self.probe is not None:
+            if of_events:
+                raise ValueError(
+                    f"`probe` and `{min(of_events)}` exclude each other: an SLI counts "
+                    "the runs of a probe, or events of a prometheus collector"
+                )
+            return self
+        if self.collector is None:
+            raise ValueError(
+                "an SLI says what it counts: `probe: <collector>`, or `collector`, `total` and "
+                "one of `bad` and `good`"
+            )
+        if self.total is None:
+            raise ValueError("`total` is missing: the counters of all events")
+        if (self.bad is None) == (self.good is None):
+            raise ValueError("write exactly one of `bad` and `good`")
+        return self
+
+    @property
+    def collector_name(self) -> str:
+        """The collector that feeds it, whatever the kind."""
+        return self.probe or self.collector or ""
+
+    def build(self) -> ProbeSLI | EventsSLI:
+        """The SLI as the arithmetic knows it."""
+        if self.probe is not None:
+            return ProbeSLI(self.probe)
+        return EventsSLI(
+            collector=self.collector_name,
+            total=self.total or (),
+            bad=self.bad or (),
+            good=self.good or (),
+            by=self.by,
+        )
+
+
+class TierConfig(BaseModel):
+    """One burn-rate tier: a long and a short window, and how fast is too fast."""
+
+    model_config = _FROZEN
+
+    severity: Severity
+    spent: Percent | None = Field(
+        None, description="Share of the budget spent within the long window (or give `factor`)."
+    )
+    factor: Factor | None = Field(None, description="Burn rate (or give `spent`).")
+    long: PositiveDuration
+    short: PositiveDuration
+    for_: Duration = Field(
+        timedelta(0), alias="for", description="How long it must hold before it fires."
+    )
+    keep_firing_for: Duration = Field(
+        DEFAULT_KEEP_FIRING_FOR, description="How long it goes on after it no longer holds."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_threshold(self) -> Self:
+        if (self.spent is None) == (self.factor is None):
+            raise ValueError(
+                "write exactly one of `spent` (such as 2%) and `factor` (such as 14.4)"
+            )
+        if self.spent is not None and not 0 < self.spent <= 1:
+            raise ValueError(f"`spent` must be more than 0% and at most 100%, not {self.spent:%}")
+        return self
+
+    def build(self, period: timedelta) -> Tier:
+        """The tier for an SLO whose window is `period`."""
+        factor = self.factor
+        if factor is None:
+            factor = factor_of_share(Fraction(self.spent or 0), period, self.long)
+        return Tier(self.severity, factor, self.long, self.short, self.for_, self.keep_firing_for)
+
+
+class SLOConfig(BaseModel):
+    """One promise: an objective for an SLI over a window."""
+
+    model_config = _FROZEN
+
+    objective: ObjectiveShare = Field(description="The promised share of good events.")
+    window: RollingWindow | None = Field(None, description="Default: `defaults.window`.")
+    sli: SLIConfig
+    tiers: tuple[TierConfig, ...] | None = Field(
+        None, min_length=1, description="When to speak. Default: the SRE Workbook's four tiers."
+    )
+    no_data_after: PositiveDuration | None = Field(
+        None, description="How long without data is an alert. Default: 5 intervals, at least 2m."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an SLO that is well formed; `where` is the way to it inside the SLO."""
+
+    where: tuple[str | int, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an SLO takes from the rest of the configuration."""
+
+    service: str
+    interval: timedelta  # of its collector
+    window: timedelta  # when it names none
+    bucket: timedelta
+
+
+def build_slo(name: str, config: SLOConfig, around: Surroundings) -> SLO:
+    """The SLO as configured; `faults` says whether it makes sense."""
+    objective = Objective(config.objective)
+    window = config.window or around.window
+    tiers = (
+        default_tiers(objective, window)
+        if config.tiers is None
+        else tuple(tier.build(window) for tier in config.tiers)
+    )
+    return SLO(
+        service=around.service,
+        name=name,
+        objective=objective,
+        window=Rolling(window),
+        sli=config.sli.build(),
+        tiers=tiers,
+        interval=around.interval,
+        no_data_after=config.no_data_after or max(5 * around.interval, _LEAST_NO_DATA_AFTER),
+    )
+
+
+def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
+    """Everything that contradicts itself in a well-formed SLO."""
+    window = slo.window.length
+    at_window: tuple[str, ...] = () if config.window is None else ("window",)
+    found = []
+    if not _fits(window, around.bucket):
+        found.append(Fault(at_window, _misfit("window", window, around.bucket)))
+    if slo.interval > window:
+        found.append(
+            Fault(
+                at_window,
+                f"the window of {slo.window.label} is shorter than the interval of its collector, "
+                f"{format_duration(slo.interval)}",
+            )
+        )
+    if config.no_data_after is not None and config.no_data_after < 2 * slo.interval:
+        found.append(
+            Fault(
+                ("no_data_after",),
+                f"{format_duration(config.no_data_after)} without data is normal for a collector "
+                f"that runs every {format_duration(slo.interval)}; write at least "
+                f"{format_duration(2 * slo.interval)}",
+            )
+        )
+    if config.tiers is not None:
+        found += _tier_faults(slo, around.bucket)
+    return found
+
+
+def timing_fault(interval: timedelta, timeout: timedelta) -> str | None:
+    """Why a collector cannot run every `interval` with this `timeout`; None when it can."""
+    if interval < timedelta(seconds=1):
+        return f"an interval of {format_duration(interval)} is too short; write at least 1s"
+    if interval > timedelta(days=1):
+        return f"an interval of {format_duration(interval)} is too long; write at most 1d"
+    if timeout <= timedelta(0):
+        return "a timeout of 0 leaves no time for an answer"
+    if timeout > _LONGEST_TIMEOUT:
+        return f"a timeout of {format_duration(timeout)} is too long; write at most 5m"
+    runs = math.ceil(timeout / interval)
+    if runs > _MOST_OVERLAP:
+        return (
+            f"a timeout of {format_duration(timeout)} with an interval of "
+            f"{format_duration(interval)} lets {runs} runs wait at once; "
+            f"at most {_MOST_OVERLAP} may"
+        )
+    return None
+
+
+def fingerprint(slo: SLO) -> str:
+    """What is counted, as a short stable hash; objective, window and tiers do not matter.
+
+    Counts belong to a fingerprint: an SLO whose SLI was edited starts empty.
+    """
+    match slo.sli:
+        case ProbeSLI(collector=collector):
+            parts = ["probe", collector]
+        case EventsSLI() as events:
+            sides = [
+                sorted(_canonical(selector) for selector in side)
+                for side in (events.total, events.bad, events.good)
+            ]
+            parts = ["events", events.collector, *("\x1e".join(side) for side in sides)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def _canonical(selector: Selector) -> str:
+    return str(Selector(selector.metric, tuple(sorted(selector.matchers, key=str))))
+
+
+def _tier_faults(slo: SLO, bucket: timedelta) -> list[Fault]:
+    found: list[Fault] = []
+    can_never_fire = impossible(slo.tiers, slo.objective)
+    keys: dict[str, int] = {}
+    for at, tier in enumerate(slo.tiers):
+        where = ("tiers", at)
+        if tier.key in keys:
+            found.append(
+                Fault(where, f"tier {keys[tier.key] + 1} has this severity and these windows too")
+            )
+        keys.setdefault(tier.key, at)
+        if tier.short >= tier.long:
+            found.append(
+                Fault(
+                    (*where, "short"),
+                    f"the short window, {format_duration(tier.short)}, must be shorter than the "
+                    f"long one, {format_duration(tier.long)}",
+                )
+            )
+        if tier.long > slo.window.length:
+            found.append(
+                Fault(
+                    (*where, "long"),
+                    f"a tier over {format_duration(tier.long)} is longer than the SLO's window, "
+                    f"{slo.window.label}",
+                )
+            )
+        for key, length in (("long", tier.long), ("short", tier.short)):
+            if not _fits(length, bucket):
+                found.append(Fault((*where, key), _misfit(key, length, bucket)))
+        if tier in can_never_fire:
+            found.append(
+                Fault(
+                    where,
+                    f"this tier can never fire: a full outage of a {slo.objective.label}% "
+                    f"objective burns {float(slo.objective.max_burn):g}x, and the tier waits for "
+                    f"more than {float(tier.factor):g}x",
+                )
+            )
+    return found
+
+
+def unit_of(window: timedelta, bucket: timedelta) -> timedelta:
+    """The step that the edges of a window move in; see semantics, "Windows"."""
+    if window <= timedelta(hours=6):
+        return bucket
+    return timedelta(minutes=1) if window <= timedelta(days=3) else timedelta(minutes=5)
+
+
+def _fits(window: timedelta, bucket: timedelta) -> bool:
+    return window % unit_of(window, bucket) == timedelta(0)
+
+
+def _misfit(key: str, window: timedelta, bucket: timedelta) -> str:
+    unit = format_duration(unit_of(window, bucket))
+    return (
+        f"`{key}` must be a multiple of {unit}, the step in which windows of this length move; "
+        f"{format_duration(window)} is none"
+    )
