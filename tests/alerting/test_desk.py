@@ -35,8 +35,10 @@ def test_the_timeline_says_why_each_was_told() -> None:
 
     assert scene.timeline == [
         "opened: Opened: nothing of this service was open.",
-        "alert_firing: availability (page, 1h and 5m) fires: burning 14.6x, 12.4 % of the 30d "
-        "budget left (5 min 21 s). both windows burn faster than 14.4x.",
+        (
+            "alert_firing: availability (page, 1h and 5m) fires: burning 14.6x, 12.4 % of the 30d "
+            "budget left (5 min 21 s). both windows burn faster than 14.4x."
+        ),
         'routed: Routed to oncall and sre: severity="page" matched route 1.',
         "routed: To send: trigger to oncall and sre.",
     ]
@@ -344,8 +346,10 @@ def test_who_lost_the_route_is_told_resolved_and_who_gained_it_is_told() -> None
     assert sent(decision) == ["trigger to night", "resolve to oncall"]
     assert scene.timeline[-2:] == [
         "routed: To send: trigger to night, as the configuration now routes this to it.",
-        "routed: To send: resolve to oncall, as the configuration no longer routes what fires "
-        "to it; the incident goes on.",
+        (
+            "routed: To send: resolve to oncall, as the configuration no longer routes what fires "
+            "to it; the incident goes on."
+        ),
     ]
     resolve = only(decision, lambda n: n.receiver == "oncall").message
     assert resolve.title.startswith("Shop availability: no longer routed here")
