@@ -1,0 +1,631 @@
+"""What is known, as plain values with units in their names: the API and the exporter print these.
+
+Ratios and rates are the exact fractions as the nearest float, never rounded for display. None
+means that nothing is known. Times are aware UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from alerting.alert import Alert
+from alerting.incident import Incident
+from alerting.notification import Attempt, Notification
+from collectors.observation import Observation
+from dashboards import states
+from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
+from slo.alert_state import AlertState
+from slo.counts import Counts, WindowCounts
+from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.status import BudgetState, Burn, NowState, SLOStatus, TierReading
+from slo.units import format_duration
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+STATES = (*BudgetState, *NowState)
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """Events of one stretch of time; `total` is good + bad."""
+
+    good: int
+    bad: int
+    unknown: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BurnFacts:
+    """How fast one lookback spends the budget: 1 is exactly on budget."""
+
+    lookback: str  # "1h"
+    lookback_seconds: float
+    rate: float | None
+    events: EventFacts
+    coverage_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFacts:
+    """The error budget over the window. What remains may be negative.
+
+    `total_seconds` and `remaining_seconds` are time of a full outage.
+    """
+
+    allowed_events: float
+    spent_events: int
+    spent_ratio: float
+    remaining_ratio: float
+    remaining_seconds: float
+    total_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastFacts:
+    """When the budget is gone at the last hour's pace; `lasts` is None when that is not known."""
+
+    lasts: bool | None
+    exhausts_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SLOFacts:
+    """One SLO in a list. `budget_state` is the slow fact, `now_state` the fast one.
+
+    `place` orders the worst first: the smaller, the worse; 0 is burning fast.
+    """
+
+    id: str
+    service: str
+    name: str
+    service_title: str | None
+    owner: str | None
+    objective: str  # "99.9"
+    objective_ratio: float
+    window: str  # "30d"
+    window_seconds: int
+    at: datetime
+    budget_state: BudgetState
+    now_state: NowState
+    place: int
+    sli_ratio: float | None
+    events: EventFacts
+    coverage_ratio: float | None
+    budget: BudgetFacts | None
+    burns: tuple[BurnFacts, ...]  # shortest lookback first
+    forecast: ForecastFacts
+    last_observation: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFacts:
+    """Is it chance? `likelihood`: probability of so many bad events, were the objective just met.
+
+    `enough_bad` is how many bad events would rule chance out.
+    """
+
+    likelihood: float | None
+    enough_bad: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TierFacts:
+    """One burn-rate tier: it fires while both rates are above `factor`.
+
+    `spends_ratio` is the share of the budget that the factor spends within the long window;
+    `exhausts_seconds` is how long a whole budget lasts at the factor.
+    """
+
+    key: str  # "page:1h:5m"
+    severity: str
+    state: str  # inactive, pending, firing
+    since: datetime | None
+    verdict: str  # true, false, frozen
+    reason: str
+    factor: float
+    long: BurnFacts
+    short: BurnFacts
+    spends_ratio: float
+    exhausts_seconds: float
+    for_seconds: float
+    keep_firing_for_seconds: float
+    note: str | None
+    evidence: EvidenceFacts
+
+
+@dataclass(frozen=True, slots=True)
+class SLIFacts:
+    """What is counted. Selectors are written as PromQL would."""
+
+    kind: str  # probe, events
+    collector: str  # service/collector
+    total: tuple[str, ...]
+    bad: tuple[str, ...]
+    good: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SLODetail(SLOFacts):
+    """Everything there is to say about one SLO.
+
+    The bounds take all unknown events as bad, or as good. `lifetime` only ever rises.
+    """
+
+    runbook: str | None
+    labels: Mapping[str, str]
+    sli: SLIFacts
+    sli_lowest_ratio: float | None
+    sli_highest_ratio: float | None
+    tiers: tuple[TierFacts, ...]
+    no_data_state: str  # inactive, firing
+    no_data_since: datetime | None
+    no_data_after_seconds: float
+    lifetime: EventFacts
+    observations_seen: int
+    observations_due: int
+    watched_since: datetime | None
+    causes: Mapping[str, int]  # bad events of the window, largest first
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """A service, and how many of its SLOs are in each state (each counts in two)."""
+
+    name: str
+    title: str
+    owner: str | None
+    runbook: str | None
+    labels: Mapping[str, str]
+    slos: tuple[str, ...]
+    collectors: tuple[str, ...]
+    worst: str | None
+    states: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationFacts:
+    """One run of a collector. `detail` is a sentence."""
+
+    due: datetime
+    started: datetime
+    lateness_seconds: float
+    duration_seconds: float
+    outcome: str  # passed, failed, unknown
+    cause: str | None
+    phase: str | None
+    detail: str
+    phases_seconds: Mapping[str, float]
+    http_status: int | None
+    http_version: str | None
+    redirects: int
+    body_bytes: int | None
+    tls_version: str | None
+    certificate_expires: datetime | None
+    address: str | None
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorFacts:
+    """A collector; `target` bears no secrets. `runs` counts by outcome since the start."""
+
+    id: str
+    service: str
+    name: str
+    kind: str
+    target: str
+    interval_seconds: float
+    lateness_seconds: float | None
+    runs: Mapping[str, int]
+    last: ObservationFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorDetail(CollectorFacts):
+    """A collector with its newest runs, newest first."""
+
+    recent: tuple[ObservationFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFacts:
+    """An incident; `severity` is the loudest of what burns now."""
+
+    id: str
+    service: str
+    state: str  # triggered, acknowledged, resolved
+    severity: str
+    title: str
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    linked_to: str | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """One episode of one rule, with the evidence of the moment when it last changed."""
+
+    id: str
+    rule: str
+    slo: str  # service/slo
+    kind: str
+    severity: str
+    started_at: datetime
+    ended_at: datetime | None
+    headline: str
+    reason: str
+    evidence: Mapping[str, str | int | float | bool | datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineFacts:
+    """One step of an incident."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """One try to deliver a notification."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    status: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFacts:
+    """One message to one receiver, why it was sent, and every try."""
+
+    id: str
+    receiver: str
+    kind: str
+    severity: str
+    state: str  # pending, delivered, failed
+    reason: str
+    created_at: datetime
+    finished_at: datetime | None
+    attempts: tuple[AttemptFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFile(IncidentFacts):
+    """An incident with its alerts, its timeline (oldest first) and its notifications."""
+
+    alerts: tuple[AlertFacts, ...]
+    timeline: tuple[TimelineFacts, ...]
+    notifications: tuple[NotificationFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """How Nines itself is doing; `problems` are sentences."""
+
+    version: str
+    started_at: datetime
+    last_evaluation: datetime | None
+    evaluation_seconds: float
+    outbox_pending: int
+    outbox_oldest_seconds: float
+    config_loaded_at: datetime
+    config_ok: bool
+    problems: tuple[str, ...]
+
+
+def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
+    """The facts of one SLO for lists; `card` is its service."""
+    slo = status.slo
+    return SLOFacts(
+        id=slo.id,
+        service=slo.service,
+        name=slo.name,
+        service_title=card.title if card else None,
+        owner=card.owner if card else None,
+        objective=slo.objective.label,
+        objective_ratio=float(slo.objective.share),
+        window=slo.window.label,
+        window_seconds=slo.window.seconds,
+        at=status.at,
+        budget_state=status.budget_state,
+        now_state=status.now_state,
+        place=states.weight(status)[0],
+        sli_ratio=_ratio(status.sli),
+        events=_events(status.window.counts),
+        coverage_ratio=_ratio(status.window.coverage),
+        budget=_budget(status),
+        burns=tuple(_burn(burn, burn.window.counts) for burn in status.burns),
+        forecast=ForecastFacts(
+            lasts=status.forecast.at is None if status.forecast.known else None,
+            exhausts_at=status.forecast.at,
+        ),
+        last_observation=status.last_observation,
+    )
+
+
+def slo_detail(
+    status: SLOStatus, card: ServiceCard | None, rules: Mapping[str, AlertState]
+) -> SLODetail:
+    """Everything about one SLO; `rules` are its rules' states by key."""
+    slo = status.slo
+    lowest, highest = status.sli_bounds or (None, None)
+    no_data = rules.get("no_data", AlertState())
+    return SLODetail(
+        **_fields(slo_facts(status, card)),
+        runbook=card.runbook if card else None,
+        labels=card.labels if card else {},
+        sli=_sli(slo),
+        sli_lowest_ratio=_ratio(lowest),
+        sli_highest_ratio=_ratio(highest),
+        tiers=tuple(
+            _tier(slo, reading, rules.get(reading.tier.key, AlertState()))
+            for reading in status.tiers
+        ),
+        no_data_state=no_data.phase.value,
+        no_data_since=no_data.since,
+        no_data_after_seconds=slo.no_data_after.total_seconds(),
+        lifetime=_events(status.lifetime),
+        observations_seen=status.window.seen,
+        observations_due=status.window.due,
+        watched_since=status.watched_since,
+        causes=dict(status.causes),
+    )
+
+
+def count_states(statuses: Sequence[SLOStatus]) -> dict[str, int]:
+    """How many SLOs are in each state; every SLO counts in its budget's and in its now state."""
+    counts = dict.fromkeys((state.value for state in STATES), 0)
+    for status in statuses:
+        counts[status.budget_state.value] += 1
+        counts[status.now_state.value] += 1
+    return counts
+
+
+def service_facts(card: ServiceCard, statuses: Sequence[SLOStatus]) -> ServiceFacts:
+    """A service and the standing of its SLOs; `statuses` are its own."""
+    worst = min(statuses, key=states.weight, default=None)
+    return ServiceFacts(
+        name=card.name,
+        title=card.title,
+        owner=card.owner,
+        runbook=card.runbook,
+        labels=card.labels,
+        slos=card.slo_ids,
+        collectors=card.collectors,
+        worst=states.marks(worst)[0].key if worst else None,
+        states=count_states(statuses),
+    )
+
+
+def collector_facts(collector: CollectorHealth) -> CollectorFacts:
+    """How one collector is doing."""
+    service, _, name = collector.id.partition("/")
+    return CollectorFacts(
+        id=collector.id,
+        service=service,
+        name=name,
+        kind=collector.kind,
+        target=collector.target,
+        interval_seconds=collector.interval.total_seconds(),
+        lateness_seconds=_seconds(collector.lateness),
+        runs=collector.runs,
+        last=observation_facts(collector.last) if collector.last else None,
+    )
+
+
+def collector_detail(collector: CollectorHealth) -> CollectorDetail:
+    """A collector and its newest runs."""
+    return CollectorDetail(
+        **_fields(collector_facts(collector)),
+        recent=tuple(observation_facts(observation) for observation in collector.recent),
+    )
+
+
+def observation_facts(observation: Observation) -> ObservationFacts:
+    """What one run saw, without the page that it read."""
+    return ObservationFacts(
+        due=observation.due,
+        started=observation.started,
+        lateness_seconds=observation.lateness.total_seconds(),
+        duration_seconds=observation.duration.total_seconds(),
+        outcome=observation.outcome.value,
+        cause=observation.cause.value if observation.cause else None,
+        phase=observation.phase.value if observation.phase else None,
+        detail=observation.detail,
+        phases_seconds={
+            phase.value: length.total_seconds() for phase, length in observation.phases.items()
+        },
+        http_status=observation.http_status,
+        http_version=observation.http_version,
+        redirects=observation.redirects,
+        body_bytes=observation.body_bytes,
+        tls_version=observation.tls_version,
+        certificate_expires=observation.certificate_expires,
+        address=observation.address,
+        warning=observation.warning,
+    )
+
+
+def incident_facts(incident: Incident) -> IncidentFacts:
+    """An incident as a list shows it."""
+    return IncidentFacts(
+        id=incident.id,
+        service=incident.service,
+        state=incident.state.value,
+        severity=incident.severity.value,
+        title=incident.title,
+        opened_at=incident.opened_at,
+        acknowledged_at=incident.acknowledged_at,
+        acknowledged_by=incident.acknowledged_by,
+        resolved_at=incident.resolved_at,
+        linked_to=incident.linked_to,
+        revision=incident.revision,
+    )
+
+
+def incident_file(detail: IncidentDetail) -> IncidentFile:
+    """An incident with everything that belongs to it."""
+    return IncidentFile(
+        **_fields(incident_facts(detail.incident)),
+        alerts=tuple(_alert(alert) for alert in detail.alerts),
+        timeline=tuple(
+            TimelineFacts(event.at, event.kind.value, event.text) for event in detail.events
+        ),
+        notifications=tuple(
+            _notification(
+                notification,
+                [one for one in detail.attempts if one.notification_id == notification.id],
+            )
+            for notification in detail.notifications
+        ),
+    )
+
+
+def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
+    """How Nines itself is doing at `now`."""
+    oldest = health.outbox_oldest
+    return HealthFacts(
+        version=health.version,
+        started_at=health.started_at,
+        last_evaluation=health.last_evaluation,
+        evaluation_seconds=health.evaluation_seconds,
+        outbox_pending=health.outbox_pending,
+        outbox_oldest_seconds=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
+        config_loaded_at=health.config_loaded_at,
+        config_ok=health.config_ok,
+        problems=health.problems,
+    )
+
+
+def _budget(status: SLOStatus) -> BudgetFacts | None:
+    budget = status.budget
+    if budget is None:
+        return None
+    slo = status.slo
+    return BudgetFacts(
+        allowed_events=float(budget.allowed),
+        spent_events=budget.spent_events,
+        spent_ratio=float(budget.spent),
+        remaining_ratio=float(budget.remaining),
+        remaining_seconds=budget.remaining_time(slo).total_seconds(),
+        total_seconds=float(slo.objective.budget_share * slo.window.seconds),
+    )
+
+
+def _burn(burn: Burn, counts: Counts) -> BurnFacts:
+    return BurnFacts(
+        lookback=format_duration(burn.lookback),
+        lookback_seconds=burn.lookback.total_seconds(),
+        rate=_ratio(burn.rate),
+        events=_events(counts),
+        coverage_ratio=_coverage(burn.window),
+    )
+
+
+def _tier(slo: SLO, reading: TierReading, state: AlertState) -> TierFacts:
+    tier = reading.tier
+    return TierFacts(
+        key=tier.key,
+        severity=tier.severity.value,
+        state=state.phase.value,
+        since=state.since,
+        verdict=reading.verdict.value,
+        reason=reading.reason,
+        factor=float(tier.factor),
+        long=_burn(reading.long, reading.long.window.counts),
+        # A short window believes only what it saw itself: its rate is of the observed events.
+        short=_burn(reading.short, reading.short.window.observed),
+        spends_ratio=float(tier.share(slo.window.length)),
+        exhausts_seconds=float(slo.window.seconds / tier.factor),
+        for_seconds=tier.for_.total_seconds(),
+        keep_firing_for_seconds=tier.keep_firing_for.total_seconds(),
+        note=tier.note,
+        evidence=EvidenceFacts(reading.likelihood, reading.enough_bad),
+    )
+
+
+def _sli(slo: SLO) -> SLIFacts:
+    match slo.sli:
+        case ProbeSLI():
+            return SLIFacts("probe", slo.collector_id, (), (), ())
+        case EventsSLI(total=total, bad=bad, good=good):
+            return SLIFacts(
+                "events",
+                slo.collector_id,
+                tuple(map(str, total)),
+                tuple(map(str, bad)),
+                tuple(map(str, good)),
+            )
+
+
+def _alert(alert: Alert) -> AlertFacts:
+    evidence = _fields(alert.facts)
+    headline, reason = evidence.pop("headline"), evidence.pop("reason")
+    return AlertFacts(
+        id=alert.id,
+        rule=alert.rule,
+        slo=f"{alert.service}/{alert.slo}",
+        kind=alert.kind.value,
+        severity=alert.severity.value,
+        started_at=alert.started_at,
+        ended_at=alert.ended_at,
+        headline=headline,
+        reason=reason,
+        evidence=evidence,
+    )
+
+
+def _notification(notification: Notification, attempts: Sequence[Attempt]) -> NotificationFacts:
+    return NotificationFacts(
+        id=notification.id,
+        receiver=notification.receiver,
+        kind=notification.kind.value,
+        severity=notification.severity.value,
+        state=notification.state.value,
+        reason=notification.reason,
+        created_at=notification.created_at,
+        finished_at=notification.finished_at,
+        attempts=tuple(
+            AttemptFacts(
+                number=attempt.number,
+                started_at=attempt.started_at,
+                ended_at=attempt.ended_at,
+                outcome=attempt.outcome.value if attempt.outcome else None,
+                status=attempt.status,
+                detail=attempt.detail,
+            )
+            for attempt in attempts
+        ),
+    )
+
+
+def _events(counts: Counts) -> EventFacts:
+    return EventFacts(counts.good, counts.bad, counts.unknown, counts.total)
+
+
+def _coverage(window: WindowCounts) -> float | None:
+    return _ratio(window.coverage)
+
+
+def _ratio(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
+
+
+def _fields(value: "DataclassInstance") -> dict[str, Any]:
+    """A dataclass's own fields, not copied: what a larger one of the same family begins with."""
+    return {one.name: getattr(value, one.name) for one in fields(value)}

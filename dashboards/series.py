@@ -1,0 +1,115 @@
+"""An SLO's counts over a stretch of time as columns: what its charts draw."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from dashboards.charts import columns
+from dashboards.source import Point
+from slo.status import SLOStatus
+from slo.units import format_duration
+
+BASE = timedelta(seconds=10)
+MOST_POINTS = 5_000
+_WANTED_POINTS = 1_500  # as many as a wide screen can show
+_DETAIL = timedelta(days=35)  # beyond this, counts are kept by five minutes
+_STEPS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Counts by step, oldest first; `t` is each step's start in epoch seconds.
+
+    `remaining`: the share of the present window's budget that was left after each step; it ends
+    on the budget's own figure, and is None before the window began.
+    `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step; None
+    without events. Lookbacks that are no whole number of steps are left out.
+    """
+
+    slo: str
+    start: datetime
+    end: datetime
+    step_seconds: int
+    t: list[int]
+    good: list[int]
+    bad: list[int]
+    unknown: list[int]
+    remaining: list[float | None] | None
+    burn: Mapping[str, list[float | None]] | None
+
+
+def choose_step(start: datetime, end: datetime, now: datetime) -> timedelta:
+    """A step that draws the stretch in at most some 1,500 points."""
+    length = end - start
+    least = timedelta(minutes=5) if now - start > _DETAIL else BASE
+    for step in _STEPS:
+        if step >= least and step * _WANTED_POINTS >= length:
+            return step
+    days = -(-length // (_STEPS[-1] * _WANTED_POINTS))
+    return _STEPS[-1] * days
+
+
+def lookbacks_of(status: SLOStatus, step: timedelta) -> tuple[timedelta, ...]:
+    """The lookbacks whose burn rate can be drawn with this step, shortest first."""
+    return tuple(
+        burn.lookback
+        for burn in status.burns
+        if not burn.lookback % step and burn.lookback // step <= MOST_POINTS
+    )
+
+
+def series(
+    status: SLOStatus,
+    points: Sequence[Point],
+    start: datetime,
+    step: timedelta,
+    *,
+    lookbacks: Sequence[timedelta] = (),
+    bad_since: int | None = None,
+) -> Series:
+    """The columns from `start` on; earlier points only feed the lookbacks.
+
+    `bad_since`: the bad events after the last point; with it, the burn-down is drawn.
+    """
+    lead = sum(point.start < start for point in points)
+    drawn = columns(status.slo, points, step, lead=lead, lookbacks=lookbacks)
+    return Series(
+        slo=status.slo.id,
+        start=start,
+        end=start + step * len(drawn.t),
+        step_seconds=int(step.total_seconds()),
+        t=drawn.t,
+        good=drawn.good,
+        bad=drawn.bad,
+        unknown=drawn.unknown,
+        remaining=(
+            None if bad_since is None else burn_down(status, points[lead:], step, bad_since)
+        ),
+        burn={format_duration(length): drawn.burn[format_duration(length)] for length in lookbacks}
+        if lookbacks
+        else None,
+    )
+
+
+def burn_down(
+    status: SLOStatus, points: Sequence[Point], step: timedelta, bad_since: int
+) -> list[float | None]:
+    """What was left of the present window's budget after each step, told from its end backwards.
+
+    So the last figure is the budget's own, whatever part of the window is drawn.
+    """
+    if status.budget is None:
+        return [None] * len(points)
+    allowed, share = status.budget.allowed.numerator, status.budget.allowed.denominator
+    began = status.at - status.slo.window.length
+    after = list(accumulate((point.bad for point in reversed(points[1:])), initial=bad_since))
+    return [
+        (allowed - max(status.budget.spent_events - later, 0) * share) / allowed
+        if point.start + step > began
+        else None
+        for point, later in zip(points, reversed(after), strict=True)
+    ]

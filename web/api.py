@@ -1,0 +1,449 @@
+"""`/api/v1`: every fact as JSON, for programs."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, StringConstraints
+
+from alerting.incident import IncidentState
+from dashboards import facts, states
+from dashboards.facts import (
+    CollectorDetail,
+    CollectorFacts,
+    HealthFacts,
+    IncidentFacts,
+    IncidentFile,
+    ServiceFacts,
+    SLODetail,
+    SLOFacts,
+)
+from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
+from dashboards.source import ServiceCard, Source
+from slo.status import SLOStatus
+from slo.units import format_duration
+from web import problem
+from web.answer import answer
+from web.cursor import Key, page_of
+from web.moment import read_moment, read_step
+from web.problem import ProblemError, bad_request
+from web.settings import WebSettings
+from web.stream import Stream, Streams
+
+DEFAULT_LIMIT = 50
+MOST_LIMIT = 250
+_MOST_SUGGESTED_FROM = 2_000
+_HOUR = timedelta(hours=1)
+
+Limit = Annotated[int, Query(ge=1, le=MOST_LIMIT, description="How many at most.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=4_000, description="`next_cursor` of the page before."),
+]
+State = Literal[
+    "healthy",
+    "at_risk",
+    "exhausted",
+    "learning",
+    "no_data",
+    "ok",
+    "burning",
+    "burning_fast",
+    "recovering",
+    "stale",
+]
+Include = Literal["remaining", "burn"]
+Order = Literal["worst", "name", "budget", "burn"]
+
+
+@dataclass(frozen=True, slots=True)
+class SLOPage:
+    """`total` is how many match; `states` counts those by state, each in two."""
+
+    slos: tuple[SLOFacts, ...]
+    total: int
+    states: dict[str, int]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceList:
+    services: tuple[ServiceFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDetail:
+    """A service with its SLOs (worst first) and collectors."""
+
+    service: ServiceFacts
+    slos: tuple[SLOFacts, ...]
+    collectors: tuple[CollectorFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorList:
+    collectors: tuple[CollectorFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentList:
+    """Newest first."""
+
+    incidents: tuple[IncidentFacts, ...]
+    next_cursor: str | None
+
+
+class Acknowledgement(BaseModel):
+    """Who takes care of an incident."""
+
+    by: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^\P{C}+$"),
+    ]
+
+
+_BURN_OVER = timedelta(hours=1)
+
+
+def _by_burn(status: SLOStatus) -> Key:
+    burn = status.burn(_BURN_OVER) or (status.burns[-1] if status.burns else None)
+    rate = burn.rate if burn else None
+    return (rate is None, -float(rate or 0), status.slo.id)
+
+
+def _by_budget(status: SLOStatus) -> Key:
+    left = status.budget.remaining if status.budget else None
+    return (left is None, float(left or 0), status.slo.id)
+
+
+ORDERS: dict[Order, Callable[[SLOStatus], Key]] = {
+    "worst": states.weight,
+    "name": lambda status: (status.slo.name, status.slo.id),
+    "budget": _by_budget,
+    "burn": _by_burn,
+}
+
+
+class API:
+    """The endpoints; every one answers with facts or raises a ProblemError."""
+
+    def __init__(self, source: Source, settings: WebSettings) -> None:
+        self._source = source
+        self._now = settings.now
+        self._streams = Streams(source, settings.stop)
+
+    async def slos(
+        self,
+        request: Request,
+        service: Annotated[list[str] | None, Query(description="Of these services.")] = None,
+        state: Annotated[
+            list[State] | None, Query(description="In one of these states, now or by budget.")
+        ] = None,
+        q: Annotated[
+            str | None, Query(max_length=200, description="In id, title or owner.")
+        ] = None,
+        sort: Order = "worst",
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Response:
+        """SLOs, worst first unless `sort` says otherwise."""
+        cards = self._cards()
+        found = [
+            status
+            for status in self._source.statuses()
+            if (not service or status.slo.service in service)
+            and (not state or status.budget_state in state or status.now_state in state)
+            and (not q or _mentions(status, cards.get(status.slo.service), q.casefold()))
+        ]
+        try:
+            page, following = page_of(found, ORDERS[sort], order=sort, cursor=cursor, limit=limit)
+        except ValueError as error:
+            raise bad_request("query.cursor", str(error)) from None
+        return answer(
+            request,
+            SLOPage(
+                slos=tuple(
+                    facts.slo_facts(status, cards.get(status.slo.service)) for status in page
+                ),
+                total=len(found),
+                states=facts.count_states(found),
+                next_cursor=following,
+            ),
+        )
+
+    async def slo(self, request: Request, service: str, slo: str) -> Response:
+        """Everything about one SLO."""
+        status = self._status(service, slo)
+        return answer(
+            request,
+            facts.slo_detail(
+                status, self._cards().get(service), self._source.tier_states(status.slo.id)
+            ),
+        )
+
+    async def points(
+        self,
+        request: Request,
+        service: str,
+        slo: str,
+        start: Annotated[
+            str | None,
+            Query(description="ISO 8601, epoch seconds or `now-6h`; the window's start."),
+        ] = None,
+        end: Annotated[str | None, Query(description="The same; `now`.")] = None,
+        step: Annotated[
+            str | None,
+            Query(description="`5m` or seconds, in whole multiples of 10 s; chosen when absent."),
+        ] = None,
+        include: Annotated[
+            str | None, Query(description="`remaining`, `burn` or both, parted by a comma.")
+        ] = None,
+    ) -> Response:
+        """Counts by step from `start` to `end` in columns, at most 5,000 of them."""
+        status = self._status(service, slo)
+        wanted = _included(include)
+        now = self._now()
+        until = min(_moment("end", end, now) or now, now)
+        since = _moment("start", start, now) or until - status.slo.window.length
+        if since >= until:
+            raise bad_request("query.start", "must lie before the end, and before now")
+        width = _step(step, since, until, now)
+        first, last = _floor(since, width), _ceil(until, width)
+        lookbacks = lookbacks_of(status, width) if "burn" in wanted else ()
+        points = await self._source.points(
+            status.slo.id, first - max(lookbacks, default=timedelta(0)), last, width
+        )
+        bad_since = await self._bad_since(status, last, now) if "remaining" in wanted else None
+        return answer(
+            request,
+            series(status, points, first, width, lookbacks=lookbacks, bad_since=bad_since),
+        )
+
+    async def services(self, request: Request) -> Response:
+        """Every service, in the configuration's order."""
+        by_service = self._by_service()
+        return answer(
+            request,
+            ServiceList(
+                tuple(
+                    facts.service_facts(card, by_service.get(card.name, []))
+                    for card in self._source.services()
+                )
+            ),
+        )
+
+    async def service(self, request: Request, name: str) -> Response:
+        """One service, its SLOs and collectors."""
+        cards = self._cards()
+        card = cards.get(name)
+        if card is None:
+            raise _unknown("service", name, list(cards))
+        statuses = self._by_service().get(name, [])
+        return answer(
+            request,
+            ServiceDetail(
+                service=facts.service_facts(card, statuses),
+                slos=tuple(facts.slo_facts(one, card) for one in states.worst_first(statuses)),
+                collectors=tuple(
+                    facts.collector_facts(one)
+                    for one in self._source.collectors()
+                    if one.id in card.collectors
+                ),
+            ),
+        )
+
+    async def collectors(self, request: Request) -> Response:
+        """Every collector and its last run."""
+        return answer(
+            request,
+            CollectorList(tuple(facts.collector_facts(one) for one in self._source.collectors())),
+        )
+
+    async def collector(self, request: Request, service: str, collector: str) -> Response:
+        """One collector and its newest runs."""
+        wanted = f"{service}/{collector}"
+        collectors = {one.id: one for one in self._source.collectors()}
+        if wanted not in collectors:
+            raise _unknown("collector", wanted, list(collectors))
+        return answer(request, facts.collector_detail(collectors[wanted]))
+
+    async def incidents(
+        self,
+        request: Request,
+        state: IncidentState | None = None,
+        service: str | None = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Response:
+        """Incidents, newest first."""
+        try:
+            page = await self._source.incidents(
+                state=state.value if state else None, service=service, cursor=cursor, limit=limit
+            )
+        except ValueError as error:
+            raise bad_request("query.cursor", str(error)) from error
+        return answer(
+            request,
+            IncidentList(
+                tuple(facts.incident_facts(one) for one in page.incidents), page.next_cursor
+            ),
+        )
+
+    async def incident(self, request: Request, incident_id: Annotated[str, Path()]) -> Response:
+        """One incident with its alerts, timeline and notifications."""
+        detail = await self._source.incident(incident_id)
+        if detail is None:
+            raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
+        return answer(request, facts.incident_file(detail))
+
+    async def acknowledge(
+        self, request: Request, incident_id: str, acknowledgement: Acknowledgement
+    ) -> Response:
+        """Take care of an incident. On a resolved one nothing changes but a note that says so."""
+        detail = await self._source.acknowledge(incident_id, acknowledgement.by)
+        if detail is None:
+            raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
+        return answer(request, facts.incident_file(detail))
+
+    async def health(self, request: Request) -> Response:
+        """How Nines itself is doing."""
+        return answer(request, facts.health_facts(self._source.health(), self._now()))
+
+    async def stream(
+        self, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+    ) -> Stream:
+        """Server-sent events: `changed` with the ids that changed, `resync`: fetch all again."""
+        return self._streams.stream(last_event_id)
+
+    def _cards(self) -> dict[str, ServiceCard]:
+        return {card.name: card for card in self._source.services()}
+
+    def _by_service(self) -> dict[str, list[SLOStatus]]:
+        found: dict[str, list[SLOStatus]] = {}
+        for status in self._source.statuses():
+            found.setdefault(status.slo.service, []).append(status)
+        return found
+
+    def _status(self, service: str, slo: str) -> SLOStatus:
+        wanted = f"{service}/{slo}"
+        status = self._source.status(wanted)
+        if status is None:
+            known = [one.slo.id for one in self._source.statuses()]
+            raise _unknown("SLO", wanted, known)
+        return status
+
+    async def _bad_since(self, status: SLOStatus, end: datetime, now: datetime) -> int:
+        """Bad events from `end` to now: finely to the next hour, then by the hour."""
+        full_hour = min(_ceil(end, _HOUR), now)
+        bad = 0
+        for start, stop, step in ((end, full_hour, BASE), (full_hour, now, _HOUR)):
+            start = max(start, status.at - status.slo.window.length)
+            if start < stop:
+                points = await self._source.points(status.slo.id, start, stop, step)
+                bad += sum(point.bad for point in points)
+        return bad
+
+
+def api_router(source: Source, settings: WebSettings) -> APIRouter:
+    """Every endpoint below `/api/v1`."""
+    api = API(source, settings)
+    router = APIRouter(
+        prefix="/api/v1",
+        tags=["v1"],
+        responses={
+            "default": {
+                "description": "Problem details (RFC 9457).",
+                "content": {
+                    problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
+                },
+            }
+        },
+    )
+    incident = "/incidents/{incident_id}"
+    endpoints: list[tuple[str, Callable[..., Any], Any]] = [
+        ("/slos", api.slos, SLOPage),
+        ("/slos/{service}/{slo}", api.slo, SLODetail),
+        ("/slos/{service}/{slo}/points", api.points, Series),
+        ("/services", api.services, ServiceList),
+        ("/services/{name}", api.service, ServiceDetail),
+        ("/collectors", api.collectors, CollectorList),
+        ("/collectors/{service}/{collector}", api.collector, CollectorDetail),
+        ("/incidents", api.incidents, IncidentList),
+        (incident, api.incident, IncidentFile),
+        ("/health", api.health, HealthFacts),
+    ]
+    for path, endpoint, model in endpoints:
+        router.add_api_route(path, endpoint, methods=["GET"], response_model=model)
+    router.add_api_route(
+        f"{incident}/acknowledge", api.acknowledge, methods=["POST"], response_model=IncidentFile
+    )
+    router.add_api_route(
+        "/stream",
+        api.stream,
+        methods=["GET"],
+        response_model=None,
+        response_class=Response,
+        responses={200: {"content": {"text/event-stream": {}}, "description": "Events."}},
+    )
+    return router
+
+
+def _mentions(status: SLOStatus, card: ServiceCard | None, text: str) -> bool:
+    places = [status.slo.id]
+    if card is not None:
+        places += [card.title, card.owner or ""]
+    return any(text in place.casefold() for place in places)
+
+
+def _included(include: str | None) -> set[str]:
+    wanted = {part.strip() for part in include.split(",")} - {""} if include else set()
+    if not wanted <= {"remaining", "burn"}:
+        raise bad_request("query.include", "may name `remaining` and `burn`")
+    return wanted
+
+
+def _moment(name: str, text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return read_moment(text, now)
+    except ValueError as error:
+        raise bad_request(f"query.{name}", str(error)) from None
+
+
+def _step(text: str | None, start: datetime, end: datetime, now: datetime) -> timedelta:
+    if text is None:
+        return choose_step(start, end, now)
+    try:
+        step = read_step(text)
+    except ValueError as error:
+        raise bad_request("query.step", str(error)) from None
+    if step <= timedelta(0) or step % BASE:
+        raise bad_request("query.step", "must be a whole multiple of 10 s")
+    if (end - start) / step > MOST_POINTS - 1:
+        least = BASE * -(-(end - start) // (BASE * (MOST_POINTS - 1)))
+        raise bad_request(
+            "query.step",
+            f"makes more than {MOST_POINTS:,} points; from {format_duration(least)} on it fits",
+        )
+    return step
+
+
+def _floor(at: datetime, step: timedelta) -> datetime:
+    epoch = datetime.fromtimestamp(0, at.tzinfo)
+    return epoch + (at - epoch) // step * step
+
+
+def _ceil(at: datetime, step: timedelta) -> datetime:
+    floor = _floor(at, step)
+    return floor if floor == at else floor + step
+
+
+def _unknown(kind: str, name: str, known: Sequence[str]) -> ProblemError:
+    """A 404 that says what may have been meant."""
+    near = difflib.get_close_matches(name[:400], known[:_MOST_SUGGESTED_FROM], n=3, cutoff=0.6)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return ProblemError(404, f"There is no {kind} {name[:400]!r}.{hint}", suggestions=near)

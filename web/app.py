@@ -1,0 +1,88 @@
+"""The web application: pages, API, live stream, exporter and health behind one safety layer."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from dashboards.source import Source
+from web.api import api_router
+from web.exporter import exporter_router
+from web.health import health_router
+from web.pages import error_page, pages_router
+from web.problem import Problem, ProblemError, as_problem, problem_response
+from web.safety import Safety
+from web.settings import WebSettings
+
+_FOR_PROGRAMS = ("/api/", "/-/", "/metrics")
+
+
+def create_app(source: Source, *, settings: WebSettings) -> FastAPI:
+    """The application, ready to be served; it reads facts from `source` and starts nothing."""
+    app = Application(
+        settings,
+        title="Nines",
+        version=settings.version,
+        summary="Service level objectives, error budgets and incidents.",
+        openapi_url="/api/v1/openapi.json",
+        # Their scripts come from a content network, which a page of ours never loads from.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in (
+        api_router(source, settings),
+        exporter_router(source, settings),
+        health_router(settings),
+        pages_router(source, settings),
+    ):
+        app.include_router(router)
+
+    def failed(request: Request, error: Exception) -> Response:
+        problem = as_problem(error)
+        if not _is_for_person(request):
+            return problem_response(problem, request.url.path)
+        page: Response = error_page(request, source, settings, problem.status)
+        for name, value in (problem.headers or {}).items():
+            page.headers[name] = value
+        return page
+
+    for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, failed)
+    return app
+
+
+class Application(FastAPI):
+    """FastAPI with the safety layer outside of everything, error answers included."""
+
+    def __init__(self, settings: WebSettings, **options: Any) -> None:  # noqa: ANN401 FastAPI's own
+        super().__init__(**options)
+        self._settings = settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's stack, wrapped."""
+        return Safety(
+            super().build_middleware_stack(),
+            external_url=self._settings.external_url,
+            listen=self._settings.listen,
+        )
+
+    def openapi(self) -> dict[str, Any]:
+        """The API's description; problems are described once."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            problem = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            schemas |= problem.pop("$defs", {})
+            schemas["Problem"] = problem
+        return self.openapi_schema or {}
+
+
+def _is_for_person(request: Request) -> bool:
+    """Whether a browser asked for a page: people get an error page, programs a problem."""
+    return not request.url.path.startswith(_FOR_PROGRAMS) and "text/html" in request.headers.get(
+        "accept", ""
+    )
