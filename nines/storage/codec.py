@@ -1,0 +1,111 @@
+"""Evidence and messages as JSON text, readable again by older and newer versions of us."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from alerting.alert import AlertKind, Facts
+from alerting.notification import AlertLine, Message, NotificationKind
+from nines.storage.errors import StorageError
+from slo.alert_state import AlertState, Phase
+from slo.severity import Severity
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_T = TypeVar("_T", bound="DataclassInstance")
+
+# What JSON has no type for, by field; everything else reads back as it was written. Unknown keys,
+# which a newer version wrote, are passed over; missing ones take the field's default.
+_INSTANTS = {
+    "since",
+    "false_since",
+    "exhausts_at",
+    "started_at",
+    "ended_at",
+    "opened_at",
+    "decided_at",
+    "resolved_at",
+}
+
+
+def facts_to_json(facts: Facts) -> str:
+    """A flat object; times as ISO 8601 with their offset. An infinite number becomes null."""
+    return orjson.dumps(facts).decode()
+
+
+def facts_from_json(text: str) -> Facts:
+    """What `facts_to_json` was given; raises StorageError when it cannot be read."""
+    return _facts(_object(text))
+
+
+def message_to_json(message: Message) -> str:
+    """An object with its alerts, and their facts, nested."""
+    labels = dict(message.labels)  # any Mapping is allowed in, JSON takes dicts
+    shallow = {f.name: getattr(message, f.name) for f in fields(message)}
+    return orjson.dumps(shallow | {"labels": labels}).decode()
+
+
+def message_from_json(text: str) -> Message:
+    """What `message_to_json` was given; raises StorageError when it cannot be read."""
+    raw = _object(text)
+    return _build(
+        Message,
+        raw,
+        kind=NotificationKind,
+        severity=Severity,
+        alerts=lambda lines: tuple(map(_alert_line, lines)),
+    )
+
+
+def state_to_json(state: AlertState) -> str:
+    """Where a rule stands, as a flat object."""
+    return orjson.dumps(state).decode()
+
+
+def state_from_json(text: str) -> AlertState:
+    """What `state_to_json` was given; raises StorageError when it cannot be read."""
+    return _build(AlertState, _object(text), phase=Phase)
+
+
+def mapping_to_json(mapping: Mapping[str, str]) -> str:
+    """A flat object of strings."""
+    return orjson.dumps(dict(mapping)).decode()
+
+
+def mapping_from_json(text: str) -> dict[str, str]:
+    """What `mapping_to_json` was given."""
+    return {str(key): str(value) for key, value in _object(text).items()}
+
+
+def _facts(raw: Mapping[str, Any]) -> Facts:
+    return _build(Facts, raw)
+
+
+def _alert_line(raw: Mapping[str, Any]) -> AlertLine:
+    return _build(AlertLine, raw, kind=AlertKind, severity=Severity, facts=_facts)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        raw = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise StorageError(f"A stored row holds broken JSON: {error}.") from error
+    if not isinstance(raw, dict):
+        raise StorageError("A stored row holds JSON that is no object.")
+    return raw
+
+
+def _build(of: type[_T], raw: Mapping[str, Any], **readers: Callable[[Any], object]) -> _T:
+    values: dict[str, object] = {}
+    try:
+        for name in (field.name for field in fields(of) if field.name in raw):
+            read = datetime.fromisoformat if name in _INSTANTS else readers.get(name)
+            value = raw[name]
+            values[name] = value if value is None or read is None else read(value)
+        return of(**values)
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"A stored {of.__name__} cannot be read: {error}.") from error

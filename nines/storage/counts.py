@@ -1,0 +1,487 @@
+"""The counts of every SLI: written once a second, read for windows and charts."""
+
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, Table, Text, delete, func, select, text
+
+from nines.storage.database import Database
+from nines.storage.errors import StorageError
+from nines.storage.packing import NO_ROWS, Rows, add_up, pack, unpack
+from nines.storage.schema import (
+    COUNTED,
+    causes,
+    collectors,
+    counts,
+    flushes,
+    packed_counts,
+    packed_sums,
+    series,
+    sums,
+)
+from nines.storage.upsert import insert_or, upsert
+from slo.counts import Counts
+from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
+
+_PRUNE_ROWS = 10_000  # a batch: the writer is never held up for long
+_PACK_ROWS = 20_000
+_KEPT_BATCH_IDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """One SLI's counts as stored: its number, and what was counted since it was made."""
+
+    series_id: int
+    slo_id: str
+    fingerprint: str
+    created_at: datetime
+    lifetime: Counts
+    watched_since: datetime | None
+    last_observation: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseDelta:
+    """Bad events of one cause to add. `bucket` is a five-minute start, epoch seconds."""
+
+    bucket: int
+    cause: str
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorRecord:
+    """Where a collector goes on after a restart. `state` is its own JSON."""
+
+    last_due: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountBatch:
+    """What one second adds; written whole or not at all. Keys are series and collector ids.
+
+    With an `id`, a batch is counted once however often it is written: for a retry after a commit
+    whose answer was lost.
+    """
+
+    deltas: Mapping[int, Sequence[BucketDelta]] = field(default_factory=dict)
+    causes: Mapping[int, Sequence[CauseDelta]] = field(default_factory=dict)
+    collector_states: Mapping[str, CollectorRecord] = field(default_factory=dict)
+    observed: Mapping[int, datetime] = field(default_factory=dict)
+    id: str | None = None
+
+
+# The bucket's start, then its counts in the order of BucketDelta's fields.
+StoredBucket = tuple[int, int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grain:
+    """One resolution: rows still written to, and what they are packed into, `span` seconds each."""
+
+    rows: Table
+    packed: Table
+    span: int
+
+
+_DETAIL = _Grain(counts, packed_counts, 3600)
+_SUMS = _Grain(sums, packed_sums, 86_400)
+
+
+_Key = TypeVar("_Key", bound=tuple[int | str, ...])
+
+
+class CountStore:
+    """Counts in the database. Writes come from one thread, reads from any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, slo_id: str, fingerprint: str, at: datetime) -> SeriesRecord:
+        """The series of this SLI; a new fingerprint makes a new one that starts empty."""
+        key = {"slo_id": slo_id, "fingerprint": fingerprint}
+        with self._database.write() as connection:
+            upsert(
+                connection,
+                series,
+                [key | {"created_at": at, "used_at": at}],
+                key=("slo_id", "fingerprint"),
+                change=("used_at",),
+            )
+            return _record(connection.execute(select(series).filter_by(**key)).one())
+
+    def series(self, slo_id: str) -> list[SeriesRecord]:
+        """Every series an SLO ever had, newest first."""
+        query = (
+            select(series)
+            .where(series.c.slo_id == slo_id)
+            .order_by(series.c.created_at.desc(), series.c.series_id.desc())
+        )
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def flush(self, batch: CountBatch) -> None:
+        """Add a batch in one transaction. A series that was never registered is an error."""
+        with self._database.write() as connection:
+            write_batch(connection, batch)
+
+    def load(
+        self, series_id: int, width_seconds: int, since: datetime, until: datetime
+    ) -> list[StoredBucket]:
+        """Stored counts in buckets of `width_seconds` that touch [since, until), oldest first.
+
+        Widths that are whole five minutes come from the five-minute sums, others from the base
+        buckets. Empty buckets are left out.
+        """
+        first = _seconds(since) // width_seconds * width_seconds
+        end = -(-_ceiling(until) // width_seconds) * width_seconds
+        grain = _DETAIL if width_seconds % FIVE_MINUTES else _SUMS
+        with self._database.read() as connection:
+            rows = _read(connection, grain, series_id, first, end)
+        return [tuple(row) for row in add_up(rows, width_seconds).tolist()]
+
+    def points(
+        self, series_id: int, start: datetime, end: datetime, step_seconds: int
+    ) -> list[tuple[int, int, int, int]]:
+        """(step's start, good, bad, unknown) in steps counted from `start`; empty ones left out.
+
+        Steps on the five-minute grid are added up from the sums and only the last, open stretch
+        from the base buckets: the same numbers for a thirtieth of the reading.
+        """
+        first, last = _seconds(start), _ceiling(end)
+        on_grid = first % FIVE_MINUTES == 0 and step_seconds % FIVE_MINUTES == 0
+        turn = max(first, last // FIVE_MINUTES * FIVE_MINUTES) if on_grid else first
+        with self._database.read() as connection:
+            parts = [
+                _read(connection, _SUMS, series_id, first, turn),
+                _read(connection, _DETAIL, series_id, turn, last),
+            ]
+        steps = add_up(np.concatenate(parts), step_seconds, anchor=first)[:, :4].tolist()
+        return [(at, good, bad, unknown) for at, good, bad, unknown in steps]
+
+    def causes(self, series_id: int, start: datetime, end: datetime) -> dict[str, int]:
+        """Bad events by cause in the five minutes that [start, end) touches, largest first."""
+        bad = func.sum(causes.c.bad)
+        query = (
+            select(causes.c.cause, bad)
+            .where(*_of_causes(series_id, start, end))
+            .group_by(causes.c.cause)
+            .order_by(bad.desc(), causes.c.cause)
+        )
+        with self._database.read() as connection:
+            return {cause: int(bad) for cause, bad in connection.execute(query)}
+
+    def load_causes(
+        self, series_id: int, since: datetime, until: datetime
+    ) -> list[tuple[int, str, int]]:
+        """(five-minute start, cause, bad events), oldest first: what `Ledger.load_causes` takes."""
+        query = (
+            select(causes.c.bucket, causes.c.cause, causes.c.bad)
+            .where(*_of_causes(series_id, since, until))
+            .order_by(causes.c.bucket, causes.c.cause)
+        )
+        with self._database.read() as connection:
+            return [(bucket, cause, bad) for bucket, cause, bad in connection.execute(query)]
+
+    def collector_states(self) -> dict[str, CollectorRecord]:
+        """Every collector's stored state, by its id."""
+        with self._database.read() as connection:
+            return {
+                row.collector_id: CollectorRecord(row.last_due, row.state)
+                for row in connection.execute(select(collectors))
+            }
+
+    def pack(self, now: datetime, limit: int = _PACK_ROWS) -> int:
+        """Pack about `limit` of the oldest rows that have come to rest; gives how many.
+
+        One short transaction: call it until it gives 0. Late bookings are packed by a later call.
+        """
+        with self._database.write() as connection:
+            return sum(_pack(connection, grain, _seconds(now), limit) for grain in (_DETAIL, _SUMS))
+
+    def prune(self, now: datetime, detail: timedelta, sums: timedelta) -> int:
+        """Forget base buckets older than `detail`, all else older than `sums`; gives how many rows.
+
+        Each batch is a transaction of its own, so that flushes get their turn.
+        """
+        oldest_detail = _seconds(now - detail)
+        oldest_sum = _seconds(now - sums)
+        removed = 0
+        for grain, oldest in ((_DETAIL, oldest_detail), (_SUMS, oldest_sum)):
+            removed += self._prune_in_order(grain.rows, "bucket", oldest)
+            removed += self._prune_in_order(grain.packed, "start", oldest - grain.span + 1)
+        removed += self._prune_causes(oldest_sum)
+        with self._database.write() as connection:
+            newest = select(func.max(flushes.c.number)).scalar_subquery()
+            for forget in (
+                delete(collectors).where(collectors.c.last_due < now - sums),
+                delete(flushes).where(flushes.c.number <= newest - _KEPT_BATCH_IDS),
+                delete(series).where(series.c.used_at < now - max(detail, sums)),
+            ):
+                removed += connection.execute(forget).rowcount
+        return removed
+
+    def _prune_in_order(self, table: Table, column: str, oldest: int) -> int:
+        at = table.c[column]
+        removed = 0
+        while True:
+            with self._database.write() as connection:
+                nth = select(at).where(at < oldest).order_by(at).offset(_PRUNE_ROWS).limit(1)
+                edge = connection.execute(nth).scalar()
+                # Without an nth row the rest fits into this batch.
+                gone = delete(table).where(at < oldest if edge is None else at <= edge)
+                removed += connection.execute(gone).rowcount
+            if edge is None:
+                return removed
+
+    def _prune_causes(self, oldest: int) -> int:
+        removed = 0
+        with self._database.read() as connection:
+            numbers = connection.execute(select(causes.c.series_id).distinct()).scalars().all()
+        for number in numbers:
+            old = (causes.c.series_id == number) & (causes.c.bucket < oldest)
+            with self._database.write() as connection:
+                removed += connection.execute(delete(causes).where(old)).rowcount
+        return removed
+
+
+def write_batch(connection: Connection, batch: CountBatch) -> None:
+    """Add a batch within a transaction that is already open."""
+    if batch.id is not None and not _first_time(connection, batch.id):
+        return
+    base: dict[tuple[int, int], tuple[int, ...]] = {}
+    five: dict[tuple[int, int], tuple[int, ...]] = {}
+    for number, deltas in batch.deltas.items():
+        for delta in deltas:
+            columns = delta.columns()
+            _accumulate(base, (delta.bucket, number), columns)
+            _accumulate(five, (delta.bucket // FIVE_MINUTES * FIVE_MINUTES, number), columns)
+    _add(connection, counts, base)
+    _add(connection, sums, five)
+    _add_lifetimes(connection, batch)
+    bad: dict[tuple[int, int, str], tuple[int, ...]] = {}
+    for number, cause_deltas in batch.causes.items():
+        for one in cause_deltas:
+            _accumulate(bad, (number, one.bucket, one.cause), (one.bad,))
+    _add(connection, causes, bad)
+    upsert(
+        connection,
+        collectors,
+        [
+            {"collector_id": name, "last_due": record.last_due, "state": record.state}
+            for name, record in sorted(batch.collector_states.items())
+        ],
+        key=("collector_id",),
+        change=("last_due", "state"),
+    )
+
+
+def _first_time(connection: Connection, batch_id: str) -> bool:
+    statement = insert_or(connection, flushes).values(batch_id=batch_id).on_conflict_do_nothing()
+    return connection.execute(statement.returning(flushes.c.number)).first() is not None
+
+
+def _accumulate(into: dict[_Key, tuple[int, ...]], key: _Key, amounts: tuple[int, ...]) -> None:
+    have = into.get(key)
+    into[key] = amounts if have is None else tuple(map(operator.add, have, amounts))
+
+
+def _add(connection: Connection, table: Table, amounts: Mapping[_Key, tuple[int, ...]]) -> None:
+    """Add to rows by primary key. Below SQLAlchemy's own statements: these are every second's."""
+    if not amounts:
+        return
+    key = [column.name for column in table.primary_key]
+    added = [column.name for column in table.columns if not column.primary_key]
+    # In key order: neighbours share pages, and two writers cannot lock each other out.
+    rows = [(*key, *amount) for key, amount in sorted(amounts.items())]
+    tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET " + ", ".join(
+        f"{name} = {table.name}.{name} + excluded.{name}" for name in added
+    )
+    head = f"INSERT INTO {table.name} ({', '.join(key + added)}) "
+    if connection.dialect.name == "postgresql":
+        types = ["text" if isinstance(c.type, Text) else "bigint" for c in table.columns]
+        arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
+        statement = head + f"SELECT * FROM unnest({arrays})" + tail  # noqa: S608 - names are ours
+        connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+    else:
+        places = ", ".join("?" for _ in key + added)
+        connection.exec_driver_sql(f"{head}VALUES ({places}){tail}", rows)
+
+
+_LIFETIME = ("series_id", "good", "bad", "unknown", "first", "last", "observed")
+_SET_LIFETIME = """
+    good = series.good + {v}good, bad = series.bad + {v}bad, unknown = series.unknown + {v}unknown,
+    watched_since =
+        coalesce({least}(series.watched_since, {v}first), series.watched_since, {v}first),
+    last_observation = coalesce(
+        {greatest}(series.last_observation, {v}observed), series.last_observation, {v}observed),
+    used_at = coalesce({greatest}(series.used_at, {v}last), series.used_at)
+"""
+_LIFETIME_SQLITE = (
+    "UPDATE series SET"
+    + _SET_LIFETIME.format(v=":", least="min", greatest="max")
+    + "WHERE series_id = :series_id"
+)
+_LIFETIME_POSTGRES = (
+    "UPDATE series SET"
+    + _SET_LIFETIME.format(v="v.", least="least", greatest="greatest")
+    + f"FROM unnest({', '.join('%s::bigint[]' for _ in _LIFETIME)}) AS v({', '.join(_LIFETIME)})"
+    + " WHERE series.series_id = v.series_id"
+)
+
+
+def _add_lifetimes(connection: Connection, batch: CountBatch) -> None:
+    rows = [
+        (number, *_lifetime(batch.deltas.get(number, ())), _micros(batch.observed.get(number)))
+        for number in sorted({*batch.deltas, *batch.observed, *batch.causes})
+    ]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        columns = tuple(map(list, zip(*rows, strict=True)))
+        found = connection.exec_driver_sql(_LIFETIME_POSTGRES, columns).rowcount
+    else:
+        named = [dict(zip(_LIFETIME, row, strict=True)) for row in rows]
+        found = connection.exec_driver_sql(_LIFETIME_SQLITE, named).rowcount
+    if found != len(rows):
+        raise StorageError(
+            f"{len(rows) - found} of {len(rows)} series in this batch were never registered;"
+            " nothing of it was written."
+        )
+
+
+def _lifetime(deltas: Sequence[BucketDelta]) -> tuple[int | None, ...]:
+    """What `deltas` add to good, bad and unknown, and their first and last bucket in micros."""
+    if not deltas:
+        return 0, 0, 0, None, None
+    return (
+        sum(delta.good for delta in deltas),
+        sum(delta.bad for delta in deltas),
+        sum(delta.unknown for delta in deltas),
+        min(delta.bucket for delta in deltas) * 1_000_000,
+        max(delta.bucket for delta in deltas) * 1_000_000,
+    )
+
+
+# The key begins with the bucket, so one series lies scattered. This hops from bucket to bucket
+# through the index instead of reading every series between.
+_HOP = """
+    WITH RECURSIVE filled (bucket) AS (
+        SELECT min(bucket) FROM {table} WHERE bucket >= :first
+        UNION ALL
+        SELECT (SELECT min(bucket) FROM {table} WHERE bucket > filled.bucket)
+        FROM filled WHERE filled.bucket < :end
+    )
+    SELECT {columns} FROM filled CROSS JOIN {table} AS t
+    WHERE t.bucket = filled.bucket AND t.series_id = :series_id AND filled.bucket < :end
+"""
+_COLUMNS = ("bucket", *COUNTED)
+_HOPS = {
+    table.name: text(
+        _HOP.format(table=table.name, columns=", ".join(f"t.{name}" for name in _COLUMNS))
+    )
+    for table in (counts, sums)
+}
+
+
+def _read(connection: Connection, grain: _Grain, number: int, first: int, end: int) -> Rows:
+    """The series' buckets in [first, end), packed or not, in no order and with repeats."""
+    if first >= end:
+        return NO_ROWS
+    packed = grain.packed.c
+    chunks = select(packed.rows).where(
+        packed.series_id == number,
+        packed.start >= first // grain.span * grain.span,
+        packed.start < end,
+    )
+    hop = _HOPS[grain.rows.name]
+    loose = connection.execute(hop, {"first": first, "end": end, "series_id": number})
+    parts = [unpack(chunk) for chunk in connection.execute(chunks.order_by(packed.start)).scalars()]
+    rows = np.concatenate([*parts, _array(loose.all(), len(_COLUMNS))])
+    return rows[(rows[:, 0] >= first) & (rows[:, 0] < end)]
+
+
+def _array(rows: Sequence[Row[Any]], width: int) -> Rows:
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(rows) * width)
+    return flat.reshape(len(rows), width)
+
+
+def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:
+    bucket = grain.rows.c.bucket
+    oldest = connection.execute(select(func.min(bucket))).scalar()
+    # The stretch before the running one stays loose too: most late bookings still go there.
+    if oldest is None or oldest >= now // grain.span * grain.span - grain.span:
+        return 0
+    start = oldest // grain.span * grain.span
+    within = bucket.between(oldest, start + grain.span - 1)
+    nth = select(bucket).where(within).order_by(bucket).offset(limit).limit(1)
+    edge = connection.execute(nth).scalar()
+    if edge is not None:
+        within = bucket.between(oldest, edge)
+    columns = [grain.rows.c[name] for name in ("series_id", *_COLUMNS)]
+    loose = connection.execute(select(*columns).where(within).order_by(bucket)).all()
+    old = select(grain.packed.c.series_id, grain.packed.c.rows).where(grain.packed.c.start == start)
+    chunks = {number: unpack(chunk) for number, chunk in connection.execute(old)}
+    upsert(
+        connection,
+        grain.packed,
+        [
+            {
+                "series_id": number,
+                "start": start,
+                "rows": pack(add_up(np.concatenate([chunks.get(number, NO_ROWS), rows]))),
+            }
+            for number, rows in _by_series(_array(loose, len(columns)))
+        ],
+        key=("series_id", "start"),
+        change=("rows",),
+    )
+    return connection.execute(delete(grain.rows).where(within)).rowcount
+
+
+def _by_series(rows: Rows) -> Iterator[tuple[int, Rows]]:
+    """Split rows of (series, bucket, counts...) by series, keeping the order of their buckets."""
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    edges = np.flatnonzero(np.diff(rows[:, 0])) + 1
+    for part in np.split(rows, edges):
+        yield int(part[0, 0]), part[:, 1:]
+
+
+def _of_causes(number: int, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    first = _seconds(start) // FIVE_MINUTES * FIVE_MINUTES
+    return (
+        causes.c.series_id == number,
+        causes.c.bucket >= first,
+        causes.c.bucket < _ceiling(end),
+    )
+
+
+def _record(row: Row[Any]) -> SeriesRecord:
+    return SeriesRecord(
+        series_id=row.series_id,
+        slo_id=row.slo_id,
+        fingerprint=row.fingerprint,
+        created_at=row.created_at,
+        lifetime=Counts(row.good, row.bad, row.unknown),
+        watched_since=row.watched_since,
+        last_observation=row.last_observation,
+    )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else epoch_micros(at)
+
+
+def _seconds(at: datetime) -> int:
+    return epoch_micros(at) // 1_000_000
+
+
+def _ceiling(at: datetime) -> int:
+    return -(-epoch_micros(at) // 1_000_000)

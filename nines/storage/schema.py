@@ -1,0 +1,254 @@
+"""The tables, the same on SQLite and PostgreSQL (docs/decisions/0003-storage-shape.md).
+
+`migrations/versions` builds them; a test compares both, so change the two together.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from slo.ledger import epoch_micros
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime as whole microseconds since 1970: exact, and sorts alike everywhere."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> int | None:
+        return None if value is None else epoch_micros(value)
+
+    def process_result_value(self, value: int | None, _: Dialect) -> datetime | None:
+        return None if value is None else instant(value)
+
+
+def instant(micros: int) -> datetime:
+    """The moment that many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+# SQLite numbers rows by itself only where the key is called INTEGER.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+# The seven counts of a bucket, in the order of BucketDelta's fields.
+COUNTED = ("good", "bad", "unknown", "seen", "missed", "smeared_good", "smeared_bad")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("series_id", _Number, primary_key=True, autoincrement=True),
+    Column("slo_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=False),  # registered or written last: for retention
+    Column("good", BigInteger, nullable=False, server_default=text("0")),
+    Column("bad", BigInteger, nullable=False, server_default=text("0")),
+    Column("unknown", BigInteger, nullable=False, server_default=text("0")),
+    Column("watched_since", Instant),
+    Column("last_observation", Instant),
+    UniqueConstraint("slo_id", "fingerprint"),
+)
+
+
+def _bucket_table(name: str) -> Table:
+    # The bucket leads the key: a tick of a thousand series then lands on neighbouring pages.
+    # No foreign key: `flush` checks every series once, instead of once a row.
+    return Table(
+        name,
+        metadata,
+        Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+        Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+        *(Column(c, BigInteger, nullable=False, server_default=text("0")) for c in COUNTED),
+        sqlite_with_rowid=False,
+    )
+
+
+def _packed_table(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("start", BigInteger, primary_key=True, autoincrement=False),
+        Column("rows", LargeBinary, nullable=False),
+        Index(None, "start"),
+        sqlite_with_rowid=False,
+    )
+
+
+counts = _bucket_table("counts")  # base buckets, still being written to
+sums = _bucket_table("sums")  # five-minute sums, still being written to
+packed_counts = _packed_table("packed_counts")  # base buckets, an hour a row
+packed_sums = _packed_table("packed_sums")  # five-minute sums, a day a row
+
+causes = Table(
+    "causes",
+    metadata,
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+    Column("cause", Text, primary_key=True),
+    Column("bad", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+collectors = Table(
+    "collectors",
+    metadata,
+    Column("collector_id", Text, primary_key=True),
+    Column("last_due", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+flushes = Table(
+    "flushes",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("batch_id", Text, nullable=False, unique=True),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("resolved_at", Instant),
+    Column("linked_to", Text),
+    Index(None, "opened_at", "id"),
+    Index(None, "service", "opened_at", "id"),
+    Index(None, "state", "opened_at", "id"),
+)
+
+
+def _of_incident(*, primary_key: bool = False) -> Column[str]:
+    return Column(
+        "incident_id",
+        Text,
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=False,
+    )
+
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _of_incident(),
+    Column("rule", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("slo", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("facts", Text, nullable=False),
+    Index(None, "incident_id"),
+)
+
+alert_states = Table(
+    "alert_states",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+incident_events = Table(
+    "incident_events",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    _of_incident(),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index(None, "incident_id", "id"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("sequence", _Number, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    _of_incident(),
+    Column("receiver", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("finished_at", Instant),
+    Column("reason", Text, nullable=False),
+    Index(None, "incident_id", "receiver", "revision", "sequence"),
+    # The outbox: small however long the history is.
+    Index(
+        "ix_notifications_pending",
+        "next_attempt_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column(
+        "notification_id",
+        Text,
+        ForeignKey("notifications.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", Text),
+    Column("status", BigInteger),
+    Column("detail", Text, nullable=False),
+    Index(
+        "ix_attempts_open",
+        "notification_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+handles = Table(
+    "handles",
+    metadata,
+    _of_incident(primary_key=True),
+    Column("receiver", Text, primary_key=True),
+    Column("handle", Text, nullable=False),
+)

