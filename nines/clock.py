@@ -1,8 +1,13 @@
 """The real clock; everything else is handed one."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+# Where there is one, the clock that goes on while the machine is suspended: what was due then was
+# missed, and must not look as if the wall clock had been set forward.
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -12,6 +17,8 @@ class Clock(Protocol):
 
     def monotonic(self) -> float: ...
 
+    async def sleep(self, seconds: float) -> None: ...
+
 
 class SystemClock:
     """The machine's own clocks."""
@@ -20,4 +27,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_MONOTONIC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,207 @@
+"""Probe an address over HTTP, each time on a fresh connection."""
+
+import asyncio
+import base64
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import cast
+
+import httpx
+
+from collectors.certificate import HTTP_ALPN, Trust
+from collectors.config import MAX_REDIRECTS, HttpConfig, PrometheusConfig, TlsOptions
+from collectors.decoding import ACCEPTED, BoundedBody
+from collectors.expect import Answer, Body, judge, status_is
+from collectors.look import Look
+from collectors.observation import Cause, Observation, Phase
+from collectors.resolve import Resolver
+from collectors.runnable import Clock
+from collectors.target import without_secrets
+from collectors.transport import FreshTransport
+
+USER_AGENT = "Nines"
+TOO_MANY_REQUESTS = 429
+# Sent on wherever a redirect leads; what else was configured stays with the host it was meant for.
+_HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "connection", "user-agent"}
+_JUDGED_ASIDE_BYTES = 64 * 1024  # a larger body is judged in a thread, off the event loop
+
+
+class TooManyRedirectsError(Exception):
+    """The target redirects in circles, or as good as."""
+
+
+class HttpProbe:
+    """One address and what is expected of it."""
+
+    kind = "http"
+
+    def __init__(
+        self,
+        collector_id: str,
+        config: HttpConfig,
+        *,
+        interval: timedelta,
+        timeout: timedelta,
+        resolver: Resolver,
+    ) -> None:
+        """Raises ValueError in words when a TLS file cannot be read."""
+        self.id = collector_id
+        self.target = without_secrets(config.http)
+        self.interval = interval
+        self.timeout = timeout
+        self._config = config
+        self._resolver = resolver
+        self._trust = trust(config.tls)
+        self._headers = request_headers(config)
+        self._secrets = tuple(secrets(config))
+
+    async def run(self, due: datetime, clock: Clock) -> Observation:
+        """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
+        look = Look.begin(self.id, due, clock)
+        visit = _Visit(self._config, self._headers, look)
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
+                transport = FreshTransport(
+                    resolver=self._resolver,
+                    watch=look.watch,
+                    context=self._trust.context(),
+                    give_up_at=bound.when() or 0.0,
+                    named=_named(self._config),
+                )
+                answer = await visit.fetch(transport)
+            return await self._judged(answer, look)
+        except TooManyRedirectsError as error:
+            look.watch.stop()
+            return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
+        except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
+            return look.broke(error, visit.where)
+
+    async def _judged(self, answer: Answer, look: Look) -> Observation:
+        if answer.status == TOO_MANY_REQUESTS and not status_is(429, self._config.expect.status):
+            after = answer.headers.get("retry-after")
+            wait = f"; it asks to come back after {after[:40]}" if after else ""
+            look.warning = f"the target's own rate limiter answered 429{wait}"
+            return look.unknown(look.warning)
+        arguments = (self._config.expect, answer, look.started, self._secrets)
+        if len(answer.body.data) > _JUDGED_ASIDE_BYTES and self._config.expect.looks_at_body:
+            failure = await asyncio.to_thread(judge, *arguments)
+        else:
+            failure = judge(*arguments)
+        return look.failed(failure.cause, failure.sentence) if failure else look.passed()
+
+    async def close(self) -> None:
+        """Nothing outlives a run."""
+
+
+class _Visit:
+    """One run's way from the first request to the last byte."""
+
+    def __init__(self, config: HttpConfig, headers: dict[str, str], look: Look) -> None:
+        self._config = config
+        self._headers = headers
+        self._look = look
+        self.where = ""  # said after a failure that happened elsewhere than at the target
+
+    async def fetch(self, transport: FreshTransport) -> Answer:
+        """The last answer of the chain of redirects. Raises whatever went wrong."""
+        async with httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            timeout=None,  # noqa: S113 - the run as a whole has one
+            headers=self._headers,
+        ) as client:
+            request = client.build_request(
+                self._config.method, self._config.http, content=self._config.body
+            )
+            for _ in range(MAX_REDIRECTS + 1):
+                response = await client.send(request, stream=True, auth=None)
+                self._note(response, transport)
+                following = response.next_request if self._config.follow_redirects else None
+                if following is None:
+                    return await self._read(response)
+                # Its body is of no interest, and may be endless.
+                request = self._follow(following)
+        raise TooManyRedirectsError(
+            f"the target redirects more than {MAX_REDIRECTS} times{self.where}"
+        )
+
+    def _note(self, response: httpx.Response, transport: FreshTransport) -> None:
+        self._look.http_status = response.status_code
+        self._look.http_version = response.http_version
+        if transport.stream is not None:
+            self._look.at(transport.stream)
+
+    def _follow(self, request: httpx.Request) -> httpx.Request:
+        self._look.redirects += 1
+        self._look.watch.enter(Phase.RESOLVE)
+        self.where = f" (after a redirect to {without_secrets(str(request.url))})"
+        if request.url.host != httpx.URL(self._config.http).host:
+            for name in self._headers:
+                if name.lower() not in _HARMLESS_HEADERS:
+                    request.headers.pop(name, None)
+        return request
+
+    async def _read(self, response: httpx.Response) -> Answer:
+        body = BoundedBody(response.headers.get("content-encoding", ""), self._config.body_limit)
+        async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as parts:
+            async for part in parts:
+                if not body.feed(part):
+                    break
+            else:
+                body.finish()
+        self._look.watch.stop()
+        self._look.body_bytes = len(body.data)
+        return Answer(
+            status=response.status_code,
+            headers=response.headers,
+            body=Body(body.data, self._config.body_limit if body.cut else None, body.trouble),
+            duration=self._look.watch.duration,
+            chain=self._look.chain,
+        )
+
+
+def trust(options: TlsOptions) -> Trust:
+    """Whom an HTTP client with these options trusts. Raises ValueError in words."""
+    return Trust(
+        ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
+        verify=not options.insecure_skip_verify,
+        alpn=HTTP_ALPN,
+    )
+
+
+def request_headers(config: HttpConfig | PrometheusConfig) -> dict[str, str]:
+    """Every header to send, ours first; what is configured wins."""
+    headers = {
+        "user-agent": USER_AGENT,
+        "accept": "*/*",
+        "accept-encoding": ACCEPTED,
+        "connection": "close",
+    }
+    if config.basic_auth is not None:
+        user = f"{config.basic_auth.username}:{config.basic_auth.password.value}".encode()
+        headers["authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if config.bearer_token is not None:
+        headers["authorization"] = f"Bearer {config.bearer_token.value}"
+    headers.update({name.lower(): value.value for name, value in config.headers.items()})
+    return headers
+
+
+def secrets(config: HttpConfig | PrometheusConfig) -> Iterator[str]:
+    """What must not be shown, should an answer echo it."""
+    if config.basic_auth is not None:
+        yield config.basic_auth.password.value
+        yield request_headers(config)["authorization"].removeprefix("Basic ")
+    if config.bearer_token is not None:
+        yield config.bearer_token.value
+    for name, value in config.headers.items():
+        if name.lower() not in _HARMLESS_HEADERS | {"content-type", "host"}:
+            yield value.value
+
+
+def _named(config: HttpConfig) -> tuple[str, str] | None:
+    if config.tls.server_name is None:
+        return None
+    return httpx.URL(config.http).host, config.tls.server_name

@@ -1,0 +1,43 @@
+"""What the schedule drives, and the clock that both are handed."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from collectors.observation import Observation
+
+
+class Clock(Protocol):
+    """Wall time for stamps, monotonic seconds for waiting and measuring."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Runnable(Protocol):
+    """A collector, ready to look.
+
+    `run` ends within `timeout`, and turns whatever goes wrong into an observation; only
+    cancellation passes through. `target` is for people: it holds no secret.
+    """
+
+    @property
+    def id(self) -> str: ...  # service/collector
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def interval(self) -> timedelta: ...
+
+    @property
+    def timeout(self) -> timedelta: ...
+
+    async def run(self, due: datetime, clock: Clock) -> Observation: ...
+
+    async def close(self) -> None: ...

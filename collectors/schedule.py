@@ -1,0 +1,429 @@
+"""Drive every collector at its due instants, and say so when one could not be met."""
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from collectors.grid import Grid, from_us, to_us
+from collectors.observation import Cause, Observation, Outcome
+from collectors.runnable import Clock, Runnable
+from slo.units import format_duration
+
+Sink = Callable[[Observation], None]
+
+_log = logging.getLogger(__name__)
+_STEP_US = 1_000_000  # a wall clock that moves by more against the monotonic one was set
+_LONGEST_SLEEP_SECONDS = 0.25  # how soon a clock that was set, or a loop that stood still, is seen
+_REPORTED_MISSES = 10_000  # per collector and gap; older ones are summed up
+_MISSES_AT_ONCE = 1_000  # told to the sink before the event loop gets its turn
+_STALL_SECONDS = 0.25  # a shorter standstill of the event loop is no excuse
+_STALL_SHARE = 0.2  # of a run's duration; with more of it lost, its slowness was ours
+_STALLS_REMEMBERED = 256
+_OVERTIME_SECONDS = 1.0  # what a run may take beyond its timeout before it is cancelled
+
+
+@dataclass(slots=True)
+class Runs:
+    """What became of one collector's due instants, since this process began."""
+
+    results: Counter[Outcome] = field(default_factory=Counter)
+    crashed: int = 0  # runs ended by an exception of our own code, among the unknown
+    missed: int = 0  # due instants without a run, among the unknown
+    active: int = 0
+    lateness: timedelta = timedelta(0)  # of the latest run
+    last_due: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    due_us: int
+    began: float  # monotonic seconds
+    task: asyncio.Task[None] | None = None
+    overdue: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Collector:
+    """One collector's place in the schedule."""
+
+    runnable: Runnable
+    grid: Grid
+    next_us: int
+    tally: Runs
+    # Instants up to here were met or missed already; they are never due a second time.
+    high_water_us: int
+    generation: int = 0  # how often the clock went back before it had passed `high_water_us`
+    waiting: deque[int] = field(default_factory=deque)
+    active: list[_Run] = field(default_factory=list)
+    retired: bool = False
+
+    @property
+    def timeout_us(self) -> int:
+        return self.runnable.timeout // timedelta(microseconds=1)
+
+    @property
+    def runs_at_once(self) -> int:
+        return max(1, -(-self.timeout_us // self.grid.interval_us))
+
+    def advance(self, now_us: int) -> None:
+        """Set the next due instant after `now_us`, passing over what was met or missed already."""
+        if now_us >= self.high_water_us:
+            self.generation = 0
+        elif self.generation:
+            relived = self.grid.shifted(self.generation).after(now_us)
+            if relived <= self.high_water_us:
+                self.next_us = relived
+                return
+        self.next_us = self.grid.after(max(now_us, self.high_water_us))
+
+    def clock_was_set(self, now_us: int) -> None:
+        """Go on from the corrected time: neither a burst, nor a stop, nor an instant met twice."""
+        if self.generation or self.high_water_us - now_us > self.grid.interval_us:
+            self.generation += 1
+        self.advance(now_us)
+
+
+class Schedule:
+    """Runs collectors on their grids, each run a task of its own.
+
+    Instants are instants of the wall clock, waited for on the monotonic clock. `sink` is told one
+    observation per due instant, from within the event loop; what it raises is logged.
+    """
+
+    def __init__(self, clock: Clock, sink: Sink) -> None:
+        self._clock = clock
+        self._sink = sink
+        self._collectors: dict[str, _Collector] = {}
+        self._retired: list[_Collector] = []
+        self._tallies: dict[str, Runs] = {}
+        self._queue: list[tuple[int, int, _Collector]] = []
+        self._order = itertools.count()
+        self._backlog: deque[Iterator[Observation]] = deque()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_REMEMBERED)
+        self._next_review = 0.0
+        self._anchor_us = to_us(clock.now())
+        self._anchor_monotonic = self._awake_at = clock.monotonic()
+
+    @property
+    def runs(self) -> Mapping[str, Runs]:
+        """What became of every collector's due instants, by the collector's id."""
+        return MappingProxyType(self._tallies)
+
+    def set(self, collectors: Sequence[Runnable]) -> None:
+        """Drive these from now on. Who stays, as itself or rebuilt, keeps its rhythm.
+
+        Runs under way are finished and told; a collector is closed after its last.
+        Raises ValueError when an id comes twice.
+        """
+        wanted = {runnable.id: runnable for runnable in collectors}
+        if len(wanted) < len(collectors):
+            twice = Counter(runnable.id for runnable in collectors).most_common(1)[0][0]
+            raise ValueError(f"the collector {twice} comes twice")
+        now_us = self._now_us()
+        for collector_id, old in list(self._collectors.items()):
+            if wanted.get(collector_id) is not old.runnable:
+                self._retire(old)
+        for collector_id in self._tallies.keys() - wanted.keys():
+            self._collectors[collector_id].waiting.clear()
+            del self._tallies[collector_id]
+        former = self._collectors
+        self._collectors = {
+            runnable.id: self._placed(runnable, former.get(runnable.id), now_us)
+            for runnable in wanted.values()
+        }
+        self._requeue()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Drive the collectors until `stop` is set or this is cancelled; leave no task behind."""
+        stopping = asyncio.create_task(stop.wait())
+        # What was due before we began was nobody's to meet.
+        self._anchor()
+        for collector in self._collectors.values():
+            collector.advance(self._anchor_us)
+        self._requeue()
+        try:
+            while not stop.is_set():
+                self._tick()
+                await self._pause(stopping)
+        finally:
+            await self._end(stopping)
+
+    def _placed(self, runnable: Runnable, former: _Collector | None, now_us: int) -> _Collector:
+        if former is not None and former.runnable is runnable:
+            return former
+        tally = self._tallies.setdefault(runnable.id, Runs())
+        grid = Grid.of(runnable.id, runnable.interval)
+        high_water_us = former.high_water_us if former is not None else now_us
+        placed = _Collector(runnable, grid, 0, tally, high_water_us)
+        if former is not None:
+            placed.waiting, former.waiting = former.waiting, deque()
+        if former is not None and former.grid == grid:
+            placed.generation = former.generation
+            placed.next_us = former.next_us
+        else:
+            placed.advance(now_us)
+        return placed
+
+    def _retire(self, collector: _Collector) -> None:
+        collector.retired = True
+        self._retired.append(collector)
+
+    def _requeue(self) -> None:
+        self._queue = [
+            (collector.next_us, next(self._order), collector)
+            for collector in self._collectors.values()
+        ]
+        heapq.heapify(self._queue)
+
+    # -- time
+
+    def _now_us(self) -> int:
+        """The wall clock's time as the monotonic clock carried it on since we last looked."""
+        passed = self._clock.monotonic() - self._anchor_monotonic
+        return self._anchor_us + round(passed * 1_000_000)
+
+    def _anchor(self) -> None:
+        self._anchor_us = to_us(self._clock.now())
+        self._anchor_monotonic = self._awake_at = self._clock.monotonic()
+
+    def _tick(self) -> None:
+        began = self._clock.monotonic()
+        self._note_stall(self._awake_at, began)
+        now_us = self._now_us()
+        # First what became due while time really passed, then what somebody did to the clock.
+        self._meet(now_us)
+        self._follow_the_clock(now_us)
+        if began >= self._next_review:
+            self._next_review = began + _LONGEST_SLEEP_SECONDS
+            self._review(now_us, began)
+        self._tell_backlog()
+        self._note_stall(began, self._clock.monotonic())
+
+    def _follow_the_clock(self, expected_us: int) -> None:
+        self._anchor()
+        step_us = self._anchor_us - expected_us
+        if abs(step_us) <= _STEP_US:
+            return  # slewing, and our own reading of two clocks one after the other
+        _log.warning(
+            "the wall clock was set %s by %.1f s; going on from %s",
+            "forward" if step_us > 0 else "back",
+            abs(step_us) / 1_000_000,
+            from_us(self._anchor_us).isoformat(),
+        )
+        for collector in self._collectors.values():
+            collector.clock_was_set(self._anchor_us)
+        self._requeue()
+
+    async def _pause(self, stopping: asyncio.Task[bool]) -> None:
+        now = self._clock.monotonic()
+        if self._backlog:
+            self._awake_at = now
+            await asyncio.sleep(0)
+            return
+        seconds = _LONGEST_SLEEP_SECONDS
+        if self._queue:
+            until_due = (self._queue[0][0] - self._now_us()) / 1_000_000
+            seconds = min(max(until_due, 0.0), _LONGEST_SLEEP_SECONDS)
+        self._awake_at = now + seconds
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+
+    def _note_stall(self, expected: float, came: float) -> None:
+        if came - expected >= _STALL_SECONDS:
+            self._stalls.append((expected, came))
+
+    # -- due instants
+
+    def _meet(self, now_us: int) -> None:
+        while self._queue and self._queue[0][0] <= now_us:
+            _, order, collector = self._queue[0]
+            self._due(collector, now_us)
+            heapq.heapreplace(self._queue, (collector.next_us, order, collector))
+
+    def _due(self, collector: _Collector, now_us: int) -> None:
+        """Run the latest due instant; those before it had their time while nobody looked."""
+        first_us, interval_us = collector.next_us, collector.grid.interval_us
+        skipped = (now_us - first_us) // interval_us
+        latest_us = first_us + skipped * interval_us
+        if skipped:
+            self._miss(collector, range(first_us, latest_us, interval_us), now_us)
+        collector.high_water_us = max(collector.high_water_us, latest_us)
+        if now_us - latest_us > collector.timeout_us:
+            self._miss(collector, range(latest_us, latest_us + 1), now_us)
+        else:
+            collector.waiting.append(latest_us)
+            self._start_waiting(collector)
+        collector.advance(now_us)
+
+    def _miss(self, collector: _Collector, instants_us: range, now_us: int) -> None:
+        collector.tally.missed += len(instants_us)
+        self._backlog.append(_misses(collector.runnable.id, instants_us, now_us))
+
+    def _tell_backlog(self) -> None:
+        for _ in range(_MISSES_AT_ONCE):
+            if not self._backlog:
+                return
+            missed = next(self._backlog[0], None)
+            if missed is None:
+                self._backlog.popleft()
+            else:
+                self._tell(missed)
+
+    # -- runs
+
+    def _start_waiting(self, collector: _Collector) -> None:
+        while collector.waiting and len(collector.active) < collector.runs_at_once:
+            if self._now_us() - collector.waiting[0] > collector.timeout_us:
+                self._give_up_waiting(collector)
+                continue
+            run = _Run(collector.waiting.popleft(), self._clock.monotonic())
+            collector.active.append(run)
+            collector.tally.active += 1
+            run.task = asyncio.create_task(
+                self._look(collector, run), name=f"collect {collector.runnable.id}"
+            )
+
+    def _give_up_waiting(self, collector: _Collector) -> None:
+        due_us = collector.waiting.popleft()
+        collector.tally.missed += 1
+        why = "the collector was busy with earlier runs"
+        self._tell(_unmet(collector.runnable.id, due_us, self._now_us(), why))
+
+    async def _look(self, collector: _Collector, run: _Run) -> None:
+        try:
+            seen = await self._observe(collector, run)
+        finally:
+            collector.active.remove(run)
+            collector.tally.active -= 1
+        self._tell(seen)
+        self._start_waiting(collector)
+
+    async def _observe(self, collector: _Collector, run: _Run) -> Observation:
+        runnable = collector.runnable
+        due = from_us(run.due_us)
+        try:
+            seen = await runnable.run(due, self._clock)
+        except asyncio.CancelledError:
+            if not run.overdue:
+                raise
+            said = f"the run did not end within its timeout of {format_duration(runnable.timeout)}"
+            return self._ours(runnable.id, run, f"{said}, and was cut short")
+        except Exception as error:  # noqa: BLE001 - one collector's bug must not stop the others
+            _log.exception("the collector %s failed", runnable.id)
+            collector.tally.crashed += 1
+            said = f"the collector itself failed: {type(error).__name__}: {error}"
+            return self._ours(runnable.id, run, said)
+        return self._excused(seen, run)
+
+    def _ours(self, collector_id: str, run: _Run, detail: str) -> Observation:
+        duration = timedelta(seconds=self._clock.monotonic() - run.began)
+        started = from_us(self._now_us()) - duration
+        due = from_us(run.due_us)
+        lateness = max(started - due, timedelta(0))
+        return Observation(
+            collector_id, due, started, lateness, duration, Outcome.UNKNOWN, detail=detail
+        )
+
+    def _excused(self, seen: Observation, run: _Run) -> Observation:
+        """Slowness is not laid to the target's door while our own event loop stood still."""
+        if seen.outcome is not Outcome.FAILED or seen.cause not in (Cause.TIMEOUT, Cause.LATENCY):
+            return seen
+        ended = self._clock.monotonic()
+        stalls = [*self._stalls, (self._awake_at, ended)]
+        lost = sum(
+            end - max(begin, run.began)
+            for begin, end in stalls
+            if end - begin >= _STALL_SECONDS and end > run.began
+        )
+        if lost < _STALL_SECONDS or lost < _STALL_SHARE * (ended - run.began):
+            return seen
+        return replace(
+            seen,
+            outcome=Outcome.UNKNOWN,
+            cause=None,
+            detail=f"this process stood still for {lost:.1f} s of the run; it saw: {seen.detail}",
+        )
+
+    def _tell(self, seen: Observation) -> None:
+        tally = self._tallies.get(seen.collector_id)
+        if tally is None:
+            return  # the collector is gone from the configuration
+        tally.results[seen.outcome] += 1
+        tally.lateness = seen.lateness
+        tally.last_due = seen.due
+        try:
+            self._sink(seen)
+        except Exception:  # noqa: BLE001 - who listens must not stop who looks
+            _log.exception("an observation of %s was not taken", seen.collector_id)
+
+    # -- tidying
+
+    def _review(self, now_us: int, now: float) -> None:
+        """Give up what waited too long, cut short what does not end, close what has retired."""
+        for collector in (*self._collectors.values(), *self._retired):
+            while collector.waiting and now_us - collector.waiting[0] > collector.timeout_us:
+                self._give_up_waiting(collector)
+            allowed = collector.runnable.timeout.total_seconds() + _OVERTIME_SECONDS
+            for run in collector.active:
+                if not run.overdue and run.task is not None and now - run.began > allowed:
+                    run.overdue = True
+                    run.task.cancel()
+        for collector in [old for old in self._retired if not old.active]:
+            self._retired.remove(collector)
+            closing = asyncio.create_task(self._close(collector.runnable))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def _close(self, runnable: Runnable) -> None:
+        try:
+            await runnable.close()
+        except Exception:  # noqa: BLE001 - the others are still to be closed
+            _log.exception("the collector %s could not be closed", runnable.id)
+
+    async def _end(self, stopping: asyncio.Task[bool]) -> None:
+        everyone = [*self._collectors.values(), *self._retired]
+        tasks = [run.task for one in everyone for run in one.active if run.task is not None]
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.gather(*tasks, stopping, *self._closing, return_exceptions=True)
+        for collector in everyone:
+            await self._close(collector.runnable)
+
+
+def _misses(collector_id: str, instants_us: range, now_us: int) -> Iterator[Observation]:
+    """One observation per instant, the older ones beyond a limit in one."""
+    why = "this process was busy or stood still"
+    summed = instants_us[:-_REPORTED_MISSES]
+    if summed:
+        last = from_us(summed[-1]).isoformat()
+        yield _unmet(
+            collector_id,
+            summed[0],
+            now_us,
+            f"{why}; this stands for {len(summed)} due instants, the last at {last}",
+        )
+    for due_us in instants_us[-_REPORTED_MISSES:]:
+        yield _unmet(collector_id, due_us, now_us, why)
+
+
+def _unmet(collector_id: str, due_us: int, now_us: int, why: str) -> Observation:
+    lateness = timedelta(microseconds=max(now_us - due_us, 0))
+    return Observation(
+        collector_id=collector_id,
+        due=from_us(due_us),
+        started=from_us(now_us),
+        lateness=lateness,
+        duration=timedelta(0),
+        outcome=Outcome.UNKNOWN,
+        detail=f"we were {lateness.total_seconds():.1f} s late: {why}",
+    )

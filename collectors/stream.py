@@ -1,0 +1,151 @@
+"""One TCP connection, in clear or under TLS, with the time of each phase told apart.
+
+Sockets are driven directly: a run must end by closing its descriptor at once, without asyncio's
+transports, which linger for a TLS farewell, and without any state that a next run could inherit.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from collectors.failure import translate
+from collectors.observation import Outcome, Phase
+from collectors.resolve import Address, Resolver
+from collectors.stopwatch import Stopwatch
+
+_READ_BYTES = 64 * 1024
+
+
+class Stream:
+    """A connected socket. Errors come out as the system and OpenSSL raised them."""
+
+    def __init__(self, sock: socket.socket, address: Address, watch: Stopwatch) -> None:
+        self.address = address
+        self.tls: ssl.SSLObject | None = None
+        self._sock = sock
+        self._watch = watch
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Make the handshake, always a full one. Raises ssl.SSLError, OSError."""
+        self._watch.enter(Phase.TLS)
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+            except ssl.SSLError:
+                # Our alert says why; the target's log should have it too.
+                with contextlib.suppress(OSError):
+                    await self._flush()
+                raise
+            else:
+                break
+        await self._flush()
+        self.tls = tls
+        self._watch.enter(Phase.PROCESSING)
+
+    async def write(self, data: bytes) -> None:
+        """Send everything. Raises OSError."""
+        if self.tls is None:
+            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+            return
+        self.tls.write(data)
+        await self._flush()
+
+    async def read(self, max_bytes: int) -> bytes:
+        """What came, empty at the end. The first byte ends the processing phase."""
+        data = await self._receive(max_bytes)
+        if data and self._watch.phase is Phase.PROCESSING:
+            self._watch.enter(Phase.TRANSFER)
+        return data
+
+    async def _receive(self, max_bytes: int) -> bytes:
+        if self.tls is None:
+            return await asyncio.get_running_loop().sock_recv(self._sock, max_bytes)
+        while True:
+            try:
+                return self.tls.read(max_bytes)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                # Many servers hang up without a farewell; HTTP's own framing finds what is cut off.
+                return b""
+
+    async def _feed(self) -> None:
+        data = await asyncio.get_running_loop().sock_recv(self._sock, _READ_BYTES)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    async def _flush(self) -> None:
+        if data := self._outgoing.read():
+            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+    def close(self) -> None:
+        """Close the socket at once."""
+        self._sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+async def connect(
+    host: str, port: int, *, resolver: Resolver, watch: Stopwatch, give_up_at: float
+) -> Stream:
+    """Try the host's addresses in order, each with its share of the time up to `give_up_at`.
+
+    `give_up_at` is in the event loop's time. Raises socket.gaierror, OSError, TimeoutError: of
+    several failures the one that speaks of the target rather than of this machine.
+    """
+    watch.enter(Phase.RESOLVE)
+    addresses = await resolver.resolve(host, port)
+    watch.enter(Phase.CONNECT)
+    failures: list[OSError] = []
+    for tried, address in enumerate(addresses):
+        left = give_up_at - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(left / (len(addresses) - tried)):
+                sock = await _open(address)
+        except OSError as error:  # TimeoutError is one
+            failures.append(error)
+        else:
+            watch.enter(Phase.PROCESSING)
+            return Stream(sock, address, watch)
+    raise _most_telling(failures)
+
+
+async def _open(address: Address) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _most_telling(failures: Sequence[OSError]) -> OSError:
+    for failure in failures:
+        if translate(failure, Phase.CONNECT)[0] is Outcome.FAILED:
+            return failure
+    return failures[-1]

@@ -1,0 +1,84 @@
+"""Probe a TCP port: open a connection, perhaps say something, perhaps wait for an answer."""
+
+import asyncio
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from collectors.config import TcpConfig
+from collectors.expect import Words
+from collectors.look import Look
+from collectors.observation import Cause, Observation
+from collectors.resolve import Resolver
+from collectors.runnable import Clock
+from collectors.stream import Stream, connect
+
+ANSWER_LIMIT_BYTES = 4096
+
+
+class TcpProbe:
+    """One port and what should be heard there."""
+
+    kind = "tcp"
+
+    def __init__(
+        self,
+        collector_id: str,
+        config: TcpConfig,
+        *,
+        interval: timedelta,
+        timeout: timedelta,
+        resolver: Resolver,
+    ) -> None:
+        self.id = collector_id
+        self.target = str(config.tcp)
+        self.interval = interval
+        self.timeout = timeout
+        self._config = config
+        self._resolver = resolver
+
+    async def run(self, due: datetime, clock: Clock) -> Observation:
+        """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
+        look = Look.begin(self.id, due, clock)
+        heard = bytearray()
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
+                stream = await connect(
+                    self._config.tcp.host,
+                    self._config.tcp.port,
+                    resolver=self._resolver,
+                    watch=look.watch,
+                    give_up_at=bound.when() or 0.0,
+                )
+                with closing(stream):
+                    look.at(stream)
+                    await self._talk(stream, heard)
+        except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
+            return look.broke(error, self._came(heard))
+        look.watch.stop()
+        look.body_bytes = len(heard) if self._config.expect is not None else None
+        if self._config.expect is not None and self._config.expect.encode() not in heard:
+            wanted = Words().quote(self._config.expect)
+            within = f" in the first {ANSWER_LIMIT_BYTES} bytes of"
+            return look.failed(Cause.BODY, f"{wanted} is not{within} the answer{self._came(heard)}")
+        return look.passed()
+
+    async def _talk(self, stream: Stream, heard: bytearray) -> None:
+        """Say what there is to say, and listen until it was heard or cannot be any more."""
+        if self._config.send is not None:
+            await stream.write(self._config.send.encode())
+        if self._config.expect is None:
+            return
+        expected = self._config.expect.encode()
+        while expected not in heard and len(heard) < ANSWER_LIMIT_BYTES:
+            part = await stream.read(ANSWER_LIMIT_BYTES - len(heard))
+            if not part:
+                return
+            heard += part
+
+    def _came(self, heard: bytearray) -> str:
+        if self._config.expect is None:
+            return ""
+        return f"; what came is {Words().quote(heard.decode(errors='replace'))}"
+
+    async def close(self) -> None:
+        """Nothing outlives a run."""

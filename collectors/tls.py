@@ -1,0 +1,71 @@
+"""Probe a TLS port: make a full handshake and look at the certificate."""
+
+import asyncio
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from collectors.certificate import Trust, first_to_expire, too_few_days
+from collectors.config import TlsConfig
+from collectors.look import Look
+from collectors.observation import Cause, Observation
+from collectors.resolve import Resolver
+from collectors.runnable import Clock
+from collectors.stream import connect
+
+
+class TlsProbe:
+    """One port, the name it should bear, and how long its certificates should last."""
+
+    kind = "tls"
+
+    def __init__(
+        self,
+        collector_id: str,
+        config: TlsConfig,
+        *,
+        interval: timedelta,
+        timeout: timedelta,
+        resolver: Resolver,
+    ) -> None:
+        """Raises ValueError in words when the ca_file cannot be read."""
+        self.id = collector_id
+        self.target = str(config.tls)
+        self.interval = interval
+        self.timeout = timeout
+        self._config = config
+        self._resolver = resolver
+        self._trust = Trust(ca_file=config.ca_file, verify=not config.insecure_skip_verify)
+
+    async def run(self, due: datetime, clock: Clock) -> Observation:
+        """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
+        look = Look.begin(self.id, due, clock)
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
+                stream = await connect(
+                    self._config.tls.host,
+                    self._config.tls.port,
+                    resolver=self._resolver,
+                    watch=look.watch,
+                    give_up_at=bound.when() or 0.0,
+                )
+                with closing(stream):
+                    look.address = str(stream.address)
+                    name = self._config.server_name or self._config.tls.host
+                    await stream.start_tls(self._trust.context(), name)
+                    look.watch.stop()
+                    look.at(stream)
+                    return self._judged(look)
+        except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
+            return look.broke(error)
+
+    def _judged(self, look: Look) -> Observation:
+        if self._config.certificate_days is None:
+            return look.passed()
+        certificate = first_to_expire(look.chain)
+        if certificate is None:
+            return look.failed(Cause.CERTIFICATE, "the target presented no certificate")
+        why = too_few_days(certificate, self._config.certificate_days, look.started)
+        return look.failed(Cause.CERTIFICATE, why) if why is not None else look.passed()
+
+    async def close(self) -> None:
+        """Nothing outlives a run."""
