@@ -1,1 +1,643 @@
 """From two pages to exact increments: resets, new series, other processes, gaps."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from slo.definition import EventsSLI
+from slo.exposition import Page, Sample, Series
+from slo.selector import Selector
+
+Number = int | float
+Exact = int | Fraction
+
+CARRY_INTERVALS = 10  # how long bad events above the total wait for room
+CALM_PAGES = 5  # pages without a switch of process before a target is trusted again
+BY_VALUES = 50  # contributors kept for a label; the rest is `other`
+_JITTER_SECONDS = 1.0  # how far one process's own start moves when its machine's clock is adjusted
+_VANISHED_LIMIT = 20_000
+_STARTS_LIMIT = 8
+_ANOMALIES_LIMIT = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesState:
+    """The last value of one series, and of the process that answered before this one did."""
+
+    value: Number
+    created: float | None = None
+    vanished: bool = False
+    other_value: Number | None = None
+    other_created: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one SLI remembers: the pace it is known for, and events that wait.
+
+    `carry` are events of its bad (or good) side above the total, with the page that had them.
+    `total_rest` and `side_rest` are the fractions of events not yet counted.
+    """
+
+    selectors: str
+    since: datetime
+    hour_max: int = 0
+    minutes: tuple[tuple[int, int], ...] = ()  # (minute since the epoch, counted), at most an hour
+    carry: tuple[tuple[datetime, int], ...] = ()
+    total_rest: Fraction = Fraction(0)
+    side_rest: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What is known of one target's counters after its last good page; empty before the first.
+
+    `flips` counts how often, lately, another process seemed to answer; `calm` the pages since.
+    """
+
+    at: datetime | None = None
+    process_start: float | None = None
+    starts: tuple[float, ...] = ()  # of the processes that answered lately, this one included
+    selectors: frozenset[str] = frozenset()
+    series: Mapping[Series, SeriesState] = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    flips: int = 0
+    calm: int = 0
+    forgot: bool = False  # so many series vanished that not all of them are remembered
+
+    def to_json(self) -> str:
+        """As text that `from_json` reads back to an equal state."""
+        return json.dumps(
+            {
+                "at": _from_time(self.at),
+                "process_start": self.process_start,
+                "starts": self.starts,
+                "selectors": sorted(self.selectors),
+                "series": [
+                    [key.metric, key.labels, value.value, value.created, value.vanished,
+                     value.other_value, value.other_created]
+                    for key, value in self.series.items()
+                ],
+                "memories": {
+                    slo: [memory.selectors, _from_time(memory.since), memory.hour_max,
+                          memory.minutes, [[_from_time(at), n] for at, n in memory.carry],
+                          str(memory.total_rest), str(memory.side_rest)]
+                    for slo, memory in self.memories.items()
+                },
+                "flips": self.flips,
+                "calm": self.calm,
+                "forgot": self.forgot,
+            },
+            separators=(",", ":"),
+            allow_nan=False,
+        )  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: str) -> "TargetState":
+        """The state that `to_json` wrote. Other text raises ValueError, KeyError or TypeError."""
+        stored: dict[str, Any] = json.loads(text)
+        return cls(
+            at=_to_time(stored["at"]),
+            process_start=stored["process_start"],
+            starts=tuple(stored["starts"]),
+            selectors=frozenset(stored["selectors"]),
+            series={
+                Series(metric, tuple((name, value) for name, value in labels)): SeriesState(*rest)
+                for metric, labels, *rest in stored["series"]
+            },
+            memories={
+                slo: Memory(
+                    selectors, _time(since), hour_max, tuple((m, n) for m, n in minutes),
+                    tuple((_time(at), n) for at, n in carry), Fraction(total), Fraction(side),
+                )
+                for slo, (selectors, since, hour_max, minutes, carry, total, side)
+                in stored["memories"].items()
+            },
+            flips=stored["flips"],
+            calm=stored["calm"],
+            forgot=stored["forgot"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """The events of one SLI between two pages of its target.
+
+    `unknown`: events that cannot be told good or bad, or whose process cannot be told.
+    `by`: bad events by the SLI's `by` labels, the largest first, the last one `other`.
+    `gap_since`: the last good page, where it is so long ago that the events are to be smeared.
+    `data`: False without any series of the total.
+    """
+
+    good: int = 0
+    bad: int = 0
+    unknown: int = 0
+    by: Mapping[str, int] = field(default_factory=dict)
+    anomalies: tuple[str, ...] = ()
+    gap_since: datetime | None = None
+    data: bool = True
+
+
+def advance(
+    state: TargetState,
+    page: Page,
+    at: datetime,
+    slis: Mapping[str, EventsSLI],
+    interval: timedelta,
+) -> tuple[TargetState, Mapping[str, Increment]]:
+    """The state after one more good page at `at`, and what each SLO (by id) counted since.
+
+    Rules: semantics 2, "Counters". Pages are to be given in the order of their times.
+    """
+    selectors = _selectors(slis)
+    selected = _select(page, selectors)
+    switch = _switch(state, page, selected)
+    flips, calm = _unrest(state, switch)
+    deltas = {
+        series: _delta(state, series, page.samples[series], names, switch)
+        for series, names in selected.items()
+    }
+    untrusted = page.process_start is None and flips >= 3
+    unknown = switch is _Switch.OTHER or untrusted
+    increments: dict[str, Increment] = {}
+    memories: dict[str, Memory] = {}
+    for slo, sli in slis.items():
+        counting = _Counting(state, at, slo, sli, interval, deltas)
+        if unknown:
+            memories[slo], increments[slo] = counting.refuse(
+                "several processes answer behind one address: what they counted cannot be told "
+                "apart"
+                if flips >= 2
+                else "another process than before answered: counted from this page on"
+            )
+        else:
+            memories[slo], increments[slo] = counting.count(leap=switch is _Switch.LEAP)
+    metrics = frozenset(selector.metric for selector in selectors.values())
+    series, forgot = _remember(state, page, selected, metrics, switch, calm)
+    after = TargetState(
+        at=at,
+        process_start=_either(page.process_start, state.process_start),
+        starts=_starts(state, page, calm),
+        selectors=frozenset(selectors),
+        series=series,
+        memories=memories,
+        flips=flips,
+        calm=calm,
+        forgot=forgot,
+    )
+    return after, increments
+
+
+def smear(
+    increment: Increment, start: datetime, end: datetime, bucket_seconds: int
+) -> list[tuple[int, int, int]]:
+    """(bucket, good, bad) of the increment's events, spread evenly over the buckets of a gap.
+
+    The gap is (start, end]. Sums are exact, bad never exceeds a bucket's total, and buckets that
+    get no event are left out.
+    """
+    bucket = timedelta(seconds=bucket_seconds)
+    first = (start - _EPOCH) // bucket
+    # What ends on an edge belongs to the bucket that the edge closes.
+    last = max(first, -((_EPOCH - end) // bucket) - 1)
+    count = last - first + 1
+    total = increment.good + increment.bad
+    spread = []
+    total_before = bad_before = 0
+    for index in range(1, count + 1):
+        total_now = total * index // count
+        bad_now = increment.bad * total_now // total if total else 0
+        bad = bad_now - bad_before
+        good = total_now - total_before - bad
+        if good or bad:
+            spread.append(((first + index - 1) * bucket_seconds, good, bad))
+        total_before, bad_before = total_now, bad_now
+    return spread
+
+
+# --- Which series are read, and by whom. ---
+
+
+def _selectors(slis: Mapping[str, EventsSLI]) -> dict[str, Selector]:
+    return {
+        str(selector): selector
+        for sli in slis.values()
+        for selector in (*sli.total, *sli.bad, *sli.good)
+    }
+
+
+def _select(page: Page, selectors: Mapping[str, Selector]) -> dict[Series, frozenset[str]]:
+    """The page's series that some selector selects, each with its selectors."""
+    by_metric: defaultdict[str, list[tuple[str, Selector]]] = defaultdict(list)
+    for name, selector in selectors.items():
+        by_metric[selector.metric].append((name, selector))
+    selected = {}
+    for series in page.samples:
+        candidates = by_metric.get(series.metric)
+        if candidates:
+            labels = dict(series.labels)
+            names = frozenset(name for name, one in candidates if one.matches(labels))
+            if names:
+                selected[series] = names
+    return selected
+
+
+def _selects(selectors: Iterable[Selector], series: Series) -> bool:
+    return any(
+        selector.metric == series.metric and selector.matches(dict(series.labels))
+        for selector in selectors
+    )
+
+
+# --- Which process answered. ---
+
+
+class _Switch(Enum):
+    """How this page's process is related to the previous page's."""
+
+    FIRST = auto()  # there was no page before
+    SAME = auto()
+    RESTART = auto()  # it started later than the one before, and was never seen
+    OTHER = auto()  # it started earlier, or was seen before
+    FELL = auto()  # values fell, and nothing says why
+    LEAP = auto()  # values are back above where they fell from, and nothing says why
+
+
+def _switch(state: TargetState, page: Page, selected: Iterable[Series]) -> _Switch:
+    if state.at is None:
+        return _Switch.FIRST
+    pairs = [
+        (page.samples[series], state.series[series])
+        for series in selected
+        if series in state.series and _is_count(page.samples[series].value)
+    ]
+    fell = any(now.value < before.value for now, before in pairs)
+    if any(_is_older(now, before) for now, before in pairs):
+        return _Switch.OTHER
+    start, previous = page.process_start, state.process_start
+    if start is not None and previous is not None:
+        if _near(start, previous) and not (fell and start > previous):
+            return _Switch.SAME
+        known = any(_near(start, one) for one in state.starts if not _near(one, previous))
+        return _Switch.OTHER if start < previous or known else _Switch.RESTART
+    if any(_is_newer(now, before) for now, before in pairs):
+        return _Switch.SAME  # the page itself says which of its counters began anew
+    if fell:
+        return _Switch.FELL
+    left = [(now.value, before.other_value) for now, before in pairs]
+    heights = [(value, other) for value, other in left if other is not None]
+    if state.flips % 2 and heights and all(value >= other for value, other in heights):
+        return _Switch.LEAP
+    return _Switch.SAME
+
+
+def _near(one: float, other: float) -> bool:
+    """One process's start, told twice."""
+    return abs(one - other) < _JITTER_SECONDS
+
+
+def _is_newer(now: Sample, before: SeriesState) -> bool:
+    """The counter was created after the one of the previous page."""
+    if now.created is None or before.created is None:
+        return False
+    return now.created > before.created
+
+
+def _is_older(now: Sample, before: SeriesState) -> bool:
+    """The counter was created before the previous page's, or is the one that answered before."""
+    if now.created is None or before.created is None or now.created == before.created:
+        return False
+    return now.created < before.created or now.created == before.other_created
+
+
+def _unrest(state: TargetState, switch: _Switch) -> tuple[int, int]:
+    """How often the process seemed to switch lately, and for how many pages it has not.
+
+    Without a start to go by, falls and leaps count by turns: odd after a fall, even after a leap.
+    A process that falls again and again is only crashing.
+    """
+    match switch:
+        case _Switch.OTHER | _Switch.LEAP:
+            return state.flips + 1, 0
+        case _Switch.FELL:
+            return state.flips + (1 if state.flips % 2 == 0 else 0), 0
+        case _Switch.RESTART:
+            return state.flips, 0
+        case _:
+            calm = min(state.calm + 1, CALM_PAGES)
+            return (0 if calm >= CALM_PAGES else state.flips), calm
+
+
+def _starts(state: TargetState, page: Page, calm: int) -> tuple[float, ...]:
+    if page.process_start is None:
+        return state.starts
+    others = tuple(start for start in state.starts if not _near(start, page.process_start))
+    return (*(() if calm >= CALM_PAGES else others[-_STARTS_LIMIT:]), page.process_start)
+
+
+# --- What one series counted. ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Delta:
+    """What a series counted since the previous page; exactly one of the first four is not None.
+
+    `known`: that much. `fresh`: that much, if it began at 0 in this process. `baseline`: nothing
+    that could be known, and a sentence where that is worth one. `broken`: the page has no count.
+    `own`: as far as its own process's last page can tell, whichever process answered since.
+    """
+
+    names: frozenset[str]
+    known: Exact | None = None
+    fresh: Exact | None = None
+    baseline: str | None = None
+    broken: str | None = None
+    own: Exact = 0
+
+
+def _delta(
+    state: TargetState, series: Series, sample: Sample, names: frozenset[str], switch: _Switch
+) -> _Delta:
+    if not _is_count(sample.value):
+        said = f"{series} is {sample.value:g}, which is no count: it is left out"
+        return _Delta(names, broken=said)
+    value, before = _exact(sample.value), state.series.get(series)
+    if switch is _Switch.FIRST:
+        return _Delta(names, baseline="")
+    if switch is _Switch.RESTART:
+        watched = before is not None or not names.isdisjoint(state.selectors)
+        if before is not None and not before.vanished:
+            return _Delta(names, known=value)
+        return _Delta(names, fresh=value) if watched else _Delta(names, baseline="")
+    if before is None:
+        return _first_value(state, series, sample, names)
+    if switch in (_Switch.OTHER, _Switch.FELL, _Switch.LEAP):
+        base = before.other_value
+        own = value - _exact(base) if base is not None and value >= base else 0
+    else:
+        own = value - _exact(before.value) if value >= before.value else value
+    if value < before.value or _is_newer(sample, before):
+        return _Delta(names, known=value, own=own)
+    return _Delta(names, known=value - _exact(before.value), own=own)
+
+
+def _first_value(
+    state: TargetState, series: Series, sample: Sample, names: frozenset[str]
+) -> _Delta:
+    """A series that this process of the target never showed: it began at 0, with exceptions."""
+    if names.isdisjoint(state.selectors):
+        return _Delta(names, baseline="")  # newly selected: its past is not ours
+    if state.forgot:
+        said = f"{series} is new, but too many series come and go to be sure: counted from now on"
+        return _Delta(names, baseline=said)
+    if sample.created is not None and state.at and sample.created < state.at.timestamp():
+        said = f"{series} is new, but was created before the last page: counted from now on"
+        return _Delta(names, baseline=said)
+    return _Delta(names, fresh=_exact(sample.value))
+
+
+def _is_count(value: Number) -> bool:
+    return math.isfinite(value) and value >= 0
+
+
+def _exact(value: Number) -> Exact:
+    return value if isinstance(value, int) else Fraction(value)
+
+
+def _either(first: float | None, second: float | None) -> float | None:
+    return first if first is not None else second
+
+
+def _remember(
+    state: TargetState,
+    page: Page,
+    selected: Iterable[Series],
+    metrics: frozenset[str],
+    switch: _Switch,
+    calm: int,
+) -> tuple[dict[Series, SeriesState], bool]:
+    """The series after this page, and whether some that vanished had to be forgotten."""
+    restarted = switch is _Switch.RESTART
+    switched = restarted or switch in (_Switch.OTHER, _Switch.FELL, _Switch.LEAP)
+    after: dict[Series, SeriesState] = {}
+    for series in selected:
+        sample, before = page.samples[series], state.series.get(series)
+        if not _is_count(sample.value):
+            if before is not None:
+                after[series] = before
+            continue
+        other: tuple[Number | None, float | None] = (None, None)
+        if before is not None and switched:
+            other = before.value, before.created
+        elif before is not None and calm < CALM_PAGES:
+            other = before.other_value, before.other_created
+        after[series] = SeriesState(sample.value, sample.created, False, *other)
+    if restarted:
+        return after, False  # the former process's series are gone for good
+    gone = [
+        series for series in state.series if series not in page.samples and series.metric in metrics
+    ]
+    kept = gone[:_VANISHED_LIMIT]  # those that went last come first
+    after.update({series: replace(state.series[series], vanished=True) for series in kept})
+    return after, state.forgot or len(kept) < len(gone)
+
+
+# --- What one SLI counted. ---
+
+
+class _Counting:
+    """One SLI at one page."""
+
+    def __init__(
+        self,
+        state: TargetState,
+        at: datetime,
+        slo: str,
+        sli: EventsSLI,
+        interval: timedelta,
+        deltas: Mapping[Series, _Delta],
+    ) -> None:
+        self._state, self._at, self._sli, self._interval = state, at, sli, interval
+        self._total_names = frozenset(map(str, sli.total))
+        self._side_names = frozenset(map(str, sli.bad or sli.good))
+        mine = self._total_names | self._side_names
+        self._deltas = {s: d for s, d in deltas.items() if not mine.isdisjoint(d.names)}
+        self._memory = self._recall(slo)
+        self._gap_since: datetime | None = None
+        if state.at is not None and (at - state.at) * 2 > interval * 5:
+            self._gap_since = state.at
+        self._anomalies: list[str] = []
+
+    def refuse(self, why: str) -> tuple[Memory, Increment]:
+        """Nothing of this page can be told; how many events that are is told where it can be."""
+        unknown = math.floor(sum(delta.own for delta in self._of(self._total_names)))
+        return self._memory, Increment(
+            unknown=unknown,
+            anomalies=(why,),
+            gap_since=self._gap_since,
+            data=self._has_data(),
+        )
+
+    def count(self, *, leap: bool) -> tuple[Memory, Increment]:
+        """Good and bad events. A `leap` beyond this SLI's pace is another process's past."""
+        counts = {series: self._worth(delta, series) for series, delta in self._deltas.items()}
+        total = self._sum(counts, self._total_names)
+        if leap and total > self._witness:
+            return self.refuse(
+                "the counters leapt back to where they fell from: several processes seem to "
+                "answer behind one address"
+            )
+        total += self._memory.total_rest
+        side = self._sum(counts, self._side_names) + self._memory.side_rest
+        memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
+        events, sided = math.floor(total), math.floor(side)
+        if self._side_vanished():
+            self._say("the series of the good events vanished: these events are unknown")
+            return self._paced(memory, events), self._increment(unknown=events)
+        sided, memory = self._carried(memory, events, sided)
+        good, bad = (events - sided, sided) if self._sli.bad else (sided, events - sided)
+        by = self._contributors(counts)
+        return self._paced(memory, events), self._increment(good=good, bad=bad, by=by)
+
+    def _increment(
+        self, *, good: int = 0, bad: int = 0, unknown: int = 0, by: Mapping[str, int] | None = None
+    ) -> Increment:
+        said = self._anomalies[:_ANOMALIES_LIMIT]
+        if len(self._anomalies) > len(said):
+            said.append(f"and {len(self._anomalies) - len(said)} more such anomalies")
+        return Increment(
+            good, bad, unknown, by or {}, tuple(said), self._gap_since, self._has_data()
+        )
+
+    def _recall(self, slo: str) -> Memory:
+        """This SLI's memory; an SLI that now selects something else begins a new one."""
+        selectors = f"{sorted(self._total_names)} {sorted(self._side_names)} {bool(self._sli.bad)}"
+        memory = self._state.memories.get(slo)
+        if memory is None or memory.selectors != selectors:
+            return Memory(selectors, self._at)
+        return memory
+
+    @cached_property
+    def _witness(self) -> Exact:
+        """The most that this SLI is known to count in an hour."""
+        if self._at - self._memory.since >= timedelta(hours=1):
+            return self._memory.hour_max
+        previous = sum(
+            _exact(before.value)
+            for series, before in self._state.series.items()
+            if not before.vanished and _selects(self._sli.total, series)
+        )
+        return max(self._memory.hour_max, previous)
+
+    def _worth(self, delta: _Delta, series: Series) -> Exact:
+        """What a series adds to this SLI."""
+        if delta.known is not None:
+            return delta.known
+        if delta.fresh is not None:
+            if self._is_plausible(delta.fresh):
+                return delta.fresh
+            self._say(
+                f"{series} is new and begins at {float(delta.fresh):g}, more than this SLI ever "
+                "counted in an hour: counted from now on"
+            )
+        elif delta.broken or delta.baseline:
+            self._say(delta.broken or delta.baseline or "")
+        return 0
+
+    def _is_plausible(self, value: Exact) -> bool:
+        # Nothing was ever counted, and the process says that it is the one that was watched:
+        # the first request of an idle service is no anomaly.
+        return value <= self._witness or (
+            self._witness == 0 and self._state.process_start is not None
+        )
+
+    def _sum(self, counts: Mapping[Series, Exact], names: frozenset[str]) -> Exact:
+        mine = (s for s, delta in self._deltas.items() if not delta.names.isdisjoint(names))
+        return sum(counts[series] for series in mine)
+
+    def _of(self, names: frozenset[str]) -> Iterator[_Delta]:
+        return (delta for delta in self._deltas.values() if not delta.names.isdisjoint(names))
+
+    def _has_data(self) -> bool:
+        return any(True for _ in self._of(self._total_names))
+
+    def _side_vanished(self) -> bool:
+        """Good events are given, have no series on this page, and had one before."""
+        if not self._sli.good or any(True for _ in self._of(self._side_names)):
+            return False
+        return any(_selects(self._sli.good, series) for series in self._state.series)
+
+    def _carried(self, memory: Memory, total: int, side: int) -> tuple[int, Memory]:
+        """The events of the side that fit under the total; what does not fit waits its turn."""
+        room, taken, waiting = total, 0, []
+        oldest = self._at - CARRY_INTERVALS * self._interval
+        lost = 0
+        for since, amount in (*memory.carry, (self._at, side)):
+            fits = min(room, amount)
+            room, taken = room - fits, taken + fits
+            if amount > fits and since <= oldest:
+                lost += amount - fits
+            elif amount > fits:
+                waiting.append((since, amount - fits))
+        if lost:
+            word = "bad" if self._sli.bad else "good"
+            self._say(f"{lost} {word} events never had a total to belong to: dropped")
+        return taken, replace(memory, carry=tuple(waiting))
+
+    def _contributors(self, counts: Mapping[Series, Exact]) -> Mapping[str, int]:
+        """Bad events by the labels of `by`, before any waits; the largest first."""
+        if not self._sli.by:
+            return {}
+        sums: defaultdict[str, Exact] = defaultdict(int)
+        for series, delta in self._deltas.items():
+            labels = dict(series.labels)
+            name = " ".join(f"{label}={labels.get(label, '')}" for label in self._sli.by)
+            if not delta.names.isdisjoint(self._side_names):
+                sums[name] += counts[series] if self._sli.bad else -counts[series]
+            if self._sli.good and not delta.names.isdisjoint(self._total_names):
+                sums[name] += counts[series]
+        largest = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+        by = {name: math.floor(bad) for name, bad in largest[:BY_VALUES] if bad >= 1}
+        rest = math.floor(sum(bad for _, bad in largest[BY_VALUES:] if bad > 0))
+        return {**by, "other": rest} if rest else by
+
+    def _paced(self, memory: Memory, events: int) -> Memory:
+        """The memory with these events in its rolling hour."""
+        if self._gap_since is not None:
+            # What came in over hours says nothing about one hour but its share.
+            hours = max((self._at - self._gap_since) / timedelta(hours=1), 1.0)
+            events = math.ceil(events / hours)
+        minute = (self._at - _EPOCH) // timedelta(minutes=1)
+        minutes = [(when, count) for when, count in memory.minutes if when > minute - 60]
+        if events and minutes and minutes[-1][0] == minute:
+            minutes[-1] = (minute, minutes[-1][1] + events)
+        elif events:
+            minutes.append((minute, events))
+        hour = sum(count for _, count in minutes)
+        return replace(memory, minutes=tuple(minutes), hour_max=max(memory.hour_max, hour))
+
+    def _say(self, anomaly: str) -> None:
+        self._anomalies.append(anomaly)
+
+
+# --- Times as text. ---
+
+
+def _from_time(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _to_time(text: str | None) -> datetime | None:
+    return _time(text) if text is not None else None
