@@ -15,7 +15,7 @@ class ScriptedReceiver:
     """Takes one answer from the script for each call; when it is used up, accepts everything.
 
     Messages that it accepted stand in `accepted`; every call stands in `calls` as (message id,
-    attempt, handle).
+    attempt, handle). While `hangs` is set, a call waits until `free()`.
     """
 
     script: list[Answer] = field(default_factory=list)
@@ -23,11 +23,13 @@ class ScriptedReceiver:
     calls: list[tuple[str, int, Handle]] = field(default_factory=list)
     hangs: bool = False
     closed: bool = False
+    _gates: list[asyncio.Event] = field(default_factory=list)
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
         self.calls.append((message.notification_id, attempt, dict(handle)))
         if self.hangs:
-            await asyncio.Event().wait()
+            self._gates.append(asyncio.Event())
+            await self._gates[-1].wait()
         answer = self.script.pop(0) if self.script else OK
         if isinstance(answer, BaseException):
             raise answer
@@ -36,6 +38,12 @@ class ScriptedReceiver:
             answer = OK
         self.accepted.append(message)
         return answer
+
+    def free(self) -> None:
+        """Let the calls that hang go on."""
+        self.hangs = False
+        for gate in self._gates:
+            gate.set()
 
     async def close(self) -> None:
         self.closed = True

@@ -1,0 +1,352 @@
+"""Send what waits in the outbox: every try written down first, nothing lost, nobody delayed."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from alerting.notification import (
+    Attempt,
+    AttemptOutcome,
+    DeliveryError,
+    Message,
+    NotificationState,
+    Receipt,
+)
+from alerting.routes import Route
+from tests.alerting.night import Night, broken
+from tests.alerting.scene import PAGE, TICKET
+from tests.fakes.clock import START, settle
+
+BUSY = DeliveryError("HTTP 429: slow down", status=429, retry_after=timedelta(seconds=31))
+DOWN = DeliveryError("HTTP 503", status=503)
+WRONG_KEY = DeliveryError("HTTP 400: no such key", outcome=AttemptOutcome.PERMANENT, status=400)
+LOST = DeliveryError("the answer was lost", outcome=AttemptOutcome.AMBIGUOUS)
+
+
+async def test_a_decision_is_delivered_at_once() -> None:
+    async with Night() as night:
+        await night.told(night.fires())
+
+        assert night.oncall.kinds == night.sre.kinds == ["trigger"]
+        row = night.row("oncall")
+        assert row.state is NotificationState.DELIVERED
+        assert (row.attempts, row.finished_at) == (1, START)
+        assert "delivered: Try 1 to oncall: delivered. accepted." in night.timeline
+        assert ("oncall", AttemptOutcome.OK) in night.outcomes
+
+
+async def test_the_try_is_written_down_before_the_call() -> None:
+    night = Night()
+    seen: list[Attempt] = []
+
+    def look(message: Message) -> None:
+        seen.extend(a for a in night.store.attempts if a.notification_id == message.notification_id)
+
+    night.oncall.script = [look]
+    async with night:
+        await night.told(night.fires())
+
+    assert [(a.number, a.ended_at) for a in seen] == [(1, None)]
+
+
+async def test_the_end_of_a_try_is_written_down() -> None:
+    async with Night() as night:
+        night.oncall.script = [Receipt("HTTP 202: Event processed", status=202)]
+        await night.told(night.fires())
+
+        attempt = next(a for a in night.store.attempts if a.status)
+        assert attempt.outcome is AttemptOutcome.OK
+        assert attempt.detail == "HTTP 202: Event processed"
+        assert attempt.ended_at == START
+
+
+async def test_a_receiver_gets_back_the_handle_that_it_gave() -> None:
+    async with Night() as night:
+        night.sre.script = [Receipt("posted", handle={"channel": "C1", "ts": "17.5"})]
+        await night.told(night.fires())
+        await night.told(night.ends())
+
+        assert [handle for _, _, handle in night.sre.calls] == [
+            {},
+            {"channel": "C1", "ts": "17.5"},
+        ]
+
+
+async def test_a_busy_receiver_is_tried_again_when_it_asked_for_it() -> None:
+    async with Night() as night:
+        night.oncall.script = [BUSY]
+        await night.told(night.fires())
+        assert "attempt: Try 1 to oncall: HTTP 429: slow down, again in 31 s." in night.timeline
+
+        await night.passes(30.9)
+        assert night.oncall.accepted == []
+        await night.passes(0.2)
+        assert night.oncall.kinds == ["trigger"]
+        assert [attempt for _, attempt, _ in night.oncall.calls] == [1, 2]
+
+
+async def test_a_busy_receiver_is_left_alone_with_everything() -> None:
+    async with Night() as night:
+        night.sre.script = [BUSY]
+        await night.told(night.fires("availability", PAGE))
+        night.acknowledged()
+        await night.told(night.fires("latency", TICKET))
+        assert len(night.sre.calls) == 1
+
+        await night.passes(31)
+        assert night.sre.kinds == ["trigger", "trigger", "acknowledge"]
+
+
+async def test_it_is_retried_until_it_is_accepted() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN] * 9
+        await night.told(night.fires())
+        await night.passes(600)
+
+        assert night.row("oncall").state is NotificationState.DELIVERED
+        assert night.row("oncall").attempts == 10
+        assert night.outcomes.count(("oncall", AttemptOutcome.RETRY)) == 9
+
+
+async def test_it_is_given_up_after_a_day_and_says_so() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN] * 2000
+        await night.told(night.fires())
+        await night.passes(timedelta(hours=24, minutes=1).total_seconds())
+
+        row = night.row("oncall")
+        assert row.state is NotificationState.FAILED
+        assert row.reason.endswith("tries in 24 h failed; the last one: HTTP 503")
+        assert night.timeline[-1].startswith("gave_up: Gave up the trigger to oncall: ")
+
+
+async def test_a_permanent_error_is_given_up_at_once() -> None:
+    async with Night() as night:
+        night.oncall.script = [WRONG_KEY]
+        await night.told(night.fires())
+
+        assert night.row("oncall").state is NotificationState.FAILED
+        assert night.timeline[-3:-1] == [
+            "attempt: Try 1 to oncall: HTTP 400: no such key.",
+            (
+                "gave_up: Gave up the trigger to oncall: HTTP 400: no such key; another try would "
+                "end the same way."
+            ),
+        ]
+
+
+async def test_a_resolve_waits_for_its_trigger() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN]
+        await night.told(night.fires())
+        await night.told(night.ends())
+        assert night.oncall.accepted == []
+
+        await night.passes(2)
+        assert night.oncall.kinds == ["trigger", "resolve"]
+
+
+async def test_a_resolve_is_not_needed_when_no_trigger_ever_arrived() -> None:
+    async with Night() as night:
+        night.oncall.script = [WRONG_KEY]
+        await night.told(night.fires())
+        await night.told(night.ends())
+
+        assert len(night.oncall.calls) == 1
+        assert night.row("oncall", "resolve").state is NotificationState.FAILED
+        assert (
+            "note: The resolve to oncall is not sent: there is nothing to resolve: no message "
+            "about this incident ever arrived there." in night.timeline
+        )
+
+
+async def test_a_resolve_is_sent_when_a_given_up_trigger_may_have_arrived() -> None:
+    async with Night() as night:
+        night.oncall.script = [LOST, WRONG_KEY]
+        await night.told(night.fires())
+        await night.passes(1)
+        assert night.row("oncall").state is NotificationState.FAILED
+        await night.told(night.ends())
+
+        assert night.oncall.kinds == ["resolve"]
+
+
+async def test_a_resolve_is_sent_when_an_update_arrived_after_a_lost_trigger() -> None:
+    async with Night() as night:
+        night.oncall.script = [WRONG_KEY]
+        await night.told(night.fires("availability"))
+        await night.told(night.fires("latency"))
+        night.changes([night.change(slo, firing=False) for slo in ("availability", "latency")])
+        night.delivery.notify()
+        await settle()
+
+        assert night.oncall.kinds == ["update", "resolve"]
+
+
+async def test_a_hanging_receiver_delays_nobody() -> None:
+    async with Night() as night:
+        night.oncall.hangs = True
+        await night.told(night.fires("availability"))
+        await night.told(night.fires("latency"))
+
+        assert night.sre.kinds == ["trigger", "update"]
+        assert night.oncall.accepted == []
+
+
+async def test_hundreds_that_wait_for_one_receiver_hide_nothing_of_another() -> None:
+    night = Night(Route(receivers=("oncall",)))
+    night.oncall.hangs = True
+    for _ in range(450):
+        night.fires("availability")
+        night.ends("availability")
+    async with night:
+        night.tree = Route(receivers=("sre",))
+        await night.told(night.fires("latency"))
+
+        assert night.sre.kinds == ["trigger"]
+
+
+async def test_a_try_that_hangs_is_cut_off_and_may_have_arrived() -> None:
+    async with Night() as night:
+        night.oncall.hangs = True
+        await night.told(night.fires())
+        await night.passes(29)
+        assert night.outcomes == [("sre", AttemptOutcome.OK)]
+
+        night.oncall.hangs = False
+        await night.passes(2)
+        assert ("oncall", AttemptOutcome.AMBIGUOUS) in night.outcomes
+        assert night.oncall.kinds == ["trigger"]
+        assert any(
+            text.startswith("attempt: Try 1 to oncall: no answer within 30 s; it may have arrived")
+            for text in night.timeline
+        )
+
+
+async def test_a_receiver_that_breaks_is_tried_again() -> None:
+    async with Night() as night:
+        night.oncall.script = [KeyError("ts")]
+        await night.told(night.fires())
+        await night.passes(1)
+
+        assert night.oncall.kinds == ["trigger"]
+        assert night.outcomes[0] == ("oncall", AttemptOutcome.AMBIGUOUS)
+        assert any("our receiver broke with KeyError: 'ts'" in text for text in night.timeline)
+
+
+async def test_a_receiver_that_left_the_configuration_is_given_up_with_that_reason() -> None:
+    async with Night() as night:
+        del night.receivers["oncall"]
+        await night.told(night.fires())
+
+        assert night.row("oncall").state is NotificationState.FAILED
+        assert (
+            "gave_up: The trigger to oncall is not sent: the configuration has no receiver oncall "
+            "any more." in night.timeline
+        )
+        assert night.store.attempts == [a for a in night.store.attempts if a.outcome]
+
+
+async def test_a_page_overtakes_tickets_to_the_same_receiver() -> None:
+    night = Night()
+    first = night.fires("availability", TICKET)
+    night.acknowledged()
+    second = night.fires("latency", PAGE)
+    async with night:
+        order = [message.incident_id for message in night.sre.accepted]
+
+    assert order[0] == second.incidents[0].id
+    assert set(order[1:]) == {first.incidents[0].id}
+
+
+async def test_what_another_process_put_into_the_outbox_is_found() -> None:
+    async with Night() as night:
+        night.fires()
+        assert night.oncall.calls == []
+
+        await night.passes(30)
+        assert night.oncall.kinds == ["trigger"]
+
+
+async def test_other_receivers_can_take_over_while_a_try_is_under_way() -> None:
+    async with Night() as night:
+        night.oncall.hangs = True
+        await night.told(night.fires("availability"))
+        old, new = night.oncall, type(night.oncall)()
+        replaced = asyncio.ensure_future(night.delivery.replace({**night.receivers, "oncall": new}))
+        await settle()
+        assert not replaced.done()
+
+        await night.passes(31)
+        assert replaced.done()
+        assert (len(old.calls), new.kinds) == (1, ["trigger"])
+
+
+async def test_stopping_lets_a_try_finish() -> None:
+    async with Night() as night:
+        night.sre.hangs = True
+        await night.told(night.fires())
+        stopping = asyncio.ensure_future(night.delivery.stop())
+        await settle()
+        assert not stopping.done()
+
+        night.sre.free()
+        await settle()
+        assert stopping.done()
+        assert night.row("sre").state is NotificationState.DELIVERED
+
+
+async def test_after_a_stop_nothing_is_begun() -> None:
+    async with Night() as night:
+        await night.delivery.stop()
+        await night.told(night.fires())
+
+        assert night.oncall.calls == []
+        assert night.row("oncall").state is NotificationState.PENDING
+
+
+async def test_stopping_cuts_a_hanging_try_off_and_the_next_start_makes_it_again() -> None:
+    night = Night()
+    night.oncall.hangs = True
+    async with night:
+        await night.told(night.fires())
+    assert night.clock.now() == START + timedelta(seconds=5)
+    assert [a.outcome for a in night.store.attempts if not a.ended_at] == [None]
+
+    night.oncall.hangs = False
+    night._start()
+    async with night:
+        assert night.oncall.kinds == ["trigger"]
+        outcomes = [a.outcome for a in night.store.attempts if a.number == 1]
+        assert AttemptOutcome.AMBIGUOUS in outcomes
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["close_open_attempts", "due_notifications", "begin_attempt", "finish_attempt"],
+)
+@pytest.mark.parametrize("after", [False, True], ids=["before its work", "after its work"])
+async def test_a_store_that_fails_is_waited_for(call: str, *, after: bool) -> None:
+    night = Night()
+    with broken(night.store, call, after=after):
+        async with night:
+            await night.told(night.fires())
+            await night.passes(60)
+            night.store.before = night.store.after = lambda _: None
+            await night.passes(10)
+
+            assert night.row("oncall").state is NotificationState.DELIVERED
+            assert night.row("sre").state is NotificationState.DELIVERED
+
+
+async def test_a_result_that_cannot_be_stored_is_not_sent_again() -> None:
+    async with Night() as night:
+        with broken(night.store, "finish_attempt"):
+            await night.told(night.fires())
+            await night.passes(300)
+        assert night.oncall.kinds == ["trigger"]
+
+        await night.passes(5)
+        assert night.row("oncall").state is NotificationState.DELIVERED
+        assert night.oncall.kinds == ["trigger"]
