@@ -1,0 +1,182 @@
+"""The commands, their options and their exit codes: 0 fine, 1 the answer is no, 2 wrong use."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
+# wait for the web framework.
+
+CONFIG = Path("config.yaml")
+
+
+class Output(StrEnum):
+    """For people, or for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogFormat(StrEnum):
+    """`auto` is `console` on a terminal and `json` elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+app = typer.Typer(
+    name="nines",
+    help="Self-hosted SLO monitoring: probes and scrapes become error budgets, and budgets pages.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", help="The file, or a directory of *.yaml files."),
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the answer is written.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from nines.version import VERSION
+
+        typer.echo(f"nines {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Say which Nines this is."
+        ),
+    ] = False,
+) -> None:
+    """Options of every command."""
+    del version  # its callback has answered
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(help="The file, or a directory of *.yaml files.")
+    ] = CONFIG,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema for editors instead.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say whether a configuration makes sense, and every mistake with its place."""
+    from nines.cli import check as command
+
+    if schema:
+        raise typer.Exit(command.print_schema())
+    raise typer.Exit(command.check(path, as_json=output is Output.JSON))
+
+
+@app.command()
+def serve(
+    config: ConfigOption = CONFIG,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How log lines look.")
+    ] = LogFormat.AUTO,
+) -> None:
+    """Watch, evaluate, alert and show: the whole service."""
+    from nines.cli import serve as command
+
+    raise typer.Exit(command.serve(config, log_format.value))
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The dashboard's port; 0: any free one.")
+    ] = 9919,
+    inbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The inbox's port; 0: any free one.")
+    ] = 9920,
+    days: Annotated[int, typer.Option(min=0, max=90, help="Days of history to write first.")] = 30,
+) -> None:
+    """Show everything on simulated platforms: history, live outages and a local inbox."""
+    from nines.cli import demo as command
+
+    raise typer.Exit(command.demo(port=port, inbox_port=inbox_port, days=days))
+
+
+@app.command()
+def probe(
+    url: Annotated[str, typer.Argument(help="An http:// or https:// address.")],
+    expect_status: Annotated[
+        list[str] | None,
+        typer.Option("--expect-status", help="200 or 2xx; may be given several times."),
+    ] = None,
+    expect_json: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--expect-json", metavar="PATH=VALUE", help="Such as '$.database=true'; several times."
+        ),
+    ] = None,
+    expect_body: Annotated[
+        list[str] | None, typer.Option("--expect-body", help="Text that the answer must hold.")
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="The longest that it may take, such as 500ms.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="When to give up.")] = "5s",
+    method: Annotated[str, typer.Option(help="The request's method.")] = "GET",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the certificate.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Look once at an address, and say what was seen. Exit code 1 when it is not as expected."""
+    from nines.cli import probe as command
+
+    looking = command.Looking(
+        url=url,
+        statuses=tuple(expect_status or ()),
+        json=tuple(expect_json or ()),
+        body=tuple(expect_body or ()),
+        latency=latency,
+        timeout=timeout,
+        method=method,
+        insecure=insecure,
+    )
+    raise typer.Exit(command.probe(looking, as_json=output is Output.JSON))
+
+
+@app.command()
+def status(
+    slo: Annotated[
+        str | None, typer.Argument(metavar="[SLO]", help="Its id, service/slo. Default: all.")
+    ] = None,
+    server: Annotated[
+        str,
+        typer.Option(envvar="NINES_SERVER", help="Where a Nines is running."),
+    ] = "http://127.0.0.1:9919",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Ask a running Nines how its SLOs stand. Exit code 1 when a budget is spent or burns."""
+    from nines.cli import status as command
+
+    raise typer.Exit(command.status(server, slo, as_json=output is Output.JSON))
+
+
+@app.command()
+def migrate(config: ConfigOption = CONFIG) -> None:
+    """Bring the database's schema up to date; `serve` does so by itself."""
+    from nines.cli import migrate as command
+
+    raise typer.Exit(command.migrate(config))
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    app()

@@ -1,0 +1,83 @@
+"""`nines serve`: run the whole service until it is told to stop."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import structlog
+import typer
+from structlog.typing import Processor
+
+from nines.cli.problems import FINE, NO, WRONG_USE, fail
+from nines.config import ConfigError
+from nines.service import Service, handle_signals
+from nines.storage.errors import StorageError
+from web.serve import ListenError, run
+
+_KEYS = ("timestamp", "level", "logger", "event")
+
+
+def serve(path: Path, log_format: str) -> int:
+    """Run until SIGTERM or SIGINT; 2 for a faulty configuration, 1 when something else fails."""
+    set_up_logs(log_format)
+    try:
+        run(_serve(path))
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        return WRONG_USE
+    except (StorageError, ListenError) as error:
+        return fail(str(error), NO)
+    return FINE
+
+
+async def _serve(path: Path) -> None:
+    service = await Service.open(path, os.environ)
+    try:
+        for advice in service.config.advice:
+            structlog.get_logger("nines.config").info("advice", at=str(advice))
+        handle_signals(service)
+        await service.run()
+    finally:
+        await service.close()
+
+
+def set_up_logs(log_format: str, *, quiet: bool = False) -> None:
+    """Every line of ours, and of the libraries, in one format on standard error.
+
+    `quiet` leaves out what is no warning.
+    """
+    if log_format == "auto":
+        log_format = "console" if sys.stderr.isatty() else "json"
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    tail: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if log_format == "console":
+        tail.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    else:
+        tail.append(structlog.processors.format_exc_info)
+        tail.append(
+            structlog.processors.JSONRenderer()
+            if log_format == "json"
+            else structlog.processors.LogfmtRenderer(key_order=_KEYS)
+        )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=tail)
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
+    for talkative in ("apscheduler", "httpx", "httpcore", "alembic", "mail"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

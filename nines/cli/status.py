@@ -1,0 +1,129 @@
+"""`nines status`: ask a running Nines how its SLOs stand."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nines.cli.problems import FINE, NO, WRONG_USE, fail
+
+_TIMEOUT_SECONDS = 10.0
+_PAGE = 500
+_BAD_BUDGETS = frozenset({"exhausted"})
+_BAD_NOW = frozenset({"burning", "burning_fast"})
+
+
+class _AskError(Exception):
+    """The server gave no answer that helps; `code` is the exit code, the message a sentence."""
+
+    def __init__(self, sentence: str, code: int = NO) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def status(server: str, slo: str | None, *, as_json: bool) -> int:
+    """Print one SLO or all: 0 when none is in danger, 1 when one is or nobody answers."""
+    try:
+        with httpx.Client(base_url=_base(server), timeout=_TIMEOUT_SECONDS) as client:
+            found = _all(client) if slo is None else [_one(client, slo)]
+    except _AskError as error:
+        return fail(str(error), error.code)
+    if as_json:
+        typer.echo(json.dumps(found[0] if slo is not None else {"slos": found}, indent=2))
+    else:
+        _print(found)
+    return NO if any(_in_danger(each) for each in found) else FINE
+
+
+def _base(server: str) -> str:
+    if not server.startswith(("http://", "https://")):
+        raise _AskError(f"{server!r} is no address: write http://host:port", WRONG_USE)
+    return server.rstrip("/")
+
+
+def _all(client: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        query: dict[str, str | int] = {"limit": _PAGE}
+        if cursor is not None:
+            query["cursor"] = cursor
+        page = _get(client, "/api/v1/slos", query)
+        found += page.get("slos", [])
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            return found
+
+
+def _one(client: httpx.Client, slo: str) -> dict[str, Any]:
+    service, slash, name = slo.partition("/")
+    if not (service and slash and name) or "/" in name:
+        raise _AskError(f"{slo!r} is no SLO's id: write service/slo", WRONG_USE)
+    return _get(client, f"/api/v1/slos/{quote(service, safe='')}/{quote(name, safe='')}", {})
+
+
+def _get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
+    try:
+        response = client.get(path, params=dict(query))
+    except httpx.HTTPError as error:
+        reason = str(error) or "it did not answer"
+        raise _AskError(f"no Nines answers at {client.base_url}: {reason}") from error
+    except httpx.InvalidURL as error:
+        raise _AskError(f"the address of the server is not valid: {error}", WRONG_USE) from error
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise _AskError(f"{client.base_url} answered {path} with no JSON: is it Nines?") from error
+    if not isinstance(answer, dict):
+        raise _AskError(f"{client.base_url} answered {path} unlike Nines does")
+    if response.is_error:
+        said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
+        raise _AskError(str(said))
+    return answer
+
+
+def _in_danger(facts: Mapping[str, Any]) -> bool:
+    return facts.get("budget_state") in _BAD_BUDGETS or facts.get("now_state") in _BAD_NOW
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading, justify in _COLUMNS:
+        table.add_column(heading, justify="right" if justify else "left", no_wrap=True)
+    for facts in found:
+        budget = facts.get("budget") or {}
+        table.add_row(
+            str(facts.get("id")),
+            f"{facts.get('objective')}%",
+            str(facts.get("window")),
+            _percent(facts.get("sli_ratio"), 4),
+            _percent(budget.get("remaining_ratio"), 1),
+            str(facts.get("budget_state")),
+            str(facts.get("now_state")),
+        )
+    console.print(table)
+
+
+_COLUMNS = (
+    ("SLO", False),
+    ("objective", True),
+    ("window", True),
+    ("SLI", True),
+    ("budget left", True),
+    ("budget", False),
+    ("now", False),
+)
+
+
+def _percent(ratio: object, digits: int) -> str:
+    """The share, rounded down: what is not all must not look like it."""
+    if not isinstance(ratio, int | float):
+        return "no data"
+    scale = 10**digits
+    return f"{int(ratio * 100 * scale // 1) / scale:.{digits}f}%"
