@@ -1,0 +1,563 @@
+"""Incidents and the outbox: what was decided is kept whole, and given back in order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from alerting.incident import EventKind, IncidentState
+from alerting.notification import (
+    Attempt,
+    AttemptOutcome,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+from alerting.store import AlertStore, Decision, IncidentFile
+from nines.storage.alerts import AlertRecords, CursorError
+from nines.storage.counts import CountBatch, CountStore
+from nines.storage.database import Database
+from nines.storage.errors import StorageError
+from nines.storage.schema import (
+    alerts,
+    attempts,
+    handles,
+    incident_events,
+    incidents,
+    notifications,
+)
+from slo.alert_state import AlertState, Phase
+from slo.ledger import BucketDelta
+from slo.severity import Severity
+from tests.nines.storage.builders import (
+    FACTS,
+    SECOND,
+    T0,
+    a_notification,
+    an_alert,
+    an_event,
+    an_incident,
+)
+
+FIRING = AlertState(Phase.FIRING, T0)
+RULE = "shop/availability#page:1h:5m"
+
+
+@pytest.fixture
+def records(database: Database) -> AlertRecords:
+    return AlertRecords(database)
+
+
+def decide(records: AlertRecords, *notifications: Notification, incident: str = "inc-1") -> None:
+    decision = Decision(incidents=(an_incident(incident),), notifications=notifications)
+    records.apply(decision, {})
+
+
+def attempt(
+    records: AlertRecords,
+    notification: Notification,
+    outcome: AttemptOutcome,
+    state: NotificationState = NotificationState.PENDING,
+) -> Attempt:
+    begun, _ = records.begin_attempt(notification.id, T0)
+    ended = replace(begun, ended_at=T0 + SECOND, outcome=outcome)
+    records.finish_attempt(ended, replace(notification, state=state), None, ())
+    return ended
+
+
+def ids(notifications: Sequence[Notification]) -> list[str]:
+    return [notification.id for notification in notifications]
+
+
+def test_the_records_are_the_store_that_alerting_asks_for(records: AlertRecords) -> None:
+    store: AlertStore = records  # checked by mypy
+
+    assert store.open_incidents() == []
+
+
+def test_a_decision_reads_back_whole(records: AlertRecords) -> None:
+    incident, alert, notification = an_incident(), an_alert(), a_notification()
+    decision = Decision(
+        incidents=(incident,),
+        alerts=(alert,),
+        events=(an_event("opened"), an_event("routed", kind=EventKind.ROUTED)),
+        notifications=(notification,),
+    )
+    records.apply(decision, {RULE: FIRING})
+
+    detail = records.incident_detail("inc-1")
+
+    assert detail is not None
+    assert detail.incident == incident
+    assert detail.alerts == (alert,)
+    assert [(event.text, event.kind) for event in detail.events] == [
+        ("opened", EventKind.NOTE),
+        ("routed", EventKind.ROUTED),
+    ]
+    assert detail.notifications == (notification,)
+    assert records.incident_file("inc-1") == IncidentFile(incident, (alert,), {"oncall": "firing"})
+    assert records.alert_states() == {RULE: FIRING}
+
+
+def test_later_decisions_replace_by_id_and_add_events(records: AlertRecords) -> None:
+    records.apply(
+        Decision(incidents=(an_incident(),), alerts=(an_alert(),), events=(an_event("opened"),)), {}
+    )
+    resolved = an_incident(
+        state=IncidentState.RESOLVED,
+        severity=Severity.TICKET,
+        revision=2,
+        acknowledged_at=T0,
+        acknowledged_by="kim",
+        resolved_at=T0 + SECOND,
+        linked_to="inc-0",
+    )
+    ended = an_alert(ended_at=T0 + SECOND, facts=replace(FACTS, bad=None))
+    records.apply(
+        Decision(incidents=(resolved,), alerts=(ended,), events=(an_event("resolved"),)), {}
+    )
+
+    detail = records.incident_detail("inc-1")
+
+    assert detail is not None
+    assert detail.incident == resolved
+    assert detail.alerts == (ended,)
+    assert [event.text for event in detail.events] == ["opened", "resolved"]
+
+
+def test_what_is_not_there_is_none(records: AlertRecords) -> None:
+    assert records.incident_file("inc-1") is None
+    assert records.incident_detail("inc-1") is None
+
+
+def test_open_incidents_are_those_not_resolved_oldest_first(records: AlertRecords) -> None:
+    records.apply(
+        Decision(
+            incidents=(
+                an_incident("new", opened_at=T0 + SECOND),
+                an_incident("old"),
+                an_incident("other", service="pay", state=IncidentState.ACKNOWLEDGED),
+                an_incident("over", state=IncidentState.RESOLVED),
+            ),
+            alerts=(an_alert(incident_id="old"), an_alert("alert-2", incident_id="over")),
+        ),
+        {},
+    )
+
+    assert [file.incident.id for file in records.open_incidents()] == ["old", "other", "new"]
+    assert [file.incident.id for file in records.open_incidents("shop")] == ["old", "new"]
+    assert [len(file.alerts) for file in records.open_incidents("shop")] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        pytest.param(["trigger"], "firing", id="trigger"),
+        pytest.param(["trigger", "resolve"], "resolved", id="resolve"),
+        pytest.param(["trigger", "acknowledge"], "firing", id="acknowledge"),
+        pytest.param(["trigger", "resolve", "trigger", "update"], "firing", id="fires again"),
+    ],
+)
+def test_told_is_what_was_decided_last(records: AlertRecords, kinds: list[str], told: str) -> None:
+    for number, kind in enumerate(kinds):
+        # The same moment and, for the last two, the same revision: their order still holds.
+        revision = min(number, 2)
+        decide(
+            records,
+            a_notification(f"n-{number}", kind=NotificationKind(kind), revision=revision),
+        )
+    file = records.incident_file("inc-1")
+
+    assert file is not None
+    assert file.told == {"oncall": told}
+
+
+def test_a_rule_at_rest_leaves_no_state_behind(records: AlertRecords) -> None:
+    records.apply(Decision(), {RULE: FIRING, "other": FIRING})
+    records.apply(Decision(), {RULE: AlertState()})
+
+    assert records.alert_states() == {"other": FIRING}
+
+
+def test_a_decision_and_its_counts_are_one_transaction(
+    records: AlertRecords, database: Database
+) -> None:
+    counts = CountStore(database)
+    number = counts.register("shop/availability", "v1", T0).series_id
+    batch = CountBatch(deltas={number: [BucketDelta(int(T0.timestamp()), bad=1)]})
+    orphan = Decision(alerts=(an_alert(incident_id="nowhere"),))
+
+    with pytest.raises(StorageError):
+        records.apply(orphan, {RULE: FIRING}, batch)
+    assert counts.register("shop/availability", "v1", T0).lifetime.bad == 0
+
+    records.apply(Decision(incidents=(an_incident(),)), {RULE: FIRING}, batch)
+    assert counts.register("shop/availability", "v1", T0).lifetime.bad == 1
+    assert records.incident_file("inc-1") is not None
+
+
+def test_a_statement_that_fails_in_the_middle_leaves_nothing(
+    records: AlertRecords, database: Database
+) -> None:
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE alert_states RENAME TO hidden"))  # written last
+
+    decision = Decision(
+        incidents=(an_incident(),), events=(an_event("opened"),), notifications=(a_notification(),)
+    )
+    with pytest.raises(StorageError, match="alert_states"):
+        records.apply(decision, {RULE: FIRING})
+
+    assert records.incident_detail("inc-1") is None
+    assert records.outbox_pending() == (0, None)
+
+
+def test_only_the_head_of_each_queue_is_due(records: AlertRecords) -> None:
+    decide(
+        records,
+        a_notification("third", revision=3),
+        a_notification("first", revision=1, created_at=T0 + SECOND),
+        a_notification("second", revision=2),
+        a_notification("slack", receiver="sre", revision=2),
+    )
+    decide(records, a_notification("elsewhere", incident_id="inc-2"), incident="inc-2")
+
+    assert ids(records.due_notifications(T0)) == ["slack", "elsewhere", "first"]
+
+
+def test_a_head_that_waits_holds_up_those_behind_it(records: AlertRecords) -> None:
+    later = T0 + timedelta(minutes=5)
+    decide(records, a_notification("n-1", next_attempt_at=later), a_notification("n-2", revision=2))
+
+    assert records.due_notifications(T0) == []
+    assert ids(records.due_notifications(later)) == ["n-1"]
+
+
+def test_within_a_revision_the_order_of_decision_holds(records: AlertRecords) -> None:
+    decide(records, a_notification("b"), a_notification("a"))
+
+    assert ids(records.due_notifications(T0)) == ["b"]
+
+
+def test_the_queue_goes_on_when_its_head_is_done(records: AlertRecords) -> None:
+    first = a_notification("n-1")
+    decide(records, first, a_notification("n-2", revision=2))
+
+    attempt(records, first, AttemptOutcome.OK, NotificationState.DELIVERED)
+
+    assert ids(records.due_notifications(T0)) == ["n-2"]
+
+
+def test_due_notifications_come_in_bounded_numbers(records: AlertRecords) -> None:
+    decide(records, *[a_notification(f"n-{n}", receiver=f"r{n}") for n in range(9)])
+
+    assert ids(records.due_notifications(T0, limit=2)) == ["n-0", "n-1"]
+
+
+def test_a_try_is_on_record_before_it_is_made(records: AlertRecords) -> None:
+    decide(records, a_notification())
+
+    begun, handle = records.begin_attempt("n-1", T0)
+
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert (begun, handle) == (Attempt("n-1", 1, T0), {})
+    assert detail.attempts == (begun,)
+    assert detail.notifications[0].attempts == 1
+
+
+def test_a_finished_try_writes_all_that_follows_from_it(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    begun, _ = records.begin_attempt("n-1", T0)
+    ended = replace(
+        begun, ended_at=T0 + SECOND, outcome=AttemptOutcome.OK, status=202, detail="accepted"
+    )
+    delivered = replace(
+        notification,
+        state=NotificationState.DELIVERED,
+        attempts=1,
+        finished_at=T0 + SECOND,
+        reason="delivered",
+    )
+
+    records.finish_attempt(
+        ended, delivered, {"ts": "17.1"}, [an_event("sent", kind=EventKind.DELIVERED)]
+    )
+
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert detail.attempts == (ended,)
+    assert detail.notifications == (delivered,)
+    assert [event.text for event in detail.events] == ["sent"]
+    assert records.outbox_pending() == (0, None)
+
+
+def test_a_receiver_gets_its_own_handle_back(records: AlertRecords) -> None:
+    first, second = a_notification("n-1"), a_notification("n-2", revision=2)
+    decide(records, first, second, a_notification("other", receiver="mail"))
+    begun, _ = records.begin_attempt("n-1", T0)
+    ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
+    done = replace(first, state=NotificationState.DELIVERED)
+    records.finish_attempt(ended, done, {"channel": "C1", "ts": "17.1"}, ())
+
+    begun, handle = records.begin_attempt("n-2", T0)
+    assert handle == {"channel": "C1", "ts": "17.1"}
+    assert records.begin_attempt("other", T0)[1] == {}
+
+    # Without a new handle the stored one stays.
+    records.finish_attempt(replace(begun, ended_at=T0), second, None, ())
+    assert records.begin_attempt("n-2", T0)[1] == {"channel": "C1", "ts": "17.1"}
+
+
+def test_a_retry_waits_for_its_time_and_counts_on(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    begun, _ = records.begin_attempt("n-1", T0)
+    ended = replace(begun, ended_at=T0 + SECOND, outcome=AttemptOutcome.RETRY, status=503)
+    later = replace(notification, next_attempt_at=T0 + 30 * SECOND)
+    records.finish_attempt(ended, later, None, ())
+
+    assert records.due_notifications(T0 + 29 * SECOND) == []
+    assert ids(records.due_notifications(T0 + 30 * SECOND)) == ["n-1"]
+    assert records.begin_attempt("n-1", T0 + 30 * SECOND)[0].number == 2
+
+
+def test_what_is_delivered_is_not_tried_again(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    attempt(records, notification, AttemptOutcome.OK, NotificationState.DELIVERED)
+
+    with pytest.raises(StorageError, match="n-1 does not wait to be sent"):
+        records.begin_attempt("n-1", T0)
+
+
+def test_a_try_that_was_never_begun_cannot_end(records: AlertRecords) -> None:
+    decide(records, a_notification())
+
+    with pytest.raises(StorageError, match="Try 1 of n-1 was never begun"):
+        records.finish_attempt(Attempt("n-1", 1, T0), a_notification(), None, ())
+
+
+def test_after_a_crash_open_tries_are_ambiguous_and_due_again(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification, a_notification("other", receiver="mail"))
+    attempt(records, notification, AttemptOutcome.RETRY)
+    records.begin_attempt("n-1", T0 + SECOND)
+
+    closed = records.close_open_attempts(T0 + 2 * SECOND)
+
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert closed == 1
+    assert detail.attempts[1].outcome is AttemptOutcome.AMBIGUOUS
+    assert detail.attempts[1].ended_at == T0 + 2 * SECOND
+    assert detail.attempts[1].detail == "Our process ended in the middle of this try."
+    assert ids(records.due_notifications(T0)) == ["n-1", "other"]
+    assert records.close_open_attempts(T0) == 0
+
+
+def test_a_try_whose_end_was_lost_does_not_hold_up_the_next(records: AlertRecords) -> None:
+    decide(records, a_notification())
+    records.begin_attempt("n-1", T0)
+
+    again, _ = records.begin_attempt("n-1", T0 + SECOND)
+
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert again.number == 2
+    assert detail.attempts[0].outcome is AttemptOutcome.AMBIGUOUS
+
+
+def test_a_decision_does_not_undo_the_count_of_tries(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    records.begin_attempt("n-1", T0)
+
+    decide(records, replace(notification, reason="superseded"))
+
+    (stored,) = records.due_notifications(T0)
+    assert (stored.attempts, stored.reason) == (1, "superseded")
+
+
+def test_a_trigger_that_was_delivered_may_have_arrived(records: AlertRecords) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    assert not records.may_have_arrived("inc-1", "oncall")
+
+    attempt(records, notification, AttemptOutcome.OK, NotificationState.DELIVERED)
+
+    assert records.may_have_arrived("inc-1", "oncall")
+    assert not records.may_have_arrived("inc-1", "mail")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "arrived"),
+    [
+        pytest.param(AttemptOutcome.AMBIGUOUS, True, id="the answer was lost"),
+        pytest.param(AttemptOutcome.RETRY, False, id="it was refused for now"),
+        pytest.param(AttemptOutcome.PERMANENT, False, id="it was refused for good"),
+    ],
+)
+def test_a_failed_try_may_have_arrived_only_when_in_doubt(
+    records: AlertRecords, outcome: AttemptOutcome, arrived: bool
+) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    attempt(records, notification, outcome, NotificationState.FAILED)
+
+    assert records.may_have_arrived("inc-1", "oncall") is arrived
+
+
+def test_a_try_that_is_under_way_may_have_arrived(records: AlertRecords) -> None:
+    decide(records, a_notification())
+    records.begin_attempt("n-1", T0)
+
+    assert records.may_have_arrived("inc-1", "oncall")
+
+
+def test_a_delivered_resolve_wipes_the_slate(records: AlertRecords) -> None:
+    trigger = a_notification("n-1")
+    resolve = a_notification("n-2", kind=NotificationKind.RESOLVE, revision=2)
+    again = a_notification("n-3", kind=NotificationKind.TRIGGER, revision=3)
+    decide(records, trigger, resolve, again)
+    attempt(records, trigger, AttemptOutcome.OK, NotificationState.DELIVERED)
+    assert records.may_have_arrived("inc-1", "oncall")
+
+    attempt(records, resolve, AttemptOutcome.OK, NotificationState.DELIVERED)
+    assert not records.may_have_arrived("inc-1", "oncall")
+
+    attempt(records, again, AttemptOutcome.OK, NotificationState.DELIVERED)
+    assert records.may_have_arrived("inc-1", "oncall")
+
+
+def test_the_outbox_says_how_many_wait_and_since_when(records: AlertRecords) -> None:
+    decide(
+        records,
+        a_notification("n-1", created_at=T0 + SECOND),
+        a_notification("n-2", created_at=T0),
+        a_notification("n-3", created_at=T0 - SECOND, state=NotificationState.FAILED),
+    )
+
+    assert records.outbox_pending() == (2, T0)
+
+
+def test_pages_show_every_incident_once_newest_first(records: AlertRecords) -> None:
+    # Seven at each moment: the id decides where the time does not.
+    many = [an_incident(f"inc-{n}", opened_at=T0 + (n // 7) * SECOND) for n in range(50)]
+    records.apply(Decision(incidents=tuple(many)), {})
+
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = records.incidents(cursor=cursor, limit=6)
+        seen += [incident.id for incident in page.incidents]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        # What opens while someone pages is on the first page, and shifts nothing.
+        records.apply(
+            Decision(incidents=(an_incident(f"late-{cursor}", opened_at=T0 + 99 * SECOND),)), {}
+        )
+
+    newest_first = sorted(many, key=lambda incident: (incident.opened_at, incident.id))[::-1]
+    assert seen == [incident.id for incident in newest_first]
+
+
+def test_a_page_that_is_exactly_full_is_the_last(records: AlertRecords) -> None:
+    records.apply(Decision(incidents=tuple(an_incident(f"inc-{n}") for n in range(4))), {})
+
+    assert records.incidents(limit=4).next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("state", "service", "found"),
+    [
+        pytest.param(None, None, ["a", "b", "c"], id="all"),
+        pytest.param("open", None, ["a", "b"], id="open"),
+        pytest.param("acknowledged", None, ["b"], id="acknowledged"),
+        pytest.param("resolved", None, ["c"], id="resolved"),
+        pytest.param(None, "pay", ["b"], id="of one service"),
+        pytest.param("open", "shop", ["a"], id="open ones of one service"),
+    ],
+)
+def test_pages_are_filtered(
+    records: AlertRecords, state: str | None, service: str | None, found: list[str]
+) -> None:
+    records.apply(
+        Decision(
+            incidents=(
+                an_incident("a"),
+                an_incident("b", state=IncidentState.ACKNOWLEDGED, service="pay"),
+                an_incident("c", state=IncidentState.RESOLVED),
+            )
+        ),
+        {},
+    )
+
+    page = records.incidents(state, service)
+
+    assert sorted(incident.id for incident in page.incidents) == found
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("!", id="another alphabet"),
+        pytest.param("bm9wZQ", id="no time"),
+        pytest.param("MTIz", id="no id"),
+        pytest.param("OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkuYQ", id="beyond every calendar"),
+        pytest.param("é", id="not ASCII"),
+    ],
+)
+def test_a_made_up_cursor_is_refused(records: AlertRecords, cursor: str) -> None:
+    with pytest.raises(CursorError, match="begin again without it"):
+        records.incidents(cursor=cursor)
+
+
+def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
+    records: AlertRecords, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nines.storage.alerts._PRUNE_INCIDENTS", 2)
+    for n in range(5):
+        over = an_incident(f"inc-{n}", state=IncidentState.RESOLVED, resolved_at=T0)
+        sent = a_notification(f"n-{n}", incident_id=over.id)
+        own = an_alert(f"alert-{n}", incident_id=over.id)
+        event = an_event("opened", over.id)
+        records.apply(Decision((over,), (own,), (event,), (sent,)), {})
+        begun, _ = records.begin_attempt(sent.id, T0)
+        ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
+        done = replace(sent, state=NotificationState.DELIVERED)
+        records.finish_attempt(ended, done, {"ts": "1"}, ())
+
+    removed = records.prune(T0 + timedelta(days=401), timedelta(days=400))
+
+    assert removed == 5
+    tables = (incidents, alerts, incident_events, notifications, attempts, handles)
+    with database.read() as connection:
+        left = [connection.execute(select(table)).all() for table in tables]
+    assert left == [[]] * 6
+
+
+def test_retention_spares_what_is_open_young_or_still_to_be_told(records: AlertRecords) -> None:
+    old = an_incident("old", state=IncidentState.RESOLVED, resolved_at=T0)
+    records.apply(
+        Decision(
+            incidents=(
+                an_incident("open"),
+                replace(old, id="young", resolved_at=T0 + SECOND),
+                replace(old, id="untold"),
+                old,
+            ),
+            notifications=(a_notification(incident_id="untold"),),
+        ),
+        {},
+    )
+
+    records.prune(T0 + SECOND + timedelta(days=400), timedelta(days=400))
+
+    left = sorted(incident.id for incident in records.incidents().incidents)
+    assert left == ["open", "untold", "young"]
