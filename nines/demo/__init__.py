@@ -1,0 +1,1 @@
+"""Nines with everything around it simulated: platforms that fail, vendors that listen."""

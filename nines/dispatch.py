@@ -1,0 +1,193 @@
+"""Turn alert changes into stored decisions, in their order, until storage takes them."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from alerting.alert import AlertChange
+from alerting.desk import Context, acknowledge, decide, reconcile
+from alerting.store import Decision
+from nines.changes import Broadcast
+from nines.engine import Engine
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CountBatch, CountStore
+from nines.storage.errors import StorageError
+from nines.threads import StorageThreads
+from slo.alert_state import AlertState
+
+log = structlog.get_logger("nines.dispatch")
+_RETRY_SECONDS = (0.2, 1.0, 3.0, 10.0)
+
+
+class Dispatch:
+    """Hops 5 and 6 of the path from a socket to a pager.
+
+    A change is decided and written together with the counts that it rests on, in one transaction;
+    while storage refuses, it waits here and nothing behind it overtakes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        records: AlertRecords,
+        counts: CountStore,
+        threads: StorageThreads,
+        context: Callable[[], Context],
+        decided: Callable[[], None],
+        broadcast: Broadcast,
+        new_id: Callable[[], str],
+    ) -> None:
+        """`decided` is called after each write that may have put something into the outbox."""
+        self._engine = engine
+        self._records = records
+        self._counts = counts
+        self._threads = threads
+        self._context = context
+        self._decided = decided
+        self._broadcast = broadcast
+        self._new_id = new_id
+        self._unstored: CountBatch | None = None
+        self._waiting: list[AlertChange] = []
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self.problem: str | None = None
+
+    def submit(self, changes: Sequence[AlertChange]) -> None:
+        """These happened; they will be decided on as soon as storage can take it."""
+        if changes:
+            self._waiting.extend(changes)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Decide whenever something changed; ends by cancellation, after what is under way."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Decide on everything that waits now; returns when it is stored."""
+        failures = 0
+        while self._waiting:
+            changes = list(self._waiting)
+            states = self._states_of(changes)
+            if await self._write(lambda context: self._decisions(changes, context), states):  # noqa: B023 - awaited within this turn of the loop
+                del self._waiting[: len(changes)]
+                failures = 0
+            else:
+                pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
+                failures += 1
+                await asyncio.sleep(pause)
+
+    async def flush(self) -> bool:
+        """Store the counts that wait; False when storage refused and they wait on."""
+        async with self._lock:
+            batch = self._batch()
+            if batch is None:
+                return True
+            return await self._store(lambda: self._counts.flush(batch))
+
+    async def acknowledge(self, incident_id: str, by: str) -> bool:
+        """Somebody takes an incident; False when there is none of that id."""
+        known = False
+
+        def decision(context: Context) -> list[Decision]:
+            nonlocal known
+            file = self._records.incident_file(incident_id)
+            known = file is not None
+            return [] if file is None else [acknowledge(file, by, context)]
+
+        stored = await self._write(decision, {})
+        if not stored:
+            raise StorageError(self.problem or "The database refused to store the acknowledgement.")
+        return known
+
+    async def reconcile(self, rules: Iterable[str]) -> None:
+        """After an edit: end what has no rule any more, tell whom the routes now name."""
+        configured = set(rules)
+        await self._write(
+            lambda context: [
+                reconcile([file], configured, context) for file in self._records.open_incidents()
+            ],
+            {},
+        )
+
+    def _decisions(self, changes: Sequence[AlertChange], context: Context) -> list[Decision]:
+        by_service: dict[str, list[AlertChange]] = {}
+        for change in changes:
+            by_service.setdefault(change.service, []).append(change)
+        return [
+            decide(of_service, self._records.open_incidents(service), context)
+            for service, of_service in by_service.items()
+        ]
+
+    async def _write(
+        self, decide_on: Callable[[Context], list[Decision]], states: Mapping[str, AlertState]
+    ) -> bool:
+        """Read, decide and write on the one writing thread, so that nothing comes in between."""
+        touched: set[str] = set()
+        context = self._context()
+
+        def write() -> None:
+            decision = _together(decide_on(context))
+            touched.update(incident.id for incident in decision.incidents)
+            touched.update(event.incident_id for event in decision.events)
+            self._records.apply(decision, states, batch)
+
+        async with self._lock:
+            batch = self._batch()
+            stored = await self._store(write)
+        if stored:
+            self._broadcast.tell(incident_ids=touched)
+            self._decided()
+        return stored
+
+    def _batch(self) -> CountBatch | None:
+        """The batch to write next: one whose writing failed keeps its id and goes first.
+
+        The id is what makes trying again safe when it is unknown whether a commit went through.
+        """
+        if self._unstored is None:
+            self._unstored = self._engine.take_batch(self._new_id())
+        return self._unstored
+
+    async def _store(self, call: Callable[[], None]) -> bool:
+        try:
+            await self._threads.write(call)
+        except StorageError as error:
+            if self.problem is None:
+                log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
+            self.problem = f"Storing failed, counts and alerts wait in memory: {error}"
+            return False
+        self._unstored = None
+        if self.problem is not None:
+            log.info("storage_recovered")
+        self.problem = None
+        return True
+
+    def _states_of(self, changes: Sequence[AlertChange]) -> dict[str, AlertState]:
+        states = self._engine.states()
+        return {change.rule: states[change.rule] for change in changes if change.rule in states}
+
+
+def _together(decisions: Sequence[Decision]) -> Decision:
+    return Decision(
+        incidents=tuple(row for decision in decisions for row in decision.incidents),
+        alerts=tuple(row for decision in decisions for row in decision.alerts),
+        events=tuple(row for decision in decisions for row in decision.events),
+        notifications=tuple(row for decision in decisions for row in decision.notifications),
+    )
+
+
+def ids(clock_now: Callable[[], datetime], random_bits: Callable[[int], int]) -> Callable[[], str]:
+    """Ids that sort by age: 48 bits of milliseconds, 80 bits of chance, Crockford base 32."""
+    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+    def new_id() -> str:
+        value = int(clock_now().timestamp() * 1000) << 80 | random_bits(80)
+        return "".join(alphabet[value >> shift & 31] for shift in range(125, -5, -5))
+
+    return new_id

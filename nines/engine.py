@@ -1,0 +1,334 @@
+"""Book every observation, judge its SLOs at once, and say which alerts change. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from alerting.alert import AlertChange, AlertKind
+from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
+from collectors.observation import Cause, Observation, Outcome
+from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
+from slo.alert_state import AlertState, Phase
+from slo.counter import Increment, TargetState, advance, smear
+from slo.definition import SLO, EventsSLI
+from slo.evaluate import NO_DATA, evaluate
+from slo.exposition import Page
+from slo.ledger import BucketDelta, Ledger
+from slo.severity import Severity
+from slo.status import SLOStatus
+
+# Beyond six hours no window looks at base buckets, so time that we slept through is booked there
+# in five-minute strides.
+_FINE_GAP = timedelta(hours=6)
+_COARSE_STRIDE = timedelta(minutes=5)
+_NO_DATA_SEVERITY = Severity.TICKET
+
+
+@dataclass(slots=True)
+class Entry:
+    """One SLO under watch: its definition, its counts, its rules' states, its newest status."""
+
+    slo: SLO
+    series_id: int
+    fingerprint: str
+    ledger: Ledger
+    states: dict[str, AlertState] = field(default_factory=dict)
+    status: SLOStatus | None = None
+    last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
+    anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
+
+
+@dataclass(slots=True)
+class Target:
+    """One collector as the engine knows it."""
+
+    interval: timedelta
+    last_due: datetime | None = None
+    last: Observation | None = None
+    counters: TargetState | None = None  # None: a probe, or a page that was never read
+
+
+class Engine:
+    """Everything between an observation and an alert change, in memory.
+
+    What is not stored yet waits in a batch, which `take_batch` hands over.
+    """
+
+    def __init__(self, bucket_seconds: int, awake_since: datetime) -> None:
+        self.bucket_seconds = bucket_seconds
+        self.awake_since = awake_since
+        self.entries: dict[str, Entry] = {}
+        self.targets: dict[str, Target] = {}
+        self._fed_by: dict[str, list[Entry]] = {}
+        self._deltas: dict[int, dict[int, BucketDelta]] = {}
+        self._causes: dict[int, dict[tuple[int, str], int]] = {}
+        self._observed: dict[int, datetime] = {}
+        self._dirty_targets: set[str] = set()
+
+    def watch(self, entries: Sequence[Entry], targets: Mapping[str, Target]) -> None:
+        """Watch exactly these SLOs and collectors from now on."""
+        self.entries = {entry.slo.id: entry for entry in entries}
+        self.targets = dict(targets)
+        self._fed_by = {}
+        for entry in entries:
+            self._fed_by.setdefault(entry.slo.collector_id, []).append(entry)
+
+    def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
+        """Book one observation and evaluate the SLOs that it feeds, at once."""
+        target = self.targets.get(observation.collector_id)
+        if target is None:
+            return []  # its collector left the configuration while it was under way
+        entries = self._fed_by.get(observation.collector_id, [])
+        increments = self._increments(target, entries, observation)
+        for entry in entries:
+            if isinstance(entry.slo.sli, EventsSLI):
+                self._book_increment(entry, observation, increments.get(entry.slo.id))
+            else:
+                self._book_probe(entry, observation)
+        if target.last_due is None or observation.due >= target.last_due:
+            target.last_due, target.last = observation.due, observation
+        self._dirty_targets.add(observation.collector_id)
+        return self._evaluate_all(entries, now)
+
+    def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
+        """Evaluate as time passes: windows slide even when nothing arrives."""
+        wanted = self.entries if slo_ids is None else slo_ids
+        return self._evaluate_all(
+            [self.entries[slo_id] for slo_id in wanted if slo_id in self.entries], now
+        )
+
+    def book_absence(self, collector_id: str, until: datetime) -> int:
+        """Book the runs that were due while we were away as unknown; gives how many."""
+        target = self.targets[collector_id]
+        if target.last_due is None:
+            return 0
+        first = target.last_due + target.interval
+        missed = max(0, -((first - until) // target.interval))
+        at, left = first, missed
+        entries = self._fed_by.get(collector_id, [])
+        while left > 0:
+            coarse = at < until - _FINE_GAP
+            together = max(1, min(left, _COARSE_STRIDE // target.interval)) if coarse else 1
+            for entry in entries:
+                unknown = 0 if isinstance(entry.slo.sli, EventsSLI) else together
+                self._book(entry, at, unknown=unknown, missed=together)
+            at += together * target.interval
+            left -= together
+        if missed:
+            target.last_due = first + (missed - 1) * target.interval
+            self._dirty_targets.add(collector_id)
+        return missed
+
+    def book_history(
+        self, slo_id: str, at: datetime, delta: BucketDelta, causes: Mapping[str, int]
+    ) -> None:
+        """Book counts that were made elsewhere (the demo's past) as if observed at `at`."""
+        entry = self.entries[slo_id]
+        self._add(entry, at, delta)
+        for cause, bad in causes.items():
+            self._add_cause(entry, at, cause, bad)
+
+    def take_batch(self, batch_id: str) -> CountBatch | None:
+        """What has to be stored; None when there is nothing. It is the caller's now."""
+        if not (self._deltas or self._dirty_targets):
+            return None
+        batch = CountBatch(
+            deltas={series: tuple(rows.values()) for series, rows in self._deltas.items()},
+            causes={
+                series: tuple(
+                    CauseDelta(bucket, cause, bad) for (bucket, cause), bad in rows.items()
+                )
+                for series, rows in self._causes.items()
+            },
+            collector_states={
+                name: _record(self.targets[name])
+                for name in self._dirty_targets
+                if name in self.targets and self.targets[name].last_due is not None
+            },
+            observed=dict(self._observed),
+            id=batch_id,
+        )
+        self._deltas, self._causes, self._observed = {}, {}, {}
+        self._dirty_targets = set()
+        return batch
+
+    def states(self) -> dict[str, AlertState]:
+        """Every rule's state by rule key."""
+        return {
+            rule_key(entry.slo, key): state
+            for entry in self.entries.values()
+            for key, state in entry.states.items()
+        }
+
+    def _increments(
+        self, target: Target, entries: Sequence[Entry], observation: Observation
+    ) -> Mapping[str, Increment]:
+        slis = {
+            entry.slo.id: entry.slo.sli for entry in entries if isinstance(entry.slo.sli, EventsSLI)
+        }
+        if observation.page is None or not slis or _older(observation, target):
+            return {}
+        state = target.counters if target.counters is not None else TargetState()
+        target.counters, increments = advance(
+            state, observation.page, observation.due, slis, target.interval
+        )
+        return increments
+
+    def _book_probe(self, entry: Entry, observation: Observation) -> None:
+        match observation.outcome:
+            case Outcome.PASSED:
+                self._book(entry, observation.due, good=1, seen=1)
+            case Outcome.FAILED:
+                self._book(entry, observation.due, bad=1, seen=1)
+                cause = cause_label(observation)
+                self._add_cause(entry, observation.due, cause, 1)
+                entry.last_detail[cause] = observation.detail
+            case Outcome.UNKNOWN:
+                self._book(entry, observation.due, unknown=1, missed=1)
+
+    def _book_increment(
+        self, entry: Entry, observation: Observation, increment: Increment | None
+    ) -> None:
+        if increment is None or not increment.data:
+            self._book(entry, observation.due, missed=1)
+            if observation.page is not None:
+                entry.last_detail[NO_DATA] = _missing_series(entry.slo, observation.page)
+            return
+        for anomaly in increment.anomalies:
+            entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
+        if increment.gap_since is None:
+            self._book(
+                entry,
+                observation.due,
+                good=increment.good,
+                bad=increment.bad,
+                unknown=increment.unknown,
+                seen=1,
+            )
+        else:
+            parts = smear(increment, increment.gap_since, observation.due, self.bucket_seconds)
+            for bucket, good, bad in parts:
+                delta = BucketDelta(bucket, good, bad, smeared_good=good, smeared_bad=bad)
+                self._add(entry, observation.due, delta)
+            self._book(entry, observation.due, unknown=increment.unknown, seen=1)
+        for cause, bad in increment.by.items():
+            self._add_cause(entry, observation.due, cause, bad)
+
+    def _book(
+        self,
+        entry: Entry,
+        at: datetime,
+        *,
+        good: int = 0,
+        bad: int = 0,
+        unknown: int = 0,
+        seen: int = 0,
+        missed: int = 0,
+    ) -> None:
+        bucket = entry.ledger.bucket_of(at)
+        self._add(entry, at, BucketDelta(bucket, good, bad, unknown, seen, missed))
+
+    def _add(self, entry: Entry, at: datetime, delta: BucketDelta) -> None:
+        entry.ledger.book(at, delta)
+        self._pend(entry.series_id, delta)
+        if delta.seen:
+            self._observed[entry.series_id] = max(at, self._observed.get(entry.series_id, at))
+
+    def _add_cause(self, entry: Entry, at: datetime, cause: str, bad: int) -> None:
+        bucket = entry.ledger.book_cause(at, cause, bad)
+        pending = self._causes.setdefault(entry.series_id, {})
+        pending[bucket, cause] = pending.get((bucket, cause), 0) + bad
+
+    def _pend(self, series_id: int, delta: BucketDelta) -> None:
+        rows = self._deltas.setdefault(series_id, {})
+        have = rows.get(delta.bucket)
+        rows[delta.bucket] = delta if have is None else have + delta
+
+    def _evaluate_all(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
+        return [change for entry in entries for change in self._evaluate(entry, now)]
+
+    def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
+        before = entry.states
+        entry.status, entry.states = evaluate(
+            entry.slo, entry.ledger, now, before, self.awake_since
+        )
+        return [
+            self._change(entry, key, firing=is_firing, now=now)
+            for key, state in entry.states.items()
+            if (is_firing := state.phase is Phase.FIRING) != _was_firing(before, key)
+        ]
+
+    def _change(self, entry: Entry, key: str, *, firing: bool, now: datetime) -> AlertChange:
+        assert entry.status is not None  # noqa: S101 - set by the evaluation that calls this
+        slo = entry.slo
+        kind, severity = AlertKind.NO_DATA, _NO_DATA_SEVERITY
+        if key == NO_DATA:
+            facts = (
+                no_data_facts(entry.status, *self._why_no_data(entry))
+                if firing
+                else data_again_facts(entry.status)
+            )
+        else:
+            reading = next(r for r in entry.status.tiers if r.tier.key == key)
+            kind, severity = AlertKind.BURN, reading.tier.severity
+            facts = facts_of(entry.status, reading)
+            facts = replace(facts, top_cause=self._top_cause(entry, reading.tier.long, now))
+        return AlertChange(
+            rule_key(slo, key), slo.service, slo.name, kind, severity, firing, now, facts
+        )
+
+    def _top_cause(self, entry: Entry, over: timedelta, now: datetime) -> str | None:
+        causes = entry.ledger.causes(over, now)
+        if not causes:
+            return None
+        cause, bad = next(iter(causes.items()))
+        text = f"{cause}: {bad:,} of {sum(causes.values()):,} failures"
+        detail = entry.last_detail.get(cause)
+        return f"{text} ({detail})" if detail else text
+
+    def _why_no_data(self, entry: Entry) -> tuple[NoDataCause, str]:
+        """Target down, collector down and series missing, told apart."""
+        last = self.targets[entry.slo.collector_id].last
+        if last is None:
+            return NoDataCause.COLLECTOR_DOWN, "It has not run since Nines started."
+        match last.outcome:
+            case Outcome.FAILED:
+                return NoDataCause.TARGET_DOWN, last.detail
+            case Outcome.UNKNOWN:
+                return NoDataCause.COLLECTOR_DOWN, last.detail
+            case Outcome.PASSED:
+                return NoDataCause.SERIES_MISSING, entry.last_detail.get(NO_DATA, "")
+
+
+def rule_key(slo: SLO, key: str) -> str:
+    """What names a rule over its episodes: `service/slo#page:1h:5m`."""
+    return f"{slo.id}#{key}"
+
+
+def cause_label(observation: Observation) -> str:
+    """A failure's cause as charts group it: the closed list, with the status where it is one."""
+    if observation.cause is Cause.STATUS and observation.http_status is not None:
+        return f"status {observation.http_status}"
+    return str(observation.cause or Cause.PROTOCOL)
+
+
+def _missing_series(slo: SLO, page: Page) -> str:
+    if not isinstance(slo.sli, EventsSLI):
+        return ""
+    wanted = ", ".join(str(selector) for selector in slo.sli.total)
+    return f"the page of {page.lines:,} lines has no series for {wanted}"
+
+
+def _older(observation: Observation, target: Target) -> bool:
+    return target.last_due is not None and observation.due <= target.last_due
+
+
+def _was_firing(states: Mapping[str, AlertState], key: str) -> bool:
+    state = states.get(key)
+    return state is not None and state.phase is Phase.FIRING
+
+
+def _record(target: Target) -> CollectorRecord:
+    assert target.last_due is not None  # noqa: S101 - only such targets are asked for
+    state = "" if target.counters is None else target.counters.to_json()
+    return CollectorRecord(target.last_due, state)

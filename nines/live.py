@@ -1,0 +1,202 @@
+"""The facts behind every page, read from the running engine and from storage."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from alerting.notification import AttemptOutcome
+from dashboards.source import (
+    Changes,
+    CollectorHealth,
+    IncidentDetail,
+    IncidentPage,
+    Point,
+    ServiceCard,
+    SystemHealth,
+)
+from nines.changes import Broadcast
+from nines.collector_log import CollectorLog
+from nines.dispatch import Dispatch
+from nines.engine import Engine
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CountStore
+from nines.threads import StorageThreads
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorCard:
+    """A collector as configured; `target` without secrets."""
+
+    id: str
+    kind: str
+    target: str
+    interval: timedelta
+
+
+@dataclass(slots=True)
+class Pulse:
+    """How the service itself is doing; written by its tasks, read by pages."""
+
+    started_at: datetime
+    config_loaded_at: datetime
+    version: str
+    last_evaluation: datetime | None = None
+    evaluation_seconds: float = 0.0
+    config_problem: str | None = None
+    outbox_pending: int = 0
+    outbox_oldest: datetime | None = None
+    storage_seen: bool = True
+    notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def count_attempt(self, receiver: str, outcome: AttemptOutcome) -> None:
+        self.notifications[receiver, str(outcome)] += 1
+
+
+class Live:
+    """Implements dashboards.source.Source."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        dispatch: Dispatch,
+        counts: CountStore,
+        records: AlertRecords,
+        threads: StorageThreads,
+        broadcast: Broadcast,
+        pulse: Pulse,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._dispatch = dispatch
+        self._counts = counts
+        self._records = records
+        self._threads = threads
+        self._broadcast = broadcast
+        self._pulse = pulse
+        self._now = now
+        self._services: tuple[ServiceCard, ...] = ()
+        self._collectors: Mapping[str, CollectorCard] = {}
+        self.logs: dict[str, CollectorLog] = {}
+
+    def show(self, services: Sequence[ServiceCard], collectors: Sequence[CollectorCard]) -> None:
+        """Show these from now on; what is known of collectors that stay is kept."""
+        self._services = tuple(services)
+        self._collectors = {card.id: card for card in collectors}
+        self.logs = {card.id: self.logs.get(card.id) or CollectorLog() for card in collectors}
+
+    def services(self) -> Sequence[ServiceCard]:
+        return self._services
+
+    def statuses(self) -> Sequence[SLOStatus]:
+        return [e.status for e in self._engine.entries.values() if e.status is not None]
+
+    def status(self, slo_id: str) -> SLOStatus | None:
+        entry = self._engine.entries.get(slo_id)
+        return entry.status if entry else None
+
+    def tier_states(self, slo_id: str) -> dict[str, AlertState]:
+        entry = self._engine.entries.get(slo_id)
+        return dict(entry.states) if entry else {}
+
+    def collectors(self) -> Sequence[CollectorHealth]:
+        return [
+            CollectorHealth(
+                id=card.id,
+                kind=card.kind,
+                target=card.target,
+                interval=card.interval,
+                last=log.last,
+                lateness=log.lateness,
+                recent=tuple(log.recent),
+                runs=dict(log.runs),
+            )
+            for card in self._collectors.values()
+            for log in (self.logs[card.id],)
+        ]
+
+    def health(self) -> SystemHealth:
+        pulse = self._pulse
+        return SystemHealth(
+            started_at=pulse.started_at,
+            last_evaluation=pulse.last_evaluation,
+            evaluation_seconds=pulse.evaluation_seconds,
+            outbox_pending=pulse.outbox_pending,
+            outbox_oldest=pulse.outbox_oldest,
+            config_loaded_at=pulse.config_loaded_at,
+            config_ok=pulse.config_problem is None,
+            version=pulse.version,
+            problems=tuple(self._problems()),
+        )
+
+    def notifications_total(self) -> dict[tuple[str, str], int]:
+        return dict(self._pulse.notifications)
+
+    async def points(
+        self, slo_id: str, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[Point]:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return []
+        series, seconds = entry.series_id, int(step.total_seconds())
+        rows = await self._threads.read(lambda: self._counts.points(series, start, end, seconds))
+        found = {at: (good, bad, unknown) for at, good, bad, unknown in rows}
+        first, last = int(start.timestamp()), int(end.timestamp())
+        return [
+            Point(datetime.fromtimestamp(at, UTC), *found.get(at, (0, 0, 0)))
+            for at in range(first, last, seconds)
+        ]
+
+    async def causes(self, slo_id: str, start: datetime, end: datetime) -> dict[str, int]:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return {}
+        series = entry.series_id
+        return await self._threads.read(lambda: self._counts.causes(series, start, end))
+
+    async def incidents(
+        self, *, state: str | None, service: str | None, cursor: str | None, limit: int
+    ) -> IncidentPage:
+        return await self._threads.read(
+            lambda: self._records.incidents(
+                state=state, service=service, cursor=cursor, limit=limit
+            )
+        )
+
+    async def incident(self, incident_id: str) -> IncidentDetail | None:
+        return await self._threads.read(lambda: self._records.incident_detail(incident_id))
+
+    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
+        if not await self._dispatch.acknowledge(incident_id, by):
+            return None
+        return await self.incident(incident_id)
+
+    def changes(self) -> Changes:
+        return self._broadcast.subscribe()
+
+    def _problems(self) -> list[str]:
+        problems = []
+        pulse, now = self._pulse, self._now()
+        if self._dispatch.problem:
+            problems.append(self._dispatch.problem)
+        if pulse.config_problem:
+            problems.append(pulse.config_problem)
+        behind = now - (pulse.last_evaluation or pulse.started_at)
+        if behind > timedelta(seconds=max(30, 3 * self._engine.bucket_seconds)):
+            problems.append(
+                f"Evaluation is behind: the last one was {behind.total_seconds():.0f} s ago."
+            )
+        if pulse.outbox_oldest and now - pulse.outbox_oldest > timedelta(minutes=2):
+            waited = (now - pulse.outbox_oldest).total_seconds() / 60
+            problems.append(
+                f"{pulse.outbox_pending} notifications wait to be delivered, "
+                f"the oldest for {waited:.0f} min."
+            )
+        for card in self._collectors.values():
+            last = self.logs[card.id].last
+            if last is not None and last.outcome == "unknown":
+                problems.append(f"Collector {card.id} could not look: {last.detail}")
+        return problems

@@ -1,0 +1,480 @@
+"""The whole, built from a configuration: what `nines serve` runs. Only here is everything known."""
+
+import asyncio
+import contextlib
+import random
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from alerting.delivery import Delivery
+from alerting.desk import Context
+from alerting.desk import Service as AlertedService
+from alerting.notification import Receiver
+from alerting.receivers import RECEIVERS
+from collectors.build import build
+from collectors.observation import Observation
+from collectors.runnable import Runnable
+from collectors.schedule import Schedule
+from dashboards.source import ServiceCard
+from nines.changes import Broadcast
+from nines.clock import Clock, SystemClock
+from nines.config import Config, ConfigError, load
+from nines.config.watch import Watch
+from nines.dispatch import Dispatch, ids
+from nines.engine import Engine, Entry, rule_key
+from nines.live import CollectorCard, Live, Pulse
+from nines.resume import book_our_absence, resume_entry, resume_target
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CountStore
+from nines.storage.database import Database, migrate, open_database
+from nines.storage.errors import StorageError
+from nines.threads import StorageThreads
+from nines.version import VERSION
+from slo.config import fingerprint
+from slo.definition import EventsSLI
+from slo.status import SLOStatus
+from web.app import create_app
+from web.serve import serve
+from web.settings import ReloadResult, WebSettings
+
+log = structlog.get_logger("nines.service")
+_FLUSH_EVERY = timedelta(seconds=1)
+_TICK_TOGETHER = 20  # SLOs evaluated before the loop may do something else
+_STOP_WITHIN = timedelta(seconds=3)
+
+
+class Service:
+    """A running Nines. `open` it, `run` it until `stop` is set, `close` it."""
+
+    def __init__(
+        self, path: Path, environ: Mapping[str, str], config: Config, clock: Clock
+    ) -> None:
+        self._path = path
+        self._environ = environ
+        self._clock = clock
+        self.config = config
+        self.stop = asyncio.Event()
+        self.port: int | None = None  # the one that is served, once it is
+        self.threads = StorageThreads()
+        self.broadcast = Broadcast()
+        now = clock.now()
+        self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
+        self.engine = Engine(int(config.server.bucket.total_seconds()), awake_since=now)
+        self._new_id = ids(clock.now, secrets.randbits)
+        self._told: dict[str, object] = {}
+        self._reloading = asyncio.Lock()
+        self._running = False
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        environ: Mapping[str, str],
+        clock: Clock | None = None,
+    ) -> "Service":
+        """Load, migrate, resume. Raises ConfigError or StorageError; then nothing is left open."""
+        service = cls(path, environ, load(path, environ), clock or SystemClock())
+        try:
+            await service._open()
+        except BaseException:
+            service.threads.close()
+            raise
+        return service
+
+    async def _open(self) -> None:
+        self.database: Database = await self.threads.write(self._open_database)
+        self.counts = CountStore(self.database)
+        self.records = AlertRecords(self.database)
+        self.dispatch = Dispatch(
+            engine=self.engine,
+            records=self.records,
+            counts=self.counts,
+            threads=self.threads,
+            context=self.context,
+            decided=lambda: self.delivery.notify(),
+            broadcast=self.broadcast,
+            new_id=self._new_id,
+        )
+        self.live = Live(
+            engine=self.engine,
+            dispatch=self.dispatch,
+            counts=self.counts,
+            records=self.records,
+            threads=self.threads,
+            broadcast=self.broadcast,
+            pulse=self.pulse,
+            now=self._clock.now,
+        )
+        self.receivers = build_receivers(self.config)
+        self.delivery = Delivery(
+            self.records,
+            self.threads.write,
+            self.receivers,
+            self._clock,
+            random.Random(secrets.randbits(64)),  # noqa: S311 - jitter, no secret
+            self._on_attempt,
+        )
+        self.schedule = Schedule(self._clock, self.on_observation)
+        await self._watch(self.config)
+        missed = book_our_absence(self.engine, self._clock.now())
+        if missed:
+            log.info("resumed", unknown_observations=missed)
+
+    def _open_database(self) -> Database:
+        database = open_database(self.config.server.database.value)
+        try:
+            migrate(database)
+        except StorageError:
+            database.close()
+            raise
+        return database
+
+    async def run(self, *, serve_web: bool = True, watch_file: bool = True) -> None:
+        """Everything at once until `stop` is set; then everything ends within five seconds."""
+        self._running = True
+        steady = [
+            asyncio.create_task(job, name=name)
+            for name, job in (
+                ("decide", self.dispatch.run()),
+                ("flush", self._forever(self._flush, _FLUSH_EVERY)),
+                ("tick", self._tick_at_bucket_edges()),
+                ("deliver", self.delivery.run()),
+                ("collect", self.schedule.run(self.stop)),
+            )
+        ]
+        if watch_file:
+            steady.append(asyncio.create_task(self._reload_on_change(), name="watch-file"))
+        housekeeping = self._housekeeping()
+        self.dispatch.submit(self.engine.tick(self._clock.now()))
+        try:
+            if serve_web:
+                await self._until_stopped(steady)
+            else:
+                await self.stop.wait()
+        finally:
+            self._running = False
+            self.stop.set()
+            self.broadcast.close()
+            housekeeping.shutdown(wait=False)
+            await self.delivery.stop(within=_STOP_WITHIN)
+            for task in steady:
+                task.cancel()
+            await asyncio.gather(*steady, return_exceptions=True)
+            await self.dispatch.flush()
+
+    async def close(self) -> None:
+        """Let go of receivers, threads and the database."""
+        for receiver in self.receivers.values():
+            await receiver.close()
+        for collector in self._collectors.values():
+            await collector.close()
+        self.threads.close()
+        self.database.close()
+
+    async def reload(self) -> ReloadResult:
+        """Read the configuration again: all of it, or on any problem nothing of it."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load, self._path, self._environ)
+            except ConfigError as error:
+                problems = tuple(str(problem) for problem in error.problems)
+                return self._reload_refused(problems)
+            fixed = _needs_restart(self.config, config)
+            if fixed:
+                return self._reload_refused(fixed)
+            receivers = build_receivers(config)
+            try:
+                await self._watch(config)
+            except StorageError as error:
+                for receiver in receivers.values():
+                    await receiver.close()
+                return self._reload_refused((str(error),))
+            self.config = config
+            old, self.receivers = self.receivers, receivers
+            await self.delivery.replace(receivers)
+            for receiver in old.values():
+                await receiver.close()
+            self.dispatch.submit(self.engine.tick(self._clock.now()))
+            await self.dispatch.settle()
+            await self.dispatch.reconcile(
+                rule_key(entry.slo, key)
+                for entry in self.engine.entries.values()
+                for key in entry.states
+            )
+            self.pulse.config_loaded_at = self._clock.now()
+            self.pulse.config_problem = None
+            self.broadcast.tell(self.engine.entries)
+            log.info("reloaded", slos=len(self.engine.entries))
+            return ReloadResult()
+
+    def context(self) -> Context:
+        """What decisions rest on at this moment."""
+        return Context(
+            now=self._clock.now(),
+            new_id=self._new_id,
+            tree=self.config.alerting.route,
+            services={
+                name: AlertedService(
+                    name=name,
+                    title=service.title or name,
+                    owner=service.owner,
+                    runbook=service.runbook,
+                    labels=dict(service.labels),
+                )
+                for name, service in self.config.services.items()
+            },
+            external_url=self.config.server.external_url,
+        )
+
+    def on_observation(self, observation: Observation) -> None:
+        """Hops 2 to 4: count it, judge its SLOs, hand changes on."""
+        collector_log = self.live.logs.get(observation.collector_id)
+        if collector_log is not None:
+            collector_log.add(observation)
+        now = self._clock.now()
+        self.dispatch.submit(self.engine.observe(observation, now))
+        self._tell_changed(
+            entry
+            for entry in self.engine.entries.values()
+            if entry.slo.collector_id == observation.collector_id
+        )
+
+    async def _watch(self, config: Config) -> None:
+        """Watch what this configuration says; what stays the same goes on undisturbed."""
+        now = self._clock.now()
+        entries = await self.threads.write(lambda: self._entries(config))
+        records = await self.threads.read(self.counts.collector_states)
+        wanted: dict[str, set[str]] = {}
+        for slo in config.slos:
+            names = wanted.setdefault(slo.collector_id, set())
+            if isinstance(slo.sli, EventsSLI):
+                sides = (slo.sli.total, slo.sli.bad, slo.sli.good)
+                names.update(selector.metric for side in sides for selector in side)
+        collectors: dict[str, Runnable] = {}
+        cards, services = [], []
+        for name, service in config.services.items():
+            for collector_name, collector_config in service.collectors.items():
+                collector = build(
+                    name,
+                    collector_name,
+                    collector_config,
+                    wanted.get(f"{name}/{collector_name}", set()),
+                )
+                collectors[collector.id] = collector
+                cards.append(
+                    CollectorCard(
+                        collector.id, collector.kind, collector.target, collector.interval
+                    )
+                )
+            services.append(
+                ServiceCard(
+                    name=name,
+                    title=service.title or name,
+                    owner=service.owner,
+                    runbook=service.runbook,
+                    labels=dict(service.labels),
+                    slo_ids=tuple(slo.id for slo in config.slos if slo.service == name),
+                    collectors=tuple(f"{name}/{key}" for key in service.collectors),
+                )
+            )
+        targets = {
+            collector.id: resume_target(
+                collector.interval, records.get(collector.id), self.engine.targets.get(collector.id)
+            )
+            for collector in collectors.values()
+        }
+        self.engine.watch(entries, targets)
+        self._collectors = collectors
+        self.live.show(services, cards)
+        self.schedule.set(list(collectors.values()))
+        for entry in entries:
+            entry.ledger.forget(now)
+
+    def _entries(self, config: Config) -> list[Entry]:
+        states = self.records.alert_states()
+        return [
+            resume_entry(
+                slo,
+                fingerprint(slo),
+                counts=self.counts,
+                bucket_seconds=self.engine.bucket_seconds,
+                states=states,
+                now=self._clock.now(),
+                running=self.engine.entries.get(slo.id),
+            )
+            for slo in config.slos
+        ]
+
+    async def _until_stopped(self, steady: list[asyncio.Task[None]]) -> None:
+        settings = WebSettings(
+            external_url=self.config.server.external_url,
+            version=VERSION,
+            listen=self.config.server.listen.host,
+            reload=self.reload,
+            ready=self._not_ready,
+            stop=self.stop,
+            now=self._clock.now,
+        )
+        app = create_app(self.live, settings=settings)
+        listen = self.config.server.listen
+        web = asyncio.create_task(
+            serve(app, listen.host, listen.port, self.stop, self._on_started), name="serve"
+        )
+        stopping = asyncio.create_task(self.stop.wait(), name="stop")
+        # A task that ends before it was asked to has failed: better stop than go on half dead.
+        await asyncio.wait({web, stopping, *steady}, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((t for t in (web, *steady) if t.done() and not self.stop.is_set()), None)
+        self.stop.set()
+        stopping.cancel()
+        try:
+            await web
+        finally:
+            if failed is not None and not failed.cancelled() and failed.exception():
+                log.error("task_failed", task=failed.get_name(), exc_info=failed.exception())
+                failed.result()
+
+    def _on_started(self, host: str, port: int) -> None:
+        self.port = port
+        log.info("serving", url=self.config.server.external_url, host=host, port=port)
+
+    def _not_ready(self) -> list[str]:
+        if not self._running:
+            return ["Nines is starting or stopping."]
+        return [self.dispatch.problem] if self.dispatch.problem else []
+
+    def _on_attempt(self, receiver: str, outcome: object) -> None:
+        self.pulse.notifications[receiver, str(outcome)] += 1
+
+    async def _flush(self) -> None:
+        await self.dispatch.flush()
+        with contextlib.suppress(StorageError):  # the flush has reported it already
+            pending = await self.threads.read(self.records.outbox_pending)
+            self.pulse.outbox_pending, self.pulse.outbox_oldest = pending
+
+    async def _tick_at_bucket_edges(self) -> None:
+        bucket = self.engine.bucket_seconds
+        while True:
+            await self._clock.sleep(bucket - self._clock.now().timestamp() % bucket)
+            began = self._clock.monotonic()
+            ids_ = list(self.engine.entries)
+            for start in range(0, len(ids_), _TICK_TOGETHER):
+                part = ids_[start : start + _TICK_TOGETHER]
+                self.dispatch.submit(self.engine.tick(self._clock.now(), part))
+                await asyncio.sleep(0)
+            self._tell_changed(self.engine.entries.values())
+            self.pulse.last_evaluation = self._clock.now()
+            self.pulse.evaluation_seconds = self._clock.monotonic() - began
+
+    async def _forever(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
+        while True:
+            await self._clock.sleep(every.total_seconds())
+            await job()
+
+    async def _reload_on_change(self) -> None:
+        async for _ in Watch(self._path, self._clock):
+            await self.reload()
+
+    def _reload_refused(self, problems: tuple[str, ...]) -> ReloadResult:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        self.pulse.config_problem = (
+            f"The configuration was not reloaded, the old one goes on: {problems[0]}{more}"
+        )
+        for problem in problems:
+            log.error("reload_refused", problem=problem)
+        return ReloadResult(problems)
+
+    def _tell_changed(self, entries: Iterable[Entry]) -> None:
+        changed = []
+        for entry in entries:
+            if entry.status is not None:
+                face = _face(entry.status)
+                if self._told.get(entry.slo.id) != face:
+                    self._told[entry.slo.id] = face
+                    changed.append(entry.slo.id)
+        self.broadcast.tell(changed)
+
+    def _housekeeping(self) -> AsyncIOScheduler:
+        """Calendar work that nothing that pages depends on."""
+        scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        scheduler.add_job(self._retain, "interval", hours=1, id="retention")
+        scheduler.start()
+        return scheduler
+
+    async def _retain(self) -> None:
+        """Forget what retention says; pack what has come to rest."""
+        now, kept = self._clock.now(), self.config.server.retention
+        for entry in self.engine.entries.values():
+            entry.ledger.forget(now)
+        try:
+            packed = 1
+            while packed:
+                packed = await self.threads.write(lambda: self.counts.pack(now))
+            pruned = await self.threads.write(
+                lambda: (
+                    self.counts.prune(now, kept.detail, kept.sums)
+                    + self.records.prune(now, kept.sums)
+                )
+            )
+        except StorageError as error:
+            log.warning("retention_put_off", error=str(error))
+            return
+        log.info("retained", pruned_rows=pruned)
+
+
+def build_receivers(config: Config) -> dict[str, Receiver]:
+    """Every configured receiver by its name."""
+    return {
+        name: RECEIVERS[receiver.kind].build(
+            receiver.config, external_url=config.server.external_url
+        )
+        for name, receiver in config.alerting.receivers.items()
+    }
+
+
+def handle_signals(service: Service) -> None:
+    """SIGTERM and SIGINT stop, SIGHUP reloads."""
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[ReloadResult]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(service.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _needs_restart(old: Config, new: Config) -> tuple[str, ...]:
+    """What cannot change under a running service."""
+    fixed = {
+        "listen": (old.server.listen, new.server.listen),
+        "database": (old.server.database, new.server.database),
+        "bucket": (old.server.bucket, new.server.bucket),
+    }
+    return tuple(
+        f"server.{name} changed: restart Nines to apply it."
+        for name, (before, after) in fixed.items()
+        if before != after
+    )
+
+
+def _face(status: SLOStatus) -> object:
+    """What a page would show differently when it changes."""
+    return (
+        status.window.counts,
+        status.budget_state,
+        status.now_state,
+        tuple(reading.verdict for reading in status.tiers),
+        tuple(burn.rate for burn in status.burns),
+    )

@@ -1,0 +1,222 @@
+"""From observations to counts and alert changes, without any I/O."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerting.alert import AlertChange, AlertKind
+from collectors.observation import Cause, Observation, Outcome
+from nines.engine import Engine, Entry, Target
+from slo.counts import Counts
+from slo.definition import SLO, EventsSLI
+from slo.exposition import Page, Sample, Series
+from slo.ledger import Ledger
+from slo.selector import parse_selector
+from slo.severity import Severity
+from tests.slo.builders import T0, a_tier, an_slo
+
+S = timedelta(seconds=1)
+HEALTH = "shop/health"
+METRICS = "shop/metrics"
+
+
+def an_observation(
+    at: datetime,
+    outcome: Outcome = Outcome.PASSED,
+    collector_id: str = HEALTH,
+    page: Page | None = None,
+) -> Observation:
+    failed = outcome is Outcome.FAILED
+    return Observation(
+        collector_id=collector_id,
+        due=at,
+        started=at,
+        lateness=0 * S,
+        duration=0.01 * S,
+        outcome=outcome,
+        cause=Cause.STATUS if failed else None,
+        http_status=500 if failed else 200,
+        detail="expected status 200, got 500" if failed else "",
+        page=page,
+    )
+
+
+def a_page(codes: dict[str, int], started: float = 1.0) -> Page:
+    return Page(
+        {
+            Series("http_requests_total", (("code", code),)): Sample(value)
+            for code, value in codes.items()
+        },
+        process_start=started,
+    )
+
+
+def an_events_slo() -> SLO:
+    total = parse_selector("http_requests_total")
+    bad = parse_selector('http_requests_total{code=~"5.."}')
+    return replace(
+        an_slo(), name="requests", sli=EventsSLI("metrics", (total,), (bad,), by=("code",))
+    )
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Watches a probe SLO and a counter SLO, both every 10 s."""
+    engine = Engine(10, awake_since=T0)
+    entries = [
+        Entry(slo, number, "fingerprint", Ledger(10, slo.window.length))
+        for number, slo in enumerate((an_slo(tiers=(a_tier(),)), an_events_slo()), start=1)
+    ]
+    engine.watch(entries, {HEALTH: Target(10 * S), METRICS: Target(10 * S)})
+    return engine
+
+
+def feed(engine: Engine, outcome: Outcome, start: datetime, runs: int) -> list[AlertChange]:
+    changes = []
+    for n in range(runs):
+        at = start + n * 10 * S
+        changes += engine.observe(an_observation(at, outcome), at + S)
+    return changes
+
+
+def lifetime(engine: Engine, name: str) -> Counts:
+    return engine.entries[f"shop/{name}"].ledger.lifetime
+
+
+def test_a_full_outage_pages_with_the_sixth_failure_after_a_clean_hour(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 360)
+    start = T0 + timedelta(hours=1)
+
+    first_five = feed(engine, Outcome.FAILED, start, 5)
+    sixth = feed(engine, Outcome.FAILED, start + 50 * S, 1)
+
+    assert first_five == []
+    (change,) = [c for c in sixth if c.severity is Severity.PAGE]
+    assert change.firing
+    assert change.facts.top_cause is not None
+    assert change.facts.top_cause.startswith("status 500: 6 of 6 failures")
+
+
+def test_recovery_resolves_a_minute_after_the_short_window_is_below(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 360)
+    feed(engine, Outcome.FAILED, T0 + timedelta(hours=1), 12)
+
+    changes = feed(engine, Outcome.PASSED, T0 + timedelta(hours=1, minutes=2), 60)
+
+    ended = [c for c in changes if c.rule.endswith("page:1h:5m") and not c.firing]
+    assert len(ended) == 1
+    # 12 failures leave the 5 m window until fewer than 14.4 * 0.1 % of 30 events are bad, + 1 m.
+    assert ended[0].at >= T0 + timedelta(hours=1, minutes=6)
+
+
+def test_our_own_failures_are_unknown_and_never_page(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 360)
+
+    changes = feed(engine, Outcome.UNKNOWN, T0 + timedelta(hours=1), 11)
+
+    assert changes == []
+    assert lifetime(engine, "availability") == Counts(360, 0, 11)
+
+
+def test_a_silent_collector_raises_no_data_and_says_who_is_down(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 6)
+
+    changes = feed(engine, Outcome.UNKNOWN, T0 + 60 * S, 20)
+
+    (change,) = [c for c in changes if c.kind is AlertKind.NO_DATA and c.slo == "availability"]
+    assert change.severity is Severity.TICKET
+    assert "our own collector does not run" in change.facts.headline
+
+
+def test_two_pages_give_exact_increments_and_their_causes(engine: Engine) -> None:
+    for n, codes in enumerate(({"200": 100}, {"200": 150, "500": 3}, {"200": 7, "500": 2})):
+        page = a_page(codes, started=1.0 if n < 2 else 2.0)
+        at = T0 + n * 10 * S
+        engine.observe(an_observation(at, collector_id=METRICS, page=page), at)
+
+    entry = engine.entries["shop/requests"]
+    assert lifetime(engine, "requests") == Counts(57, 5)
+    assert entry.ledger.causes(timedelta(hours=1), T0 + 30 * S) == {"code=500": 5}
+
+
+def test_a_failed_scrape_is_a_gap_that_the_next_page_fills(engine: Engine) -> None:
+    def scrape(n: int, page: Page | None) -> None:
+        at = T0 + n * 10 * S
+        outcome = Outcome.PASSED if page else Outcome.FAILED
+        engine.observe(an_observation(at, outcome, METRICS, page), at)
+
+    scrape(0, a_page({"200": 100}))
+    for n in range(1, 6):
+        scrape(n, None)
+    scrape(6, a_page({"200": 160}))
+
+    window = engine.entries["shop/requests"].ledger.window(timedelta(minutes=5), T0 + 60 * S)
+    assert window.counts == Counts(60, 0)
+    assert window.observed == Counts(0, 0)
+    assert (window.seen, window.due) == (2, 7)
+
+
+def test_a_page_without_the_series_is_no_data_and_not_zero(engine: Engine) -> None:
+    for n in range(3):
+        at = T0 + n * 10 * S
+        engine.observe(an_observation(at, collector_id=METRICS, page=Page({})), at)
+
+    window = engine.entries["shop/requests"].ledger.window(timedelta(minutes=5), T0 + 30 * S)
+    assert (window.seen, window.due) == (0, 3)
+
+
+def test_an_older_page_that_arrives_late_counts_nothing_twice(engine: Engine) -> None:
+    newer, older = a_page({"200": 50}), a_page({"200": 40})
+    first = an_observation(T0, collector_id=METRICS, page=a_page({"200": 30}))
+    engine.observe(first, T0)
+    engine.observe(an_observation(T0 + 20 * S, collector_id=METRICS, page=newer), T0 + 21 * S)
+
+    engine.observe(an_observation(T0 + 10 * S, collector_id=METRICS, page=older), T0 + 22 * S)
+
+    assert lifetime(engine, "requests") == Counts(20, 0)
+
+
+def test_time_alone_changes_verdicts(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 6)
+
+    changes = engine.tick(T0 + timedelta(minutes=4))
+
+    assert {change.kind for change in changes} == {AlertKind.NO_DATA}
+
+
+def test_our_absence_is_booked_as_unknown_run_by_run(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 6)
+    back = T0 + timedelta(minutes=10)
+
+    missed = engine.book_absence(HEALTH, back)
+
+    assert missed == 54
+    assert lifetime(engine, "availability") == Counts(6, 0, 54)
+    assert engine.book_absence(HEALTH, back) == 0
+
+
+def test_a_long_absence_is_booked_whole(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 1)
+
+    missed = engine.book_absence(HEALTH, T0 + timedelta(days=2))
+
+    assert missed == 2 * 8640 - 1
+    assert lifetime(engine, "availability").unknown == missed
+
+
+def test_a_batch_holds_what_was_booked_and_is_given_once(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 2)
+    feed(engine, Outcome.FAILED, T0 + 20 * S, 1)
+
+    batch = engine.take_batch("one")
+
+    assert batch is not None
+    assert sum(delta.good for delta in batch.deltas[1]) == 2
+    assert [(cause.cause, cause.bad) for cause in batch.causes[1]] == [("status 500", 1)]
+    assert batch.collector_states[HEALTH].last_due == T0 + 20 * S
+    assert engine.take_batch("two") is None
+
+
+def test_an_observation_of_a_collector_that_left_is_nobodys(engine: Engine) -> None:
+    assert engine.observe(an_observation(T0, collector_id="gone/health"), T0) == []
