@@ -24,8 +24,6 @@ Ints = NDArray[np.int64]
 class Columns:
     """Counts by step, oldest first; `t` is each step's start in epoch seconds.
 
-    `remaining`: the share of the window's budget left after each step, when the whole of the
-    points spans the window; it ends at the status's own figure. None before any event.
     `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step.
     """
 
@@ -34,7 +32,6 @@ class Columns:
     good: list[int]
     bad: list[int]
     unknown: list[int]
-    remaining: list[float | None]
     burn: Mapping[str, list[float | None]]
 
 
@@ -56,23 +53,11 @@ def columns(
         good=good[lead:].tolist(),
         bad=bad[lead:].tolist(),
         unknown=unknown,
-        remaining=burn_down(slo, good[lead:], bad[lead:]),
         burn={
             format_duration(lookback): _trailing_burn(slo, good, bad, int(lookback / step))[lead:]
             for lookback in lookbacks
         },
     )
-
-
-def burn_down(slo: SLO, good: Ints, bad: Ints) -> list[float | None]:
-    """What was left of the stretch's budget after each step; starts near 1, may go below 0."""
-    total = int(good.sum() + bad.sum())
-    if not total:
-        return [None] * len(good)
-    allowed = float(slo.objective.budget_share * total)
-    left = 1 - np.cumsum(bad) / allowed
-    began = np.cumsum(good + bad) > 0
-    return [float(value) if known else None for value, known in zip(left, began, strict=True)]
 
 
 def _trailing_burn(slo: SLO, good: Ints, bad: Ints, steps: int) -> list[float | None]:

@@ -12,6 +12,7 @@ from dashboards import charts, links, slo_row, states
 from dashboards import format as write
 from dashboards.charts import Gauge
 from dashboards.format import Moment
+from dashboards.series import burn_down
 from dashboards.slo_row import HOUR, IncidentLink
 from dashboards.source import CollectorHealth, Point, ServiceCard
 from dashboards.states import Mark
@@ -357,39 +358,35 @@ def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
 
 def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> Chart:
     slo = status.slo
-    columns = charts.columns(slo, points, _step(points))
-    starts = [point.start for point in points]
+    left_after = burn_down(status, points, _step(points), bad_since=0)
     rows = tuple(
         (
-            write.stamp(start, now),
+            write.stamp(point.start, now),
             write.NO_DATA if left is None else write.budget(Fraction(left)),
-            write.count(bad),
+            write.count(point.bad),
         )
-        for start, left, bad in zip(starts, columns.remaining, columns.bad, strict=True)
+        for point, left in zip(points, left_after, strict=True)
     )
     return Chart(
         kind="budget",
         title=f"Error budget, last {slo.window.label}",
-        finding=_budget_finding(status, columns, starts, now),
+        finding=_budget_finding(status, points, now),
         url=_points(slo, slo.window.length, "remaining"),
         options=json.dumps({"window": slo.window.seconds}),
         table=Table(("From", "Budget left after", f"Bad {noun(slo)}"), rows),
     )
 
 
-def _budget_finding(
-    status: SLOStatus, columns: charts.Columns, starts: Sequence[datetime], now: datetime
-) -> str:
+def _budget_finding(status: SLOStatus, points: Sequence[Point], now: datetime) -> str:
     if status.budget is None:
         return "No data in this window."
-    if not any(columns.bad):
+    worst = max(points, key=lambda point: point.bad, default=None)
+    if worst is None or not worst.bad:
         return "Nothing was spent in this window."
-    worst = max(range(len(columns.bad)), key=columns.bad.__getitem__)
-    lost = write.share(columns.bad[worst] / status.budget.allowed)
-    begin = write.stamp(starts[worst], now)
+    lost = write.share(worst.bad / status.budget.allowed)
     return (
         f"{_left(status)} The biggest loss, {lost} of the budget, fell into the "
-        f"{write.span(timedelta(seconds=columns.step))} from {begin}."
+        f"{write.span(_step(points))} from {write.stamp(worst.start, now)}."
     )
 
 
@@ -495,9 +492,9 @@ def _events_chart(
 
 
 def _points(slo: SLO, length: timedelta, include: str | None) -> str:
-    """The address of a chart's data; the browser adds start and end, which move."""
+    """The address of a chart's data, up to whenever it is fetched."""
     return links.with_query(
-        links.points_url(slo.id), include=include, length=int(length.total_seconds())
+        links.points_url(slo.id), start=f"now-{format_duration(length)}", include=include
     )
 
 

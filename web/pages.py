@@ -1,0 +1,405 @@
+"""The pages for people: routes, forms, cookies. What a page says is decided in `dashboards`."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Protocol
+from urllib.parse import quote, unquote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alerting.incident import Incident, IncidentState
+from dashboards import charts, frame, links, slo_list
+from dashboards.charts import Sparkline
+from dashboards.incident_page import incident_view, incidents_view
+from dashboards.overview import overview
+from dashboards.service_page import service_lines, service_view
+from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch
+from dashboards.source import ServiceCard, Source
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from web.assets import Assets
+
+_NAME_COOKIE = "nines_name"
+_THEME_COOKIE = "nines_theme"
+_YEAR_SECONDS = 365 * 86_400
+_NAME_LIMIT = 80
+_RECENT_INCIDENTS = 6
+_INCIDENTS_PER_PAGE = 50
+# At most one open incident a service that is not acknowledged, and its linked ones.
+_OPEN_INCIDENTS = 200
+_NOTICES = {
+    "acknowledged": "Acknowledged. The others can see that you are on it.",
+    "resolved": "It was resolved already: acknowledging changed nothing.",
+    "name": "Say who you are first, so that the others know whom to ask.",
+}
+_ERRORS = {
+    400: ("This address makes no sense", "The address asks for something that cannot be."),
+    403: ("Not from there", "This form was sent from another site, so nothing was changed."),
+    404: ("Nothing here", "There is no such page. It may have been renamed or removed."),
+    405: ("Not like that", "This page cannot be asked in this way."),
+    500: ("That failed", "Nines could not make this page. The log says why; alerts go on."),
+    503: ("Not ready", "Nines is starting or stopping. Try again in a moment."),
+}
+
+
+class PageSettings(Protocol):
+    """What the pages want to know beside the facts."""
+
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        ...
+
+
+def pages_router(source: Source, settings: PageSettings) -> APIRouter:
+    """All pages, and the static files that they use."""
+    return Pages(source, settings.now).router()
+
+
+def error_page(
+    request: Request, source: Source, settings: PageSettings, status: int, words: str | None = None
+) -> HTMLResponse:
+    """An error in the same frame as every page. `words` says more than the status can."""
+    return Pages(source, settings.now).error(request, status, words)
+
+
+_ASSETS = Assets(Path(__file__).parent / "static")
+_TEMPLATES = Environment(
+    loader=PackageLoader("dashboards"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.globals["static"] = _ASSETS.url
+
+
+class Pages:
+    """Asks the source, lets `dashboards` arrange it, prints."""
+
+    def __init__(self, source: Source, now: Callable[[], datetime]) -> None:
+        self._source = source
+        self._now = now
+        self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
+
+    def router(self) -> APIRouter:
+        """The routes; none of them is part of the API's description."""
+        router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+        for path, endpoint in (
+            ("/", self.overview),
+            ("/slos", self.slos),
+            ("/slos/{service}/{slo:path}", self.slo),
+            ("/services", self.services),
+            ("/services/{name:path}", self.service),
+            ("/incidents", self.incidents),
+            ("/incidents/{incident_id}", self.incident),
+        ):
+            router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None)
+        router.add_api_route(
+            "/static/{digest}/{name:path}",
+            self.static,
+            methods=["GET", "HEAD"],
+            response_model=None,
+        )
+        router.add_api_route(
+            "/incidents/{incident_id}/acknowledge",
+            self.acknowledge,
+            methods=["POST"],
+            response_model=None,
+        )
+        router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
+        return router
+
+    # --- pages -----------------------------------------------------------------------------------
+
+    async def overview(self, request: Request) -> HTMLResponse:
+        """Does anybody need to do anything?"""
+        statuses = self._source.statuses()
+        recent, open_ = await asyncio.gather(
+            self._source.incidents(state=None, service=None, cursor=None, limit=_RECENT_INCIDENTS),
+            self._open_incidents(),
+        )
+        known = {incident.id for incident in recent.incidents}
+        # An old incident that is still open belongs here more than a young one that is over.
+        older = [incident for incident in open_ if incident.id not in known]
+        view = overview(
+            services=self._source.services(),
+            statuses=statuses,
+            alert_states=self._alert_states(statuses),
+            incidents=[*recent.incidents, *older],
+            health=self._source.health(),
+            now=self._now(),
+        )
+        return self._page(request, "overview.html", "overview", "Overview", topics="*", view=view)
+
+    async def slos(self, request: Request) -> HTMLResponse:
+        """The list, as the address asks for it."""
+        query = slo_list.read_query(request.query_params)
+        statuses, services = self._source.statuses(), self._source.services()
+        _, shown = slo_list.page_of(statuses, query, {card.name: card for card in services})
+        sparks, incidents = await asyncio.gather(self._sparklines(shown), self._open_incidents())
+        view = slo_list.slo_list(
+            query=query,
+            statuses=statuses,
+            services=services,
+            alert_states=self._alert_states(shown),
+            incidents=incidents,
+            sparks=sparks,
+            now=self._now(),
+        )
+        return self._page(request, "slos.html", "slos", "SLOs", topics="*", view=view)
+
+    async def slo(self, request: Request, service: str, slo: str) -> HTMLResponse:
+        """One SLO."""
+        status = self._source.status(f"{service}/{slo}")
+        if status is None:
+            return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+        wanted = request.query_params.get("range", DEFAULT_RANGE)
+        range_key = wanted if wanted in RANGES else DEFAULT_RANGE
+        now, window = self._now(), status.slo.window.length
+        whole, part = stretch(window, now), stretch(RANGES[range_key] or window, now)
+        points, range_points, incidents = await asyncio.gather(
+            self._source.points(status.slo.id, whole.start, whole.end, whole.step),
+            self._source.points(status.slo.id, part.start, part.end, part.step),
+            self._open_incidents(service),
+        )
+        view = slo_view(
+            status,
+            card=self._card(service),
+            alert_states=self._source.tier_states(status.slo.id),
+            incident=next(iter(incidents), None),
+            collector=next(
+                (one for one in self._source.collectors() if one.id == status.slo.collector_id),
+                None,
+            ),
+            window_points=points,
+            range_points=range_points,
+            range_key=range_key,
+            now=now,
+        )
+        topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
+        title = f"{status.slo.name}, {service}"
+        return self._page(request, "slo.html", "slos", title, topics=topics, view=view)
+
+    async def services(self, request: Request) -> HTMLResponse:
+        """All services."""
+        view = service_lines(self._source.services(), self._source.statuses())
+        return self._page(request, "services.html", "services", "Services", topics="*", view=view)
+
+    async def service(self, request: Request, name: str) -> HTMLResponse:
+        """One service."""
+        card = self._card(name)
+        if card is None:
+            return self.error(request, 404, f"There is no service “{name}”.")
+        statuses = [status for status in self._source.statuses() if status.slo.service == name]
+        sparks, page, open_ = await asyncio.gather(
+            self._sparklines(statuses),
+            self._source.incidents(state=None, service=name, cursor=None, limit=_RECENT_INCIDENTS),
+            self._open_incidents(name),
+        )
+        known = {incident.id for incident in page.incidents}
+        view = service_view(
+            card,
+            statuses=statuses,
+            alert_states=self._alert_states(statuses),
+            incidents=[*page.incidents, *(each for each in open_ if each.id not in known)],
+            collectors=self._source.collectors(),
+            sparks=sparks,
+            now=self._now(),
+        )
+        return self._page(request, "service.html", "services", card.title, topics="*", view=view)
+
+    async def incidents(self, request: Request) -> HTMLResponse:
+        """The incidents, newest first."""
+        asked = request.query_params
+        state = asked.get("state") or None
+        if state is not None and state not in {each.value for each in IncidentState}:
+            state = None
+        service, cursor = asked.get("service") or None, asked.get("cursor") or None
+        try:
+            page = await self._source.incidents(
+                state=state, service=service, cursor=cursor, limit=_INCIDENTS_PER_PAGE
+            )
+        except ValueError:
+            return self.error(request, 400, "This place in the list of incidents does not exist.")
+        view = incidents_view(page, state=state, service=service, cursor=cursor, now=self._now())
+        return self._page(
+            request, "incidents.html", "incidents", "Incidents", topics="*", view=view
+        )
+
+    async def incident(self, request: Request, incident_id: str) -> HTMLResponse:
+        """One incident."""
+        detail = await self._source.incident(incident_id)
+        if detail is None:
+            return self.error(request, 404, f"There is no incident “{incident_id}”.")
+        view = incident_view(
+            detail,
+            card=self._card(detail.incident.service),
+            remembered=_remembered(request),
+            notice=_NOTICES.get(request.query_params.get("notice", "")),
+            now=self._now(),
+        )
+        return self._page(
+            request,
+            "incident.html",
+            "incidents",
+            detail.incident.title,
+            topics=_topic(incident_id),
+            view=view,
+        )
+
+    async def static(self, request: Request, digest: str, name: str) -> Response:
+        """A static file."""
+        return _ASSETS.response(request, digest, name) or self.error(request, 404, None)
+
+    # --- forms -----------------------------------------------------------------------------------
+
+    async def acknowledge(
+        self, request: Request, incident_id: str, name: Annotated[str, Form()] = ""
+    ) -> Response:
+        """Take an incident. Who it is comes with the form, or is remembered from the last time."""
+        by = _clean_name(name) or _remembered(request)
+        target = links.incident_url(incident_id)
+        if not by:
+            return _see_other(f"{target}?notice=name#acknowledge")
+        detail = await self._source.acknowledge(incident_id, by)
+        if detail is None:
+            return self.error(request, 404, f"There is no incident “{incident_id}”.")
+        notice = "acknowledged" if detail.incident.open else "resolved"
+        response = _see_other(f"{target}?notice={notice}")
+        _remember(request, response, _NAME_COOKIE, by)
+        return response
+
+    async def theme(
+        self,
+        request: Request,
+        theme: Annotated[str, Form()] = "",
+        back: Annotated[str, Form()] = "/",
+    ) -> Response:
+        """Remember light, dark, or (with anything else) what the system wishes."""
+        response = _see_other(links.safe_return(back))
+        if theme in frame.THEMES:
+            _remember(request, response, _THEME_COOKIE, theme)
+        else:
+            response.delete_cookie(_THEME_COOKIE)
+        return response
+
+    # --- how -------------------------------------------------------------------------------------
+
+    def error(self, request: Request, status: int, words: str | None) -> HTMLResponse:
+        """An error, in the same frame."""
+        title, usual = _ERRORS.get(status, _ERRORS[500 if status >= 500 else 404])
+        view = ErrorView(status, title, words or usual)
+        return self._page(request, "error.html", "", title, topics="", view=view, status=status)
+
+    def _page(
+        self,
+        request: Request,
+        template: str,
+        section: str,
+        title: str,
+        *,
+        topics: str,
+        view: object,
+        status: int = 200,
+    ) -> HTMLResponse:
+        query = f"?{request.url.query}" if request.url.query else ""
+        around = frame.frame(
+            section=section,
+            title=title,
+            theme=request.cookies.get(_THEME_COOKIE),
+            here=f"{request.url.path}{query}",
+            statuses=self._source.statuses(),
+            health=self._source.health(),
+            now=self._now(),
+        )
+        html = _TEMPLATES.get_template(template).render(frame=around, view=view, topics=topics)
+        return HTMLResponse(html, status)
+
+    async def _sparklines(self, statuses: Sequence[SLOStatus]) -> Mapping[str, Sparkline]:
+        """Seven days each. Kept for five minutes: they change slowly and are many."""
+        now = self._now()
+        made = await asyncio.gather(*(self._sparkline(status, now) for status in statuses))
+        return dict(zip((status.slo.id for status in statuses), made, strict=True))
+
+    async def _sparkline(self, status: SLOStatus, now: datetime) -> Sparkline:
+        slo = status.slo
+        until = _ceiling(now, timedelta(minutes=5))
+        kept = self._sparks.get(slo.id)
+        if kept is not None and kept[0] == until:
+            return kept[1]
+        end = _ceiling(now, charts.SPARK_STEP)
+        start = end - charts.SPARK_STEPS * charts.SPARK_STEP
+        points = await self._source.points(slo.id, start, end, charts.SPARK_STEP)
+        made = charts.sparkline(slo, points)
+        self._sparks[slo.id] = (until, made)
+        if len(self._sparks) > 2 * len(self._source.statuses()) + 100:
+            self._sparks.clear()  # SLOs that were renamed away must not pile up
+        return made
+
+    async def _open_incidents(self, service: str | None = None) -> list[Incident]:
+        """Those that nobody has taken first."""
+        pages = await asyncio.gather(
+            *(
+                self._source.incidents(
+                    state=state.value, service=service, cursor=None, limit=_OPEN_INCIDENTS
+                )
+                for state in (IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED)
+            )
+        )
+        return [incident for page in pages for incident in page.incidents]
+
+    def _alert_states(
+        self, statuses: Sequence[SLOStatus]
+    ) -> Mapping[str, Mapping[str, AlertState]]:
+        return {status.slo.id: self._source.tier_states(status.slo.id) for status in statuses}
+
+    def _card(self, name: str) -> ServiceCard | None:
+        return next((card for card in self._source.services() if card.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong, in words."""
+
+    status: int
+    title: str
+    words: str
+
+
+def _topic(identity: str) -> str:
+    """An id as one word, so that a list of them can be parted at spaces."""
+    return quote(identity, safe="/")
+
+
+def _see_other(target: str) -> RedirectResponse:
+    return RedirectResponse(target, 303)
+
+
+def _remembered(request: Request) -> str:
+    return _clean_name(unquote(request.cookies.get(_NAME_COOKIE, "")))
+
+
+def _clean_name(name: str) -> str:
+    printable = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(printable.split())[:_NAME_LIMIT]
+
+
+def _remember(request: Request, response: Response, cookie: str, value: str) -> None:
+    response.set_cookie(
+        cookie,
+        quote(value),
+        max_age=_YEAR_SECONDS,
+        httponly=cookie == _NAME_COOKIE,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def _ceiling(at: datetime, step: timedelta) -> datetime:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + -(-(at - epoch) // step) * step

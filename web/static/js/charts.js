@@ -1,0 +1,230 @@
+// Draws the SLO page's charts with uPlot, from the API's columns. Each has a table beside it.
+const KEEP = 10_000; // a chart is fetched at most every ten seconds
+const plots = new Map(); // figure -> {plot, columns, at}
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const two = (number) => String(number).padStart(2, "0");
+const utc = (seconds) => new Date(seconds * 1000);
+const times = (_, ticks, __, ___, step) =>
+  ticks.map((at) => {
+    const date = utc(at);
+    const day = `${date.getUTCDate()} ${date.toLocaleString("en", { month: "short", timeZone: "UTC" })}`;
+    const hour = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+    return step >= 86_400 || (hour === "00:00" && step >= 3_600) ? day : hour;
+  });
+const stamp = (_, at) => (at == null ? "–" : `${utc(at).toISOString().slice(5, 16).replace("T", " ")} UTC`);
+const percent = (_, share) => (share == null ? "no data" : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`);
+const factor = (_, rate) => (rate == null ? "no data" : `${rate >= 10 ? rate.toFixed(1) : +rate.toFixed(2)}x`);
+const whole = (_, number) => (number == null ? "no data" : Math.round(number).toLocaleString("en"));
+
+// --- what lies behind the lines ------------------------------------------------------------------
+
+function band(plot, from, to, fill) {
+  const left = Math.max(plot.valToPos(from, "x", true), plot.bbox.left);
+  const right = Math.min(plot.valToPos(to, "x", true), plot.bbox.left + plot.bbox.width);
+  if (right <= left) return;
+  plot.ctx.fillStyle = fill;
+  plot.ctx.fillRect(left, plot.bbox.top, Math.max(right - left, 1), plot.bbox.height);
+}
+
+function runs(t, step, holds) {
+  const found = [];
+  t.forEach((at, i) => {
+    if (!holds(i)) return;
+    const last = found.at(-1);
+    if (last && last[1] >= at) last[1] = at + step;
+    else found.push([at, at + step]);
+  });
+  return found;
+}
+
+function hatch(context) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const pen = tile.getContext("2d");
+  pen.strokeStyle = color("edge");
+  pen.globalAlpha = 0.45;
+  pen.beginPath();
+  pen.moveTo(0, 8);
+  pen.lineTo(8, 0);
+  pen.stroke();
+  return context.createPattern(tile, "repeat");
+}
+
+function shadeNoData(columns) {
+  const gaps = runs(columns.t, columns.step_seconds, (i) => columns.good[i] + columns.bad[i] === 0);
+  return (plot) => {
+    const fill = hatch(plot.ctx);
+    for (const [from, to] of gaps) band(plot, from, to, fill);
+  };
+}
+
+function line(plot, value, stroke, label, dash = [6, 4]) {
+  const { ctx, bbox } = plot;
+  const y = Math.round(plot.valToPos(value, "y", true));
+  if (y < bbox.top || y > bbox.top + bbox.height) return;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = stroke;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash(dash.map((part) => part * devicePixelRatio));
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  if (label) {
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textBaseline = "bottom";
+    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
+  }
+  ctx.restore();
+}
+
+// --- the three charts ----------------------------------------------------------------------------
+
+const axis = (more = {}) => ({
+  stroke: color("soft"), grid: { stroke: color("line"), width: 1 }, ticks: { show: false },
+  font: "12px system-ui, sans-serif", ...more,
+});
+const series = (label, stroke, value, more = {}) => ({
+  label, stroke: color(stroke), width: 1.75, points: { show: false }, value, ...more,
+});
+
+function budget(columns) {
+  const left = columns.remaining || [];
+  const count = left.length;
+  const even = left.map((_, i) => 1 - (i + 1) / count);
+  const low = Math.min(0, ...left.filter((share) => share != null));
+  return {
+    data: [columns.t, left, even],
+    y: { range: [low < 0 ? Math.max(low * 1.1, -4) : -0.05, 1.05] },
+    yAxis: { values: (_, ticks) => ticks.map((share) => `${Math.round(share * 100)} %`), size: 52 },
+    series: [
+      series("Budget left", "accent", percent, { width: 2, fill: `${color("accent")}1f`, fillTo: 0 }),
+      series("Even burn", "edge", percent, { dash: [5, 5], width: 1 }),
+    ],
+    over: (plot) => line(plot, 0, color("fast"), low < 0 ? "budget spent" : "", []),
+  };
+}
+
+function burn(columns, { tiers }) {
+  const rates = columns.burn || {};
+  const longs = [...new Set(tiers.map((tier) => tier.long))].filter((key) => rates[key]);
+  const shorts = tiers.filter((tier) => tier.firing && rates[tier.short] && !longs.includes(tier.short));
+  const shown = longs.length ? longs : Object.keys(rates).slice(-1);
+  const keys = [...shown, ...new Set(shorts.map((tier) => tier.short))];
+  const tones = ["bad-line", "warn-line", "accent", "good-line", "spent-line"];
+  const most = Math.max(1.2, ...tiers.map((tier) => tier.factor * 1.15), ...keys.flatMap((key) => rates[key].filter(Number.isFinite)));
+  const ticks = [...new Set([0, 1, ...tiers.map((tier) => tier.factor), ...[50, 200, 1000].filter((tick) => tick < most)])].sort((a, b) => a - b);
+  const now = columns.t.at(-1) + columns.step_seconds;
+  const fires = (tier) => (i) => rates[tier.long]?.[i] > tier.factor && rates[tier.short]?.[i] > tier.factor;
+  return {
+    data: [columns.t, ...keys.map((key) => rates[key])],
+    y: { distr: 4, asinh: 1, range: [0, most * 1.1] },
+    yAxis: { splits: () => ticks, values: (_, marks) => marks.map((mark) => `${+mark.toFixed(1)}x`), size: 52 },
+    series: keys.map((key, i) =>
+      series(`Over ${key}`, tones[i % tones.length], factor, i >= shown.length ? { dash: [3, 3], width: 1.25 } : {})),
+    under: (plot) => {
+      for (const tier of tiers) {
+        const fill = `${color(tier.severity === "page" ? "bad-line" : "warn-line")}24`;
+        for (const [from, to] of runs(columns.t, columns.step_seconds, fires(tier))) band(plot, from, to, fill);
+        if (tier.firing && tier.since) band(plot, tier.since, now, fill);
+      }
+    },
+    over: (plot) => {
+      for (const tier of tiers) line(plot, tier.factor, color(tier.severity === "page" ? "fast" : "slow"), tier.label);
+    },
+  };
+}
+
+function events(columns, { noun }) {
+  const bars = uPlot.paths.bars({ size: [0.9, 24], align: 1 });
+  const total = columns.good.map((good, i) => good + columns.bad[i]);
+  return {
+    data: [columns.t, total, columns.bad],
+    y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
+    yAxis: { values: (_, ticks) => ticks.map((tick) => (tick >= 1000 ? `${tick / 1000}k` : `${tick}`)), size: 52 },
+    // Bad events have a scale of their own: beside the good ones they would be invisible.
+    bad: { range: (_, __, most) => [0, Math.max(most * 1.6, 4)] },
+    series: [
+      series(`All ${noun}`, "edge", whole, { fill: `${color("edge")}2e`, width: 1.25 }),
+      series(`Bad ${noun} (right axis)`, "bad-line", whole, { scale: "bad", paths: bars, fill: color("bad-line"), width: 0 }),
+    ],
+  };
+}
+
+const KINDS = { budget, burn, events };
+
+function draw(figure, columns) {
+  const host = figure.querySelector(".plot");
+  const kind = KINDS[figure.dataset.chart](columns, JSON.parse(figure.dataset.options));
+  const old = plots.get(figure);
+  const noData = shadeNoData(columns);
+  old?.plot?.destroy();
+  host.removeAttribute("data-note");
+  const legend = 30;
+  const plot = new uPlot({
+    width: host.clientWidth, height: host.clientHeight - legend,
+    tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
+    cursor: { sync: { key: "slo" }, drag: { setScale: true, x: true, y: false }, points: { size: 7 } },
+    legend: { live: true },
+    scales: { x: { time: true }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
+    axes: [
+      axis({ values: times, space: 64 }), axis(kind.yAxis),
+      ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
+    ],
+    series: [{ label: "From", value: stamp }, ...kind.series],
+    hooks: {
+      drawClear: [(plot) => { noData(plot); kind.under?.(plot); }],
+      draw: [(plot) => kind.over?.(plot)],
+    },
+  }, kind.data, host);
+  plots.set(figure, { plot, columns, at: Date.now() });
+}
+
+// --- the keyboard's cursor -----------------------------------------------------------------------
+
+function move(figure, event) {
+  const { plot } = plots.get(figure) || {};
+  const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -1e9, End: 1e9 }[event.key];
+  if (!plot || !steps) return;
+  event.preventDefault();
+  const last = plot.data[0].length - 1;
+  const at = Math.min(Math.max((plot.cursor.idx ?? (steps < 0 ? last + 1 : -1)) + steps, 0), last);
+  plot.setCursor({ left: plot.valToPos(plot.data[0][at], "x"), top: plot.bbox.height / 2 / devicePixelRatio });
+  const said = plot.series.map((one, i) => `${one.label} ${one.value(plot, plot.data[i][at])}`);
+  figure.querySelector("[aria-live]").textContent = said.join(", ");
+}
+
+async function load(figure, anew) {
+  const known = plots.get(figure);
+  if (known && anew) return draw(figure, known.columns);
+  if (known && Date.now() - known.at < KEEP) return;
+  const host = figure.querySelector(".plot");
+  if (!known) host.dataset.note = "Loading";
+  try {
+    const answer = await fetch(figure.dataset.url);
+    if (!answer.ok) throw new Error(`answered ${answer.status}`);
+    const columns = await answer.json();
+    if (columns.good.some((n) => n) || columns.bad.some((n) => n)) draw(figure, columns);
+    else host.dataset.note = "No data in this stretch";
+  } catch (error) {
+    // What was drawn stays: old is better than nothing, and the live dot says that it is old.
+    if (!known) host.dataset.note = `The chart could not be loaded (${error.message}). The table below has the numbers.`;
+  }
+}
+
+export function drawCharts({ anew = false }) {
+  for (const figure of plots.keys()) if (!figure.isConnected) plots.delete(figure);
+  for (const figure of document.querySelectorAll("figure[data-chart]")) load(figure, anew);
+}
+
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const { plot } = plots.get(target.closest("figure")) || {};
+    if (plot && target.clientWidth !== plot.width) plot.setSize({ width: target.clientWidth, height: plot.height });
+  }
+});
+for (const host of document.querySelectorAll(".plot")) {
+  resized.observe(host);
+  host.addEventListener("keydown", (event) => move(host.closest("figure"), event));
+}

@@ -1,0 +1,119 @@
+// One stream for the tab: when something on this page changes, this page's content is fetched and
+// morphed in place, at most once a second. The stream says which ids changed, never what they are.
+const LEAST_PAUSE = 1_000;
+const FALLBACK = 30_000;
+const OFFLINE_AFTER = 30_000;
+const STILL_POINTER = 5_000;
+
+const state = document.getElementById("live-state");
+const area = () => document.getElementById("live");
+let source = null;
+let fetchedAt = Date.now();
+let brokenSince = null;
+let delay = 1_000;
+let waiting = false;
+let fetching = false;
+let pointerAt = 0;
+let pending = new Set();
+let drawn = () => {};
+
+const clockTime = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
+
+function say(name, words) {
+  if (state.dataset.state !== name || state.lastChild.textContent !== words) {
+    state.dataset.state = name;
+    state.lastElementChild.textContent = words;
+  }
+}
+
+function concerns(ids) {
+  const topics = (area().dataset.topics || "").split(" ");
+  return topics.includes("*") || ids.some((id) => topics.includes(topic(id)));
+}
+
+// As the server writes an id as one word.
+const topic = (id) => encodeURIComponent(id).replace(/%2F/g, "/").replace(/[!'()*]/g, escape);
+
+async function refresh() {
+  waiting = false;
+  if (document.hidden || fetching) return;
+  // Rows must not jump away under a moving pointer; the keyboard's focus is kept by the morph.
+  if (area().dataset.topics === "*" && Date.now() - pointerAt < STILL_POINTER) return later(1_000);
+  fetching = true;
+  const ids = pending;
+  pending = new Set();
+  try {
+    const here = location.pathname + location.search;
+    await htmx.ajax("GET", here, { target: "#live", select: "#live", swap: "outerMorph" });
+    fetchedAt = Date.now();
+    document.querySelector("link[rel=icon]").href = area().dataset.alarm;
+    drawn(ids);
+  } finally {
+    fetching = false;
+    if (pending.size) later(LEAST_PAUSE);
+  }
+}
+
+function later(pause) {
+  if (waiting) return;
+  waiting = true;
+  setTimeout(refresh, pause);
+}
+
+function changed(ids) {
+  if (!concerns(ids)) return;
+  ids.forEach((id) => pending.add(id));
+  later(Math.max(0, LEAST_PAUSE - (Date.now() - fetchedAt)));
+}
+
+function connect() {
+  if (source || document.hidden || !area().dataset.topics) return;
+  source = new EventSource(state.dataset.stream);
+  source.addEventListener("open", () => {
+    if (brokenSince) later(0); // whatever was missed
+    brokenSince = null;
+    delay = 1_000;
+    say("live", "Live");
+  });
+  source.addEventListener("changed", (event) => {
+    const { slos = [], incidents = [] } = JSON.parse(event.data);
+    changed([...slos, ...incidents]);
+  });
+  source.addEventListener("resync", () => later(0));
+  source.addEventListener("error", () => {
+    brokenSince ??= Date.now();
+    say("reconnecting", "Reconnecting");
+    // The browser retries a broken stream by itself, but gives up on an answer such as 503.
+    if (source.readyState === EventSource.CLOSED) {
+      source = null;
+      setTimeout(connect, delay * (0.5 + Math.random()));
+      delay = Math.min(delay * 2, 30_000);
+    }
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+export function goLive(whenDrawn) {
+  drawn = whenDrawn;
+  if (!area().dataset.topics) return state.remove();
+  connect();
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return disconnect();
+    later(0);
+    connect();
+  });
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", connect);
+  document.addEventListener("pointermove", () => (pointerAt = Date.now()), { passive: true });
+  setInterval(() => {
+    if (brokenSince && Date.now() - brokenSince > OFFLINE_AFTER) {
+      say("offline", `Offline: data from ${clockTime(fetchedAt)}`);
+    }
+    // Windows move on even when nothing happens.
+    if (!document.hidden && Date.now() - fetchedAt > FALLBACK) later(0);
+  }, 5_000);
+}
