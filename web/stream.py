@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import orjson
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from dashboards.source import Change, Changes, Source
@@ -38,51 +39,56 @@ class Streams:
         return Stream(self, self._source, self._stop, resumes=bool(last_event_id))
 
 
-class Stream:
-    """One client's stream, as an ASGI answer."""
+class Stream(StreamingResponse):
+    """One client's stream. It sends by itself, so that it notices stop and client alike."""
 
     def __init__(
         self, streams: Streams, source: Source, stop: asyncio.Event, *, resumes: bool
     ) -> None:
+        super().__init__(
+            (),
+            media_type="text/event-stream",
+            # nginx would hold events back.
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
         self._streams = streams
         self._source = source
         self._stop = stop
         self._resumes = resumes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    (b"content-type", b"text/event-stream; charset=utf-8"),
-                    (b"cache-control", b"no-store"),
-                    (b"x-accel-buffering", b"no"),  # nginx would hold events back
-                ],
-            }
-        )
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body"})
-            return
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         # Subscribe before the first word, so that nothing changes unheard in between.
         changes = self._source.changes()
         self._streams.open += 1
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            await self._until_over(changes, receive, send)
+        finally:
+            changes.close()
+            self._streams.open -= 1
+
+    async def _until_over(self, changes: Changes, receive: Receive, send: Send) -> None:
+        """Send changes until the source ends, the client goes or we stop."""
         pump = asyncio.ensure_future(self._pump(changes, send))
         gone = asyncio.ensure_future(_disconnected(receive))
         stopped = asyncio.ensure_future(self._stop.wait())
+        tasks = (pump, gone, stopped)
         try:
-            await asyncio.wait((pump, gone, stopped), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (pump, gone, stopped):
+            for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(pump, gone, stopped, return_exceptions=True)
-            changes.close()
-            self._streams.open -= 1
-        if isinstance(ended[0], Exception) and not isinstance(ended[0], OSError):
-            raise ended[0]
-        if not isinstance(ended[1], BaseException):
-            return  # the client has gone
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not pump.cancelled() and (failure := pump.exception()) is not None:
+            raise failure
+        if gone.cancelled():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pump(self, changes: Changes, send: Send) -> None:
         await _say(send, f"retry: {_RETRY_MILLISECONDS}\n: open\n\n".encode())

@@ -553,10 +553,10 @@ def make_incident(
 
 
 class FakeChanges:
-    """Changes that a test publishes; `closed` once the client has gone."""
+    """Changes that a test publishes; `gone` once they are closed."""
 
     def __init__(self) -> None:
-        self.closed = False
+        self.gone = asyncio.Event()
         self._queue: asyncio.Queue[Change | None] = asyncio.Queue()
 
     def publish(self, change: Change) -> None:
@@ -576,7 +576,7 @@ class FakeChanges:
         return change
 
     def close(self) -> None:
-        self.closed = True
+        self.gone.set()
 
 
 @dataclass
