@@ -22,7 +22,7 @@ from collectors.transport import FreshTransport
 
 USER_AGENT = "Nines"
 TOO_MANY_REQUESTS = 429
-# Sent on wherever a redirect leads; what else was configured stays with the host it was meant for.
+# Sent on wherever a redirect leads; what else is configured is meant for one host, and for TLS.
 _HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "connection", "user-agent"}
 _JUDGED_ASIDE_BYTES = 64 * 1024  # a larger body is judged in a thread, off the event loop
 
@@ -136,7 +136,9 @@ class _Visit:
         self._look.redirects += 1
         self._look.watch.enter(Phase.RESOLVE)
         self.where = f" (after a redirect to {without_secrets(str(request.url))})"
-        if request.url.host != httpx.URL(self._config.http).host:
+        meant_for = httpx.URL(self._config.http)
+        in_clear = meant_for.scheme == "https" and request.url.scheme != "https"
+        if request.url.host != meant_for.host or in_clear:
             for name in self._headers:
                 if name.lower() not in _HARMLESS_HEADERS:
                     request.headers.pop(name, None)

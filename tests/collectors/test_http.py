@@ -479,7 +479,7 @@ async def test_a_silent_address_leaves_time_for_the_next() -> None:
             one.close()
 
     assert seen.outcome is Outcome.PASSED
-    assert seen.phases[Phase.CONNECT] >= timedelta(seconds=0.5)
+    assert seen.phases[Phase.CONNECT] >= timedelta(seconds=0.4)
 
 
 async def test_no_file_descriptor_left_is_our_own_failure() -> None:
