@@ -85,9 +85,9 @@ def window_name(window: Rolling) -> str:
 def latency(length: timedelta) -> str:
     """How long something took: `0.8 ms`, `123 ms`, `1.24 s`."""
     if length >= _SECOND:
-        return f"{_half_even(length / _SECOND, 2)}{NBSP}s"
+        return f"{_trim(_half_even(length / _SECOND, 2))}{NBSP}s"
     milliseconds = length / timedelta(milliseconds=1)
-    return f"{_half_even(milliseconds, 0 if milliseconds >= 10 else 1)}{NBSP}ms"
+    return f"{_trim(_half_even(milliseconds, 0 if milliseconds >= 10 else 1))}{NBSP}ms"
 
 
 def count(number: int) -> str:
@@ -109,6 +109,8 @@ def sli(ratio: Fraction | None, objective: Objective) -> str:
     """The SLI with one decimal more than its target has, cut: 0.99996 of 99.99 % is `99.996 %`."""
     if ratio is None:
         return NO_DATA
+    if ratio == 1:
+        return f"100{NBSP}%"
     _, _, decimals = objective.label.partition(".")
     return f"{_places(ratio * 100, len(decimals) + 1, ROUND_FLOOR)}{NBSP}%"
 

@@ -1,8 +1,8 @@
 """The overview: does anybody need to do anything?"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -105,14 +105,14 @@ def overview(
     return OverviewView(
         tone=tone(census),
         sentence=sentence(census, len(statuses)),
-        detail=detail(census),
+        detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
         chips=tuple(
             Chip(each, census[each], links.with_query("/slos", state=each.key))
             for each in states.MARKS
             if census[each]
         ),
-        attention=tuple(row(status) for status in needing[:MOST_ROWS]),
+        attention=_say_once(row(status) for status in needing[:MOST_ROWS]),
         attention_more=f"{more} more" if more > 0 else None,
         attention_url="/slos",
         tightest=tuple(row(status) for status in tightest(statuses)) if calm else (),
@@ -163,10 +163,33 @@ def sentence(census: Counter[Mark], total: int) -> str:
     return f"Nothing to do: all {write.count(total)} SLOs are healthy."
 
 
-def detail(census: Counter[Mark]) -> str:
-    """The other counts, worst first: `1 burning fast, 2 exhausted, 214 healthy.`"""
-    parts = [f"{write.count(census[m])} {m.word.lower()}" for m in states.MARKS if census[m]]
-    return ", ".join(parts) + "." if parts else ""
+def detail(ordered: Sequence[SLOStatus], *, calm: bool, now: datetime) -> str:
+    """What stands behind the answer: the worst SLO, or on a calm day the tightest budget."""
+    if not ordered:
+        return ""
+    first = ordered[0]
+    if calm:
+        left = write.budget(first.budget.remaining if first.budget else None)
+        return f"The tightest budget is that of {first.slo.id}: {left} is left."
+    lead = "" if len(ordered) == 1 else "First: "
+    outlook = slo_row.forecast(first, now)
+    budget = {"lasts": "its budget lasts", "spent": "its budget is spent", "not known": ""}
+    rest = budget.get(outlook, f"its budget {outlook}")
+    return f"{lead}{first.slo.id}, {slo_row.why(first, now)}{'; ' if rest else ''}{rest}."
+
+
+def _say_once(rows: Iterable[SLORow]) -> tuple[SLORow, ...]:
+    """Each incident's button and each service's runbook at its first row only."""
+    said: set[str] = set()
+    found = []
+    for row in rows:
+        incident = row.incident
+        if incident and incident.url in said:
+            incident = replace(incident, acknowledge_url=None)
+        runbook = None if row.service in said else row.runbook
+        said |= {row.service} | ({incident.url} if incident else set())
+        found.append(replace(row, incident=incident, runbook=runbook))
+    return tuple(found)
 
 
 def tightest(statuses: Sequence[SLOStatus]) -> list[SLOStatus]:

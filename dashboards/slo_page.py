@@ -31,7 +31,7 @@ RANGES = {
 }
 DEFAULT_RANGE = "24h"
 TABLE_STEPS = 24
-MOST_RUNS = 20
+MOST_RUNS = 15
 _FIVE_MINUTES = timedelta(minutes=5)
 _BUCKET = timedelta(seconds=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -474,7 +474,7 @@ def _events_chart(
         kind="events",
         title=f"{noun(slo).capitalize()}, last {format_duration(length)}",
         finding=f"{finding}.",
-        url=_points(slo, length, None),
+        url=_points(slo, length, None, step=_bar_step(length)),
         options=json.dumps({"noun": noun(slo)}),
         table=Table(
             ("From", "Good", "Bad", "Unknown"),
@@ -491,11 +491,20 @@ def _events_chart(
     )
 
 
-def _points(slo: SLO, length: timedelta, include: str | None) -> str:
+def _points(slo: SLO, length: timedelta, include: str | None, step: timedelta | None = None) -> str:
     """The address of a chart's data, up to whenever it is fetched."""
     return links.with_query(
-        links.points_url(slo.id), start=f"now-{format_duration(length)}", include=include
+        links.points_url(slo.id),
+        start=f"now-{format_duration(length)}",
+        include=include,
+        step=format_duration(step) if step else None,
     )
+
+
+def _bar_step(length: timedelta) -> timedelta:
+    """Steps wide enough to be seen as bars: about a hundred of them."""
+    grain = _FIVE_MINUTES if length >= 100 * _FIVE_MINUTES else _BUCKET
+    return max(-(-length // 100 // grain) * grain, grain)
 
 
 def _step(points: Sequence[Point]) -> timedelta:
@@ -603,15 +612,17 @@ def run_row(run: Observation, longest: timedelta, now: datetime) -> RunRow:
     """One run: how it ended and where its time went, on the scale of the longest run shown."""
     bars = _phase_bars(run, longest)
     facts = [f"HTTP {run.http_status}" if run.http_status else "", run.address or ""]
+    seen = ", ".join(filter(None, facts))
     cause = f"{run.cause.value}: " if run.cause else ""
+    detail = f"{cause}{run.detail}" if run.detail else cause.removesuffix(": ")
     return RunRow(
         at=write.moment(run.due, now),
         time=write.stamp(run.due, now) if now - run.due > timedelta(days=1) else _seconds(run.due),
         outcome=run.outcome.value,
         word=_OUTCOMES[run.outcome],
         took=write.latency(run.duration),
-        detail=cause + run.detail if run.detail else cause.removesuffix(": "),
-        status=", ".join(filter(None, facts)),
+        detail=detail or seen or "every assertion held",
+        status=seen if detail else "",
         bars=bars,
         words=", ".join(f"{bar.name} {bar.took}" for bar in bars) or "no phases",
     )

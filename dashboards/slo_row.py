@@ -16,6 +16,7 @@ from slo.status import SLOStatus
 from slo.units import format_duration
 
 HOUR = timedelta(hours=1)
+OPEN = "Open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,11 @@ class IncidentLink:
 
     url: str
     word: str  # "Open", or who looks after it
-    acknowledged: bool
-    acknowledge_url: str
+    acknowledge_url: str | None  # None: somebody has it, or it is offered elsewhere
+
+    @property
+    def taken(self) -> bool:
+        return self.word != OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def slo_row(
     lookback: timedelta = HOUR,
     spark: Sparkline | None = None,
 ) -> SLORow:
-    """The row of one SLO. `incident` is the open one of its service."""
+    """The row of one SLO. `incident` is the open one of its service; it is said who burns in it."""
     slo, budget = status.slo, status.budget
     burn = status.burn(lookback)
     since = states.firing_since(alert_states)
@@ -89,7 +93,7 @@ def slo_row(
         burn=write.burn(burn.rate if burn else None),
         burn_lookback=format_duration(lookback),
         forecast=forecast(status, now),
-        incident=incident_link(incident) if incident else None,
+        incident=incident_link(incident) if incident and since else None,
         spark=spark,
     )
 
@@ -99,9 +103,8 @@ def incident_link(incident: Incident) -> IncidentLink:
     acknowledged = incident.state is IncidentState.ACKNOWLEDGED
     return IncidentLink(
         url=links.incident_url(incident.id),
-        word=f"{incident.acknowledged_by} is on it" if acknowledged else "Not acknowledged",
-        acknowledged=acknowledged,
-        acknowledge_url=f"{links.incident_url(incident.id)}/acknowledge",
+        word=f"{incident.acknowledged_by} is on it" if acknowledged else OPEN,
+        acknowledge_url=None if acknowledged else f"{links.incident_url(incident.id)}/acknowledge",
     )
 
 
@@ -117,19 +120,18 @@ def forecast(status: SLOStatus, now: datetime) -> str:
 
 
 def why(status: SLOStatus, now: datetime) -> str:
-    """Why the SLO stands as it does: the numbers behind its first mark, in one clause."""
+    """What is happening behind the first mark, in one clause; the budget is told beside it."""
     first = states.marks(status)[0]
     hour = status.burn(HOUR)
-    pace = f"burning {write.burn(hour.rate)} over 1h" if hour and hour.rate is not None else ""
-    if first in (states.BURNING_FAST, states.BURNING, states.RECOVERING):
-        return pace or first.means
     if first is states.STALE and status.last_observation:
         return f"last observation {write.ago(status.last_observation, now)}"
-    if first is states.EXHAUSTED and status.budget:
-        return f"budget {write.budget_time(status.budget.remaining_time(status.slo))}"
-    if first is states.AT_RISK and status.budget:
-        return f"{write.budget(status.budget.remaining)} of the budget left"
-    return first.means
+    if first in (states.STALE, states.NO_DATA, states.LEARNING):
+        return first.means
+    if hour is None or hour.rate is None:
+        return "no events in the last hour"
+    if not hour.rate:
+        return "nothing burned in the last hour"
+    return f"burning {write.burn(hour.rate)} over 1h"
 
 
 def open_incidents(incidents: tuple[Incident, ...]) -> dict[str, Incident]:

@@ -73,6 +73,7 @@ function line(plot, value, stroke, label, dash = [6, 4]) {
   ctx.stroke();
   if (label) {
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    ctx.textAlign = "left";
     ctx.textBaseline = "bottom";
     ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
   }
@@ -109,9 +110,10 @@ function budget(columns) {
 function burn(columns, { tiers }) {
   const rates = columns.burn || {};
   const longs = [...new Set(tiers.map((tier) => tier.long))].filter((key) => rates[key]);
-  const shorts = tiers.filter((tier) => tier.firing && rates[tier.short] && !longs.includes(tier.short));
+  // The loudest rule that fires shows its short window too; all of them would be a thicket.
+  const shorts = tiers.filter((tier) => tier.firing && rates[tier.short] && !longs.includes(tier.short)).slice(0, 1);
   const shown = longs.length ? longs : Object.keys(rates).slice(-1);
-  const keys = [...shown, ...new Set(shorts.map((tier) => tier.short))];
+  const keys = [...shown, ...shorts.map((tier) => tier.short)];
   const tones = ["bad-line", "warn-line", "accent", "good-line", "spent-line"];
   const most = Math.max(1.2, ...tiers.map((tier) => tier.factor * 1.15), ...keys.flatMap((key) => rates[key].filter(Number.isFinite)));
   const ticks = [...new Set([0, 1, ...tiers.map((tier) => tier.factor), ...[50, 200, 1000].filter((tick) => tick < most)])].sort((a, b) => a - b);
@@ -120,7 +122,7 @@ function burn(columns, { tiers }) {
   return {
     data: [columns.t, ...keys.map((key) => rates[key])],
     y: { distr: 4, asinh: 1, range: [0, most * 1.1] },
-    yAxis: { splits: () => ticks, values: (_, marks) => marks.map((mark) => `${+mark.toFixed(1)}x`), size: 52 },
+    yAxis: { splits: () => ticks, values: (_, marks) => marks.map((mark) => (mark == null ? "" : `${+mark.toFixed(1)}x`)), size: 52 },
     series: keys.map((key, i) =>
       series(`Over ${key}`, tones[i % tones.length], factor, i >= shown.length ? { dash: [3, 3], width: 1.25 } : {})),
     under: (plot) => {
@@ -161,7 +163,7 @@ function draw(figure, columns) {
   const noData = shadeNoData(columns);
   old?.plot?.destroy();
   host.removeAttribute("data-note");
-  const legend = 30;
+  const legend = 28;
   const plot = new uPlot({
     width: host.clientWidth, height: host.clientHeight - legend,
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
@@ -176,8 +178,10 @@ function draw(figure, columns) {
     hooks: {
       drawClear: [(plot) => { noData(plot); kind.under?.(plot); }],
       draw: [(plot) => kind.over?.(plot)],
+      setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
   }, kind.data, host);
+  plot.setLegend({ idx: plot.data[0].length - 1 }); // at rest it tells the newest figures
   plots.set(figure, { plot, columns, at: Date.now() });
 }
 
