@@ -301,10 +301,11 @@ class AlertRecords:
                 attempts=tuple(map(_attempt, tries)),
             )
 
-    def prune(self, now: datetime, keep: timedelta) -> int:
+    def prune(self, now: datetime, keep: timedelta, limit: int = _PRUNE_INCIDENTS) -> int:
         """Forget incidents resolved more than `keep` ago, with all that belongs to them.
 
-        One whose last word still waits to be delivered stays. Gives how many went.
+        One short transaction of at most `limit` incidents: call it until it gives 0, the number
+        that went. An incident whose last word still waits to be delivered stays.
         """
         waits = exists().where(notifications.c.incident_id == incidents.c.id, _PENDING)
         old = (
@@ -314,16 +315,10 @@ class AlertRecords:
                 incidents.c.resolved_at < now - keep,
                 ~waits,
             )
-            .limit(_PRUNE_INCIDENTS)
+            .limit(limit)
         )
-        removed = 0
-        while True:
-            with self._database.write() as connection:
-                batch = connection.execute(old).scalars().all()
-                connection.execute(delete(incidents).where(incidents.c.id.in_(batch)))
-            removed += len(batch)
-            if len(batch) < _PRUNE_INCIDENTS:
-                return removed
+        with self._database.write() as connection:
+            return connection.execute(delete(incidents).where(incidents.c.id.in_(old))).rowcount
 
 
 def _write_decision(connection: Connection, decision: Decision) -> None:

@@ -8,7 +8,19 @@ from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, Table, Text, delete, func, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
 
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
@@ -29,7 +41,7 @@ from slo.counts import Counts
 from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
 
 _PRUNE_ROWS = 10_000  # a batch: the writer is never held up for long
-_PACK_ROWS = 20_000
+_PACK_ROWS = 10_000
 _KEPT_BATCH_IDS = 1_000
 
 
@@ -145,7 +157,8 @@ class CountStore:
         grain = _DETAIL if width_seconds % FIVE_MINUTES else _SUMS
         with self._database.read() as connection:
             rows = _read(connection, grain, series_id, first, end)
-        return [tuple(row) for row in add_up(rows, width_seconds).tolist()]
+        columns = (column.tolist() for column in add_up(rows, width_seconds).T)
+        return list(zip(*columns, strict=True))
 
     def points(
         self, series_id: int, start: datetime, end: datetime, step_seconds: int
@@ -206,49 +219,33 @@ class CountStore:
         with self._database.write() as connection:
             return sum(_pack(connection, grain, _seconds(now), limit) for grain in (_DETAIL, _SUMS))
 
-    def prune(self, now: datetime, detail: timedelta, sums: timedelta) -> int:
-        """Forget base buckets older than `detail`, all else older than `sums`; gives how many rows.
+    def prune(
+        self, now: datetime, detail: timedelta, sums: timedelta, limit: int = _PRUNE_ROWS
+    ) -> int:
+        """Forget base buckets older than `detail` and all else older than `sums`.
 
-        Each batch is a transaction of its own, so that flushes get their turn.
+        One short transaction of about `limit` rows: call it until it gives 0, the number of rows
+        that went. Flushes get their turn in between.
         """
         oldest_detail = _seconds(now - detail)
-        oldest_sum = _seconds(now - sums)
-        removed = 0
-        for grain, oldest in ((_DETAIL, oldest_detail), (_SUMS, oldest_sum)):
-            removed += self._prune_in_order(grain.rows, "bucket", oldest)
-            removed += self._prune_in_order(grain.packed, "start", oldest - grain.span + 1)
-        removed += self._prune_causes(oldest_sum)
+        oldest_sum = _seconds(now - sums) // FIVE_MINUTES * FIVE_MINUTES
+        unused_since = now - max(detail, sums)
+        newest = select(func.max(flushes.c.number)).scalar_subquery()
         with self._database.write() as connection:
-            newest = select(func.max(flushes.c.number)).scalar_subquery()
+            removed = _forget_old(connection, counts.c.bucket, oldest_detail, limit)
+            # A packed row goes when the last of its buckets may.
+            old = oldest_detail - _DETAIL.span + 1
+            removed += _forget_old(connection, packed_counts.c.start, old, limit)
+            removed += _forget_old(connection, _SUMS.rows.c.bucket, oldest_sum, limit)
+            old = oldest_sum - _SUMS.span + 1
+            removed += _forget_old(connection, packed_sums.c.start, old, limit)
             for forget in (
+                delete(causes).where(_old_causes(oldest_sum, limit)),
                 delete(collectors).where(collectors.c.last_due < now - sums),
                 delete(flushes).where(flushes.c.number <= newest - _KEPT_BATCH_IDS),
-                delete(series).where(series.c.used_at < now - max(detail, sums)),
+                delete(series).where(series.c.used_at < unused_since),
             ):
                 removed += connection.execute(forget).rowcount
-        return removed
-
-    def _prune_in_order(self, table: Table, column: str, oldest: int) -> int:
-        at = table.c[column]
-        removed = 0
-        while True:
-            with self._database.write() as connection:
-                nth = select(at).where(at < oldest).order_by(at).offset(_PRUNE_ROWS).limit(1)
-                edge = connection.execute(nth).scalar()
-                # Without an nth row the rest fits into this batch.
-                gone = delete(table).where(at < oldest if edge is None else at <= edge)
-                removed += connection.execute(gone).rowcount
-            if edge is None:
-                return removed
-
-    def _prune_causes(self, oldest: int) -> int:
-        removed = 0
-        with self._database.read() as connection:
-            numbers = connection.execute(select(causes.c.series_id).distinct()).scalars().all()
-        for number in numbers:
-            old = (causes.c.series_id == number) & (causes.c.bucket < oldest)
-            with self._database.write() as connection:
-                removed += connection.execute(delete(causes).where(old)).rowcount
         return removed
 
 
@@ -361,6 +358,10 @@ def _lifetime(deltas: Sequence[BucketDelta]) -> tuple[int | None, ...]:
     """What `deltas` add to good, bad and unknown, and their first and last bucket in micros."""
     if not deltas:
         return 0, 0, 0, None, None
+    if len(deltas) == 1:  # a second's usual share, a thousand times
+        (delta,) = deltas
+        micros = delta.bucket * 1_000_000
+        return delta.good, delta.bad, delta.unknown, micros, micros
     return (
         sum(delta.good for delta in deltas),
         sum(delta.bad for delta in deltas),
@@ -411,6 +412,19 @@ def _read(connection: Connection, grain: _Grain, number: int, first: int, end: i
 def _array(rows: Sequence[Row[Any]], width: int) -> Rows:
     flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(rows) * width)
     return flat.reshape(len(rows), width)
+
+
+def _forget_old(connection: Connection, at: Column[int], oldest: int, limit: int) -> int:
+    """Delete the rows before `oldest`; with more than `limit` of them, only the first."""
+    nth = select(at).where(at < oldest).order_by(at).offset(limit).limit(1)
+    edge = connection.execute(nth).scalar()
+    old = at < oldest if edge is None else at <= edge
+    return connection.execute(delete(at.table).where(old)).rowcount
+
+
+def _old_causes(oldest: int, limit: int) -> ColumnElement[bool]:
+    key = tuple_(*causes.primary_key)
+    return key.in_(select(*causes.primary_key).where(causes.c.bucket < oldest).limit(limit))
 
 
 def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:

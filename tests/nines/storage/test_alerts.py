@@ -519,9 +519,8 @@ def test_a_made_up_cursor_is_refused(records: AlertRecords, cursor: str) -> None
 
 
 def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
-    records: AlertRecords, database: Database, monkeypatch: pytest.MonkeyPatch
+    records: AlertRecords, database: Database
 ) -> None:
-    monkeypatch.setattr("nines.storage.alerts._PRUNE_INCIDENTS", 2)
     for n in range(5):
         over = an_incident(f"inc-{n}", state=IncidentState.RESOLVED, resolved_at=T0)
         sent = a_notification(f"n-{n}", incident_id=over.id)
@@ -533,9 +532,10 @@ def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
         done = replace(sent, state=NotificationState.DELIVERED)
         records.finish_attempt(ended, done, {"ts": "1"}, ())
 
-    removed = records.prune(T0 + timedelta(days=401), timedelta(days=400))
+    now, keep = T0 + timedelta(days=401), timedelta(days=400)
+    removed = [records.prune(now, keep, limit=2) for _ in range(4)]
 
-    assert removed == 5
+    assert removed == [2, 2, 1, 0]
     tables = (incidents, alerts, incident_events, notifications, attempts, handles)
     with database.read() as connection:
         left = [connection.execute(select(table)).all() for table in tables]

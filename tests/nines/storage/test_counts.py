@@ -325,17 +325,32 @@ def test_retention_reaches_packed_counts_and_spares_younger_ones(store: CountSto
     assert [row[0] for row in everything(store, number, 10)] == buckets[1:]
 
 
-def test_retention_of_many_rows_goes_in_batches(
-    store: CountStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nines.storage.counts._PRUNE_ROWS", 7)
-    number = a_series(store)
-    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(100)]))
+def test_retention_of_many_rows_goes_in_batches(store: CountStore) -> None:
+    number, now = a_series(store), T0 + 36 * DAY + timedelta(seconds=500)
+    causes = [CauseDelta(B0 - 86_400 * n, "status", 1) for n in range(12)]
+    deltas = [BucketDelta(B0 + 10 * n, good=1) for n in range(100)]
+    store.flush(CountBatch(deltas={number: deltas}, causes={number: causes}))
 
-    removed = store.prune(T0 + 36 * DAY + timedelta(seconds=500), 36 * DAY, 400 * DAY)
+    removed = [store.prune(now, 36 * DAY, 36 * DAY, limit=7) for _ in range(9)]
 
-    assert removed == 50
+    # A batch ends with a whole bucket: 50 base buckets, one sum (of two) and 12 causes go.
+    assert removed[-1] == 0
+    assert sum(removed) == 50 + 1 + 12
+    assert max(removed) <= 8 + 1 + 7
     assert len(everything(store, number, 10)) == 50
+
+
+def test_retention_keeps_the_newest_batch_ids(store: CountStore, database: Database) -> None:
+    for n in range(5):
+        store.flush(CountBatch(id=f"old-{n}"))
+    with database.write() as connection:
+        connection.execute(text("UPDATE flushes SET number = number + 1000 WHERE number > 2"))
+
+    store.prune(T0, 35 * DAY, 400 * DAY)
+
+    with database.read() as connection:
+        kept = connection.execute(text("SELECT batch_id FROM flushes ORDER BY number")).scalars()
+        assert kept.all() == ["old-2", "old-3", "old-4"]
 
 
 def test_readers_beside_the_writer_see_only_whole_batches(store: CountStore) -> None:
