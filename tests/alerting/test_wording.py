@@ -1,0 +1,207 @@
+"""The sentences about alerts that people read."""
+
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting import wording
+from alerting.alert import AlertKind
+from alerting.notification import AlertLine, Message, NotificationKind
+from tests.alerting.scene import FACTS, PAGE, TICKET, Scene, only
+from tests.fakes.clock import START
+
+
+def told(kind: str = "trigger", receiver: str = "sre") -> Message:
+    """What one receiver is told of a page that lasts 3 minutes."""
+    scene = Scene()
+    decisions = {
+        "trigger": scene.fires("availability", PAGE),
+        "update": scene.fires("latency", TICKET),
+        "acknowledge": scene.acknowledged("ann"),
+    }
+    scene.ends("latency", TICKET)
+    decisions["resolve"] = scene.ends("availability", PAGE)
+    return only(decisions[kind], lambda n: n.receiver == receiver).message
+
+
+def line(**changes: object) -> AlertLine:
+    return replace(told().alerts[0], **changes)  # type: ignore[arg-type]  # any field of it
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (Fraction(1), "100 %"),
+        (Fraction(99_999, 100_000), "99.9 %"),
+        (0.9999999, "99.9 %"),
+        (0.124, "12.4 %"),
+        (Fraction(124, 1000), "12.4 %"),
+        (0.5, "50 %"),
+        (0.0004, "less than 0.1 %"),
+        (0.0, "0 %"),
+        (-0.12, "-12 %"),
+        (-0.0001, "-0.1 %"),
+        (-3.456, "-345.6 %"),
+    ],
+)
+def test_a_share_is_rounded_down(ratio: Fraction | float, text: str) -> None:
+    assert wording.share(ratio) == text
+
+
+@given(st.fractions(0, 1).filter(lambda ratio: ratio < 1))
+def test_what_is_less_than_all_is_never_shown_as_all(ratio: Fraction) -> None:
+    assert wording.share(ratio) != "100 %"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (259.2, "4 min 19 s"),
+        (2592, "43 min"),
+        (3600, "1 h"),
+        (13_380, "3 h 43 m"),
+        (47 * 3600, "47 h"),
+        (53 * 3600, "2 d 5 h"),
+        (30 * 86400, "30 d"),
+        (-300, "5 min"),
+    ],
+)
+def test_a_duration_has_two_units_at_most(seconds: float, text: str) -> None:
+    assert wording.duration(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (Fraction(146, 10), "14.6x"),
+        (14.404, "14.4x"),
+        (6, "6x"),
+        (Fraction(1, 3), "0.33x"),
+        (1000, "1000x"),
+        (99.96, "100x"),
+        (Fraction(1, 1000), "less than 0.01x"),
+        (0, "0x"),
+    ],
+)
+def test_a_burn_rate_has_three_digits(rate: Fraction | float, text: str) -> None:
+    assert wording.burn(rate) == text
+
+
+def test_what_is_overspent_is_said_in_minutes() -> None:
+    left = wording.budget_left(Fraction(-12, 100), timedelta(minutes=-5), "30d")
+
+    assert left == "-12 % of the 30d budget, 5 min over"
+
+
+def test_a_title_never_exceeds_its_limit_and_keeps_the_numbers() -> None:
+    title = wording.title("Shop " * 100, [line()])
+
+    assert len(title) == wording.TITLE_LIMIT
+    assert title.endswith("… availability: " + FACTS.headline)
+
+
+def test_even_an_endless_headline_fits() -> None:
+    endless = line(slo="s" * 300, facts=replace(FACTS, headline="no data " * 100))
+
+    assert len(wording.title("Shop", [endless])) <= wording.TITLE_LIMIT
+
+
+def test_the_paragraph_answers_what_a_woken_person_asks() -> None:
+    facts = replace(
+        FACTS,
+        exhausts_at=START + timedelta(hours=6, minutes=11),
+        top_cause="status 503: 212 of 230 failures",
+    )
+    message = replace(told(), alerts=(line(facts=facts),))
+
+    assert wording.paragraph(message) == (
+        "Shop availability (promised: 99.9 % over 30d) burns its error budget at 14.6x over 1h and "
+        "15.2x over 5m, above the page's 14.4x, since 2026-11-20 14:00 UTC. "
+        "230 of 15,753 events failed in the last 1h, which spent 2 % of the whole budget. "
+        "12.4 % of the 30d budget left (5 min 21 s). "
+        "At this pace it is gone at 2026-11-20 20:11 UTC, in 6 h 11 m. "
+        "Mostly status 503: 212 of 230 failures."
+    )
+
+
+def test_a_budget_that_is_gone_is_called_exhausted() -> None:
+    facts = replace(FACTS, budget_left_ratio=-0.12, budget_left_seconds=-300.0, lasts=None)
+    text = wording.paragraph(replace(told(), alerts=(line(facts=facts),)))
+
+    assert "-12 % of the 30d budget, 5 min over. The budget is exhausted." in text
+
+
+def test_a_budget_that_lasts_is_said_to_last() -> None:
+    text = wording.paragraph(replace(told(), alerts=(line(facts=replace(FACTS, lasts=True)),)))
+
+    assert text.endswith("At this pace it lasts.")
+
+
+def test_an_update_begins_with_what_changed_and_names_the_rest() -> None:
+    text = wording.paragraph(told("update"))
+
+    assert text.startswith("latency (ticket, 1h and 5m) fires: burning 14.6x")
+    assert "Also firing: latency (ticket, 1h and 5m): burning 14.6x" in text
+
+
+def test_an_acknowledgement_says_who() -> None:
+    assert wording.paragraph(told("acknowledge")).startswith("ann acknowledged. Shop availability")
+
+
+def test_a_resolve_says_how_long_it_took_and_what_is_left() -> None:
+    assert wording.paragraph(told("resolve")) == (
+        "Nothing of this incident fires any more. "
+        "The incident began at 2026-11-20 14:00 UTC, 4 min before. "
+        "the short window burns at 0.4x. "
+        "12.4 % of the 30d budget left (5 min 21 s)."
+    )
+
+
+def test_a_linked_incident_says_what_it_is_linked_to() -> None:
+    text = wording.paragraph(replace(told(), linked_to="000001"))
+
+    assert text.startswith("This began while incident 000001 was acknowledged already")
+
+
+def test_missing_data_is_not_called_a_burn() -> None:
+    facts = replace(FACTS, headline="no data for 3 min: the target does not answer", burn_long=None)
+    message = replace(told(), alerts=(line(kind=AlertKind.NO_DATA, facts=facts),))
+
+    assert wording.paragraph(message).startswith(
+        "Shop availability, since 2026-11-20 14:00 UTC: no data for 3 min: the target does not "
+        "answer. both windows"
+    )
+
+
+def test_the_links_lead_to_the_runbook_first() -> None:
+    assert wording.links(told("update")) == (
+        ("Runbook", "https://runbooks.example/shop"),
+        ("Incident", "https://nines.example/incidents/000001"),
+        ("Dashboard of availability", "https://nines.example/slos/shop/availability"),
+        ("Dashboard of latency", "https://nines.example/slos/shop/latency"),
+    )
+
+
+def test_a_letter_has_the_links_below() -> None:
+    message = told()
+    first, empty, *rest = wording.letter(message).splitlines()
+
+    assert (first, empty) == (wording.paragraph(message), "")
+    assert rest[0] == "Runbook: https://runbooks.example/shop"
+
+
+@pytest.mark.parametrize("kind", list(NotificationKind))
+def test_no_text_has_holes(kind: NotificationKind) -> None:
+    message = told(str(kind))
+
+    for text in (message.title, message.what_changed, wording.letter(message)):
+        assert "None" not in text
+        assert "  " not in text
+        assert ".." not in text.replace("...", "")
