@@ -78,17 +78,18 @@ def marks(status: SLOStatus) -> tuple[Mark, ...]:
     return tuple(sorted((now, budget), key=MARKS.index))
 
 
-def weight(status: SLOStatus) -> tuple[int, float, str]:
+def weight(status: SLOStatus) -> tuple[int, float, str, str]:
     """Sorts worst first: burning fast, then exhausted and still burning, then burning, ...
 
-    Ties: least budget first, then by id, so that the order is always the same.
+    Ties: least budget first, then by name and id, so that the order is always the same.
     """
     shown = marks(status)
-    place = MARKS.index(shown[0]) * 2
+    # No data is as bad as data that stopped.
+    place = MARKS.index(STALE if shown[0] is NO_DATA else shown[0]) * 2
     if BURNING in shown and EXHAUSTED in shown:
         place -= 1
     left = float(status.budget.remaining) if status.budget else 2.0
-    return place, left, status.slo.id
+    return place, left, status.slo.name, status.slo.id
 
 
 def worst_first(statuses: Iterable[SLOStatus]) -> list[SLOStatus]:

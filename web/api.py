@@ -340,7 +340,7 @@ class API:
         full_hour = min(_ceil(end, _HOUR), now)
         bad = 0
         for start, stop, step in ((end, full_hour, BASE), (full_hour, now, _HOUR)):
-            start = max(start, status.at - status.slo.window.length)
+            start = max(start, _floor(status.at - status.slo.window.length, step))
             if start < stop:
                 points = await self._source.points(status.slo.id, start, stop, step)
                 bad += sum(point.bad for point in points)
