@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any
@@ -45,7 +46,6 @@ def assemble(
     services: dict[str, ServiceConfig] = {}
     slos: list[SLO] = []
     found = [*_references(data), *_routes(data)]
-    dangling = {finding.path[:4] for finding in found}
     for name, service in file.services.items():
         at: Path = ("services", name)
         collectors: dict[str, CollectorConfig] = {}
@@ -58,8 +58,6 @@ def assemble(
         for key, config in service.slos.items():
             where = (*at, "slos", key)
             feeding = collectors.get(config.sli.collector_name)
-            if where in dangling or feeding is None:
-                continue  # the reference dangles or leads to a faulty collector, which was said
             slo, said = _slo(key, name, config, feeding, file)
             slos.append(slo)
             found += [Finding((*where, *path), words) for path, words in said]
@@ -82,11 +80,13 @@ _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of
 
 
 def _slo(
-    name: str, service: str, config: SLOConfig, feeding: CollectorConfig, file: File
+    name: str, service: str, config: SLOConfig, feeding: CollectorConfig | None, file: File
 ) -> tuple[SLO, _Said]:
+    interval = None if feeding is None else feeding.interval
     around = Surroundings(
         service=service,
-        interval=feeding.interval or file.defaults.interval,
+        # Without a sound collector, which was said, one that no rule of the SLO minds.
+        interval=interval or timedelta(seconds=1),
         window=file.defaults.window,
         bucket=file.server.bucket,
     )

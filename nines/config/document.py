@@ -36,7 +36,7 @@ _CORE_TAG = "tag:yaml.org,2002:"
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -158,9 +158,8 @@ class _Composer:
             place = self._within(text, line, column)
             raise _StopError(Problem.at(place, _syntax(error))) from error
         except ReaderError as error:
-            before = text[: error.position]
-            line = before.count("\n")
-            place = self._within(text, line, len(before) - before.rfind("\n") - 1)
+            before = _LINE_BREAK.split(text[: error.position])
+            place = self._within(text, len(before) - 1, len(before[-1]))
             raise _StopError(
                 Problem.at(
                     place, f"the character U+{ord(text[error.position]):04X} may not stand in YAML"
@@ -264,7 +263,7 @@ class _Composer:
         return Place(self._path, line + 1, column + 1)
 
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LINE_BREAK = re.compile("\r\n|[\n\r]")
 
 
 class _Flattener:
@@ -277,7 +276,7 @@ class _Flattener:
         self._nodes = 0
 
     def plain(self, node: _Node, path: Path) -> object:
-        self._count(node)
+        self._count(self.keys.get(path[:1], node.place))
         self.values[path] = node.place
         if isinstance(node, _Scalar):
             return node.value
@@ -296,7 +295,7 @@ class _Flattener:
         own: dict[str, tuple[_Scalar, _Node]] = {}
         merged: dict[str, tuple[_Scalar, _Node]] = {}
         for key, value in node.items:
-            self._count(key)
+            self._count(key.place)
             if key.plain and key.text == "<<":
                 for name, entry in self._merged(key, value).items():
                     merged.setdefault(name, entry)
@@ -318,15 +317,13 @@ class _Flattener:
                 merged.setdefault(name, entry)
         return merged
 
-    def _count(self, node: _Node) -> None:
+    def _count(self, place: Place) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise _StopError(
-                Problem.at(
-                    node.place,
-                    f"aliases make this file more than {MAX_NODES} values large; write less by `*`",
-                )
+            sentence = (
+                f"aliases make this file more than {MAX_NODES} values large; use fewer of them"
             )
+            raise _StopError(Problem.at(place, sentence))
 
     def _say(self, place: Place, sentence: str) -> None:
         problem = Problem.at(place, sentence)
@@ -354,13 +351,11 @@ def _tag(tag: str) -> str:
 
 
 def _not_utf8(content: bytes, error: UnicodeDecodeError, path: str) -> Problem:
-    before = content[: error.start].decode("utf-8-sig", errors="replace")
-    line = before.count("\n") + 1
-    column = len(before) - before.rfind("\n")
+    before = _LINE_BREAK.split(content[: error.start].decode("utf-8-sig", errors="replace"))
     return Problem(
         path,
-        line,
-        column,
+        len(before),
+        len(before[-1]) + 1,
         f"the file is not UTF-8: byte 0x{content[error.start]:02x} cannot be read",
     )
 
@@ -391,6 +386,7 @@ _SYNTAX = (
         r"expected '<document start>'",
         "this does not belong to what is above; check the indentation",
     ),
+    (r"expected the node content", "a value is missing here"),
     (r"found duplicate anchor", "this anchor (`&`) is defined twice"),
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path as FilePath
 
 from nines.config.advice import advise
@@ -22,7 +23,7 @@ def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     path = FilePath(path)
     reading = read(path)
     document = reading.document
-    shape = Shape(schema())
+    shape = _shape()
     expanded = expand(document, shape, environ)
     data = expanded.data if isinstance(expanded.data, dict) else {}
     validated = validate(data, shape)
@@ -45,6 +46,11 @@ def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     if problems:
         raise ConfigError(problems)
     return with_advice(config, placed(list(advise(config, data, shape, expanded)), []))
+
+
+@cache
+def _shape() -> Shape:
+    return Shape(schema())
 
 
 __all__ = ["Config", "ConfigError", "Problem", "load", "schema"]

@@ -98,8 +98,13 @@ def _translated(
     errors: Iterable[ErrorDetails], data: Mapping[str, Any], shape: Shape
 ) -> list[Finding]:
     by_place: dict[tuple[Path, bool], list[str]] = {}
-    for error in errors:
-        path, rest = _existing(error["loc"], data)
+    located = [(error, *_existing(error["loc"], data)) for error in errors]
+    for error, path, rest in located:
+        # Pydantic calls a list too short when its only entry was faulty, which is said below it.
+        if error["type"] == "too_short" and any(
+            other[: len(path)] == path and len(other) > len(path) for _, other, _ in located
+        ):
+            continue
         name = str(next((step for step in reversed(path) if isinstance(step, str)), "file"))
         on_key = "[key]" in rest
         if error["type"] == "missing":
