@@ -218,7 +218,7 @@ class File(BaseModel):
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the whole file, for editors."""
     document = File.model_json_schema()
-    _allow_variables(document)
+    _as_written(document)
     document["patternProperties"] = {"^x-": {"description": "Ignored: a place for anchors."}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -228,18 +228,20 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _allow_variables(node: object) -> None:
-    """Wherever a pattern, list of words or number is asked for, `${NAME}` may stand instead."""
+def _as_written(node: object) -> None:
+    """Make the schema of the values one of the file, where `${NAME}` may stand for any of them."""
     if isinstance(node, list):
         for item in node:
-            _allow_variables(item)
+            _as_written(item)
     if not isinstance(node, dict):
         return
+    if "patternProperties" in node:
+        node.setdefault("additionalProperties", False)  # other names are none
     if isinstance(node.get("pattern"), str) and node.get("type") == "string":
         node["pattern"] = rf"{node['pattern']}|\$\{{"
     for key in node:
         if key not in ("const", "enum", "default", "examples"):
-            _allow_variables(node[key])
+            _as_written(node[key])
     for key, child in node.get("properties", {}).items():
         if isinstance(child, dict) and (
             "enum" in child or child.get("type") in ("integer", "number", "boolean")

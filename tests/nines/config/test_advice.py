@@ -1,0 +1,123 @@
+"""What is no mistake, but worth a thought."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.nines.config.files import SHOP, load_text
+
+HOME = "{http: https://shop.example/}"
+UP = "{objective: 99.9%, sli: {probe: home}}"
+
+
+def advice(folder: Path, text: str) -> list[str]:
+    """The advice, each as `line:column: sentence`."""
+    return [f"{p.line}:{p.column}: {p.sentence}" for p in load_text(folder, text).advice]
+
+
+def test_a_sound_configuration_needs_none(tmp_path: Path) -> None:
+    assert advice(tmp_path, SHOP) == []
+
+
+def test_a_probe_too_seldom_for_its_objective(tmp_path: Path) -> None:
+    text = SHOP.replace(UP, UP.replace("99.9%", "99.99%")).replace(
+        HOME, "{http: https://shop.example/, interval: 60s}"
+    )
+
+    assert advice(tmp_path, text) == [
+        (
+            "7:23: 99.99% over 30d allows 4.3 failed runs of a probe every 1m: one spends 23% of "
+            "the budget; probe more often, or promise less"
+        )
+    ]
+
+
+def test_a_probe_of_which_one_failed_run_breaks_the_promise(tmp_path: Path) -> None:
+    text = SHOP.replace(UP, UP.replace("99.9%", "99.999%")).replace(
+        HOME, "{http: https://shop.example/, interval: 60s}"
+    )
+
+    assert "one spends all of the budget" in advice(tmp_path, text)[0]
+
+
+def test_a_probe_too_seldom_for_its_short_window(tmp_path: Path) -> None:
+    text = SHOP.replace(UP, UP.replace("99.9%", "90%, window: 90d")).replace(
+        HOME, "{http: https://shop.example/, interval: 4m}"
+    )
+
+    assert any(
+        "less than twice in the short window of 5m" in each for each in advice(tmp_path, text)
+    )
+
+
+def test_default_tiers_that_had_to_be_lowered(tmp_path: Path) -> None:
+    assert advice(tmp_path, SHOP.replace(UP, UP.replace("99.9%", "90%"))) == [
+        (
+            "7:23: 1 of the default tiers could never fire at 90% and is lowered to 0.9 of the 10x "
+            "that a full outage burns; write `tiers` to choose"
+        )
+    ]
+
+
+def test_a_scrape_that_nothing_reads(tmp_path: Path) -> None:
+    text = SHOP.replace(
+        "    slos:\n", "      more: {prometheus: http://shop.example/}\n    slos:\n"
+    )
+
+    assert advice(tmp_path, text) == ["6:13: no SLO reads `more`: it is scraped for nothing"]
+
+
+def test_no_alerting_at_all(tmp_path: Path) -> None:
+    text = SHOP.replace("alerting: {route: {receivers: []}}\n", "")
+
+    assert advice(tmp_path, text) == [
+        "1:1: no `alerting`: alerts are shown on the dashboard, and nobody is told"
+    ]
+
+
+def test_a_receiver_that_no_route_leads_to(tmp_path: Path) -> None:
+    text = SHOP.replace(
+        "alerting: {", 'alerting: {receivers: {oncall: {pagerduty: {routing_key: "${KEY}"}}}, '
+    )
+    config = load_text(tmp_path, text, {"KEY": "0123456789abcdef0123456789abcdef"})
+
+    assert [each.sentence for each in config.advice] == ["no route leads to `oncall`"]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("bearer_token: abc123", True),
+        ("headers: {Authorization: abc123}", True),
+        ("headers: {Accept-Language: de}", False),
+        ("bearer_token: '${TOKEN}'", False),
+    ],
+)
+def test_a_plain_secret_is_told_and_never_printed(tmp_path: Path, written: str, told: bool) -> None:
+    text = SHOP.replace(HOME, f"{{http: https://shop.example/, {written}}}")
+
+    config = load_text(tmp_path, text, {"TOKEN": "abc123"})
+
+    assert bool(config.advice) is told
+    assert "abc123" not in str(config.advice)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("postgresql+psycopg://nines:hunter2@db/nines", True),
+        ("postgresql+psycopg://nines@db/nines", False),
+        ("sqlite:///nines.db", False),
+    ],
+)
+def test_a_database_address_is_a_secret_when_it_holds_a_password(
+    tmp_path: Path, address: str, told: bool
+) -> None:
+    said = advice(tmp_path, SHOP + f"server: {{database: '{address}'}}\n")
+
+    assert bool(said) is told
+    assert "hunter2" not in str(said)
+
+
+def test_nothing_to_watch(tmp_path: Path) -> None:
+    assert advice(tmp_path, "server: {}\n") == ["1:1: no services: nothing is watched"]
