@@ -1,0 +1,29 @@
+"""The kinds of receivers: where a notification can go."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from alerting.notification import Receiver
+from alerting.receivers import email, pagerduty, slack, webhook
+
+
+class Kind(NamedTuple):
+    """What a kind of receiver is made of.
+
+    `build(config, external_url=...)` makes a receiver of an instance of `config`. Raises ValueError
+    when a file that it names cannot be used.
+    """
+
+    config: type[BaseModel]
+    build: Callable[..., Receiver]
+
+
+# To add one: its file here, its line below, its test.
+RECEIVERS: dict[str, Kind] = {
+    "email": Kind(email.EmailConfig, email.build),
+    "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build),
+    "slack": Kind(slack.SlackConfig, slack.build),
+    "webhook": Kind(webhook.WebhookConfig, webhook.build),
+}

@@ -1,0 +1,64 @@
+"""The evidence of one alert as short rows, for receivers that can show a table."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from alerting import wording
+from alerting.notification import AlertLine, Message, NotificationKind
+
+
+def rows(line: AlertLine) -> tuple[tuple[str, str], ...]:
+    """(what, how much), what matters most first; what is not known is left out."""
+    return tuple(_rows(line))
+
+
+def firing(message: Message) -> tuple[AlertLine, ...]:
+    """What fires for this receiver: nothing any more once it is told that it is over."""
+    if message.kind is NotificationKind.RESOLVE:
+        return ()
+    return tuple(line for line in message.alerts if line.ended_at is None)
+
+
+def ended_at(message: Message, line: AlertLine) -> datetime | None:
+    """When this alert was over for this receiver; None while it fires."""
+    if message.kind is NotificationKind.RESOLVE:
+        return line.ended_at or message.resolved_at or message.decided_at
+    return line.ended_at
+
+
+def links(message: Message) -> tuple[tuple[str, str], ...]:
+    """What can be followed by a click: (words, address). A runbook may be a path in a wiki."""
+    found = wording.links(message)
+    return tuple(link for link in found if link[1].startswith(("https://", "http://")))
+
+
+def fingerprint(line: AlertLine) -> str:
+    """16 hexadecimal digits, the same for the same rule in every message."""
+    return hashlib.sha256(line.rule.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
+    facts = line.facts
+    if facts.budget_left_ratio is not None and facts.budget_left_seconds is not None:
+        left = timedelta(seconds=facts.budget_left_seconds)
+        yield "Budget", wording.budget_left(facts.budget_left_ratio, left, facts.window)
+    if facts.exhausts_at is not None:
+        yield "Exhausted", f"{wording.moment(facts.exhausts_at)}, at this pace"
+    elif facts.lasts:
+        yield "Exhausted", "not at this pace"
+    if facts.burn_long is not None and facts.long:
+        burning = f"{wording.burn(facts.burn_long)} over {facts.long}"
+        if facts.burn_short is not None and facts.short:
+            burning += f", {wording.burn(facts.burn_short)} over {facts.short}"
+        if facts.factor is not None:
+            burning += f" ({line.severity} above {wording.burn(facts.factor)})"
+        yield "Burning", burning
+    if facts.bad is not None and facts.total and facts.long:
+        yield "Failed", f"{facts.bad:,} of {facts.total:,} events in {facts.long}"
+    if facts.top_cause:
+        yield "Mostly", facts.top_cause
+    yield "Promised", f"{facts.objective} % over {facts.window}"
+    yield "Since", wording.moment(line.started_at)
+    if line.ended_at is not None:
+        yield "Until", wording.moment(line.ended_at)
