@@ -45,7 +45,10 @@ def create_app(source: Source, *, settings: WebSettings) -> FastAPI:
         problem = as_problem(error)
         if not _is_for_person(request):
             return problem_response(problem, request.url.path)
-        page: Response = error_page(request, source, settings, problem.status)
+        try:
+            page: Response = error_page(request, source, settings, problem.status)
+        except Exception:  # noqa: BLE001 whatever broke the page may break its error page too
+            return problem_response(problem, request.url.path)
         for name, value in (problem.headers or {}).items():
             page.headers[name] = value
         return page

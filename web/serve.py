@@ -12,6 +12,8 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from web.connection import Connection
+
 GRACE_SECONDS = 3
 _BACKLOG = 2048
 _MOST_CONNECTIONS = 2_000
@@ -46,7 +48,7 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
