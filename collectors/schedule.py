@@ -25,6 +25,7 @@ _MISSES_AT_ONCE = 1_000  # told to the sink before the event loop gets its turn
 _STALL_SECONDS = 0.25  # a shorter standstill of the event loop is no excuse
 _STALL_SHARE = 0.2  # of a run's duration; with more of it lost, its slowness was ours
 _STALLS_REMEMBERED = 256
+_FAREWELL_SECONDS = 5.0  # how long cancelled runs may take to end when we stop
 _OVERTIME_SECONDS = 1.0  # what a run may take beyond its timeout before it is cancelled
 
 
@@ -58,7 +59,8 @@ class _Collector:
     tally: Runs
     # Instants up to here were met or missed already; they are never due a second time.
     high_water_us: int
-    generation: int = 0  # how often the clock went back before it had passed `high_water_us`
+    generation: int = 0  # of the grid while time is relived; none serves twice
+    reliving: bool = False  # the clock went back, and has not passed `high_water_us` again
     waiting: deque[int] = field(default_factory=deque)
     active: list[_Run] = field(default_factory=list)
     retired: bool = False
@@ -74,8 +76,8 @@ class _Collector:
     def advance(self, now_us: int) -> None:
         """Set the next due instant after `now_us`, passing over what was met or missed already."""
         if now_us >= self.high_water_us:
-            self.generation = 0
-        elif self.generation:
+            self.reliving = False
+        elif self.reliving:
             relived = self.grid.shifted(self.generation).after(now_us)
             if relived <= self.high_water_us:
                 self.next_us = relived
@@ -84,7 +86,8 @@ class _Collector:
 
     def clock_was_set(self, now_us: int) -> None:
         """Go on from the corrected time: neither a burst, nor a stop, nor an instant met twice."""
-        if self.generation or self.high_water_us - now_us > self.grid.interval_us:
+        if self.reliving or self.high_water_us - now_us > self.grid.interval_us:
+            self.reliving = True
             self.generation += 1
         self.advance(now_us)
 
@@ -108,6 +111,7 @@ class Schedule:
         self._closing: set[asyncio.Task[None]] = set()
         self._stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_REMEMBERED)
         self._next_review = 0.0
+        self._ending = False
         self._anchor_us = to_us(clock.now())
         self._anchor_monotonic = self._awake_at = clock.monotonic()
 
@@ -165,7 +169,7 @@ class Schedule:
         if former is not None:
             placed.waiting, former.waiting = former.waiting, deque()
         if former is not None and former.grid == grid:
-            placed.generation = former.generation
+            placed.generation, placed.reliving = former.generation, former.reliving
             placed.next_us = former.next_us
         else:
             placed.advance(now_us)
@@ -314,16 +318,18 @@ class Schedule:
         try:
             seen = await runnable.run(due, self._clock)
         except asyncio.CancelledError:
-            if not run.overdue:
+            if not run.overdue or self._ending:
                 raise
-            said = f"the run did not end within its timeout of {format_duration(runnable.timeout)}"
-            return self._ours(runnable.id, run, f"{said}, and was cut short")
         except Exception as error:  # noqa: BLE001 - one collector's bug must not stop the others
             _log.exception("the collector %s failed", runnable.id)
             collector.tally.crashed += 1
             said = f"the collector itself failed: {type(error).__name__}: {error}"
             return self._ours(runnable.id, run, said)
-        return self._excused(seen, run)
+        else:
+            if not run.overdue:
+                return self._excused(seen, run)
+        said = f"the run did not end within its timeout of {format_duration(runnable.timeout)}"
+        return self._ours(runnable.id, run, f"{said}, and was cut short")
 
     def _ours(self, collector_id: str, run: _Run, detail: str) -> Observation:
         duration = timedelta(seconds=self._clock.monotonic() - run.began)
@@ -392,10 +398,15 @@ class Schedule:
 
     async def _end(self, stopping: asyncio.Task[bool]) -> None:
         everyone = [*self._collectors.values(), *self._retired]
+        for collector in everyone:
+            collector.waiting.clear()  # or a run that ends now would start the next
+        self._ending = True
         tasks = [run.task for one in everyone for run in one.active if run.task is not None]
         for task in (*tasks, stopping):
             task.cancel()
-        await asyncio.gather(*tasks, stopping, *self._closing, return_exceptions=True)
+        _, left = await asyncio.wait({*tasks, stopping, *self._closing}, timeout=_FAREWELL_SECONDS)
+        for task in left:
+            _log.error("%s does not end, and is left behind", task.get_name())
         for collector in everyone:
             await self._close(collector.runnable)
 
