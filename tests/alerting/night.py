@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Self, TypeVar
 
-from alerting.delivery import Delivery
+from alerting.delivery import Delivery, Run
 from alerting.notification import AttemptOutcome, Notification, NotificationKind
 from alerting.routes import Route
 from alerting.store import Decision
@@ -28,12 +28,13 @@ class Night(Scene):
         self.receivers = {"oncall": self.oncall, "sre": self.sre, "mail": self.mail}
         self.outcomes: list[tuple[str, AttemptOutcome]] = []
         self.rng = random.Random(7)  # noqa: S311 - jitter, no secret
+        self.run: Run = in_place
         self._start()
 
     def _start(self) -> None:
         self.delivery = Delivery(
             self.store,
-            in_place,
+            self.run,
             self.receivers,
             self.clock,
             self.rng,

@@ -1,7 +1,9 @@
 """Send what waits in the outbox: every try written down first, nothing lost, nobody delayed."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -16,8 +18,10 @@ from alerting.notification import (
 from alerting.routes import Route
 from tests.alerting.night import Night, broken
 from tests.alerting.scene import PAGE, TICKET
+from tests.fakes.chance import Constant
 from tests.fakes.clock import START, settle
 
+T = TypeVar("T")
 BUSY = DeliveryError("HTTP 429: slow down", status=429, retry_after=timedelta(seconds=31))
 DOWN = DeliveryError("HTTP 503", status=503)
 WRONG_KEY = DeliveryError("HTTP 400: no such key", outcome=AttemptOutcome.PERMANENT, status=400)
@@ -235,6 +239,16 @@ async def test_a_receiver_that_breaks_is_tried_again() -> None:
         assert any("our receiver broke with KeyError: 'ts'" in text for text in night.timeline)
 
 
+async def test_a_receiver_that_cancels_itself_is_tried_again() -> None:
+    async with Night() as night:
+        night.oncall.script = [asyncio.CancelledError()]
+        await night.told(night.fires())
+        await night.passes(1)
+
+        assert night.oncall.kinds == ["trigger"]
+        assert night.outcomes[0] == ("oncall", AttemptOutcome.AMBIGUOUS)
+
+
 async def test_a_receiver_that_left_the_configuration_is_given_up_with_that_reason() -> None:
     async with Night() as night:
         del night.receivers["oncall"]
@@ -258,6 +272,44 @@ async def test_a_page_overtakes_tickets_to_the_same_receiver() -> None:
 
     assert order[0] == second.incidents[0].id
     assert set(order[1:]) == {first.incidents[0].id}
+
+
+async def test_a_page_that_failed_does_not_wait_for_all_the_tickets() -> None:
+    def fails_and_is_slow_from_now_on(_: Message) -> None:
+        night.sre.hangs = True
+        raise DOWN
+
+    night = Night()
+    first = night.fires("availability", TICKET).incidents[0].id
+    night.acknowledged()
+    page = night.fires("latency", PAGE).incidents[0].id
+    night.acknowledged()
+    last = night.fires("requests", TICKET).incidents[0].id
+    night.sre.script = [fails_and_is_slow_from_now_on]
+    async with night:
+        await night.passes(2)
+        night.sre.free()
+        await settle()
+
+        assert [m.incident_id for m in night.sre.accepted][:3] == [first, page, last]
+
+
+async def test_others_go_as_soon_as_the_pause_is_over() -> None:
+    night = Night()
+    night.rng = Constant(1.0)
+    night._start()
+    brief = DeliveryError("HTTP 429", retry_after=timedelta(seconds=3))
+    night.sre.script = [*([DOWN] * 6), brief]
+    async with night:
+        await night.told(night.fires("availability", PAGE))
+        await night.passes(1 + 2 + 4 + 8 + 16 + 32)
+        night.acknowledged()
+        await night.told(night.fires("latency", TICKET))
+        assert len(night.sre.calls) == 7
+
+        await night.passes(3)
+        assert night.sre.kinds == ["trigger"]
+        assert night.sre.accepted[0].incident_id == night.incident.id
 
 
 async def test_what_another_process_put_into_the_outbox_is_found() -> None:
@@ -349,4 +401,48 @@ async def test_a_result_that_cannot_be_stored_is_not_sent_again() -> None:
 
         await night.passes(5)
         assert night.row("oncall").state is NotificationState.DELIVERED
+        assert night.oncall.kinds == ["trigger"]
+
+
+async def test_one_row_that_cannot_be_handled_stops_no_other_and_is_not_hammered() -> None:
+    night = Night()
+    tries = []
+
+    def refuse_pages(call: str) -> None:
+        if call == "begin_attempt" and not night.sre.calls:
+            tries.append(call)
+            raise OSError("this row is damaged")
+
+    night.store.before = refuse_pages
+    night.fires("availability", PAGE)
+    async with night:
+        await night.passes(60)
+
+    assert 2 * 11 <= len(tries) <= 2 * 13  # two receivers, every five seconds
+
+
+async def test_what_was_read_while_it_was_being_sent_is_not_sent_again() -> None:
+    night = Night()
+    read_late = asyncio.Event()
+    slow = False
+
+    async def run(call: Callable[[], T], /) -> T:
+        result = call()
+        if slow and isinstance(result, list):
+            await read_late.wait()
+        return result
+
+    night.run = run
+    night._start()
+    async with night:
+        night.oncall.hangs = True
+        await night.told(night.fires())
+        slow = True
+        night.delivery.notify()
+        await settle()
+        night.oncall.free()
+        await settle()
+        read_late.set()
+        await settle()
+
         assert night.oncall.kinds == ["trigger"]
