@@ -114,9 +114,14 @@ def _header(value: object) -> str | HeaderPattern:
             raise ValueError("expect a header to be a text (quoted), or {regex: ...}")
 
 
+def _write_header(value: str | HeaderPattern) -> object:
+    return value if isinstance(value, str) else {"regex": str(value.regex)}
+
+
 HeaderExpectation = Annotated[
     str | HeaderPattern,
     PlainValidator(_header),
+    PlainSerializer(_write_header),
     WithJsonSchema(
         {
             "anyOf": [
