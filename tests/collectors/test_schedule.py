@@ -10,10 +10,14 @@ from itertools import pairwise
 import pytest
 
 from collectors import schedule as schedule_module
+from collectors.build import build
+from collectors.config import HttpConfig
 from collectors.observation import Cause, Observation, Outcome
 from collectors.runnable import Clock
 from collectors.schedule import Schedule
+from nines.clock import SystemClock
 from tests.collectors.clockwork import START, Clockwork, settle
+from tests.collectors.wire import Server, answer, says
 
 TEN_SECONDS = timedelta(seconds=10)
 
@@ -425,3 +429,26 @@ async def test_what_was_due_before_the_schedule_began_is_not_missed() -> None:
     await task
 
     assert [seen.outcome for seen in told] == [Outcome.PASSED]
+
+
+async def test_by_the_machines_own_clock_a_real_probe_runs_in_its_rhythm() -> None:
+    stop, told = asyncio.Event(), list[Observation]()
+
+    def note(seen: Observation) -> None:
+        told.append(seen)
+        if len(told) == 3:
+            stop.set()
+
+    async with Server(says(answer())) as server:
+        config = {
+            "http": f"http://127.0.0.1:{server.port}/",
+            "interval": "100ms",
+            "timeout": "10s",
+        }
+        schedule = Schedule(SystemClock(), note)
+        schedule.set([build("shop", "health", HttpConfig.model_validate(config), ())])
+        await asyncio.wait_for(schedule.run(stop), 20)
+
+    assert_each_due_once([seen.due for seen in told])
+    assert Outcome.PASSED in {seen.outcome for seen in told}
+    assert Outcome.FAILED not in {seen.outcome for seen in told}
