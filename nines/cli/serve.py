@@ -73,7 +73,7 @@ def set_up_logs(log_format: str, *, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)
-    for talkative in ("apscheduler", "httpx", "httpcore", "alembic", "mail"):
+    for talkative in ("alembic", "apscheduler", "httpcore", "httpx", "mail", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

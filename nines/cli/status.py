@@ -1,8 +1,9 @@
 """`nines status`: ask a running Nines how its SLOs stand."""
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
@@ -93,9 +94,11 @@ def _in_danger(facts: Mapping[str, Any]) -> bool:
 
 def _print(found: list[dict[str, Any]]) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE  # whoever reads it through a pipe wants whole lines
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading, justify in _COLUMNS:
-        table.add_column(heading, justify="right" if justify else "left", no_wrap=True)
+        table.add_column(heading, justify=justify, no_wrap=True)
     for facts in found:
         budget = facts.get("budget") or {}
         table.add_row(
@@ -104,26 +107,46 @@ def _print(found: list[dict[str, Any]]) -> None:
             str(facts.get("window")),
             _percent(facts.get("sli_ratio"), 4),
             _percent(budget.get("remaining_ratio"), 1),
-            str(facts.get("budget_state")),
-            str(facts.get("now_state")),
+            _burn(facts),
+            _words(facts.get("budget_state")),
+            _words(facts.get("now_state")),
         )
     console.print(table)
+    for facts in found:
+        for tier in facts.get("tiers", ()):  # only one SLO's own answer has them
+            reason = f"{tier.get('severity')} {tier.get('state')}: {tier.get('reason')}"
+            console.print(reason, markup=False, soft_wrap=True)
 
 
-_COLUMNS = (
-    ("SLO", False),
-    ("objective", True),
-    ("window", True),
-    ("SLI", True),
-    ("budget left", True),
-    ("budget", False),
-    ("now", False),
+_WIDE = 240
+_Justify = Literal["left", "right"]
+_COLUMNS: tuple[tuple[str, _Justify], ...] = (
+    ("SLO", "left"),
+    ("objective", "right"),
+    ("window", "right"),
+    ("SLI", "right"),
+    ("budget left", "right"),
+    ("burn 1h", "right"),
+    ("budget", "left"),
+    ("now", "left"),
 )
+
+
+def _burn(facts: Mapping[str, Any]) -> str:
+    for burn in facts.get("burns", ()):
+        if burn.get("lookback") == "1h" and burn.get("rate") is not None:
+            return f"{burn['rate']:.2f}x"
+    return "no data"
+
+
+def _words(state: object) -> str:
+    return str(state).replace("_", " ")
 
 
 def _percent(ratio: object, digits: int) -> str:
     """The share, rounded down: what is not all must not look like it."""
     if not isinstance(ratio, int | float):
         return "no data"
-    scale = 10**digits
-    return f"{int(ratio * 100 * scale // 1) / scale:.{digits}f}%"
+    scale = 10 ** (digits + 2)
+    # The answer carries floats; a float that means 0.9999 may be a hair below it.
+    return f"{math.floor(round(ratio * scale, 6)) / scale * 100:.{digits}f}%"

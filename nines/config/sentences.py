@@ -5,6 +5,8 @@ from typing import Any, get_args
 
 from pydantic_core import ErrorDetails, core_schema
 
+from slo.selector import SelectorError
+
 _Words = Callable[[Mapping[str, Any]], str]
 
 
@@ -14,7 +16,9 @@ def sentence(error: ErrorDetails, name: str) -> str:
     if error.get("input") is None and kind not in _PRESENCE:
         return f"`{name}` is empty; give it a value, or remove the key"
     if kind in ("value_error", "assertion_error"):
-        return str(context["error"])
+        said = context["error"]
+        # Of a selector's error the column alone is known, so what it is a column of is added.
+        return f"`{name}` cannot be read: {said}" if isinstance(said, SelectorError) else str(said)
     if kind in _SENTENCES:
         return f"`{name}` {_SENTENCES[kind](context)}"
     if kind in _STANDARD:
