@@ -1,0 +1,229 @@
+"""Scrape a page of metrics, each time on a fresh connection, as Prometheus would."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import cast
+
+import httpx
+
+from collectors.config import PrometheusConfig
+from collectors.exposition import PageError, PageReader
+from collectors.http import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
+from collectors.look import Look
+from collectors.observation import Cause, Observation, Phase
+from collectors.resolve import Resolver
+from collectors.runnable import Clock
+from collectors.target import without_secrets
+from collectors.transport import FreshTransport
+from slo.exposition import Page, Series
+
+# As Prometheus 3 builds it (scrape/scrape.go), without protobuf.
+ACCEPT = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+_TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
+_OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOUT_HEADER}
+_REDIRECTS_FOLLOWED = 5
+_READ_ASIDE_BYTES = 64 * 1024  # raw bytes gathered before a thread reads them
+_PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
+
+
+class Scrape:
+    """One page of metrics, and the names of the samples that SLOs read from it."""
+
+    kind = "prometheus"
+
+    def __init__(
+        self,
+        collector_id: str,
+        config: PrometheusConfig,
+        *,
+        interval: timedelta,
+        timeout: timedelta,
+        resolver: Resolver,
+        wanted: Collection[str],
+    ) -> None:
+        """Raises ValueError in words when a TLS file cannot be read."""
+        self.id = collector_id
+        self.target = without_secrets(config.prometheus)
+        self.interval = interval
+        self.timeout = timeout
+        self._config = config
+        self._resolver = resolver
+        self._wanted = frozenset(wanted)
+        self._trust = trust(config.tls)
+        self._known: Mapping[bytes, Series] = {}
+        own = {"accept": ACCEPT, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
+        configured = {name.lower() for name in config.headers}
+        self._headers = request_headers(config) | {
+            name: value for name, value in own.items() if name not in configured
+        }
+
+    async def run(self, due: datetime, clock: Clock) -> Observation:
+        """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
+        look = Look.begin(self.id, due, clock)
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
+                transport = FreshTransport(
+                    resolver=self._resolver,
+                    watch=look.watch,
+                    context=self._trust.context(),
+                    give_up_at=bound.when() or 0.0,
+                    named=self._named(),
+                )
+                return await self._look(look, transport)
+        except TooManyRedirectsError as error:
+            look.watch.stop()
+            return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
+        except PageError as error:
+            look.watch.stop()
+            return look.failed(Cause.BODY, str(error))
+        except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
+            return look.broke(error)
+
+    async def close(self) -> None:
+        """Nothing outlives a run."""
+
+    async def _look(self, look: Look, transport: FreshTransport) -> Observation:
+        async with httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            timeout=None,  # noqa: S113 - the run as a whole has one
+            headers=self._headers,
+        ) as client:
+            response = await self._fetch(client, look, transport)
+            if response.status_code != HTTPStatus.OK:
+                look.watch.stop()
+                return _refused(response, look)
+            page = await self._read(response, look)
+        look.watch.stop()
+        look.body_bytes = page.size_bytes
+        return replace(look.passed(), page=page)
+
+    async def _fetch(
+        self, client: httpx.AsyncClient, look: Look, transport: FreshTransport
+    ) -> httpx.Response:
+        """The last answer of the chain of redirects, its body unread."""
+        request = client.build_request("GET", self._config.prometheus)
+        for _ in range(_REDIRECTS_FOLLOWED + 1):
+            response = await client.send(request, stream=True, auth=None)
+            look.http_status = response.status_code
+            look.http_version = response.http_version
+            if transport.stream is not None:
+                look.at(transport.stream)
+            following = response.next_request if self._config.follow_redirects else None
+            if following is None:
+                return response
+            look.redirects += 1
+            look.watch.enter(Phase.RESOLVE)
+            request = self._follow(following)
+        raise TooManyRedirectsError(f"the target redirects more than {_REDIRECTS_FOLLOWED} times")
+
+    def _follow(self, request: httpx.Request) -> httpx.Request:
+        """What was configured for one host is not for another, nor for a connection in clear."""
+        before = httpx.URL(self._config.prometheus)
+        downgraded = before.scheme == "https" and request.url.scheme != "https"
+        if request.url.host != before.host or downgraded:
+            for name in self._headers:
+                if name not in _OWN_HEADERS:
+                    request.headers.pop(name, None)
+        return request
+
+    async def _read(self, response: httpx.Response, look: Look) -> Page:
+        """The page, decoded and parsed in threads while it comes."""
+        openmetrics, look.warning = _format(response.headers.get("content-type", ""))
+        reader = PageReader(
+            self._wanted,
+            openmetrics=openmetrics,
+            limit_bytes=self._config.page_limit,
+            known=self._known,
+        )
+        body = _Body(response.headers.get("content-encoding", ""), reader)
+        gathered: list[bytes] = []
+        size = 0
+        async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as parts:
+            async for part in parts:
+                gathered.append(part)
+                size += len(part)
+                if size >= _READ_ASIDE_BYTES:
+                    look.watch.enter(Phase.JUDGE)
+                    await asyncio.to_thread(body.feed, b"".join(gathered))
+                    look.watch.enter(Phase.TRANSFER)
+                    gathered, size = [], 0
+        look.watch.enter(Phase.JUDGE)
+        page = await asyncio.to_thread(body.close, b"".join(gathered))
+        self._known = reader.seen
+        return page
+
+    def _named(self) -> tuple[str, str] | None:
+        if self._config.tls.server_name is None:
+            return None
+        return httpx.URL(self._config.prometheus).host, self._config.tls.server_name
+
+
+class _Body:
+    """Undoes the content encoding piece by piece, so that a bomb is found before it is whole."""
+
+    def __init__(self, content_encoding: str, reader: PageReader) -> None:
+        encoding = content_encoding.strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip"):
+            raise PageError(f"the page is encoded as {encoding[:40]!r}, and only gzip was accepted")
+        self._reader = reader
+        self._is_gzip = encoding in ("gzip", "x-gzip")
+        self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._begun = False
+
+    def feed(self, raw: bytes) -> None:
+        """Take what came. Raises PageError."""
+        for piece in self._decoded(raw) if self._is_gzip else (raw,):
+            self._reader.feed(piece)
+
+    def close(self, raw: bytes) -> Page:
+        """Take the rest; the page. Raises PageError."""
+        self.feed(raw)
+        if self._begun and not self._member.eof:
+            raise PageError("the page ends before its gzip encoding does: it was cut off")
+        return self._reader.close()
+
+    def _decoded(self, raw: bytes) -> Iterator[bytes]:
+        while raw:
+            if self._member.eof:  # another gzip member may follow (RFC 1952, 2.2)
+                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            self._begun = True
+            try:
+                piece = self._member.decompress(raw, _PIECE_BYTES)
+            except zlib.error as error:
+                raise PageError(f"the page is not encoded as its header says: {error}") from None
+            if piece:
+                yield piece
+            raw = self._member.unconsumed_tail or self._member.unused_data
+
+
+def _format(content_type: str) -> tuple[bool, str | None]:
+    """Whether the page is OpenMetrics, and a warning where its content type does not say."""
+    media = content_type.partition(";")[0].strip().lower()
+    if media == "application/openmetrics-text":
+        return True, None
+    if media == "text/plain":
+        return False, None
+    told = f"has the content type {media[:60]!r}" if media else "has no content type"
+    return False, (
+        f"the page {told}: it was read as Prometheus text 0.0.4, which Prometheus 3 would refuse"
+    )
+
+
+def _refused(response: httpx.Response, look: Look) -> Observation:
+    status = response.status_code
+    phrase = f"{status} {response.reason_phrase}".strip()[:80]
+    if status == TOO_MANY_REQUESTS:
+        look.warning = "the target's own rate limiter answered 429"
+        return look.unknown(look.warning)
+    return look.failed(Cause.STATUS, f"the target answered {phrase}; a page comes with 200")
