@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -279,7 +280,7 @@ async def test_a_page_that_failed_does_not_wait_for_all_the_tickets() -> None:
         night.sre.hangs = True
         raise DOWN
 
-    night = Night()
+    night = Night(Route(receivers=("sre",)))
     first = night.fires("availability", TICKET).incidents[0].id
     night.acknowledged()
     page = night.fires("latency", PAGE).incidents[0].id
@@ -351,11 +352,17 @@ async def test_stopping_lets_a_try_finish() -> None:
 
 async def test_after_a_stop_nothing_is_begun() -> None:
     async with Night() as night:
-        await night.delivery.stop()
-        await night.told(night.fires())
+        night.sre.hangs = True
+        await night.told(night.fires("availability"))
+        night.acknowledged()
+        await night.told(night.fires("latency"))
+        stopping = asyncio.ensure_future(night.delivery.stop())
+        night.sre.free()
+        await settle()
 
-        assert night.oncall.calls == []
-        assert night.row("oncall").state is NotificationState.PENDING
+        assert stopping.done()
+        assert len(night.sre.calls) == 1
+        assert night.row("sre").state is NotificationState.PENDING
 
 
 async def test_stopping_cuts_a_hanging_try_off_and_the_next_start_makes_it_again() -> None:
@@ -446,3 +453,19 @@ async def test_what_was_read_while_it_was_being_sent_is_not_sent_again() -> None
         await settle()
 
         assert night.oncall.kinds == ["trigger"]
+
+
+async def test_what_another_process_sent_meanwhile_is_not_sent_again() -> None:
+    async with Night() as night:
+        night.sre.hangs = True
+        await night.told(night.fires("availability"))
+        night.acknowledged()
+        await night.told(night.fires("latency"))
+        waiting = night.row("sre")
+        night.store.notifications[waiting.id] = replace(waiting, state=NotificationState.DELIVERED)
+        night.delivery.notify()
+        await settle()
+        night.sre.free()
+        await settle()
+
+        assert waiting.id not in [id_ for id_, _, _ in night.sre.calls]

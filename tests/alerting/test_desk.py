@@ -298,6 +298,16 @@ def test_a_third_slo_joins_the_linked_incident() -> None:
     assert len(scene.files) == 2
 
 
+def test_more_evidence_goes_where_its_slo_is() -> None:
+    scene = Scene()
+    first = scene.fires("availability").incidents[0].id
+    scene.acknowledged()
+    scene.fires("latency")
+    decision = scene.fires("availability", PAGE, pair="6h:30m")
+
+    assert [incident.id for incident in decision.incidents] == [first]
+
+
 def test_each_of_two_linked_incidents_ends_by_itself() -> None:
     scene = Scene()
     first = scene.fires("availability").incidents[0].id
@@ -394,3 +404,12 @@ def test_an_alert_that_ends_later_keeps_its_place_and_its_beginning(late: timede
     alert = scene.ends("availability").alerts[0]
 
     assert (alert.started_at, alert.ended_at) == (began, began + timedelta(minutes=1) + late)
+
+
+def test_a_clock_that_was_set_back_ends_nothing_before_it_began() -> None:
+    scene = Scene()
+    began = scene.fires("availability").alerts[0].started_at
+    scene.later(timedelta(hours=-1))
+    alert = scene.ends("availability").alerts[0]
+
+    assert alert.ended_at == began

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting import outbox
@@ -41,7 +41,7 @@ def test_the_shortest_wait_is_none() -> None:
     assert wait(8, chance=0.0) == timedelta(0)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 10_000), st.randoms(use_true_random=False))
 def test_every_wait_lies_within_its_bounds(attempts: int, rng: random.Random) -> None:
     again = next_attempt(page(), attempts, START, None, rng)
