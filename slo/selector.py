@@ -12,7 +12,15 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OPERATOR = re.compile(r"=~|!~|!=|=")
 _SPACE = re.compile(r"\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|`([^`]*)`', re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "a": "\a"}
+# As in PromQL, that is as in Go: what is not listed is an error, not a backslash.
+_ESCAPE = re.compile(
+    r"\\(?:([abfnrtv\\\"'])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.?))",
+    re.DOTALL,
+)
+_ESCAPES = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", '"': '"', "'": "'",
+}  # fmt: skip
 
 
 class SelectorError(ValueError):
@@ -41,8 +49,9 @@ class Matcher:
                 return self._pattern.fullmatch(have) is None
 
     def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.label}{self.operator}"{escaped}"'
+        plain = _LABEL.fullmatch(self.label) is not None
+        label = self.label if plain else _quote(self.label)
+        return f"{label}{self.operator}{_quote(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +66,12 @@ class Selector:
         return all(matcher.matches(labels) for matcher in self.matchers)
 
     def __str__(self) -> str:
-        if not self.matchers:
-            return self.metric
-        return f"{self.metric}{{{', '.join(map(str, self.matchers))}}}"
+        plain = _NAME.fullmatch(self.metric) is not None
+        inside = [str(matcher) for matcher in self.matchers]
+        if not plain:
+            inside.insert(0, _quote(self.metric))
+        name = self.metric if plain else ""
+        return f"{name}{{{', '.join(inside)}}}" if inside else name
 
 
 def parse_selector(text: str) -> Selector:
@@ -78,13 +90,14 @@ def parse_selector(text: str) -> Selector:
             f"column {at + 1}: {text[at:]!r} is left over after the selector; "
             "functions, ranges and arithmetic are not part of one"
         )
+    named = [m for m in matchers if m.label == "__name__"]
+    if metric and named:
+        raise SelectorError("column 1: the metric name is given twice")
     if not metric:
-        named = [m for m in matchers if m.label == "__name__" and m.operator == "="]
-        if len(named) != 1 or not named[0].value:
+        if len(named) != 1 or named[0].operator != "=" or not named[0].value:
             raise SelectorError("column 1: a selector begins with a metric name")
         metric = named[0].value
-        matchers = tuple(m for m in matchers if m is not named[0])
-    return Selector(metric, matchers)
+    return Selector(metric, tuple(m for m in matchers if m.label != "__name__"))
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
@@ -94,6 +107,8 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
         raise SelectorError(f"column {at}: unexpected '}}'")
     if not matchers:
         raise SelectorError("column 1: write at least one matcher")
+    if any(matcher.label == "__name__" for matcher in matchers):
+        raise SelectorError("column 1: a metric name has no place among bare matchers")
     return matchers
 
 
@@ -103,6 +118,7 @@ def matcher(label: str, operator: str, value: str) -> Matcher:
         return Matcher(label, operator, value)
     options = re2.Options()
     options.log_errors = False
+    options.dot_nl = True  # as in Prometheus 3
     try:
         return Matcher(label, operator, value, re2.compile(value, options))
     except re2.error as error:
@@ -116,10 +132,11 @@ def _matchers(text: str, at: int) -> tuple[tuple[Matcher, ...], int]:
         at = _skip(text, at)
         if at < len(text) and text[at] == "}":
             return tuple(found), at + 1
-        label = _LABEL.match(text, at)
-        if label is None:
-            raise SelectorError(f"column {at + 1}: expected a label name or '}}'")
-        at = _skip(text, label.end())
+        label, at = _label(text, at)
+        if label.quoted and at < len(text) and text[at] in ",}":
+            found.append(Matcher("__name__", "=", label.name))
+            at += text[at] == ","
+            continue
         operator = _OPERATOR.match(text, at)
         if operator is None:
             raise SelectorError(f"column {at + 1}: expected one of = != =~ !~")
@@ -128,7 +145,7 @@ def _matchers(text: str, at: int) -> tuple[tuple[Matcher, ...], int]:
         if string is None:
             raise SelectorError(f"column {at + 1}: expected a quoted value")
         try:
-            found.append(matcher(label.group(), operator.group(), _unquote(string)))
+            found.append(matcher(label.name, operator.group(), _unquote(string)))
         except SelectorError as error:
             raise SelectorError(f"column {at + 1}: {error}") from error
         at = _skip(text, string.end())
@@ -138,12 +155,57 @@ def _matchers(text: str, at: int) -> tuple[tuple[Matcher, ...], int]:
             raise SelectorError(f"column {at + 1}: expected ',' or '}}'")
 
 
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """The left side of a matcher; quoted alone it is a metric name."""
+
+    name: str
+    quoted: bool
+
+
+def _label(text: str, at: int) -> tuple[_Label, int]:
+    """The label name at `at`, and where the text goes on after it."""
+    plain = _LABEL.match(text, at)
+    if plain is not None:
+        return _Label(plain.group(), quoted=False), _skip(text, plain.end())
+    string = _STRING.match(text, at)
+    if string is None:
+        raise SelectorError(f"column {at + 1}: expected a label name or '}}'")
+    try:
+        name = _unquote(string)
+    except SelectorError as error:
+        raise SelectorError(f"column {at + 1}: {error}") from error
+    return _Label(name, quoted=True), _skip(text, string.end())
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 def _unquote(string: re.Match[str]) -> str:
     double, single, raw = string.groups()
     if raw is not None:
         return str(raw)
-    quoted = double if double is not None else single
-    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m.group(1), m.group()), quoted, flags=re.DOTALL)
+    return _ESCAPE.sub(_unescape, double if double is not None else single)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    plain, *codes, other = escape.groups()
+    if plain is not None:
+        return _ESCAPES[plain]
+    code, base = next(
+        ((code, base) for code, base in zip(codes, (16, 16, 16, 8), strict=True) if code),
+        ("", 16),
+    )
+    if not code:
+        raise SelectorError(
+            f"\\{other} is no escape sequence; for a backslash write two, or use backticks"
+        )
+    number = int(code, base)
+    if number > 0x10FFFF or 0xD800 <= number < 0xE000:
+        raise SelectorError(f"{escape.group()} is no character")
+    return chr(number)
 
 
 def _skip(text: str, at: int) -> int:
