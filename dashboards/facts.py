@@ -509,17 +509,24 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
 
 
 def _budget(status: SLOStatus) -> BudgetFacts | None:
-    budget = status.budget
+    budget, slo = status.budget, status.slo
     if budget is None:
         return None
-    slo = status.slo
+    # Fractions taken apart: an int over an int is rounded once, like float(Fraction), but a list
+    # or a scrape of ten thousand SLOs does not pay for the fractions in between.
+    allowed, unit = budget.allowed.numerator, budget.allowed.denominator
+    spent = budget.spent_events * unit
+    share = slo.objective.budget_share
     return BudgetFacts(
-        allowed_events=float(budget.allowed),
+        allowed_events=allowed / unit,
         spent_events=budget.spent_events,
-        spent_ratio=float(budget.spent),
-        remaining_ratio=float(budget.remaining),
-        remaining_seconds=budget.remaining_time(slo).total_seconds(),
-        total_seconds=float(slo.objective.budget_share * slo.window.seconds),
+        spent_ratio=spent / allowed,
+        remaining_ratio=(allowed - spent) / allowed,
+        remaining_seconds=(allowed - spent)
+        * share.numerator
+        * slo.window.seconds
+        / (allowed * share.denominator),
+        total_seconds=share.numerator * slo.window.seconds / share.denominator,
     )
 
 

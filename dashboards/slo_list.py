@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from fractions import Fraction
+from math import inf
+from typing import Any
 
 from alerting.incident import Incident
 from dashboards import format as write
@@ -61,7 +64,7 @@ def read_query(parameters: Mapping[str, str]) -> ListQuery:
         text=parameters.get("q", "").strip()[:200],
         state=state if states.mark(state) else "",
         service=parameters.get("service", ""),
-        sort=sort if sort.removeprefix("-") in (*_KEYS, "burn") else WORST,
+        sort=sort if sort.removeprefix("-") in _KEYS else WORST,
         burn=burn if burn in LOOKBACKS else "1h",
         page=max(int(page), 1) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
     )
@@ -115,16 +118,15 @@ class SLOListView:
     next_url: str | None
 
 
-_FAR = datetime.max.replace(tzinfo=UTC)
-_KEYS: Mapping[str, Callable[[SLOStatus], object]] = {
-    "slo": lambda status: (status.slo.name.casefold(), status.slo.id),
-    "target": lambda status: (status.slo.objective.share, status.slo.id),
-    "sli": lambda status: (2 if status.sli is None else status.sli, status.slo.id),
-    "budget": lambda status: (
-        2 if status.budget is None else status.budget.remaining,
-        status.slo.id,
-    ),
-    "forecast": lambda status: (status.forecast.at or _FAR, status.slo.id),
+Value = Fraction | float | str
+# What a column sorts by; None (no data) comes last in either direction.
+_KEYS: Mapping[str, Callable[[SLOStatus, timedelta], Value | None]] = {
+    "slo": lambda status, _: status.slo.name.casefold(),
+    "target": lambda status, _: Fraction(status.slo.objective.share),
+    "sli": lambda status, _: status.sli,
+    "budget": lambda status, _: status.budget.remaining if status.budget else None,
+    "burn": lambda status, lookback: _burn_rate(status, lookback),
+    "forecast": lambda status, _: _runs_out(status),
 }
 _COLUMNS = (
     ("state", "State", False),
@@ -224,20 +226,30 @@ def _matches(status: SLOStatus, query: ListQuery, cards: Mapping[str, ServiceCar
 def _ordered(found: list[SLOStatus], query: ListQuery) -> list[SLOStatus]:
     if query.sort == WORST:
         return states.worst_first(found)
-    if query.sort.removeprefix("-") == "burn":
-        return sorted(found, key=_burn_key(query), reverse=query.sort.startswith("-"))
-    key = _KEYS[query.sort.removeprefix("-")]
-    return sorted(found, key=key, reverse=query.sort.startswith("-"))  # type: ignore[arg-type]  # one key's values compare
+    key, lookback = _KEYS[query.sort.removeprefix("-")], LOOKBACKS[query.burn]
+    by_id = sorted(found, key=lambda status: status.slo.id)
+    known = [(value, each) for each in by_id if (value := key(each, lookback)) is not None]
+    # Sorting is stable, also backwards: ties stay in the order of their ids.
+    known.sort(key=_value, reverse=query.sort.startswith("-"))
+    return [
+        *(status for _, status in known),
+        *(status for status in by_id if key(status, lookback) is None),
+    ]
 
 
-def _burn_key(query: ListQuery) -> Callable[[SLOStatus], tuple[object, ...]]:
-    lookback = LOOKBACKS[query.burn]
+def _value(pair: tuple[Value, SLOStatus]) -> Any:  # noqa: ANN401 one column's values compare
+    return pair[0]
 
-    def key(status: SLOStatus) -> tuple[object, ...]:
-        burn = status.burn(lookback)
-        return (-1 if burn is None or burn.rate is None else burn.rate, status.slo.id)
 
-    return key
+def _burn_rate(status: SLOStatus, lookback: timedelta) -> Fraction | None:
+    burn = status.burn(lookback)
+    return burn.rate if burn else None
+
+
+def _runs_out(status: SLOStatus) -> float | None:
+    if not status.forecast.known:
+        return None
+    return status.forecast.at.timestamp() if status.forecast.at else inf
 
 
 def _facets(
@@ -261,7 +273,7 @@ def _header(key: str, word: str, numeric: bool, query: ListQuery) -> Header:
     if key == "state":
         aria = "descending" if query.sort == WORST else "none"
         return Header(key, word, replace(query, sort=WORST, page=1).url(), aria)
-    if key not in _KEYS and key != "burn":
+    if key not in _KEYS:
         return Header(key, word, None, "none", numeric)
     # First click: the end that worries; second: the other; third: back to worst first.
     first, second = (f"-{key}", key) if key in ("burn", "target") else (key, f"-{key}")

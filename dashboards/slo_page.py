@@ -298,7 +298,7 @@ def _sli_tile(status: SLOStatus) -> TileView:
     met = status.sli is not None and status.sli >= Fraction(slo.objective.share)
     tone = "plain" if status.sli is None else "good" if met else "bad"
     note = f"target {write.target(slo.objective)} over {slo.window.label}"
-    if status.sli_bounds and status.window.counts.unknown:
+    if status.sli is not None and status.sli_bounds and status.window.counts.unknown:
         low, high = (write.sli(bound, slo.objective) for bound in status.sli_bounds)
         if low != high:
             note += f"; between {low} and {high} with the unknown"
@@ -329,17 +329,17 @@ def _burn_tile(status: SLOStatus) -> TileView:
     tone = "plain" if rate is None else "warn" if rate > 1 else "good"
     if any(mark is states.BURNING_FAST for mark in states.marks(status)):
         tone = "bad"
-    return TileView(
-        "Burn rate",
-        write.burn(rate),
-        f"over 1h; {write.burn(brief.rate if brief else None)} over 5m",
-        tone,
-    )
+    five = brief.rate if brief else None
+    if rate is None and five is None:
+        note = "no events in the last hour"
+    else:
+        note = f"over 1h; {write.burn(five)} over 5m"
+    return TileView("Burn rate", write.burn(rate), note, tone)
 
 
 def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
     if status.budget is None or not status.forecast.known:
-        return TileView("Budget runs out", "not known", "no events in the last hour", "plain")
+        return TileView("Budget runs out", "not known", "nothing to go on from", "plain")
     if status.budget.remaining <= 0:
         return TileView("Budget runs out", "spent", "it comes back as bad events age out", "bad")
     if status.forecast.at is None:

@@ -43,6 +43,7 @@ MARKS = (
     HEALTHY,
 )
 _BY_KEY = {mark.key: mark for mark in MARKS}
+_PLACE = {mark.key: place for place, mark in enumerate(MARKS)}
 _NOW = {
     NowState.BURNING_FAST: BURNING_FAST,
     NowState.BURNING: BURNING,
@@ -75,7 +76,7 @@ def marks(status: SLOStatus) -> tuple[Mark, ...]:
         return (budget,)
     if budget is HEALTHY or (now is STALE and budget is NO_DATA):
         return (budget,) if budget is NO_DATA else (now,)
-    return tuple(sorted((now, budget), key=MARKS.index))
+    return (now, budget) if _PLACE[now.key] < _PLACE[budget.key] else (budget, now)
 
 
 def weight(status: SLOStatus) -> tuple[int, float, str, str]:
@@ -85,10 +86,14 @@ def weight(status: SLOStatus) -> tuple[int, float, str, str]:
     """
     shown = marks(status)
     # No data is as bad as data that stopped.
-    place = MARKS.index(STALE if shown[0] is NO_DATA else shown[0]) * 2
-    if BURNING in shown and EXHAUSTED in shown:
+    place = _PLACE[(STALE if shown[0] is NO_DATA else shown[0]).key] * 2
+    if len(shown) > 1 and shown[0] is BURNING and shown[1] is EXHAUSTED:
         place -= 1
-    left = float(status.budget.remaining) if status.budget else 2.0
+    left = 2.0
+    if (budget := status.budget) is not None:
+        # The float nearest to `remaining`, without making fractions for ten thousand SLOs.
+        allowed = budget.allowed.numerator
+        left = (allowed - budget.spent_events * budget.allowed.denominator) / allowed
     return place, left, status.slo.name, status.slo.id
 
 

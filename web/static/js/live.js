@@ -14,7 +14,7 @@ let delay = 1_000;
 let waiting = false;
 let fetching = false;
 let pointerAt = 0;
-let pending = new Set();
+let again = false;
 let drawn = () => {};
 
 const clockTime = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
@@ -36,21 +36,21 @@ const topic = (id) => encodeURIComponent(id).replace(/%2F/g, "/").replace(/[!'()
 
 async function refresh() {
   waiting = false;
-  if (document.hidden || fetching) return;
+  if (document.hidden) return;
+  if (fetching) return void (again = true);
   // Rows must not jump away under a moving pointer; the keyboard's focus is kept by the morph.
   if (area().dataset.topics === "*" && Date.now() - pointerAt < STILL_POINTER) return later(1_000);
   fetching = true;
-  const ids = pending;
-  pending = new Set();
+  again = false;
   try {
     const here = location.pathname + location.search;
     await htmx.ajax("GET", here, { target: "#live", select: "#live", swap: "outerMorph" });
     fetchedAt = Date.now();
     document.querySelector("link[rel=icon]").href = area().dataset.alarm;
-    drawn(ids);
+    drawn();
   } finally {
     fetching = false;
-    if (pending.size) later(LEAST_PAUSE);
+    if (again) later(LEAST_PAUSE);
   }
 }
 
@@ -61,9 +61,7 @@ function later(pause) {
 }
 
 function changed(ids) {
-  if (!concerns(ids)) return;
-  ids.forEach((id) => pending.add(id));
-  later(Math.max(0, LEAST_PAUSE - (Date.now() - fetchedAt)));
+  if (concerns(ids)) later(Math.max(0, LEAST_PAUSE - (Date.now() - fetchedAt)));
 }
 
 function connect() {

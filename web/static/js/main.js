@@ -6,7 +6,7 @@ import { tellTimes } from "./times.js";
 
 tellTimes();
 rememberTheme(() => drawCharts({ anew: true }));
-goLive((ids) => drawCharts({ ids }));
+goLive(() => drawCharts({}));
 drawCharts({});
 
 // "/" goes to the search, from wherever there is one.

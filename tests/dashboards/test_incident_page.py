@@ -1,0 +1,139 @@
+"""An incident's page tells who was told what, when, and who is on it."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerting.incident import EventKind, IncidentEvent, IncidentState
+from alerting.notification import Attempt, AttemptOutcome
+from dashboards import incident_page
+from dashboards.source import IncidentDetail, IncidentPage
+from tests.web.fakes import NOW, make_incident
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def view(detail: IncidentDetail) -> incident_page.IncidentView:
+    return incident_page.incident_view(detail, card=None, remembered="Mia", notice=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "summary", "offered"),
+    [
+        (IncidentState.TRIGGERED, "Nobody has taken it yet; it has been open for 2 h.", True),
+        (
+            IncidentState.ACKNOWLEDGED,
+            "Mia <mia@example.com> has been on it; it has been open for 2 h.",
+            False,
+        ),
+        (
+            IncidentState.RESOLVED,
+            "Over: it lasted 31 min; Mia <mia@example.com> looked after it.",
+            False,
+        ),
+    ],
+)
+def test_the_summary_says_where_it_stands(
+    state: IncidentState, summary: str, offered: bool
+) -> None:
+    shown = view(make_incident(2, "shop", "checkout", state))
+
+    assert plain(shown.summary) == summary
+    assert shown.can_acknowledge is offered
+
+
+def test_the_timeline_begins_with_the_newest() -> None:
+    shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
+
+    assert [entry.word for entry in shown.timeline] == [
+        "Resolved",
+        "Acknowledged",
+        "Delivered",
+        "Routed",
+        "Opened",
+    ]
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_kind_of_event_has_a_word(kind: EventKind) -> None:
+    shown = incident_page.entry(IncidentEvent("INC1", NOW, kind, "something"), NOW)
+
+    assert shown.word
+    assert shown.text == "something"
+
+
+def test_the_evidence_is_that_of_the_moment_of_the_alert() -> None:
+    alert = view(make_incident(1, "shop", "checkout", IncidentState.TRIGGERED)).alerts[0]
+
+    assert alert.state_word == "Firing"
+    assert [(name, plain(value)) for name, value in alert.figures] == [
+        ("Burn 1h", "117x"),
+        ("Burn 5m", "333x"),
+        ("Bad events", "42 of 360"),
+        ("Budget spent in 1h", "16 %"),
+        ("Budget left", "8 min 9 s"),
+        ("Runs out", "13:07 UTC"),
+        ("Top cause", "status: 40 of 42 failures"),
+    ]
+
+
+def test_each_try_to_tell_somebody_is_shown_with_how_it_ended() -> None:
+    told = view(make_incident(1, "shop", "checkout", IncidentState.TRIGGERED)).told[0]
+
+    assert (told.receiver, told.state_word) == ("oncall", "delivered")
+    assert [(tried.outcome, tried.detail) for tried in told.tries] == [
+        ("failed, to be tried again", "no answer within 5s"),
+        ("delivered", "202 Accepted"),
+    ]
+
+
+def test_a_try_under_way_says_so_and_a_status_is_not_told_twice() -> None:
+    detail = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED)
+    attempts = (
+        Attempt(detail.notifications[0].id, 1, NOW, NOW, AttemptOutcome.PERMANENT, 403, "no"),
+        Attempt(detail.notifications[0].id, 2, NOW),
+    )
+    told = incident_page.told_row(detail.notifications[0], attempts, NOW)
+
+    assert [(tried.outcome, tried.detail) for tried in told.tries] == [
+        ("refused for good", "403: no"),
+        ("under way", ""),
+    ]
+
+
+def test_the_times_are_told_from_the_opening() -> None:
+    shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
+
+    assert [(name, plain(value)) for name, value in shown.facts] == [
+        ("Opened", "10:00 UTC"),
+        ("Acknowledged", "after 4 min, by Mia <mia@example.com>"),
+        ("Resolved", "10:31 UTC, after 31 min"),
+    ]
+
+
+def test_the_list_keeps_its_filter_when_it_goes_on() -> None:
+    incident = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED).incident
+    shown = incident_page.incidents_view(
+        IncidentPage((incident,), "more"),
+        state="triggered",
+        service="shop",
+        cursor=None,
+        now=NOW + timedelta(hours=1),
+    )
+
+    assert shown.older_url == "/incidents?state=triggered&service=shop&cursor=more"
+    assert [each.word for each in shown.filters if each.chosen] == ["Triggered"]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [(None, "No incident so far."), ("resolved", "No incident matches this filter.")],
+)
+def test_an_empty_list_tells_a_filter_from_peace(state: str | None, words: str) -> None:
+    shown = incident_page.incidents_view(
+        IncidentPage((), None), state=state, service=None, cursor=None, now=NOW
+    )
+
+    assert shown.empty == words

@@ -1,0 +1,204 @@
+"""The overview answers whether anybody needs to do anything."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerting.incident import IncidentState
+from dashboards import overview as page
+from dashboards import states
+from dashboards.overview import OverviewView
+from dashboards.states import Mark
+from slo.alert_state import AlertState, Phase
+from slo.status import BudgetState, SLOStatus
+from tests.web.fakes import NOW, FakeSource, make_incident, make_slo, make_status
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def view(source: FakeSource) -> OverviewView:
+    return page.overview(
+        services=source.services(),
+        statuses=source.statuses(),
+        alert_states={one.slo.id: source.tier_states(one.slo.id) for one in source.statuses()},
+        incidents=[detail.incident for detail in source.details.values()],
+        health=source.health(),
+        now=NOW,
+    )
+
+
+def healthy(name: str, bad: int) -> SLOStatus:
+    return make_status(
+        make_slo("shop", name), (259_200 - bad, bad, 0), budget_state=BudgetState.HEALTHY
+    )
+
+
+@pytest.mark.parametrize(
+    ("census", "total", "sentence", "tone"),
+    [
+        ({}, 0, "Nothing is watched yet.", "calm"),
+        ({states.HEALTHY: 214}, 214, "Nothing to do: all 214 SLOs are healthy.", "calm"),
+        ({states.HEALTHY: 1}, 1, "Nothing to do: the one SLO is healthy.", "calm"),
+        (
+            {states.LEARNING: 1, states.HEALTHY: 3},
+            4,
+            "Nothing to do: nothing burns, and some SLOs are still learning.",
+            "calm",
+        ),
+        ({states.AT_RISK: 1}, 9, "Nothing to do now; 1 SLO wants watching.", "watch"),
+        (
+            {states.STALE: 1, states.NO_DATA: 1},
+            9,
+            "Look at the data: 2 SLOs cannot be judged.",
+            "watch",
+        ),
+        (
+            {states.EXHAUSTED: 1},
+            9,
+            "Nothing burns, but 1 budget is spent: go easy on changes.",
+            "today",
+        ),
+        ({states.BURNING: 2, states.EXHAUSTED: 1}, 9, "Look today: 2 SLOs are burning.", "today"),
+        ({states.BURNING_FAST: 1, states.BURNING: 2}, 9, "Act now: 1 SLO is burning fast.", "act"),
+    ],
+)
+def test_the_sentence_answers_by_the_worst_that_there_is(
+    census: dict[Mark, int], total: int, sentence: str, tone: str
+) -> None:
+    assert plain(page.sentence(Counter(census), total)) == sentence
+    assert page.tone(Counter(census)) == tone
+
+
+def test_what_stands_behind_the_answer_is_the_worst_slo() -> None:
+    assert plain(view(FakeSource()).detail) == (
+        "First: shop/checkout, burning 117x over 1h; its budget runs out 13:07 UTC."
+    )
+
+
+def test_needs_attention_lists_the_worst_first_and_no_healthy_one() -> None:
+    shown = view(FakeSource())
+
+    names = [row.name for row in shown.attention]
+    assert names[:4] == ["checkout", "login", "search-latency", "payments"]
+    assert "catalogue" not in names
+    assert shown.tightest == ()
+
+
+def test_needs_attention_stops_at_twelve_and_says_how_many_more_there_are() -> None:
+    burning = tuple(
+        make_status(
+            make_slo("shop", f"slo-{number:02}"),
+            (259_000, 200, 0),
+            budget_state=BudgetState.AT_RISK,
+        )
+        for number in range(15)
+    )
+    shown = view(FakeSource(statuses_=burning))
+
+    assert len(shown.attention) == 12
+    assert shown.attention_more == "3 more"
+
+
+def test_an_incident_is_offered_for_acknowledgement_once() -> None:
+    shown = view(FakeSource())
+
+    offered = [row.name for row in shown.attention if row.incident and row.incident.acknowledge_url]
+    assert offered == ["checkout"]
+
+
+def test_an_slo_without_a_firing_rule_is_not_tied_to_its_services_incident() -> None:
+    shown = view(FakeSource())
+
+    payments = next(row for row in shown.attention if row.name == "payments")
+    assert payments.incident is None
+
+
+def test_an_acknowledged_incident_says_who_is_on_it() -> None:
+    source = FakeSource()
+    source.details = {"INC0001": make_incident(1, "shop", "x", IncidentState.ACKNOWLEDGED)}
+    first = view(source).attention[0]
+
+    assert first.incident is not None
+    assert first.incident.word == "Mia <mia@example.com> is on it"
+    assert first.incident.acknowledge_url is None
+
+
+def test_a_chip_counts_what_its_link_will_list() -> None:
+    shown = view(FakeSource())
+
+    assert {chip.mark.key: (chip.count, chip.url) for chip in shown.chips}["exhausted"] == (
+        2,
+        "/slos?state=exhausted",
+    )
+
+
+def test_a_healthy_day_shows_the_tightest_budgets_and_the_biggest_losses() -> None:
+    source = FakeSource(statuses_=(healthy("a", 10), healthy("b", 150), healthy("c", 0)))
+    shown = view(source)
+
+    assert [row.name for row in shown.tightest] == ["b", "a", "c"]
+    assert plain(shown.detail) == "The tightest budget is that of shop/b: 42 % is left."
+    assert shown.losses_period == "3d"
+
+
+def test_the_biggest_loss_is_the_largest_share_of_its_own_budget() -> None:
+    day = timedelta(days=3)
+    small = make_status(
+        make_slo("shop", "small"),
+        (259_000, 100, 0),
+        budget_state=BudgetState.HEALTHY,
+        recent={day: (25_000, 50, 0)},
+    )
+    large = make_status(
+        make_slo("shop", "large"),
+        (9_999_000, 100, 0),
+        budget_state=BudgetState.HEALTHY,
+        recent={day: (900_000, 100, 0)},
+    )
+    _, losses = page.biggest_losses([large, small])
+
+    assert [(loss.name, plain(loss.lost)) for loss in losses] == [
+        ("small", "19 %"),
+        ("large", "1 %"),
+    ]
+
+
+def test_a_tile_tells_the_worst_state_and_how_many_share_it() -> None:
+    tiles = view(FakeSource()).tiles
+
+    assert [(tile.name, plain(tile.words)) for tile in tiles] == [
+        ("shop", "1 of 6 SLOs burning fast"),
+        ("petuniverse-api", "1 of 5 SLOs stale"),
+    ]
+
+
+def test_since_when_is_the_rule_that_has_been_firing_longest() -> None:
+    source = FakeSource()
+    source.states["shop/checkout"] = {
+        "page:1h:5m": AlertState(Phase.FIRING, NOW - timedelta(minutes=9)),
+        "ticket:1d:2h": AlertState(Phase.FIRING, NOW - timedelta(hours=2)),
+        "page:6h:30m": AlertState(),
+    }
+    first = view(source).attention[0]
+
+    assert first.since is not None
+    assert plain(first.since.relative) == "2 h ago"
+
+
+def test_without_any_slo_there_is_nothing_to_count() -> None:
+    source = replace(FakeSource(), statuses_=())
+    shown = view(source)
+
+    assert (shown.chips, shown.attention, shown.detail) == ((), (), "")
+
+
+def test_the_runbook_of_a_script_is_no_link() -> None:
+    source = FakeSource()
+    bad = replace(source.services_[0], runbook="javascript:alert(1)")
+    shown = view(replace(source, services_=(bad,)))
+
+    assert all(row.runbook is None for row in shown.attention)

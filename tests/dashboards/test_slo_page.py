@@ -1,0 +1,297 @@
+"""The page of one SLO says in plain words how it stands."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+
+from alerting.incident import Incident
+from dashboards import slo_page
+from dashboards.slo_page import SLOView, stretch
+from dashboards.source import Point
+from slo.alert_state import AlertState, Phase
+from slo.status import BudgetState, Forecast, SLOStatus
+from tests.web.fakes import NOW, FakeSource, make_slo, make_status
+
+HOUR = timedelta(hours=1)
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def status_of(name: str) -> SLOStatus:
+    found = FakeSource().status(name)
+    assert found is not None
+    return found
+
+
+async def view(
+    name: str,
+    range_key: str = "24h",
+    source: FakeSource | None = None,
+    incident: Incident | None = None,
+) -> SLOView:
+    facts = source or FakeSource()
+    status = facts.status(name)
+    assert status is not None
+    window = status.slo.window.length
+    whole, part = stretch(window, NOW), stretch(slo_page.RANGES[range_key] or window, NOW)
+    return slo_page.slo_view(
+        status,
+        card=facts.services()[0],
+        alert_states=facts.tier_states(name),
+        incident=incident,
+        collector=facts.collectors()[0],
+        window_points=await facts.points(name, whole.start, whole.end, whole.step),
+        range_points=await facts.points(name, part.start, part.end, part.step),
+        range_key=range_key,
+        now=NOW,
+    )
+
+
+REQUESTS = make_slo("shop", "requests", probe=False)
+PROBES = make_slo("shop", "health")
+LASTS = Forecast(known=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        pytest.param(
+            make_status(
+                REQUESTS,
+                (45_101_970 * 3, 45_102 * 3 // 3 * 1, 0),
+                budget_state=BudgetState.HEALTHY,
+                recent={HOUR: (45_072, 30, 0)},
+                forecast=LASTS,
+            ),
+            "30 of 45,102 requests failed in the last hour (0.067 %): burning 0.7x; "
+            "66 % of the 30-day budget left; at this pace it lasts.",
+            id="burning slowly",
+        ),
+        pytest.param(
+            make_status(PROBES, (259_200, 0, 0), budget_state=BudgetState.HEALTHY, forecast=LASTS),
+            "None of 360 probes failed in the last hour; 100 % of the 30-day budget left; "
+            "at this pace it lasts.",
+            id="all is well",
+        ),
+        pytest.param(
+            make_status(
+                PROBES,
+                (258_000, 200, 0),
+                budget_state=BudgetState.AT_RISK,
+                recent={HOUR: (318, 42, 0)},
+                forecast=Forecast(known=True, at=NOW + timedelta(hours=1, minutes=7)),
+            ),
+            "42 of 360 probes failed in the last hour (12 %): burning 117x; "
+            "22 % of the 30-day budget left; at this pace it runs out in 1 h 7 m.",
+            id="running out",
+        ),
+        pytest.param(
+            make_status(
+                make_slo("shop", "pay", "99.99"),
+                (1_999_000, 1_000, 0),
+                budget_state=BudgetState.EXHAUSTED,
+            ),
+            "None of 2,777 probes failed in the last hour; "
+            "the 30-day budget is spent, 17 min over.",
+            id="400 percent over",
+        ),
+        pytest.param(
+            make_status(PROBES, (0, 0, 0), budget_state=BudgetState.NO_DATA),
+            "No probes in the last 30d: there is nothing to judge yet.",
+            id="no data",
+        ),
+        pytest.param(
+            make_status(PROBES, (0, 0, 77), budget_state=BudgetState.NO_DATA),
+            "Nothing can be said: all 77 probes of the last 30d are unknown, "
+            "because we failed to look.",
+            id="only unknowns",
+        ),
+        pytest.param(
+            make_status(
+                PROBES,
+                (1_000, 0, 0),
+                budget_state=BudgetState.LEARNING,
+                recent={HOUR: (0, 0, 0)},
+                forecast=Forecast(known=False),
+            ),
+            "No probes in the last hour; 100 % of the 30-day budget left.",
+            id="silent",
+        ),
+    ],
+)
+def test_one_sentence_says_how_it_stands(status: SLOStatus, sentence: str) -> None:
+    assert plain(slo_page.sentence(status, NOW)) == sentence
+
+
+def test_the_tiles_tell_sli_budget_burn_and_forecast() -> None:
+    tiles = slo_page.tiles(status_of("shop/checkout"), NOW)
+
+    assert [(tile.name, plain(tile.value), plain(tile.note), tile.tone) for tile in tiles] == [
+        ("SLI", "99.91 %", "target 99.9 % over 30d", "good"),
+        ("Budget left", "18 %", "8 min 9 s of 43 min", "warn"),
+        ("Burn rate", "117x", "over 1h; 333x over 5m", "bad"),
+        ("Budget runs out", "in 1 h 7 m", "13:07 UTC, at the last hour's pace", "bad"),
+    ]
+
+
+def test_without_data_no_tile_shows_a_number_for_it() -> None:
+    tiles = slo_page.tiles(status_of("petuniverse-api/uploads"), NOW)
+
+    assert [tile.value for tile in tiles] == ["no data", "no data", "no data", "not known"]
+    assert {tile.tone for tile in tiles} == {"plain"}
+
+
+def test_unknown_events_give_the_sli_bounds() -> None:
+    sli = slo_page.tiles(status_of("petuniverse-api/images"), NOW)[0]
+
+    assert "between 95.8 % and 99.8 % with the unknown" in plain(sli.note)
+
+
+async def test_a_budget_four_times_overspent_is_shown_as_that() -> None:
+    shown = await view("shop/payments")
+
+    budget = shown.tiles[1]
+    assert plain(budget.value) == "-400 %"
+    assert plain(budget.note) == "17 min over; the whole is 4 min 19 s"
+    assert budget.gauge is not None
+    assert (budget.gauge.tone, budget.gauge.start) == ("gone", "0.00")
+
+
+async def test_the_burn_down_ends_at_the_tiles_figure() -> None:
+    shown = await view("shop/checkout")
+
+    assert plain(shown.budget_chart.table.rows[-1][1]) == "18 %"
+    assert plain(shown.tiles[1].value) == "18 %"
+
+
+@pytest.mark.parametrize("range_key", slo_page.RANGES)
+async def test_a_chart_has_at_most_25_rows_as_a_table(range_key: str) -> None:
+    shown = await view("shop/checkout", range_key)
+
+    charts = (shown.budget_chart, shown.burn_chart, shown.events_chart)
+    assert all(12 <= len(chart.table.rows) <= 25 for chart in charts)
+
+
+async def test_the_range_changes_the_charts_and_never_the_tiles() -> None:
+    day, week = await view("shop/checkout"), await view("shop/checkout", "7d")
+
+    assert day.tiles == week.tiles
+    assert day.budget_chart == week.budget_chart
+    assert "start=now-7d" in week.burn_chart.url
+
+
+async def test_the_thresholds_are_handed_to_the_burn_chart() -> None:
+    options = json.loads((await view("shop/checkout")).burn_chart.options)
+
+    assert [(tier["factor"], tier["label"]) for tier in options["tiers"]] == [
+        (14.4, "page 14.4x (1h & 5m)"),
+        (6.0, "page 6x (6h & 30m)"),
+        (3.0, "ticket 3x (1d & 2h)"),
+        (1.0, "ticket 1x (3d & 6h)"),
+    ]
+
+
+async def test_the_burn_charts_finding_names_the_rules_that_fire() -> None:
+    finding = plain((await view("shop/checkout")).burn_chart.finding)
+
+    assert finding.startswith("The fastest 1 h burned 19.4x, from Fri 20 Nov 13:05 UTC.")
+    assert "Firing now: page 14.4x (1h & 5m)" in finding
+
+
+def test_causes_come_largest_first_with_their_counts() -> None:
+    rows = slo_page.causes(status_of("shop/checkout"))
+
+    assert [(row.cause, row.count, plain(row.share), row.width) for row in rows] == [
+        ("status", "180", "86 %", "100.00"),
+        ("timeout", "28", "13 %", "15.56"),
+        ("tls", "2", "0.96 %", "1.11"),
+    ]
+
+
+def test_a_rule_tells_what_it_sees_and_why_it_says_so() -> None:
+    status = status_of("shop/checkout")
+    since = AlertState(Phase.FIRING, NOW - timedelta(minutes=9))
+    row = slo_page.tier_row(status, status.tiers[0], since, NOW)
+
+    assert (row.phase_word, row.severity_word, row.threshold) == ("Firing", "Page", "14.4x")
+    assert (row.short, row.short_over) == ("333x over 5m", True)
+    assert (row.long, row.long_over) == ("117x over 1h", True)
+    assert row.reason == "burning 116.7x over 1h and 333.3x over 5m, both above 14.4x"
+    assert plain(row.gone_in) == "2 d 2 h"
+
+
+def test_a_rule_that_sees_too_little_says_that_it_cannot_tell() -> None:
+    status = status_of("petuniverse-api/uploads")
+    row = slo_page.tier_row(status, status.tiers[0], AlertState(), NOW)
+
+    assert row.phase_word == "Cannot tell"
+    assert row.short == "no data over 5m"
+    assert not row.short_over
+
+
+async def test_probe_results_show_what_failed_first_with_its_phases() -> None:
+    shown = await view("shop/checkout")
+
+    first = shown.runs[0]
+    assert [run.word for run in shown.runs[:4]] == ["Failed", "Failed", "Failed", "Passed"]
+    assert plain(first.words) == "DNS 3 ms, connect 20 ms, TLS 45 ms, wait 70 ms, transfer 10 ms"
+    assert first.detail.startswith("status: answered 503")
+    assert sum(Fraction(bar.length) for bar in first.bars) == pytest.approx(100, abs=0.1)
+
+
+async def test_an_slo_fed_by_counters_has_no_probe_results() -> None:
+    shown = await view("shop/search-latency")
+
+    assert (shown.runs, shown.runs_note) == ((), None)
+    assert ("Bad", 'http_requests_total{code=~"5.."}') in shown.definition
+
+
+def test_coverage_says_how_much_is_unknown_and_whose_failure_it_is() -> None:
+    lines = dict(slo_page.coverage(status_of("shop/checkout"), NOW))
+
+    assert plain(lines["Coverage"]) == "99.9 % (259,000 of 259,200 observations due)"
+    assert lines["Unknown"] == "3 probes: our failures to look, counted for nobody"
+
+
+@pytest.mark.parametrize("length", [timedelta(hours=1), timedelta(days=1), timedelta(days=30)])
+def test_a_stretch_covers_its_length_up_to_now_in_whole_steps(length: timedelta) -> None:
+    cut = stretch(length, NOW)
+
+    assert cut.end >= NOW
+    assert cut.end - cut.start >= length
+    assert not (cut.end - cut.start) % cut.step
+    assert not cut.step % timedelta(seconds=10)
+
+
+async def test_a_window_without_points_is_no_data_and_no_error() -> None:
+    status = status_of("petuniverse-api/uploads")
+    empty = stretch(status.slo.window.length, NOW)
+    points = [Point(empty.start + n * empty.step, 0, 0, 0) for n in range(24)]
+    shown = slo_page.slo_view(
+        status,
+        card=None,
+        alert_states={},
+        incident=None,
+        collector=None,
+        window_points=points,
+        range_points=points,
+        range_key="24h",
+        now=NOW,
+    )
+
+    assert shown.budget_chart.finding == "No data in this window."
+    assert shown.burn_chart.finding == "No data in this stretch."
+    assert {cells[1] for cells in shown.budget_chart.table.rows} == {"no data"}
+
+
+async def test_a_runbook_that_is_no_web_address_is_not_linked() -> None:
+    source = FakeSource()
+    card = replace(source.services_[0], runbook="data:text/html,hello")
+    shown = await view("shop/checkout", source=replace(source, services_=(card,)))
+
+    assert shown.runbook is None

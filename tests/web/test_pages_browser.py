@@ -1,0 +1,314 @@
+"""The pages in a real browser: clean console, no stranger asked, accessible, live, by keyboard."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+
+from alerting.incident import IncidentState
+from dashboards.source import Change
+from tests.web.fakes import NOW, FakeSource
+from web.app import create_app
+from web.serve import run, serve
+from web.settings import WebSettings
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = Path(__file__).parent.parent / "vendor" / "axe-4.14.1.min.js"
+PAGES = {
+    "overview": "/",
+    "list": "/slos",
+    "empty list": "/slos?q=zebra",
+    "slo": "/slos/shop/checkout",
+    "slo without data": "/slos/petuniverse-api/uploads",
+    "service": "/services/shop",
+    "services": "/services",
+    "incidents": "/incidents",
+    "incident": "/incidents/INC0001",
+    "nothing here": "/nowhere",
+}
+DESK: ViewportSize = {"width": 1320, "height": 860}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
+
+
+@dataclass
+class Site:
+    """The application on a real port, with its facts at hand and its loop to speak in."""
+
+    source: FakeSource
+    url: str
+    loop: asyncio.AbstractEventLoop
+
+    def publish(self, change: Change) -> None:
+        """Tell every open stream."""
+        for stream in self.source.subscriptions:
+            self.loop.call_soon_threadsafe(stream.publish, change)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Serves until the test is over."""
+    source, started = FakeSource(), threading.Event()
+    found: list[Site] = []
+    stopping: list[asyncio.Event] = []
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        stopping.append(stop)
+        app = create_app(source, settings=WebSettings(now=lambda: NOW, stop=stop))
+        loop = asyncio.get_running_loop()
+
+        def on_started(host: str, port: int) -> None:
+            found.append(Site(source, f"http://{host}:{port}", loop))
+            started.set()
+
+        await serve(app, "127.0.0.1", 0, stop, on_started)
+
+    thread = threading.Thread(target=lambda: run(main()))
+    thread.start()
+    assert started.wait(20)
+    try:
+        yield found[0]
+    finally:
+        found[0].loop.call_soon_threadsafe(stopping[0].set)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield started
+        started.close()
+
+
+@dataclass
+class Watch:
+    """What a page did that it should not have."""
+
+    home: str
+    complaints: list[str] = field(default_factory=list)
+
+    def on(self, page: Page) -> Page:
+        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._asked(request.url))
+        return page
+
+    def _said(self, kind: str, text: str) -> None:
+        # A page that is not there is meant to answer 404, and the browser notes that.
+        if kind in ("error", "warning") and "404 (Not Found)" not in text:
+            self.complaints.append(text)
+
+    def _asked(self, url: str) -> None:
+        if urlsplit(url).netloc != self.home:
+            self.complaints.append(f"asked {url}")
+
+
+def opened(context: BrowserContext, site: Site) -> tuple[Page, Watch]:
+    watch = Watch(urlsplit(site.url).netloc)
+    return watch.on(context.new_page()), watch
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds to be serious or worse."""
+    # The page's own policy forbids foreign scripts, so the test's tool comes by the debugger.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run(document)).violations")
+    return [
+        f"{one['id']}: {[node['html'][:160] for node in one['nodes']][:3]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_clean_and_accessible(site: Site, browser: Browser, theme: str) -> None:
+    context = browser.new_context(
+        viewport=DESK, color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce"
+    )
+    page, watch = opened(context, site)
+    try:
+        for name, path in PAGES.items():
+            page.goto(site.url + path)
+            if name != "nothing here":
+                expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+            if name == "slo":
+                expect(page.locator("figure canvas")).to_have_count(3)
+            assert violations(page) == [], name
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_no_page_scrolls_sideways_on_a_phone(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page, watch = opened(context, site)
+    try:
+        for name, path in PAGES.items():
+            page.goto(site.url + path)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], (name, wide)
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/incidents/INC0001")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.id") == "name":
+                break
+        page.keyboard.type("Zoë")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Acknowledge"
+        page.keyboard.press("Enter")
+
+        expect(page.locator(".lead")).to_contain_text("Zoë has been on it")
+        assert site.source.details["INC0001"].incident.state is IncidentState.ACKNOWLEDGED
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_acknowledging_works_without_scripts(site: Site, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page, _ = opened(context, site)
+    try:
+        page.goto(f"{site.url}/incidents/INC0001")
+        page.get_by_label("Your name").fill("Mia")
+        page.get_by_role("button", name="Acknowledge").click()
+
+        expect(page.locator(".notice")).to_contain_text("Acknowledged.")
+    finally:
+        context.close()
+
+
+def test_a_change_is_shown_without_reloading_and_the_focus_stays(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        page.evaluate("window.untouched = true")
+        page.locator("#table-budget summary").click()
+        page.get_by_role("link", name="Runbook").focus()
+        one, *others = site.source.statuses_
+        site.source.statuses_ = (replace(one, causes={"a new cause": 210}), *others)
+        site.publish(Change(1, frozenset({"shop/checkout"}), frozenset()))
+
+        expect(page.locator(".causes")).to_contain_text("a new cause")
+        assert page.evaluate("window.untouched")
+        assert page.evaluate("document.activeElement.textContent") == "Runbook"
+        expect(page.locator("#table-budget")).to_have_attribute("open", "")
+        expect(page.locator("figure canvas")).to_have_count(3)
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_a_change_of_another_slo_fetches_nothing(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, _ = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        site.publish(Change(1, frozenset({"shop/login"}), frozenset()))
+        site.publish(Change(2, frozenset({"shop/checkout"}), frozenset()))
+        with page.expect_response(f"{site.url}/slos/shop/checkout"):
+            pass
+
+        assert asked.count(f"{site.url}/slos/shop/checkout") == 1
+    finally:
+        context.close()
+
+
+def test_a_broken_stream_is_said_in_words(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, _ = opened(context, site)
+    try:
+        page.goto(site.url)
+        expect(page.locator("#live-state")).to_have_text("Live")
+        page.route("**/api/v1/stream", lambda route: route.abort())
+        for stream in site.source.subscriptions:
+            site.loop.call_soon_threadsafe(stream.end)
+
+        expect(page.locator("#live-state")).to_have_text("Reconnecting")
+    finally:
+        context.close()
+
+
+def test_the_theme_flips_at_once_and_is_remembered(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK, color_scheme="light")
+    page, watch = opened(context, site)
+    try:
+        page.goto(site.url)
+        page.get_by_role("button", name="Change between light and dark").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.goto(f"{site.url}/slos")
+
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_a_chart_is_read_with_the_arrow_keys(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        expect(page.locator("figure canvas")).to_have_count(3)
+        page.locator("#plot-budget").focus()
+        page.keyboard.press("End")
+
+        said = page.locator("#said-budget")
+        expect(said).to_contain_text("Budget left 18.")
+        last = said.text_content()
+        page.keyboard.press("ArrowLeft")
+        expect(said).not_to_have_text(last or "")
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_the_list_is_sorted_searched_and_left_by_keyboard(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos")
+        page.keyboard.press("/")
+        page.keyboard.type("login")
+        page.keyboard.press("Enter")
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.get_by_role("link", name="login", exact=True).focus()
+        page.keyboard.press("Enter")
+
+        expect(page.locator("h1")).to_have_text("login")
+        assert watch.complaints == []
+    finally:
+        context.close()
