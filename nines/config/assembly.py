@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from alerting.config import AlertingConfig
-from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig, TlsConfig
+from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig
 from nines.config.document import Path
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.problem import Problem
+from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
 from slo.config import SLOConfig, Surroundings, build_slo, faults, timing_fault
 from slo.definition import SLO
@@ -61,12 +62,14 @@ def assemble(
             slo, said = _slo(key, name, config, feeding, file)
             slos.append(slo)
             found += [Finding((*where, *path), words) for path, words in said]
+    alerting, said_of_receivers = _alerting(file.alerting, directory)
+    found += said_of_receivers
     whole = Config(
         server=file.server,
         defaults=file.defaults,
         services=MappingProxyType(services),
         slos=tuple(slos),
-        alerting=file.alerting,
+        alerting=alerting,
     )
     return whole, found
 
@@ -124,37 +127,24 @@ def _resolved(
             f"{format_duration(timeout)}, so that it could never be judged"
         )
         said.append((("expect", "latency"), words))
-    filled, missing = _with_files(filled, directory)
-    return filled, said + missing
+    if isinstance(filled, HttpConfig | PrometheusConfig):
+        tls, at_fault = with_tls_files(filled.tls, directory)
+        said += [(("tls", key), words) for key, words in at_fault]
+        return filled.model_copy(update={"tls": tls}), said
+    filled, at_fault = with_tls_files(filled, directory)
+    return filled, said + [((key,), words) for key, words in at_fault]
 
 
-def _with_files(collector: CollectorConfig, directory: FilePath) -> tuple[CollectorConfig, _Said]:
-    """The collector with its files' paths resolved, and which of them cannot be read."""
-    if isinstance(collector, HttpConfig | PrometheusConfig):
-        at: Path = ("tls",)
-        paths = {
-            key: path
-            for key in ("ca_file", "cert_file", "key_file")
-            if (path := getattr(collector.tls, key)) is not None
-        }
-    elif isinstance(collector, TlsConfig):
-        at = ()
-        paths = {"ca_file": collector.ca_file} if collector.ca_file is not None else {}
-    else:
-        return collector, []
-    resolved = {key: directory / path for key, path in paths.items()}
-    missing: _Said = []
-    for key, path in resolved.items():
-        try:
-            with path.open("rb"):
-                pass
-        except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or "its name is not valid").lower()
-            missing.append(((*at, key), f"the file {paths[key]} cannot be read: {reason}"))
-    if isinstance(collector, HttpConfig | PrometheusConfig):
-        tls = collector.tls.model_copy(update=resolved)
-        return collector.model_copy(update={"tls": tls}), missing
-    return collector.model_copy(update=resolved), missing
+def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingConfig, list[Finding]]:
+    """The receivers with their files found."""
+    found: list[Finding] = []
+    receivers = {}
+    for name, receiver in written.receivers.items():
+        settings, at_fault = with_tls_files(receiver.config, directory)
+        receivers[name] = receiver.model_copy(update={receiver.kind: settings})
+        at = ("alerting", "receivers", name, receiver.kind)
+        found += [Finding((*at, key), words) for key, words in at_fault]
+    return written.model_copy(update={"receivers": MappingProxyType(receivers)}), found
 
 
 def _references(data: Mapping[str, Any]) -> Iterator[Finding]:

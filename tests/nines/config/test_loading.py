@@ -121,15 +121,6 @@ def test_keys_with_x_at_the_top_are_a_place_for_anchors(tmp_path: Path) -> None:
     assert home.interval == timedelta(seconds=5)
 
 
-def test_files_named_in_collectors_are_found_beside_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("anything")
-    text = SHOP.replace("https://shop.example/}", "https://shop.example/, tls: {ca_file: ca.pem}}")
-
-    home = load_text(tmp_path, text).services["shop"].collectors["home"]
-
-    assert f"{tmp_path}/ca.pem" in repr(home)
-
-
 def test_files_of_a_directory_complete_each_other(tmp_path: Path) -> None:
     (tmp_path / "10-server.yaml").write_text("server: {listen: 127.0.0.1:1}\n")
     (tmp_path / "20-shop.yaml").write_text(SHOP)

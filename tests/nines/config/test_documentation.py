@@ -1,0 +1,35 @@
+"""docs/configuration.md says what is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nines.config import schema
+from tests.nines.config.files import load_text
+
+TEXT = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
+ENVIRON = {"ONCALL_URL": "https://oncall.example/hook"}
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) -> None:
+    assert load_text(tmp_path, block, ENVIRON).advice == ()
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) == 2
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
+        *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
+    ],
+)
+def test_every_key_is_documented(model: str) -> None:
+    words = set(re.findall(r"\w+", TEXT))
+
+    assert set(schema()["$defs"][model]["properties"]) <= words
