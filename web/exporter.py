@@ -18,20 +18,22 @@ from dashboards.facts import (
     STATES,
     CollectorFacts,
     HealthFacts,
-    SLODetail,
+    SLOFacts,
     collector_facts,
     health_facts,
-    slo_detail,
+    slo_facts,
 )
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
-from slo.alert_state import AlertState
+from slo.alert_state import AlertState, Phase
 from slo.status import SLOStatus
+from slo.units import format_duration
 from web.settings import WebSettings
 
 _OLDEST_RENDERING_SECONDS = 5.0
 _GZIP_LEVEL = 1  # 40 ms where the usual 9 takes a second, for a quarter of the size
 _ID = ("service", "slo")
 _PROMISE = (*_ID, "objective", "window")
+_STATES = tuple(state.value for state in STATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ class Facts(Collector):
     def collect(self) -> Iterator[Metric]:
         snapshot = self._snapshot
         slos = [
-            slo_detail(
-                status, snapshot.cards.get(status.slo.service), snapshot.rules[status.slo.id]
+            _SLO(
+                status,
+                slo_facts(status, snapshot.cards.get(status.slo.service)),
+                snapshot.rules[status.slo.id],
             )
             for status in snapshot.statuses
         ]
@@ -193,41 +197,48 @@ def _is_zero(quality: str) -> bool:
     return quality.strip("0.") == "" and quality != ""
 
 
-def _promise(slo: SLODetail) -> tuple[str, ...]:
-    return (slo.service, slo.name, slo.objective, slo.window)
+class _SLO:
+    """One SLO as its samples need it: `id` and `promise` are label values."""
+
+    __slots__ = ("facts", "id", "promise", "rules", "status")
+
+    def __init__(self, status: SLOStatus, facts: SLOFacts, rules: Mapping[str, AlertState]) -> None:
+        self.status, self.facts, self.rules = status, facts, rules
+        self.id = (facts.service, facts.name)
+        self.promise = (*self.id, facts.objective, facts.window)
 
 
-def _slo_families(slos: list[SLODetail]) -> Iterator[Metric]:
+def _slo_families(slos: list[_SLO]) -> Iterator[Metric]:
     yield _slo_info(slos)
     yield _gauge(
         "slo_objective_ratio",
         "The promised share of good events.",
         _PROMISE,
-        ((_promise(slo), slo.objective_ratio) for slo in slos),
+        ((slo.promise, slo.facts.objective_ratio) for slo in slos),
     )
     yield _gauge(
         "slo_window_seconds",
         "The stretch of time that the SLO is judged over.",
         _PROMISE,
-        ((_promise(slo), slo.window_seconds) for slo in slos),
+        ((slo.promise, slo.facts.window_seconds) for slo in slos),
     )
     yield _gauge(
         "slo_sli_ratio",
         "The share of good events over the window; absent without events.",
         _PROMISE,
-        ((_promise(slo), slo.sli_ratio) for slo in slos),
+        ((slo.promise, slo.facts.sli_ratio) for slo in slos),
     )
     yield _counter(
         "slo_events",
         "Events since the SLO was first watched; unknown ones are neither good nor bad.",
         (*_ID, "result"),
         (
-            ((slo.service, slo.name, result), count)
+            ((*slo.id, result), count)
             for slo in slos
             for result, count in (
-                ("good", slo.lifetime.good),
-                ("bad", slo.lifetime.bad),
-                ("unknown", slo.lifetime.unknown),
+                ("good", slo.status.lifetime.good),
+                ("bad", slo.status.lifetime.bad),
+                ("unknown", slo.status.lifetime.unknown),
             )
         ),
     )
@@ -236,19 +247,22 @@ def _slo_families(slos: list[SLODetail]) -> Iterator[Metric]:
         "What is left of the window's error budget; negative once overspent, absent without "
         "events.",
         _PROMISE,
-        ((_promise(slo), slo.budget.remaining_ratio if slo.budget else None) for slo in slos),
+        (
+            (slo.promise, slo.facts.budget.remaining_ratio if slo.facts.budget else None)
+            for slo in slos
+        ),
     )
     yield _gauge(
         "slo_burn_rate",
         "How fast the budget is spent over the lookback: 1, held, spends exactly the budget.",
         (*_PROMISE, "lookback"),
-        (((*_promise(slo), burn.lookback), burn.rate) for slo in slos for burn in slo.burns),
+        (((*slo.promise, burn.lookback), burn.rate) for slo in slos for burn in slo.facts.burns),
     )
     yield _gauge(
         "slo_coverage_ratio",
         "The share of the observations due over the window that came.",
         _PROMISE,
-        ((_promise(slo), slo.coverage_ratio) for slo in slos),
+        ((slo.promise, slo.facts.coverage_ratio) for slo in slos),
     )
     yield _gauge(
         "slo_alert_firing",
@@ -261,40 +275,41 @@ def _slo_families(slos: list[SLODetail]) -> Iterator[Metric]:
         "1 for the state that the budget is in and for the one that the SLO is in now, else 0.",
         (*_PROMISE, "state"),
         (
-            ((*_promise(slo), state.value), state in (slo.budget_state, slo.now_state))
+            ((*slo.promise, state), state in (slo.facts.budget_state, slo.facts.now_state))
             for slo in slos
-            for state in STATES
+            for state in _STATES
         ),
     )
     yield _gauge(
         "slo_last_evaluation_timestamp_seconds",
         "When the SLO was last evaluated.",
         _ID,
-        (((slo.service, slo.name), slo.at.timestamp()) for slo in slos),
+        ((slo.id, slo.facts.at.timestamp()) for slo in slos),
     )
 
 
-def _slo_info(slos: list[SLODetail]) -> Metric:
+def _slo_info(slos: list[_SLO]) -> Metric:
     info = InfoMetricFamily("slo", "What the SLO is and whose; always 1.", labels=_PROMISE)
     for slo in slos:
         told = {
-            "owner": slo.owner or "",
-            "service_title": slo.service_title or "",
-            "sli": slo.sli.kind,
-            "collector": slo.sli.collector.partition("/")[2],
+            "owner": slo.facts.owner or "",
+            "service_title": slo.facts.service_title or "",
+            "collector": slo.status.slo.sli.collector,
         }
-        info.add_metric(_promise(slo), told)
+        info.add_metric(slo.promise, told)
     return info
 
 
-def _alerts(slo: SLODetail) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _alerts(slo: _SLO) -> Iterator[tuple[tuple[str, ...], bool]]:
     # Tiers that differ in their short window alone share their labels: any of them counts.
     firing: dict[tuple[str, str], bool] = {}
-    for tier in slo.tiers:
-        key = (tier.severity, tier.long.lookback)
-        firing[key] = firing.get(key, False) or tier.state == "firing"
+    for tier in slo.status.slo.tiers:
+        key = (tier.severity.value, format_duration(tier.long))
+        state = slo.rules.get(tier.key)
+        now = state is not None and state.phase is Phase.FIRING
+        firing[key] = firing.get(key, False) or now
     for key, value in firing.items():
-        yield (*_promise(slo), *key), value
+        yield (*slo.promise, *key), value
 
 
 def _probe_families(collectors: list[CollectorFacts]) -> Iterator[Metric]:
