@@ -1,7 +1,7 @@
 """Find the files of a configuration and read them as one document."""
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -124,13 +124,27 @@ def _merged(documents: list[Document], problems: list[Problem]) -> Document:
                 )
             elif have is None:
                 into[key] = value
-                for source, target in ((document.keys, keys), (document.values, values)):
-                    target.update({p: q for p, q in source.items() if p[: len(path)] == path})
+                for below in _paths(value, path):
+                    if below in document.keys:
+                        keys[below] = document.keys[below]
+                    values[below] = document.values[below]
 
     for document in documents:
         if isinstance(document.data, dict):
             merge(data, document, document.data, ())
     return Document(data, keys, values)
+
+
+def _paths(data: object, path: Path) -> Iterator[Path]:
+    """The path of the value and of everything in it."""
+    yield path
+    inside: Iterable[tuple[str | int, object]] = ()
+    if isinstance(data, dict):
+        inside = data.items()
+    elif isinstance(data, list):
+        inside = enumerate(data)
+    for step, value in inside:
+        yield from _paths(value, (*path, step))
 
 
 def _shared(path: Path) -> bool:
