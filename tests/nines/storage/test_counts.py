@@ -121,7 +121,7 @@ def test_what_was_flushed_reads_back_as_its_sum(
 @given(
     flushes=_FLUSHES,
     step=st.sampled_from([10, 60, 300, 600, 1800]),
-    start=st.integers(0, 200).map(lambda n: B0 + 10 * n),
+    start=st.one_of(st.integers(0, 200).map(lambda n: B0 + 10 * n), st.just(B0), st.just(B0 + 300)),
     length=st.integers(0, 800).map(lambda n: 10 * n),
     packing=st.booleans(),
 )
@@ -158,6 +158,18 @@ def test_a_chart_of_long_ago_is_drawn_from_the_five_minute_sums(store: CountStor
     assert store.points(number, T0, T0 + HOUR, 10) == []
 
 
+def test_a_chart_that_ends_between_the_sums_holds_nothing_from_behind_its_end(
+    store: CountStore,
+) -> None:
+    number = a_series(store)
+    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(60)]))
+
+    assert store.points(number, T0, T0 + timedelta(seconds=400), 300) == [
+        (B0, 30, 0, 0),
+        (B0 + 300, 10, 0, 0),
+    ]
+
+
 def test_loading_takes_the_whole_buckets_that_the_range_touches(store: CountStore) -> None:
     number = a_series(store)
     store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(60)]))
@@ -187,11 +199,14 @@ def test_series_do_not_see_one_another(store: CountStore) -> None:
 def test_a_ledger_restored_from_storage_equals_the_one_that_was_lost(store: CountStore) -> None:
     number, now = a_series(store), T0 + 30 * HOUR
     lost, restored = Ledger(10, 7 * DAY), Ledger(10, 7 * DAY)
+    booked: list[BucketDelta] = []
     for n in range(400):
         at = T0 + timedelta(seconds=270 * n)
         delta = BucketDelta(lost.bucket_of(at), good=n, bad=n % 3, seen=1, smeared_good=n % 2)
         lost.book(at, delta)
-        store.flush(one(number, delta))
+        booked.append(delta)
+    for part in range(4):  # in no order of time
+        store.flush(one(number, *booked[part::4]))
     pack_all(store, now)
 
     for width in restored.widths:
@@ -319,10 +334,26 @@ def test_retention_reaches_packed_counts_and_spares_younger_ones(store: CountSto
     store.flush(one(number, *[BucketDelta(bucket, good=1) for bucket in buckets]))
     pack_all(store, T0 + 50 * DAY)
 
+    minute = timedelta(minutes=1)
+    too_early = store.prune(T0 + 35 * DAY + 59 * minute, detail=35 * DAY, sums=400 * DAY)
     removed = store.prune(T0 + 35 * DAY + HOUR, detail=35 * DAY, sums=400 * DAY)
 
+    assert too_early == 0  # the hour that it lies in is not over yet
     assert removed == 1
     assert [row[0] for row in everything(store, number, 10)] == buckets[1:]
+
+
+def test_packed_sums_go_with_the_last_of_their_day(store: CountStore) -> None:
+    number = a_series(store)
+    store.flush(one(number, BucketDelta(B0, good=1)))
+    pack_all(store, T0 + 50 * DAY)
+    midnight = T0.replace(hour=0) + DAY
+
+    store.prune(midnight + 400 * DAY - timedelta(minutes=5), detail=35 * DAY, sums=400 * DAY)
+    assert [row[0] for row in everything(store, number, 300)] == [B0]
+
+    store.prune(midnight + 400 * DAY, detail=35 * DAY, sums=400 * DAY)
+    assert everything(store, number, 300) == []
 
 
 def test_retention_of_many_rows_goes_in_batches(store: CountStore) -> None:
