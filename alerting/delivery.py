@@ -104,6 +104,7 @@ class Delivery:
         self._moved: set[str] = set()  # ids whose rows changed while the outbox was being read
         self._held: dict[str, datetime] = {}  # ids that wait for our own failure to pass
         self._unstored: dict[str, _Result] = {}
+        self._storing = asyncio.Lock()  # a lane and the main loop may want the same result stored
 
     def notify(self) -> None:
         """Something was put into the outbox: look at once."""
@@ -354,16 +355,19 @@ class Delivery:
 
     async def _store_results(self, ids: Iterable[str]) -> None:
         """Write down how tries ended; what cannot be written now is kept for later."""
-        for id_ in ids:
-            result = self._unstored[id_]
-            try:
-                await self._run(functools.partial(self._finish, result))
-            except Exception:
-                log.exception("the end of a try could not be stored", notification=id_)
-                continue
-            self._unstored.pop(id_, None)
-            self._moved.add(id_)
-            self._busy.discard(id_)
+        async with self._storing:
+            for id_ in ids:
+                result = self._unstored.get(id_)
+                if result is None:
+                    continue  # stored while this call waited for its turn
+                try:
+                    await self._run(functools.partial(self._finish, result))
+                except Exception:
+                    log.exception("the end of a try could not be stored", notification=id_)
+                    continue
+                del self._unstored[id_]
+                self._moved.add(id_)
+                self._busy.discard(id_)
 
     def _finish(self, result: _Result) -> None:
         self._store.finish_attempt(

@@ -297,7 +297,7 @@ def _said(case: _Case, context: Context) -> list[_Say]:
     """Who has to hear what, in the order of the routes."""
     service = context.service(case.incident.service)
     views: dict[str, list[Alert]] = {}
-    for alert in _sorted(case.alerts.values()):
+    for alert in _sorted(_newest(case.alerts.values())):
         for receiver in context.tree.explain(labels_of(alert, service)).receivers:
             views.setdefault(receiver, []).append(alert)
     for receiver in case.before.told:
@@ -345,7 +345,7 @@ def _resolve(receiver: str, view: list[Alert], sentences: list[str], case: _Case
         why = f"nothing that is routed to {receiver} fires any more; the incident goes on"
     else:
         why = f"the configuration no longer routes what fires to {receiver}; the incident goes on"
-    shown = view or _sorted(case.alerts.values())
+    shown = view or _sorted(_newest(case.alerts.values()))
     return _Say(
         receiver, NotificationKind.RESOLVE, shown, wording.sentences(wording.capital(why)), why
     )
@@ -421,6 +421,12 @@ def _line(alert: Alert, context: Context) -> AlertLine:
         facts=alert.facts,
         dashboard_url=board,
     )
+
+
+def _newest(alerts: Iterable[Alert]) -> Iterable[Alert]:
+    """The newest episode of each rule: one that flaps for days stays one line in a message."""
+    by_age = sorted(alerts, key=lambda a: (a.started_at, a.id))
+    return {alert.rule: alert for alert in by_age}.values()
 
 
 def _sorted(alerts: Iterable[Alert]) -> list[Alert]:

@@ -469,3 +469,28 @@ async def test_what_another_process_sent_meanwhile_is_not_sent_again() -> None:
         await settle()
 
         assert waiting.id not in [id_ for id_, _, _ in night.sre.calls]
+
+
+async def test_the_end_of_a_try_is_stored_once_however_slow_the_store_is() -> None:
+    night = Night(Route(receivers=("oncall",)))
+    ended: list[str] = []
+    stored = asyncio.Event()
+
+    async def run(call: Callable[[], T], /) -> T:
+        result = call()
+        if ended:
+            await stored.wait()
+        return result
+
+    night.store.before = lambda call: ended.append(call) if call == "finish_attempt" else None
+    night.run = run
+    night._start()
+    async with night:
+        await night.told(night.fires())
+        night.delivery.notify()
+        await settle()
+        stored.set()
+        await settle()
+
+    assert len(ended) == 1
+    assert night.row("oncall").state is NotificationState.DELIVERED

@@ -159,6 +159,20 @@ def test_a_receiver_is_told_again_when_it_fires_again() -> None:
     assert len(scene.files) == 1
 
 
+def test_a_rule_that_flaps_is_one_line_in_a_message() -> None:
+    scene = Scene()
+    scene.fires("availability", TICKET)
+    for _ in range(5):
+        scene.fires("availability", PAGE)
+        flapped = scene.ends("availability", PAGE)
+    lines = only(flapped, lambda n: n.receiver == "sre").message.alerts
+    over = scene.ends("availability", TICKET).notifications[0].message
+
+    assert [line.severity for line in lines] == [TICKET, PAGE]
+    assert over.title.endswith("(and 1 more)")
+    assert len(scene.store.alerts) == 6
+
+
 def test_the_incident_resolves_with_its_last_alert() -> None:
     scene = Scene()
     scene.fires("availability")
