@@ -300,7 +300,7 @@ class Delivery:
 
     def _delivered(self, notification: Notification, attempt: Attempt, receipt: Receipt) -> _Result:
         now = self._clock.now()
-        text = f"Try {attempt.number} to {notification.receiver}: delivered. {receipt.detail}"
+        text = f"Try {attempt.number} to {notification.receiver}: {notification.kind} delivered. {receipt.detail}"
         ended = dataclasses.replace(
             attempt,
             ended_at=now,

@@ -37,7 +37,7 @@ async def test_a_decision_is_delivered_at_once() -> None:
         row = night.row("oncall")
         assert row.state is NotificationState.DELIVERED
         assert (row.attempts, row.finished_at) == (1, START)
-        assert "delivered: Try 1 to oncall: delivered. accepted." in night.timeline
+        assert "delivered: Try 1 to oncall: trigger delivered. accepted." in night.timeline
         assert ("oncall", AttemptOutcome.OK) in night.outcomes
 
 
