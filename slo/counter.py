@@ -30,13 +30,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """The last value of one series, and of the process that answered before this one did."""
+    """The last value of one series, and of the process that answered before this one did.
+
+    `names` are the selectors that select it, where that was found out since the state was read.
+    """
 
     value: Number
     created: float | None = None
     vanished: bool = False
     other_value: Number | None = None
     other_created: float | None = None
+    names: frozenset[str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ def advance(
     Rules: semantics 2, "Counters". Pages are to be given in the order of their times.
     """
     selectors = _selectors(slis)
-    selected = _select(page, selectors)
+    selected = _select(state, page, selectors)
     switch = _switch(state, page, selected)
     flips, calm = _unrest(state, switch)
     deltas = {
@@ -234,19 +238,27 @@ def _selectors(slis: Mapping[str, EventsSLI]) -> dict[str, Selector]:
     }
 
 
-def _select(page: Page, selectors: Mapping[str, Selector]) -> dict[Series, frozenset[str]]:
+def _select(
+    state: TargetState, page: Page, selectors: Mapping[str, Selector]
+) -> dict[Series, frozenset[str]]:
     """The page's series that some selector selects, each with its selectors."""
     by_metric: defaultdict[str, list[tuple[str, Selector]]] = defaultdict(list)
     for name, selector in selectors.items():
         by_metric[selector.metric].append((name, selector))
+    # Matching is most of the work, and what it finds changes with the configuration alone.
+    before = state.series if state.selectors == selectors.keys() else {}
     selected = {}
     for series in page.samples:
         candidates = by_metric.get(series.metric)
-        if candidates:
+        if not candidates:
+            continue
+        known = before.get(series)
+        names = known.names if known is not None else None
+        if names is None:
             labels = dict(series.labels)
             names = frozenset(name for name, one in candidates if one.matches(labels))
-            if names:
-                selected[series] = names
+        if names:
+            selected[series] = names
     return selected
 
 
@@ -419,7 +431,7 @@ def _either(first: float | None, second: float | None) -> float | None:
 def _remember(
     state: TargetState,
     page: Page,
-    selected: Iterable[Series],
+    selected: Mapping[Series, frozenset[str]],
     metrics: frozenset[str],
     switch: _Switch,
     calm: int,
@@ -428,7 +440,7 @@ def _remember(
     restarted = switch is _Switch.RESTART
     switched = restarted or switch in (_Switch.OTHER, _Switch.FELL, _Switch.LEAP)
     after: dict[Series, SeriesState] = {}
-    for series in selected:
+    for series, names in selected.items():
         sample, before = page.samples[series], state.series.get(series)
         if not _is_count(sample.value):
             if before is not None:
@@ -439,7 +451,7 @@ def _remember(
             other = before.value, before.created
         elif before is not None and calm < CALM_PAGES:
             other = before.other_value, before.other_created
-        after[series] = SeriesState(sample.value, sample.created, False, *other)
+        after[series] = SeriesState(sample.value, sample.created, False, *other, names)
     if restarted:
         return after, False  # the former process's series are gone for good
     gone = [
