@@ -300,7 +300,8 @@ class Delivery:
 
     def _delivered(self, notification: Notification, attempt: Attempt, receipt: Receipt) -> _Result:
         now = self._clock.now()
-        text = f"Try {attempt.number} to {notification.receiver}: {notification.kind} delivered. {receipt.detail}"
+        tried = f"Try {attempt.number} to {notification.receiver}"
+        text = f"{tried}: {notification.kind} delivered. {receipt.detail}"
         ended = dataclasses.replace(
             attempt,
             ended_at=now,
