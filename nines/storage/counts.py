@@ -42,6 +42,8 @@ from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
 
 _PRUNE_ROWS = 10_000  # a batch: the writer is never held up for long
 _PACK_ROWS = 10_000
+# Any number will do that no other lock of ours has.
+_PACK_LOCK = 0x7061636B
 _KEPT_BATCH_IDS = 1_000
 
 
@@ -217,6 +219,8 @@ class CountStore:
         One short transaction: call it until it gives 0. Late bookings are packed by a later call.
         """
         with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":  # another process may be packing too
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PACK_LOCK})")
             return sum(_pack(connection, grain, _seconds(now), limit) for grain in (_DETAIL, _SUMS))
 
     def prune(
@@ -440,7 +444,8 @@ def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:
     if edge is not None:
         within = bucket.between(oldest, edge)
     columns = [grain.rows.c[name] for name in ("series_id", *_COLUMNS)]
-    loose = connection.execute(select(*columns).where(within).order_by(bucket)).all()
+    # What is deleted is what was read: another process may have added to it a moment ago.
+    loose = connection.execute(delete(grain.rows).where(within).returning(*columns)).all()
     old = select(grain.packed.c.series_id, grain.packed.c.rows).where(grain.packed.c.start == start)
     chunks = {number: unpack(chunk) for number, chunk in connection.execute(old)}
     upsert(
@@ -457,11 +462,11 @@ def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:
         key=("series_id", "start"),
         change=("rows",),
     )
-    return connection.execute(delete(grain.rows).where(within)).rowcount
+    return len(loose)
 
 
 def _by_series(rows: Rows) -> Iterator[tuple[int, Rows]]:
-    """Split rows of (series, bucket, counts...) by series, keeping the order of their buckets."""
+    """Split rows of (series, bucket, counts...) by series."""
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     edges = np.flatnonzero(np.diff(rows[:, 0])) + 1
     for part in np.split(rows, edges):

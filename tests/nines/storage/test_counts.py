@@ -10,7 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch, CountStore, StoredBucket
+from nines.storage.counts import (
+    CauseDelta,
+    CollectorRecord,
+    CountBatch,
+    CountStore,
+    StoredBucket,
+    write_batch,
+)
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
 from slo.counts import Counts
@@ -422,6 +429,29 @@ def test_two_writers_lose_nothing(store: CountStore) -> None:
         writer.join()
 
     assert [everything(store, n, 10)[0][1] for n in numbers] == [20] * 20
+
+
+def test_packing_loses_nothing_that_is_being_added(store: CountStore, database: Database) -> None:
+    number = a_series(store)
+    store.flush(one(number, BucketDelta(B0, good=1)))
+    packing = threading.Thread(target=pack_all, args=(store, T0 + 3 * HOUR))
+
+    with database.write() as connection:
+        write_batch(connection, one(number, BucketDelta(B0, good=1)))
+        packing.start()
+        if database.dialect == "postgresql":  # on SQLite it waits for its turn to begin
+            wait_until_something_waits_for_a_lock(database)
+    packing.join()
+
+    assert everything(store, number, 10) == [(B0, 2, 0, 0, 0, 0, 0, 0)]
+
+
+def wait_until_something_waits_for_a_lock(database: Database) -> None:
+    while True:
+        with database.read() as connection:
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if connection.execute(waiting).scalar():
+                return
 
 
 def pack_all(store: CountStore, now: datetime) -> None:
