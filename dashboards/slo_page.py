@@ -119,6 +119,7 @@ class PhaseBar:
     """One phase of a probe's run, on a line that is 100 long."""
 
     name: str
+    kind: int  # its place among the phases, which gives its colour
     took: str
     start: str
     length: str
@@ -427,7 +428,7 @@ def _burn_chart(
         kind="burn",
         title=f"Burn rate, last {format_duration(length)}",
         finding=finding,
-        url=_points(slo, length, "burn"),
+        url=_points(slo, length, "burn", step=_line_step(length)),
         options=json.dumps(
             {
                 "tiers": [
@@ -499,6 +500,11 @@ def _points(slo: SLO, length: timedelta, include: str | None, step: timedelta | 
         include=include,
         step=format_duration(step) if step else None,
     )
+
+
+def _line_step(length: timedelta) -> timedelta | None:
+    """Five minutes for days: a whole part of every lookback, and kept the longest."""
+    return _FIVE_MINUTES if timedelta(days=1) <= length <= timedelta(days=7) else None
 
 
 def _bar_step(length: timedelta) -> timedelta:
@@ -643,12 +649,14 @@ def _phases_total(run: Observation) -> timedelta:
 def _phase_bars(run: Observation, longest: timedelta) -> tuple[PhaseBar, ...]:
     bars: list[PhaseBar] = []
     start = 0.0
-    for phase in Phase:
+    for kind, phase in enumerate(Phase):
         took = run.phases.get(phase)
         if took is None or not longest:
             continue
         length = took / longest * 100
-        bars.append(PhaseBar(_PHASES[phase], write.latency(took), f"{start:.2f}", f"{length:.2f}"))
+        bars.append(
+            PhaseBar(_PHASES[phase], kind, write.latency(took), f"{start:.2f}", f"{length:.2f}")
+        )
         start += length
     return tuple(bars)
 

@@ -75,7 +75,11 @@ function line(plot, value, stroke, label, dash = [6, 4]) {
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textAlign = "left";
     ctx.textBaseline = "bottom";
-    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
+    const [x, below, high] = [bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio, 13 * devicePixelRatio];
+    ctx.fillStyle = color("card"); // so that no line runs through the words
+    ctx.fillRect(x - 2, below - high, ctx.measureText(label).width + 4, high);
+    ctx.fillStyle = stroke;
+    ctx.fillText(label, x, below);
   }
   ctx.restore();
 }
@@ -163,15 +167,14 @@ function draw(figure, columns) {
   const noData = shadeNoData(columns);
   old?.plot?.destroy();
   host.removeAttribute("data-note");
-  const legend = 28;
   const plot = new uPlot({
-    width: host.clientWidth, height: host.clientHeight - legend,
+    width: host.clientWidth, height: host.classList.contains("tall") ? 260 : 200,
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
     cursor: { sync: { key: "slo" }, drag: { setScale: true, x: true, y: false }, points: { size: 7 } },
     legend: { live: true },
     scales: { x: { time: true }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
-      axis({ values: times, space: 64 }), axis(kind.yAxis),
+      axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
       ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
     ],
     series: [{ label: "From", value: stamp }, ...kind.series],
@@ -209,7 +212,8 @@ async function load(figure, anew) {
     const answer = await fetch(figure.dataset.url);
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const columns = await answer.json();
-    if (columns.good.some((n) => n) || columns.bad.some((n) => n)) draw(figure, columns);
+    const counts = figure.dataset.chart === "budget" ? columns.remaining || [] : columns.good.concat(columns.bad);
+    if (counts.some((n) => n)) draw(figure, columns);
     else host.dataset.note = "No data in this stretch";
   } catch (error) {
     // What was drawn stays: old is better than nothing, and the live dot says that it is old.

@@ -14,7 +14,7 @@ export function words(seconds) {
   const [size, unit] = UNITS[at];
   const first = Math.floor(gap / size);
   let text = `${first}${NBSP}${unit}`;
-  if (at < 2 && first < 10) {
+  if (unit === "h" || (at < 3 && first < 10)) {
     const [smaller, name] = UNITS[at + 1];
     const rest = Math.floor((gap % size) / smaller);
     if (rest) text += ` ${rest}${NBSP}${name === "min" ? "m" : name}`;
