@@ -5,6 +5,7 @@ import gzip
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 import trustme
 
 from collectors.config import PrometheusConfig
-from collectors.exposition import PageReader
+from collectors.exposition import PageError, PageReader
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Address, Resolver
-from collectors.scrape import ACCEPT, Scrape
+from collectors.scrape import ACCEPT, Scrape, _Body
 from nines.clock import SystemClock
 from slo.exposition import Sample, Series
 from tests.collectors.wire import DUE, SHORT, TIMEOUT, Server, Talk, answer, ends, hang, says
@@ -211,6 +212,18 @@ async def test_a_bad_answer_is_the_targets_failure(said: bytes, cause: Cause, wo
     assert (seen.outcome, seen.cause) == (Outcome.FAILED, cause)
     assert words in seen.detail
     assert seen.page is None
+
+
+def test_a_gzip_bomb_is_never_unpacked_whole() -> None:
+    bomb = gzip.compress(b"other 1\n" * 8_000_000)
+    body = _Body("gzip", PageReader({"a"}, openmetrics=False, limit_bytes=1 << 20))
+    tracemalloc.start()
+    with pytest.raises(PageError, match="larger than the limit"):
+        body.feed(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 4 << 20
 
 
 async def test_a_page_shorter_than_its_length_is_the_targets_failure() -> None:

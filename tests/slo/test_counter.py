@@ -218,6 +218,17 @@ def test_a_second_slo_on_a_watched_series_counts_from_the_same_page() -> None:
     assert target.page({code(200): 1001}).good == 1
 
 
+def test_a_new_selector_finds_series_that_another_has_long_selected() -> None:
+    odd = (parse_selector('http_requests_total{code="500"}'),)
+    both = {"a": REQUESTS, "b": EventsSLI("metrics", total=odd, bad=odd)}
+    state = TargetState()
+    for value, slis in ((1, {"a": REQUESTS}), (2, {"a": REQUESTS}), (3, both), (4, both)):
+        page = Page({code(500): Sample(value)})
+        state, increments = advance(state, page, T0 + value * EVERY, slis, EVERY)
+
+    assert counted(increments["b"]) == (0, 1, 0)
+
+
 def test_a_vanished_series_adds_nothing_and_is_compared_with_its_last_value() -> None:
     target = Target()
     target.page({code(200): 1000, code(500): 50})

@@ -17,6 +17,12 @@ def test_events_are_spread_evenly() -> None:
     assert spread == [(B0, 1, 1), (B0 + 10, 1, 1), (B0 + 20, 1, 1)]
 
 
+def test_bad_events_follow_the_total_of_their_bucket() -> None:
+    spread = smear(Increment(good=1, bad=3), T0, T0 + timedelta(seconds=30), 10)
+
+    assert spread == [(B0, 1, 0), (B0 + 10, 0, 1), (B0 + 20, 0, 2)]
+
+
 def test_a_gap_that_ends_within_a_bucket_reaches_into_it() -> None:
     spread = smear(Increment(good=4), T0 + timedelta(seconds=5), T0 + timedelta(seconds=32), 10)
 
