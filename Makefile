@@ -27,7 +27,7 @@ types: $(VENV)/.dev ## mypy --strict on code and tests
 	$(BIN)/mypy
 
 imports: $(VENV)/.dev ## the rooms import one way only
-	$(BIN)/lint-imports --no-timings --no-banner
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## write the house style
 	$(BIN)/ruff check --fix .

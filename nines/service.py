@@ -405,29 +405,36 @@ class Service:
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        scheduler.add_job(self._pack, "interval", minutes=5, id="pack")
         scheduler.add_job(self._retain, "interval", hours=1, id="retention")
         scheduler.start()
         return scheduler
 
+    async def _pack(self) -> None:
+        """Pack the counts that have come to rest."""
+        now = self._clock.now()
+        await self._in_turns("packing", lambda: self.counts.pack(now))
+
     async def _retain(self) -> None:
-        """Forget what retention says; pack what has come to rest."""
+        """Forget what retention says."""
         now, kept = self._clock.now(), self.config.server.retention
         for entry in self.engine.entries.values():
             entry.ledger.forget(now)
+        await self._in_turns(
+            "retention of counts", lambda: self.counts.prune(now, kept.detail, kept.sums)
+        )
+        await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
+
+    async def _in_turns(self, what: str, work: Callable[[], int]) -> None:
+        """Many short transactions, so that flushes and pages have their turn in between."""
+        rows = 0
         try:
-            packed = 1
-            while packed:
-                packed = await self.threads.write(lambda: self.counts.pack(now))
-            pruned = await self.threads.write(
-                lambda: (
-                    self.counts.prune(now, kept.detail, kept.sums)
-                    + self.records.prune(now, kept.sums)
-                )
-            )
+            while done := await self.threads.write(work):
+                rows += done
         except StorageError as error:
-            log.warning("retention_put_off", error=str(error))
-            return
-        log.info("retained", pruned_rows=pruned)
+            log.warning("housekeeping_put_off", what=what, error=str(error))
+        else:
+            log.info("housekeeping_done", what=what, rows=rows)
 
 
 def build_receivers(config: Config) -> dict[str, Receiver]:

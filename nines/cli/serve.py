@@ -58,7 +58,11 @@ def set_up_logs(log_format: str, *, quiet: bool = False) -> None:
     ]
     tail: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "console":
-        tail.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # Plain tracebacks: the pretty ones print local variables, and secrets are among them.
+        plain = structlog.dev.plain_traceback
+        tail.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+        )
     else:
         tail.append(structlog.processors.format_exc_info)
         tail.append(

@@ -19,7 +19,7 @@ _COARSE = timedelta(minutes=5)
 _JUDGED_EVERY = timedelta(minutes=1)
 _AFTERMATH = timedelta(minutes=75)  # until the one-hour window is clean again
 _TICKET_AFTERMATH = timedelta(hours=8)
-_FINE_END = timedelta(hours=6)  # the newest hours are kept in base buckets
+_FINE_END = timedelta(hours=26)  # what the charts of a day and shorter show
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,8 @@ class History:
         delta = BucketDelta(
             entry.ledger.bucket_of(at), min(total, total - bad), bad, seen=observations
         )
-        self._engine.book_history(slo_id, at, delta, {cause: bad} if bad else {})
+        newest = at + stride - min(stride, entry.slo.interval)
+        self._engine.book_history(slo_id, newest, delta, {cause: bad} if bad else {})
 
     def _about(self, expected: float) -> int:
         """A whole number whose mean is `expected`, with a crowd's scatter."""
