@@ -27,10 +27,12 @@ def outcome_of(status: int) -> AttemptOutcome:
     """Whether to try again. A 500, 502 or 504 does not tell whether the request was acted on.
 
     Taking it for "not arrived" could leave an incident open for ever: nobody would resolve it.
+    A yes that is not the other side's own (a proxy's page, say) tells as little.
     """
     if status in _NOT_TAKEN:
         return AttemptOutcome.RETRY
-    return AttemptOutcome.AMBIGUOUS if status >= 500 else AttemptOutcome.PERMANENT
+    unclear = status >= 500 or status < 300
+    return AttemptOutcome.AMBIGUOUS if unclear else AttemptOutcome.PERMANENT
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -62,7 +64,7 @@ def lost(who: str, error: BaseException) -> DeliveryError:
 def cause(error: BaseException) -> str:
     """What lies at the bottom of an error, in its own words."""
     seen: set[int] = set()
-    while id(error) not in seen:
+    while id(error) not in seen and not isinstance(error, TimeoutError):
         seen.add(id(error))
         inner = [a for a in (error.__cause__, getattr(error, "reason", None), *error.args) if a]
         deeper = next((a for a in inner if isinstance(a, BaseException)), error.__context__)

@@ -187,7 +187,7 @@ def subject(message: Message) -> str:
     tail = f": incident of {opened}"
     head = f"[{_state(message)}] "
     room = SUBJECT_LIMIT - len(head) - len(tail)
-    return f"{head}{one_line(message.service_title, room) or message.service}{tail}"
+    return f"{head}{one_line(message.service_title or message.service, room)}{tail}"
 
 
 @dataclass(slots=True)

@@ -54,6 +54,7 @@ WORKSPACE_PAUSE = timedelta(minutes=10)  # after message_limit_exceeded
 # Source: the error lists of chat.postMessage and chat.update in Slack's API reference.
 RATE_LIMITED = {"ratelimited", "rate_limited"}
 MAY_HAVE_HAPPENED = {"internal_error", "fatal_error"}
+UNREADABLE = "an answer that is not Slack's"  # ours, for what is no JSON object
 UNACCEPTABLE = (  # beginnings: Slack adds suffixes to some
     "msg_too_long",
     "msg_blocks_too_long",
@@ -99,10 +100,12 @@ Body = dict[str, Any]
 
 def post(message: Message, attempt: int = 1) -> Body:
     """The incident as one message, without the channel; always within Slack's limits."""
-    blocks = list(_fitting(_blocks(message, attempt)))
-    for number, block in enumerate(blocks):
-        # Fresh with each revision: Slack's clients keep what they know of a block by its id.
-        block["block_id"] = f"{message.notification_id}:{attempt}:{number}"[-255:]
+    # Fresh with each revision: Slack's clients keep what they know of a block by its id.
+    ids = f"{message.notification_id}:{attempt}"
+    blocks = [
+        {**block, "block_id": f"{ids}:{number}"}
+        for number, block in enumerate(_fitting(_blocks(message, attempt), len(ids)))
+    ]
     return {
         "text": _summary(message),
         "blocks": blocks,
@@ -238,7 +241,7 @@ def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _
     """What an error code means; one that is not known is tried again, for a page may hang on it."""
     outcome, text = AttemptOutcome.RETRY, ""
     wait = answers.retry_after(headers)
-    if code in MAY_HAVE_HAPPENED:
+    if code in MAY_HAVE_HAPPENED or code.startswith(UNREADABLE):
         outcome = AttemptOutcome.AMBIGUOUS
     elif code == "message_limit_exceeded":
         wait, text = wait or WORKSPACE_PAUSE, ", the workspace's limit is reached"
@@ -247,9 +250,9 @@ def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _
         text = f", {HOPELESS.get(code, 'the workspace forbids posting here')}"
     elif code.startswith(UNACCEPTABLE):
         outcome = AttemptOutcome.PERMANENT
-    words = one_line(code, answers.EXCERPT) or "nothing that is an answer"
+    words = one_line(code, answers.EXCERPT) or "no reason given"
     refused = _RefusedError(
-        f"{who} refused the message to {channel}: {words}{text}",
+        f"{who} did not take the message to {channel}: {words}{text}",
         outcome=outcome,
         status=200,
         retry_after=wait,
@@ -284,7 +287,7 @@ class _Client(WebClient):
         del url  # it is in the request
         with self._opener.open(req, timeout=self.timeout) as response:
             body = response.read(ANSWER_LIMIT).decode("utf-8", "replace")
-            return {"status": response.status, "headers": response.headers, "body": _json(body)}
+            return {"status": response.status, "headers": response.headers, "body": _object(body)}
 
 
 def _opener(proxy: str | None, context: ssl.SSLContext) -> OpenerDirector:
@@ -297,12 +300,14 @@ def _opener(proxy: str | None, context: ssl.SSLContext) -> OpenerDirector:
     return opener
 
 
-def _json(body: str) -> str:
-    """The body if it is a JSON object; the SDK breaks over any other kind of JSON."""
+def _object(body: str) -> str:
+    """The body if it is a JSON object; else one that says so: the SDK breaks over other JSON."""
     try:
-        return body if isinstance(json.loads(body), dict) else f"no object: {body[:100]}"
+        if isinstance(json.loads(body), dict):
+            return body
     except ValueError:
-        return body
+        pass
+    return json.dumps({"ok": False, "error": f"{UNREADABLE}{answers.quoted(body)}"})
 
 
 # Nothing in our text is to ring a phone: no @names are looked for, no links unfolded.
@@ -316,7 +321,7 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def _blocks(message: Message, attempt: int) -> Iterator[Block]:
-    header = f"{_sign(message)} {_state(message)}  {message.service_title} ({message.severity})"
+    header = f"{_sign(message)} {_state(message)} {message.service_title} ({message.severity})"
     yield {"type": "header", "text": _plain_text(header, HEADER_LIMIT)}
     story = mrkdwn(wording.paragraph(message), SECTION_LIMIT - 400)
     yield _section(f"*{mrkdwn(one_line(message.title, 300), 300)}*\n{story}", _fields(message))
@@ -355,12 +360,13 @@ def _again(attempt: int) -> str:
     return f"try {attempt}: an earlier one may have arrived too" if attempt > 1 else ""
 
 
-def _fitting(blocks: Iterable[Block]) -> Iterator[Block]:
-    """As many as fit; how many did not is said, and the last one always finds room."""
+def _fitting(blocks: Iterable[Block], ids: int) -> Iterator[Block]:
+    """As many as fit with ids of that length; how many did not is said, and the last one stays."""
     *most, last = blocks
-    left = TOTAL_LIMIT - _characters(last) - 100
+    each = ids + len(', "block_id": ":00"')
+    left = TOTAL_LIMIT - _characters(last) - 2 * each - 200
     for number, block in enumerate(most):
-        left -= _characters(block)
+        left -= _characters(block) + each
         if left < 0 or number >= BLOCKS_LIMIT - 2:
             yield _context([f"{len(most) - number} more are on the incident's page"])
             break

@@ -23,7 +23,7 @@ class Mail:
 
     @property
     def subject(self) -> str:
-        return str(self.content["Subject"])
+        return str(self.content["Subject"]).strip()  # a fold may begin it
 
     @property
     def text(self) -> str:
@@ -76,7 +76,7 @@ class MailServer:
             self._server.close()
         for session in list(self._sessions):
             session.abort()
-            await session.ended.wait()
+        await asyncio.sleep(0)  # their tasks were cancelled: let them end
 
     def _protocol(self) -> SMTP:
         session = _Connection(
@@ -86,7 +86,6 @@ class MailServer:
             tls_context=self._tls,
             require_starttls=self._tls is not None,
             auth_required=self._login is not None,
-            auth_require_tls=False,
             authenticator=self._authenticate if self._login else None,
         )
         self._sessions.add(session)
@@ -131,19 +130,24 @@ class _Connection(SMTP):
     """One client's connection, which can be broken, and tells when it has ended."""
 
     on_end: Callable[["_Connection"], None]
+    _socket: asyncio.Transport | None = None
 
     def abort(self) -> None:
         """End it at once, as a crash would."""
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        if self._socket is not None:
+            self._socket.abort()
+        # asyncio does not tell of the end of a connection whose TLS handshake has failed.
+        self.connection_lost(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio; a second time when TLS has begun."""
-        self.ended = asyncio.Event()
+        if self._socket is None and isinstance(transport, asyncio.Transport):
+            self._socket = transport
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Called by asyncio."""
-        super().connection_lost(error)
-        self.ended.set()
-        self.on_end(self)
+        """Called by asyncio, and by `abort`."""
+        if self._socket is not None:
+            self._socket = None
+            super().connection_lost(error)
+            self.on_end(self)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,8 +38,9 @@ class SlackMessage:
 
     @property
     def pings(self) -> list[str]:
-        """Mentions that would ring people's phones."""
-        return re.findall(r"<(?:!(?!date\^)|@|#)[^<>]*>", json.dumps([self.text, self.blocks]))
+        """Mentions that would ring people's phones. In `plain_text` Slack looks for none."""
+        texts = [self.text, *_mrkdwn_of(self.blocks)]
+        return re.findall(r"<(?:!(?!date\^)|@|#)[^<>]*>", "\n".join(texts))
 
 
 class SlackWorkspace:
@@ -146,6 +147,18 @@ def _token(token: str) -> Markup:
         link = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>')
         return link.format(address, _words(label or target))
     return Markup("<mark>{}</mark>").format(f"<{token}>")
+
+
+def _mrkdwn_of(value: object) -> Iterator[str]:
+    match value:
+        case {"type": "mrkdwn", "text": str(text)}:
+            yield text
+        case dict():
+            for inner in value.values():
+                yield from _mrkdwn_of(inner)
+        case list():
+            for inner in value:
+                yield from _mrkdwn_of(inner)
 
 
 def _problem(said: dict[str, Any]) -> str:

@@ -103,7 +103,7 @@ def test_details_that_do_not_fit_are_replaced_by_a_note() -> None:
     [
         pytest.param(answer(202, b"{}"), OK, 202, None, 1, id="accepted without a key"),
         pytest.param(answer(202, b"not json"), OK, 202, None, 1, id="accepted without JSON"),
-        pytest.param(answer(200, b"{}"), PERMANENT, 200, None, 1, id="a proxy's own page"),
+        pytest.param(answer(200, b"{}"), AMBIGUOUS, 200, None, 1, id="a proxy's own page"),
         pytest.param(answer(400, INVALID), PERMANENT, 400, None, 2, id="invalid"),
         pytest.param(answer(413), PERMANENT, 413, None, 2, id="too large"),
         pytest.param(answer(401), PERMANENT, 401, None, 1, id="unauthorised"),
