@@ -21,6 +21,7 @@ from slo.status import SLOStatus
 # in five-minute strides.
 _FINE_GAP = timedelta(hours=6)
 _COARSE_STRIDE = timedelta(minutes=5)
+_ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
 _NO_DATA_SEVERITY = Severity.TICKET
 
 
@@ -195,7 +196,8 @@ class Engine:
                 entry.last_detail[NO_DATA] = _missing_series(entry.slo, observation.page)
             return
         for anomaly in increment.anomalies:
-            entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
+            if anomaly in entry.anomalies or len(entry.anomalies) < _ANOMALIES_KEPT:
+                entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
         if increment.gap_since is None:
             self._book(
                 entry,

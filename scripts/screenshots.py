@@ -16,11 +16,15 @@ _OUTAGE = (Drill("Mewayz", "dead database behind a 200", 600, 1),)
 _BURNING = "mewayz/availability"
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 async def main() -> None:
     """Run the demo until an SLO burns, take the pictures, end it."""
     ready = asyncio.Event()
     options = DemoOptions(port=0, inbox_port=0, drills=_OUTAGE)
-    demo = Demo(options, lambda line: sys.stdout.write(f"{line}\n"))
+    demo = Demo(options, _say)
     running = asyncio.create_task(demo.run(lambda _: ready.set()))
     await ready.wait()
     service, inbox = demo.service, demo.inbox
@@ -39,15 +43,12 @@ async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for theme in ("light", "dark"):
-            for name, (address, height) in pages.items():
-                page = await browser.new_page(
-                    viewport={"width": 1200, "height": height}, color_scheme=theme
-                )
-                await page.goto(address)
-                await page.wait_for_timeout(1500)
-                await page.screenshot(path=IMAGES / f"{name}-{theme}.png")
-                await page.close()
+        for name, (address, height) in pages.items():
+            page = await browser.new_page(viewport={"width": 1200, "height": height})
+            await page.goto(address)
+            await page.wait_for_timeout(1500)
+            await page.screenshot(path=IMAGES / f"{name}.png")
+            await page.close()
         await browser.close()
     service.stop.set()
     await running
