@@ -37,10 +37,18 @@ class PagerDutyIncident:
         return payload
 
     @property
-    def trigger(self) -> dict[str, Any]:
-        """The newest trigger."""
+    def details(self) -> dict[str, object]:
+        """What the page shows as a table."""
+        details = self.payload.get("custom_details") or {}
+        return details if isinstance(details, dict) else {"details": details}
+
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """(words, address), as the newest trigger has them."""
         triggers = [event for event in self.events if event["event_action"] == "trigger"]
-        return triggers[-1] if triggers else {}
+        links = triggers[-1].get("links", []) if triggers else []
+        found = [(str(link.get("text") or link["href"]), str(link["href"])) for link in links]
+        return [link for link in found if link[1].startswith(("https://", "http://"))]
 
 
 class PagerDutyEvents:
