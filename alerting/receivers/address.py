@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+# What the settings that several receivers share are for.
+PROXY = "Reach it through this HTTP proxy; the environment's settings are not used."
+CA_FILE = "Trust the authorities in this PEM file alone; default: the well-known ones."
+
 
 def http_address(value: str) -> str:
     """An absolute http(s) address. Raises ValueError, without repeating what may be secret."""

@@ -31,7 +31,7 @@ from alerting.notification import (
     Receipt,
 )
 from alerting.receivers import answers, evidence
-from alerting.receivers.address import trust
+from alerting.receivers.address import CA_FILE, trust
 from alerting.receivers.text import one_line, printable, without
 from slo.secret import SecretText
 
@@ -116,13 +116,17 @@ class EmailConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    smtp: Annotated[str, AfterValidator(_server)]
-    sender: Mailbox = Field(alias="from")
-    to: tuple[Mailbox, ...] = Field(min_length=1, max_length=50)
-    user: str | None = None
-    password: SecretText | None = None
-    starttls: Literal["required", "never"] | None = None
-    ca_file: Path | None = None
+    smtp: Annotated[str, AfterValidator(_server)] = Field(
+        description="smtp://host:25, or smtps://host:465 for TLS from the first byte."
+    )
+    sender: Mailbox = Field(alias="from", description="Who writes: an address, or Name <address>.")
+    to: tuple[Mailbox, ...] = Field(min_length=1, max_length=50, description="Who reads.")
+    user: str | None = Field(None, description="To sign in with; goes with password.")
+    password: SecretText | None = Field(None, description="To sign in with; goes with user.")
+    starttls: Literal["required", "never"] | None = Field(
+        None, description="Default: required, but never where the server is this machine."
+    )
+    ca_file: Path | None = Field(None, description=CA_FILE)
 
     @property
     def server(self) -> Server:

@@ -44,9 +44,9 @@ def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
         left = timedelta(seconds=facts.budget_left_seconds)
         yield "Budget", wording.budget_left(facts.budget_left_ratio, left, facts.window)
     if facts.exhausts_at is not None:
-        yield "Exhausted", f"{wording.moment(facts.exhausts_at)}, at this pace"
+        yield "Runs out", f"{wording.moment(facts.exhausts_at)}, at this pace"
     elif facts.lasts:
-        yield "Exhausted", "not at this pace"
+        yield "Runs out", "not at this pace"
     if facts.burn_long is not None and facts.long:
         burning = f"{wording.burn(facts.burn_long)} over {facts.long}"
         if facts.burn_short is not None and facts.short:

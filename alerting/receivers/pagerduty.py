@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import requests
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alerting import wording
 from alerting.notification import (
@@ -21,7 +21,7 @@ from alerting.notification import (
     Receipt,
 )
 from alerting.receivers import answers, evidence
-from alerting.receivers.address import BaseAddress, Proxy, host_of, trust
+from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
 from alerting.receivers.text import one_line, printable, without
 from alerting.receivers.threads import Threads
 from slo.secret import Secret, SecretText
@@ -65,10 +65,14 @@ class PagerDutyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    routing_key: Annotated[SecretText, AfterValidator(_routing_key)]
-    url: BaseAddress = "https://events.pagerduty.com"
-    proxy: Proxy | None = None
-    ca_file: Path | None = None
+    routing_key: Annotated[SecretText, AfterValidator(_routing_key)] = Field(
+        description="The integration key of an Events API v2 integration."
+    )
+    url: BaseAddress = Field(
+        "https://events.pagerduty.com", description="The address below which /v2/enqueue is."
+    )
+    proxy: Proxy | None = Field(None, description=PROXY)
+    ca_file: Path | None = Field(None, description=CA_FILE)
 
 
 def event(message: Message) -> Event:

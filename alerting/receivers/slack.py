@@ -28,7 +28,7 @@ from alerting.notification import (
     Receipt,
 )
 from alerting.receivers import answers, evidence
-from alerting.receivers.address import BaseAddress, Proxy, host_of, trust
+from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
 from alerting.receivers.text import one_line, printable, without
 from alerting.receivers.threads import Threads
 from slo.secret import SecretText
@@ -87,11 +87,13 @@ class SlackConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    token: SecretText
-    channel: str = Field(min_length=1, max_length=80)
-    url: BaseAddress = "https://slack.com"
-    proxy: Proxy | None = None
-    ca_file: Path | None = None
+    token: SecretText = Field(description="A bot token (xoxb-...) with the scope chat:write.")
+    channel: str = Field(min_length=1, max_length=80, description="The channel's id, or #name.")
+    url: BaseAddress = Field(
+        "https://slack.com", description="The address below which /api/chat.postMessage is."
+    )
+    proxy: Proxy | None = Field(None, description=PROXY)
+    ca_file: Path | None = Field(None, description=CA_FILE)
 
 
 Block = dict[str, Any]

@@ -42,7 +42,7 @@ class Threads:
 
     async def close(self, within: timedelta = timedelta(seconds=1)) -> None:
         """Wait a moment for calls under way."""
-        running = [asyncio.wrap_future(future) for future in self._running]
+        running = [asyncio.wrap_future(future) for future in list(self._running)]
         if running:
             await asyncio.wait(running, timeout=within.total_seconds())
 

@@ -29,7 +29,7 @@ from alerting.notification import (
     Receipt,
 )
 from alerting.receivers import answers, evidence
-from alerting.receivers.address import Proxy, host_of, http_address, trust
+from alerting.receivers.address import CA_FILE, PROXY, Proxy, host_of, http_address, trust
 from alerting.receivers.text import printable, without
 from slo.secret import Secret, SecretText
 
@@ -62,11 +62,17 @@ class WebhookConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: Annotated[SecretText, AfterValidator(_address)]
-    headers: Mapping[str, SecretText] = Field(default_factory=dict)
-    secret: Annotated[SecretText, AfterValidator(_signing_secret)] | None = None
-    proxy: Proxy | None = None
-    ca_file: Path | None = None
+    url: Annotated[SecretText, AfterValidator(_address)] = Field(
+        description="Where notifications are posted."
+    )
+    headers: Mapping[str, SecretText] = Field(
+        default_factory=dict, description="Sent with each request; the values count as secrets."
+    )
+    secret: Annotated[SecretText, AfterValidator(_signing_secret)] | None = Field(
+        None, description="A Standard Webhooks secret (whsec_...) to sign with."
+    )
+    proxy: Proxy | None = Field(None, description=PROXY)
+    ca_file: Path | None = Field(None, description=CA_FILE)
 
     @field_validator("headers")
     @classmethod
