@@ -1,9 +1,10 @@
 """Read a Prometheus page as it streams in: every line is checked, only wanted series are kept.
 
 Formats: text 0.0.4 and OpenMetrics 1.0, both with quoted UTF-8 names. What Prometheus ingests is
-ingested, with four exceptions on the safe side: a raw newline within a label value, a value glued
-to a bare name (`up1`), a page that ends within a line, and a NUL byte outside of quotes are
-refused. Comment lines carry no count, so a broken one is advice, never a refusal.
+ingested, with five exceptions on the safe side: a raw newline within a label value, a value glued
+to a bare name (`up1`), a page that ends within a line, a NUL byte outside of quotes, and a line
+longer than a mebibyte, which would have to be kept whole, are refused. Comment lines carry no
+count, so a broken one is advice, never a refusal.
 """
 
 import math
@@ -20,6 +21,7 @@ from collectors.exposition_advice import Adviser, family_of
 from slo.exposition import Page, Sample, Series
 
 BLOCK_BYTES = 256 * 1024  # the checker lets the GIL go after each block
+LINE_BYTES = 1024 * 1024  # the longest line; at least a block
 PROCESS_START = "process_start_time_seconds"
 
 
@@ -57,6 +59,7 @@ class PageReader:
         self._check = _CHECK_OPENMETRICS if openmetrics else _CHECK_TEXT
         self._adviser = Adviser(self._wanted, openmetrics=openmetrics)
         self._pending: list[bytes] = [b"\n"]  # a line always begins after a newline
+        self._pending_size = 0
         self._size = 0
         self._lines = 0
         self._ended = False
@@ -72,18 +75,21 @@ class PageReader:
             raise PageError(f"the page is larger than the limit of {self._limit_bytes} bytes")
         cut = chunk.rfind(b"\n")
         if cut < 0:
-            self._pending.append(chunk)
+            self._wait(chunk)
             return
         lines = b"".join((*self._pending, chunk[: cut + 1]))
-        self._pending = [b"\n", chunk[cut + 1 :]]
+        self._pending, self._pending_size = [b"\n"], 0
         start, last = 0, len(lines) - 1
         while start < last:
             end = last
             if last - start > BLOCK_BYTES:
                 end = lines.rfind(b"\n", start + 1, start + BLOCK_BYTES)
                 end = end if end > 0 else lines.find(b"\n", start + 1)
+                if end - start - 1 > LINE_BYTES:
+                    raise self._too_long()
             self._read(lines[start : end + 1])
             start = end
+        self._wait(chunk[cut + 1 :])
 
     @property
     def seen(self) -> Mapping[bytes, Series]:
@@ -114,6 +120,16 @@ class PageReader:
             size_bytes=self._size,
             advice=self._adviser.close(),
         )
+
+    def _wait(self, beginning: bytes) -> None:
+        """Keep the beginning of a line until its end comes."""
+        self._pending.append(beginning)
+        self._pending_size += len(beginning)
+        if self._pending_size > LINE_BYTES:
+            raise self._too_long()
+
+    def _too_long(self) -> PageError:
+        return PageError(f"the line is longer than {LINE_BYTES:,} bytes", self._lines + 1)
 
     def _read(self, block: bytes) -> None:
         """One block: a newline, then complete lines."""

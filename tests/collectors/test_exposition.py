@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.exposition import BLOCK_BYTES, PageError, PageReader
+from collectors.exposition import BLOCK_BYTES, LINE_BYTES, PageError, PageReader
 from slo.exposition import Page, Sample, Series
 from tests.collectors.pages import read
 
@@ -266,6 +266,22 @@ def test_a_page_above_the_limit_is_refused_at_once() -> None:
 
     with pytest.raises(PageError, match="larger than the limit of 100 bytes"):
         reader.feed(b"#")
+
+
+@pytest.mark.parametrize("chunk", [1 << 30, 100_000, 4096])
+def test_a_line_without_end_is_refused_before_it_is_kept_whole(chunk: int) -> None:
+    text = b"a 1\nb " + b"0" * (2 * LINE_BYTES) + b"\n"
+    reader = PageReader({"a"}, openmetrics=False, limit_bytes=1 << 30)
+
+    with pytest.raises(PageError, match="line 2: the line is longer than 1,048,576 bytes"):
+        for start in range(0, len(text), chunk):
+            reader.feed(text[start : start + chunk])
+
+
+def test_the_longest_line_is_read() -> None:
+    text = b'a{x="' + b"y" * (LINE_BYTES - len(b'a{x=""} 1')) + b'"} 1\n'
+
+    assert [sample.value for sample in read(text).samples.values()] == [1]
 
 
 def test_what_an_earlier_page_taught_is_used_and_changes_nothing() -> None:
