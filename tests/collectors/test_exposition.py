@@ -273,9 +273,12 @@ def test_a_line_without_end_is_refused_before_it_is_kept_whole(chunk: int) -> No
     text = b"a 1\nb " + b"0" * (2 * LINE_BYTES) + b"\n"
     reader = PageReader({"a"}, openmetrics=False, limit_bytes=1 << 30)
 
-    with pytest.raises(PageError, match="line 2: the line is longer than 1,048,576 bytes"):
+    def feed() -> None:
         for start in range(0, len(text), chunk):
             reader.feed(text[start : start + chunk])
+
+    with pytest.raises(PageError, match="line 2: the line is longer than 1,048,576 bytes"):
+        feed()
 
 
 def test_the_longest_line_is_read() -> None:
