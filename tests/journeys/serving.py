@@ -20,7 +20,7 @@ class Target:
     def __init__(self) -> None:
         self.status = 200
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, _request: Request) -> Response:
         return Response(self.status, b"{}")
 
 

@@ -43,7 +43,7 @@ class World:
     inbox: Inbox
     nines: Nines
 
-    def keys(self) -> list[tuple[str, str]]:
+    def incidents(self) -> list[tuple[str, str]]:
         return [(incident.dedup_key, incident.state) for incident in self.inbox.pagerduty]
 
 
@@ -75,13 +75,13 @@ async def _seen(process: Nines, least: int) -> bool:
 @pytest.mark.slow
 async def test_an_outage_is_one_incident_and_its_recovery_one_resolve(world: World) -> None:
     world.target.status = 500
-    await eventually(lambda: world.keys(), "a page", world.nines.log, within=10)
-    key, state = world.keys()[0]
+    await eventually(lambda: world.incidents(), "a page", world.nines.log, within=10)
+    key, state = world.incidents()[0]
     assert state == "triggered"
 
     world.target.status = 200
     await eventually(
-        lambda: world.keys() == [(key, "resolved")], "its resolve", world.nines.log
+        lambda: world.incidents() == [(key, "resolved")], "its resolve", world.nines.log
     )
 
     incident = await world.nines.get(f"/api/v1/incidents/{key}")
@@ -104,13 +104,13 @@ async def test_killed_at_any_moment_of_an_outage_the_page_arrives_once(
         await world.nines.kill()
         await world.nines.start()
 
-    await eventually(lambda: world.keys(), "a page", world.nines.log, within=25)
+    await eventually(lambda: world.incidents(), "a page", world.nines.log, within=25)
     await asyncio.sleep(2)  # a resolve that must not come would come within its cooling down
-    assert [state for _, state in world.keys()] == ["triggered"]
+    assert [state for _, state in world.incidents()] == ["triggered"]
 
     world.target.status = 200
     await eventually(
-        lambda: [state for _, state in world.keys()] == ["resolved"],
+        lambda: [state for _, state in world.incidents()] == ["resolved"],
         "the resolve",
         world.nines.log,
         within=40,
