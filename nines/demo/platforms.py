@@ -2,9 +2,10 @@
 
 import json
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -65,9 +66,16 @@ class PetUniverse:
         return _json(200 if database and cache else 503, body, delay)
 
 
+_MEWAYZ_LIMIT = 100  # requests an address may make within
+_MEWAYZ_LIMIT_WINDOW = timedelta(minutes=15)
+
+
 @dataclass(slots=True)
 class Mewayz:
-    """`GET /health` always answers 200, whatever is broken; `GET /metrics` answers JSON."""
+    """`GET /health` always answers 200, whatever is broken; `GET /metrics` answers JSON.
+
+    Every address (there is one here) may ask 100 times in 15 minutes, then it gets a 429.
+    """
 
     now: Callable[[], datetime]
     rng: random.Random
@@ -84,6 +92,7 @@ class Mewayz:
     slow: int = 0
     hits: int = 0
     misses: int = 0
+    _asked: deque[datetime] = field(default_factory=deque)
 
     def pass_time(self, seconds: float) -> None:
         """Serve some traffic."""
@@ -98,6 +107,8 @@ class Mewayz:
         self.hits += 0 if cold else served - served // 5
 
     def answer(self, request: Request) -> Response | Misbehaviour:
+        if self._limited():
+            return _json(429, {"error": "Too many requests, please try again later."})
         if request.path == "/health":
             answer = _json(200, self._health())
             if self.fault == "half a body":
@@ -106,6 +117,15 @@ class Mewayz:
         if request.path == "/metrics":
             return _json(200, self._metrics())
         return _NOT_FOUND
+
+    def _limited(self) -> bool:
+        now = self.now()
+        while self._asked and now - self._asked[0] >= _MEWAYZ_LIMIT_WINDOW:
+            self._asked.popleft()
+        if len(self._asked) >= _MEWAYZ_LIMIT:
+            return True
+        self._asked.append(now)
+        return False
 
     def _performance(self) -> dict[str, object]:
         slow = self.fault == "dead cache behind a 200"

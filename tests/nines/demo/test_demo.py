@@ -1,0 +1,38 @@
+"""The whole demo: platforms, a past, the dashboard and the inbox, on free ports."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from nines.demo.run import Demo, DemoOptions
+
+
+@pytest.mark.slow
+async def test_the_demo_has_a_past_and_can_be_opened_and_ends() -> None:
+    ready = asyncio.Event()
+    demo = Demo(DemoOptions(port=0, inbox_port=0, days=3, drills=()), lambda _: None)
+    running = asyncio.create_task(demo.run(lambda _: ready.set()))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    service, inbox = demo.service, demo.inbox
+    assert service is not None
+    assert inbox is not None
+    while service.port is None:  # noqa: ASYNC110 - the server says so to the service alone
+        await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        pages = [
+            (await client.get(f"{service.config.server.external_url}{path}")).status_code
+            for path in ("/", "/slos", "/slos/shop/availability", "/incidents", "/metrics")
+        ]
+        incidents = (
+            await client.get(f"{service.config.server.external_url}/api/v1/incidents")
+        ).json()["incidents"]
+        inbox_page = await client.get(inbox.url)
+    service.stop.set()
+    await running
+
+    assert pages == [200] * 5
+    assert {incident["service"] for incident in incidents} == {"shop", "petuniverse"}
+    assert [incident.state for incident in inbox.pagerduty] == ["resolved"] * len(inbox.pagerduty)
+    assert inbox_page.status_code == 200
