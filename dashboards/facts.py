@@ -169,6 +169,7 @@ class SLODetail(SLOFacts):
     observations_due: int
     watched_since: datetime | None
     causes: Mapping[str, int]  # bad events of the window, largest first
+    anomalies: Mapping[str, int]  # sentences, and how often each was true since Nines started
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +381,7 @@ def slo_detail(
         observations_due=status.window.due,
         watched_since=status.watched_since,
         causes=dict(status.causes),
+        anomalies=dict(status.anomalies),
     )
 
 

@@ -32,6 +32,7 @@ RANGES = {
 DEFAULT_RANGE = "24h"
 TABLE_STEPS = 24
 MOST_RUNS = 15
+MOST_ANOMALIES = 5
 _FIVE_MINUTES = timedelta(minutes=5)
 _BUCKET = timedelta(seconds=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -681,7 +682,14 @@ def coverage(status: SLOStatus, now: datetime) -> tuple[tuple[str, str], ...]:
         ("Good and bad", f"{write.count(window.counts.good)} and {write.count(window.counts.bad)}"),
         ("Last observation", write.ago(last, now) if last else "none yet"),
         ("Watched since", write.stamp(status.watched_since, now) if status.watched_since else "-"),
+        *(("Anomaly", f"{said} ({times})") for said, times in _anomalies(status)),
     )
+
+
+def _anomalies(status: SLOStatus) -> list[tuple[str, str]]:
+    """What could not be counted as it came, the most frequent first."""
+    ordered = sorted(status.anomalies.items(), key=lambda item: (-item[1], item[0]))
+    return [(said, write.plural(times, "time")) for said, times in ordered[:MOST_ANOMALIES]]
 
 
 def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:

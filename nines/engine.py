@@ -254,6 +254,8 @@ class Engine:
         entry.status, entry.states = evaluate(
             entry.slo, entry.ledger, now, before, self.awake_since
         )
+        if entry.anomalies:
+            entry.status = replace(entry.status, anomalies=dict(entry.anomalies))
         return [
             self._change(entry, key, firing=is_firing, now=now)
             for key, state in entry.states.items()

@@ -117,6 +117,8 @@ class SLOStatus:
     last_observation: datetime | None
     watched_since: datetime | None
     causes: Mapping[str, int] = field(default_factory=dict)  # bad events of the window, by cause
+    # What could not be counted as it came, and how often since the process began.
+    anomalies: Mapping[str, int] = field(default_factory=dict)
 
     def burn(self, lookback: timedelta) -> Burn | None:
         """The burn rate over one of the lookbacks that are kept."""

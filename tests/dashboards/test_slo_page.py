@@ -258,6 +258,17 @@ def test_coverage_says_how_much_is_unknown_and_whose_failure_it_is() -> None:
     assert lines["Unknown"] == "3 probes: our failures to look, counted for nobody"
 
 
+def test_coverage_names_the_anomalies_that_came_most() -> None:
+    said = {f"series {number} is no count": number for number in range(1, 8)}
+    status = replace(status_of("shop/checkout"), anomalies=said)
+
+    lines = [value for name, value in slo_page.coverage(status, NOW) if name == "Anomaly"]
+
+    assert [plain(line) for line in lines] == [
+        f"series {number} is no count ({number} times)" for number in (7, 6, 5, 4, 3)
+    ]
+
+
 @pytest.mark.parametrize("length", [timedelta(hours=1), timedelta(days=1), timedelta(days=30)])
 def test_a_stretch_covers_its_length_up_to_now_in_whole_steps(length: timedelta) -> None:
     cut = stretch(length, NOW)

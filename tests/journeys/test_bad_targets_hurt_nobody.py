@@ -366,6 +366,8 @@ async def test_targets_that_misbehave_in_every_way_harm_nobody_else(tmp_path: Pa
         assert most - before <= MOST_GROWTH_KB, f"from {before} kB to {most} kB"
         assert await world.wrongly_judged() == []
         assert await events_of(world, "bad/no-number") == not_counted
+        anomalies = (await world.nines.get("/api/v1/slos/bad/no-number"))["anomalies"]
+        assert any("is nan, which is no count" in sentence for sentence in anomalies)
         await assert_healthy_are_unharmed(world)
 
 

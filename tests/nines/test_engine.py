@@ -166,6 +166,19 @@ def test_a_page_without_the_series_is_no_data_and_not_zero(engine: Engine) -> No
     assert (window.seen, window.due) == (0, 3)
 
 
+def test_what_cannot_be_counted_is_told_with_the_status(engine: Engine) -> None:
+    nan = Page({Series("http_requests_total", (("code", "200"),)): Sample(float("nan"))})
+    for n in range(3):
+        at = T0 + n * 10 * S
+        engine.observe(an_observation(at, collector_id=METRICS, page=nan), at)
+
+    status = engine.entries["shop/requests"].status
+    assert status is not None
+    assert status.lifetime == Counts()
+    said = 'http_requests_total{code="200"} is nan, which is no count: it is left out'
+    assert status.anomalies == {said: 3}
+
+
 def test_an_older_page_that_arrives_late_counts_nothing_twice(engine: Engine) -> None:
     newer, older = a_page({"200": 50}), a_page({"200": 40})
     first = an_observation(T0, collector_id=METRICS, page=a_page({"200": 30}))
