@@ -281,9 +281,7 @@ class _Client(WebClient):
             retry_handlers=[],
             logger=quiet,
         )
-        self.ssl = trust(config.ca_file)
-        self.proxy = config.proxy
-        self._opener = _opener(config.proxy, self.ssl)
+        self._opener = _opener(config.proxy, trust(config.ca_file))
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         del url  # it is in the request

@@ -24,6 +24,8 @@ from tests.alerting.receivers.vendor import HANG, RESET, answer, vendor
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 HOME = "https://nines.example"
+# More is announced than comes: who read on to the end would call it broken.
+FLOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + b"x" * 8192
 
 
 def receiver(url: str, **more: object) -> Webhook:
@@ -144,7 +146,7 @@ async def test_configured_headers_are_sent() -> None:
         pytest.param(answer(200, b"ok"), OK, 200, None, id="ok"),
         pytest.param(answer(201), OK, 201, None, id="created"),
         pytest.param(answer(204), OK, 204, None, id="no content"),
-        pytest.param(answer(200, b"x" * 1_000_000), OK, 200, None, id="a flood"),
+        pytest.param(FLOOD, OK, 200, None, id="a flood"),
         pytest.param(answer(302, Location="/"), PERMANENT, 302, None, id="redirect"),
         pytest.param(answer(400), PERMANENT, 400, None, id="bad request"),
         pytest.param(answer(401), PERMANENT, 401, None, id="unauthorised"),
