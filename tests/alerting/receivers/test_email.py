@@ -98,7 +98,7 @@ def test_the_mail_is_the_same_at_every_try() -> None:
     assert first.as_bytes() == second.as_bytes()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(horrible())
 def test_no_text_breaks_the_mail(bad: Message) -> None:
     sent = mail(bad, FROM, [ANN]).as_bytes()

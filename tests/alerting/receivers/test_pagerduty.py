@@ -76,7 +76,7 @@ def test_acknowledging_and_resolving_need_no_more_than_the_key() -> None:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(horrible())
 def test_every_event_is_within_the_limits(bad: object) -> None:
     written = event(bad)  # type: ignore[arg-type]  # hypothesis does not tell the type
