@@ -1,29 +1,19 @@
-"""Counters of real pages, counted to the unit: through restarts, gaps and new series.
-
-The test plays the watched process, so it knows what every page said. What can be known is the sum
-over consecutive pages; what a process counted after its last page went with it.
-"""
+"""Counters of real pages, counted to the unit: through restarts, gaps and new series."""
 
 import asyncio
-import random
 import re
-import time
-from collections import Counter as Tally
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from itertools import pairwise
 from math import floor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, choose_encoder, generate_latest
 
-from nines.demo.http_server import HttpServer, Request, Response
+from tests.journeys.counted import App
 from tests.journeys.readings import Metrics, metrics
 from tests.journeys.serving import Nines, eventually, nines
 from tests.web.ports import free_port
@@ -46,69 +36,6 @@ SERVICE = """
           total: http_requests_total
           bad: 'http_requests_total{{code="500"}}'
 """
-
-
-class Process:
-    """A process that counts its requests; with `started`, its page tells when it began."""
-
-    def __init__(self, *, tells_start: bool) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter("http_requests", "Requests.", ["code"], registry=self.registry)
-        if tells_start:
-            start = Gauge("process_start_time_seconds", "Start.", registry=self.registry)
-            start.set(time.time())
-
-    def count(self, code: str, by: int = 1) -> None:
-        self._requests.labels(code).inc(by)
-
-    def counted(self) -> dict[str, int]:
-        return {
-            sample.labels["code"]: int(sample.value)
-            for family in self._requests.collect()
-            for sample in family.samples
-            if sample.name == "http_requests_total"
-        }
-
-
-class App:
-    """A service with traffic, one process at a time, and what each page served said."""
-
-    def __init__(self, name: str, *, openmetrics: bool = False) -> None:
-        self.name = name
-        self._openmetrics = openmetrics
-        self.pages: list[tuple[Process, Mapping[str, int]]] = []
-        self.process = self._begin()
-        self.server = HttpServer(self._answer)
-        self._chance = random.Random(name)  # noqa: S311 - a test's traffic
-
-    def restart(self) -> None:
-        self.process = self._begin()
-
-    def knowable(self) -> dict[str, int]:
-        """Good and bad events between the first page and the last."""
-        known: Tally[str] = Tally()
-        for (old, before), (new, after) in pairwise(self.pages):
-            base = before if old is new else {}
-            known.update({code: value - base.get(code, 0) for code, value in after.items()})
-        return {"good": known["200"], "bad": known["500"]}
-
-    async def traffic(self) -> None:
-        """Requests that succeed, for ever."""
-        while True:
-            self.process.count("200", self._chance.randint(0, 9))
-            await asyncio.sleep(0.02)
-
-    def _begin(self) -> Process:
-        # With OpenMetrics the counters' own creation has to tell a restart.
-        return Process(tells_start=not self._openmetrics)
-
-    def _answer(self, request: Request) -> Response:
-        self.pages.append((self.process, self.process.counted()))
-        if self._openmetrics:
-            encode, content_type = choose_encoder(request.headers["accept"])
-            assert "openmetrics" in content_type
-            return Response(200, encode(self.process.registry), content_type)
-        return Response(200, generate_latest(self.process.registry), CONTENT_TYPE_LATEST)
 
 
 @dataclass
