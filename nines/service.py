@@ -145,7 +145,7 @@ class Service:
                 ("flush", self._forever(self._flush, _FLUSH_EVERY)),
                 ("tick", self._tick_at_bucket_edges()),
                 ("deliver", self.delivery.run()),
-                ("collect", self.schedule.run(self.stop)),
+                ("collect", self._collect()),
             )
         ]
         if watch_file:
@@ -310,6 +310,12 @@ class Service:
             )
             for slo in config.slos
         ]
+
+    async def _collect(self) -> None:
+        """Look at every target until we stop."""
+        # The schedule meets what is due from now on; what was due since we opened is ours to tell.
+        book_our_absence(self.engine, self._clock.now())
+        await self.schedule.run(self.stop)
 
     async def _until_stopped(self, steady: list[asyncio.Task[None]]) -> None:
         settings = WebSettings(
