@@ -346,10 +346,10 @@ def service(name: str, collectors: list[str], slos: list[str]) -> str:
 async def test_targets_that_misbehave_in_every_way_harm_nobody_else(tmp_path: Path) -> None:
     async with served(tmp_path) as world:
         await eventually(lambda: well_read(world), "every target to be seen well", world.nines.log)
-        before = await world.most_resident_kb(3)
+        before = await world.most_resident_kb(2)
 
         world.bad = True
-        memory = asyncio.create_task(world.most_resident_kb(14))
+        memory = asyncio.create_task(world.most_resident_kb(11))
         wrong: list[str] = []
 
         async def judged() -> bool:
@@ -385,7 +385,7 @@ async def assert_healthy_are_unharmed(world: World) -> None:
     for name in ("counters", *PROBES):
         events = await events_of(world, f"fine/{name}")
         assert (events["bad"], events["unknown"]) == (0, 0), name
-        assert events["good"] >= 15
+        assert events["good"] >= 10
         collector = await world.nines.get(f"/api/v1/collectors/fine/{name}")
         assert collector["runs"].keys() == {"passed"}
         late = max(run["lateness_seconds"] for run in collector["recent"])
