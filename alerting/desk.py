@@ -1,6 +1,6 @@
 """The desk: what an alert's change means for incidents, and who has to hear what. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -79,7 +79,7 @@ def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
 
 
 def reconcile(
-    files: Sequence[IncidentFile], configured_rules: set[str], context: Context
+    files: Sequence[IncidentFile], configured_rules: Set[str], context: Context
 ) -> Decision:
     """After an edited configuration: end what has no rule any more, tell whom routes now name."""
     cases = _open_cases(files)

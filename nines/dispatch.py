@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import structlog
 
@@ -18,6 +19,7 @@ from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 
 log = structlog.get_logger("nines.dispatch")
+States: TypeAlias = Mapping[str, AlertState]  # by rule key
 _RETRY_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -51,8 +53,10 @@ class Dispatch:
         self._new_id = new_id
         self._unstored: CountBatch | None = None
         self._waiting: list[AlertChange] = []
+        self._configured: frozenset[str] | None = None  # rules that are still to be reconciled
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._settling = asyncio.Lock()  # two at once would both take what waits
         self.problem: str | None = None
 
     def submit(self, changes: Sequence[AlertChange]) -> None:
@@ -61,8 +65,13 @@ class Dispatch:
             self._waiting.extend(changes)
             self._wake.set()
 
+    def reconcile(self, rules: Iterable[str]) -> None:
+        """These are all rules: end what has none any more, tell whom the routes now name."""
+        self._configured = frozenset(rules)
+        self._wake.set()
+
     async def run(self) -> None:
-        """Decide whenever something changed; ends by cancellation, after what is under way."""
+        """Decide whenever something changed, until it is cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -70,17 +79,15 @@ class Dispatch:
 
     async def settle(self) -> None:
         """Decide on everything that waits now; returns when it is stored."""
-        failures = 0
-        while self._waiting:
-            changes = list(self._waiting)
-            states = self._states_of(changes)
-            if await self._write(lambda context: self._decisions(changes, context), states):  # noqa: B023 - awaited within this turn of the loop
-                del self._waiting[: len(changes)]
-                failures = 0
-            else:
-                pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
-                failures += 1
-                await asyncio.sleep(pause)
+        async with self._settling:
+            failures = 0
+            while self._waiting or self._configured is not None:
+                if await self._settle_next():
+                    failures = 0
+                else:
+                    pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
+                    failures += 1
+                    await asyncio.sleep(pause)
 
     async def flush(self) -> bool:
         """Store the counts that wait; False when storage refused and they wait on."""
@@ -94,26 +101,39 @@ class Dispatch:
         """Somebody takes an incident; False when there is none of that id."""
         known = False
 
-        def decision(context: Context) -> list[Decision]:
+        def decide_on(context: Context) -> tuple[list[Decision], States]:
             nonlocal known
             file = self._records.incident_file(incident_id)
             known = file is not None
-            return [] if file is None else [acknowledge(file, by, context)]
+            return ([] if file is None else [acknowledge(file, by, context)]), {}
 
-        stored = await self._write(decision, {})
+        stored = await self._write(decide_on)
         if not stored:
             raise StorageError(self.problem or "The database refused to store the acknowledgement.")
         return known
 
-    async def reconcile(self, rules: Iterable[str]) -> None:
-        """After an edit: end what has no rule any more, tell whom the routes now name."""
-        configured = set(rules)
-        await self._write(
-            lambda context: [
-                reconcile([file], configured, context) for file in self._records.open_incidents()
-            ],
-            {},
-        )
+    async def _settle_next(self) -> bool:
+        if not self._waiting and self._configured is not None:
+            return await self._settle_rules(self._configured)
+        changes = list(self._waiting)
+        states = self._states_of(changes)
+        stored = await self._write(lambda context: (self._decisions(changes, context), states))
+        if stored:
+            del self._waiting[: len(changes)]
+        return stored
+
+    async def _settle_rules(self, rules: frozenset[str]) -> bool:
+        def decide_on(context: Context) -> tuple[list[Decision], States]:
+            files = self._records.open_incidents()
+            # A rule that comes back begins anew: were it still firing, nobody would be told.
+            gone = self._records.alert_states().keys() - rules
+            at_rest = dict.fromkeys(gone, AlertState())
+            return [reconcile([file], rules, context) for file in files], at_rest
+
+        stored = await self._write(decide_on)
+        if stored and self._configured is rules:
+            self._configured = None
+        return stored
 
     def _decisions(self, changes: Sequence[AlertChange], context: Context) -> list[Decision]:
         by_service: dict[str, list[AlertChange]] = {}
@@ -125,14 +145,15 @@ class Dispatch:
         ]
 
     async def _write(
-        self, decide_on: Callable[[Context], list[Decision]], states: Mapping[str, AlertState]
+        self, decide_on: Callable[[Context], tuple[Sequence[Decision], States]]
     ) -> bool:
         """Read, decide and write on the one writing thread, so that nothing comes in between."""
         touched: set[str] = set()
         context = self._context()
 
         def write() -> None:
-            decision = _together(decide_on(context))
+            decisions, states = decide_on(context)
+            decision = _together(decisions)
             touched.update(incident.id for incident in decision.incidents)
             touched.update(event.incident_id for event in decision.events)
             self._records.apply(decision, states, batch)
@@ -168,7 +189,7 @@ class Dispatch:
         self.problem = None
         return True
 
-    def _states_of(self, changes: Sequence[AlertChange]) -> dict[str, AlertState]:
+    def _states_of(self, changes: Sequence[AlertChange]) -> States:
         states = self._engine.states()
         return {change.rule: states[change.rule] for change in changes if change.rule in states}
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -27,7 +28,7 @@ from nines.clock import Clock, SystemClock
 from nines.config import Config, ConfigError, load
 from nines.config.watch import Watch
 from nines.dispatch import Dispatch, ids
-from nines.engine import Engine, Entry, rule_key
+from nines.engine import Engine, Entry
 from nines.live import CollectorCard, Live, Pulse
 from nines.resume import book_our_absence, resume_entry, resume_target
 from nines.storage.alerts import AlertRecords
@@ -47,6 +48,7 @@ log = structlog.get_logger("nines.service")
 _FLUSH_EVERY = timedelta(seconds=1)
 _TICK_TOGETHER = 20  # SLOs evaluated before the loop may do something else
 _STOP_WITHIN = timedelta(seconds=3)
+_SETTLE_WITHIN = 1.0  # seconds
 
 
 class Service:
@@ -118,7 +120,7 @@ class Service:
             self.receivers,
             self._clock,
             random.Random(secrets.randbits(64)),  # noqa: S311 - jitter, no secret
-            self._on_attempt,
+            self.pulse.count_attempt,
         )
         self.schedule = Schedule(self._clock, self.on_observation)
         await self._watch(self.config)
@@ -152,6 +154,8 @@ class Service:
             steady.append(asyncio.create_task(self._reload_on_change(), name="watch-file"))
         housekeeping = self._housekeeping()
         self.dispatch.submit(self.engine.tick(self._clock.now()))
+        # The configuration may have been edited while nobody was here.
+        self.dispatch.reconcile(self.engine.states())
         try:
             if serve_web:
                 await self._until_stopped(steady)
@@ -163,17 +167,21 @@ class Service:
             self.broadcast.close()
             housekeeping.shutdown(wait=False)
             await self.delivery.stop(within=_STOP_WITHIN)
-            for task in steady:
-                task.cancel()
-            await asyncio.gather(*steady, return_exceptions=True)
-            await self.dispatch.flush()
+            deciding, *others = steady
+            await _end(others)
+            try:
+                # What was seen last is decided on before we go, unless storage refuses.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_SETTLE_WITHIN):
+                        await self.dispatch.settle()
+            finally:
+                await _end([deciding])
+                await self.dispatch.flush()
 
     async def close(self) -> None:
         """Let go of receivers, threads and the database."""
-        for receiver in self.receivers.values():
-            await receiver.close()
-        for collector in self._collectors.values():
-            await collector.close()
+        await _close(self.receivers)
+        await _close(self._collectors)
         self.threads.close()
         self.database.close()
 
@@ -188,25 +196,25 @@ class Service:
             fixed = _needs_restart(self.config, config)
             if fixed:
                 return self._reload_refused(fixed)
-            receivers = build_receivers(config)
+            receivers: dict[str, Receiver] = {}
             try:
+                receivers = build_receivers(config)
                 await self._watch(config)
             except StorageError as error:
-                for receiver in receivers.values():
-                    await receiver.close()
+                await _close(receivers)
                 return self._reload_refused((str(error),))
+            except Exception as error:
+                # Our own mistake must not end what has been running well.
+                log.exception("reload_failed")
+                await _close(receivers)
+                return self._reload_refused((f"Nines itself failed with {error!r}.",))
             self.config = config
             old, self.receivers = self.receivers, receivers
             await self.delivery.replace(receivers)
-            for receiver in old.values():
-                await receiver.close()
+            await _close(old)
             self.dispatch.submit(self.engine.tick(self._clock.now()))
+            self.dispatch.reconcile(self.engine.states())
             await self.dispatch.settle()
-            await self.dispatch.reconcile(
-                rule_key(entry.slo, key)
-                for entry in self.engine.entries.values()
-                for key in entry.states
-            )
             self.pulse.config_loaded_at = self._clock.now()
             self.pulse.config_problem = None
             self.broadcast.tell(self.engine.entries)
@@ -354,9 +362,6 @@ class Service:
             return ["Nines is starting or stopping."]
         return [self.dispatch.problem] if self.dispatch.problem else []
 
-    def _on_attempt(self, receiver: str, outcome: object) -> None:
-        self.pulse.notifications[receiver, str(outcome)] += 1
-
     async def _flush(self) -> None:
         await self.dispatch.flush()
         with contextlib.suppress(StorageError):  # the flush has reported it already
@@ -441,6 +446,26 @@ class Service:
             log.warning("housekeeping_put_off", what=what, error=str(error))
         else:
             log.info("housekeeping_done", what=what, rows=rows)
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+async def _close(named: Mapping[str, _Closable]) -> None:
+    """Close them all, whatever one of them raises."""
+    for name, one in named.items():
+        try:
+            await one.close()
+        except Exception:
+            log.exception("close_failed", name=name)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 def build_receivers(config: Config) -> dict[str, Receiver]:

@@ -1,0 +1,174 @@
+"""Alert changes become stored decisions: each once, in their order, none lost."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alerting.alert import AlertChange, AlertKind
+from alerting.desk import Context
+from alerting.incident import Incident
+from alerting.routes import Route
+from nines.changes import Broadcast
+from nines.dispatch import Dispatch
+from nines.engine import Engine, Entry, Target
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CountStore
+from nines.storage.database import migrate, open_database
+from nines.threads import StorageThreads
+from slo.alert_state import AlertState, Phase
+from slo.ledger import Ledger
+from slo.severity import Severity
+from tests.nines.storage.builders import FACTS
+from tests.slo.builders import T0, an_slo
+
+RULE = "shop/availability#page:1h:5m"
+
+
+def a_change(name: str, **changes: object) -> AlertChange:
+    change = AlertChange(
+        rule=f"shop/{name}#page:1h:5m",
+        service="shop",
+        slo=name,
+        kind=AlertKind.BURN,
+        severity=Severity.PAGE,
+        firing=True,
+        at=T0,
+        facts=FACTS,
+    )
+    return replace(change, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Scene:
+    """A dispatch over a real database, whose writing thread the test can hold up."""
+
+    dispatch: Dispatch
+    engine: Engine
+    records: AlertRecords
+    threads: StorageThreads
+    held: threading.Event = field(default_factory=threading.Event)
+    at_write: dict[int, AlertChange] = field(default_factory=dict)  # comes with the n-th write
+    writes: int = 0
+
+    def wrote(self) -> None:
+        self.writes += 1
+        if self.writes in self.at_write:
+            self.dispatch.submit([self.at_write[self.writes]])
+
+    def hold_writes(self) -> asyncio.Task[bool]:
+        return asyncio.create_task(self.threads.write(lambda: self.held.wait(10)))
+
+    def firing(self) -> list[str]:
+        return sorted(
+            alert.slo for f in self.records.open_incidents() for alert in f.alerts if alert.firing
+        )
+
+    def incidents(self) -> tuple[Incident, ...]:
+        return self.records.incidents().incidents
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    database = open_database(f"sqlite:///{tmp_path}/nines.db")
+    migrate(database)
+    threads = StorageThreads()
+    numbers = itertools.count(1)
+    slo = an_slo()
+    engine = Engine(10, awake_since=T0)
+    engine.watch(
+        [Entry(slo, 1, "fingerprint", Ledger(10, slo.window.length))],
+        {"shop/health": Target(slo.interval)},
+    )
+    records = AlertRecords(database)
+    context = Context(
+        now=T0,
+        new_id=lambda: f"id-{next(numbers):04}",
+        tree=Route(receivers=("oncall",)),
+        services={},
+        external_url="http://nines.example",
+    )
+    dispatch = Dispatch(
+        engine=engine,
+        records=records,
+        counts=CountStore(database),
+        threads=threads,
+        context=lambda: context,
+        decided=lambda: built.wrote(),
+        broadcast=Broadcast(),
+        new_id=context.new_id,
+    )
+    built = Scene(dispatch, engine, records, threads)
+    yield built
+    threads.close()
+    database.close()
+
+
+async def test_two_who_settle_at_once_lose_nothing_that_comes_in_between(scene: Scene) -> None:
+    scene.at_write[2] = a_change("third")
+    held = scene.hold_writes()
+    scene.dispatch.submit([a_change("first")])
+    one = asyncio.create_task(scene.dispatch.settle())
+    await asyncio.sleep(0)
+    scene.dispatch.submit([a_change("second")])
+    other = asyncio.create_task(scene.dispatch.settle())
+    await asyncio.sleep(0)
+
+    scene.held.set()
+    await asyncio.gather(held, one, other)
+    await scene.dispatch.settle()
+
+    assert scene.firing() == ["first", "second", "third"]
+
+
+async def test_two_who_settle_at_once_decide_once(scene: Scene) -> None:
+    held = scene.hold_writes()
+    scene.dispatch.submit([a_change("brief"), a_change("brief", firing=False)])
+
+    settling = [asyncio.create_task(scene.dispatch.settle()) for _ in range(2)]
+    await asyncio.sleep(0)
+    scene.held.set()
+    await asyncio.gather(held, *settling)
+
+    assert len(scene.incidents()) == 1
+
+
+async def test_an_alert_without_a_rule_ends(scene: Scene) -> None:
+    scene.dispatch.submit([a_change("removed")])
+
+    scene.dispatch.reconcile([RULE])
+    await scene.dispatch.settle()
+
+    assert scene.firing() == []
+
+
+async def test_a_rule_that_left_the_configuration_is_at_rest_when_it_comes_back(
+    scene: Scene,
+) -> None:
+    (entry,) = scene.engine.entries.values()
+    entry.states[RULE.partition("#")[2]] = AlertState(Phase.FIRING, since=T0)
+    scene.dispatch.submit([a_change("availability")])
+    await scene.dispatch.settle()
+    stored = scene.records.alert_states()
+
+    scene.dispatch.reconcile([])
+    await scene.dispatch.settle()
+
+    assert stored[RULE].phase is Phase.FIRING
+    assert scene.records.alert_states() == {}
+
+
+async def test_changes_are_decided_before_the_rules_that_they_came_from_are_gone(
+    scene: Scene,
+) -> None:
+    scene.dispatch.reconcile([])
+    scene.dispatch.submit([a_change("removed", at=T0 + timedelta(seconds=1))])
+
+    await scene.dispatch.settle()
+
+    assert scene.firing() == []
