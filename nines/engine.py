@@ -37,6 +37,7 @@ class Entry:
     status: SLOStatus | None = None
     last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
     anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
+    watched_from: datetime | None = None  # None: since the engine is awake
 
 
 @dataclass(slots=True)
@@ -252,7 +253,7 @@ class Engine:
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
         before = entry.states
         entry.status, entry.states = evaluate(
-            entry.slo, entry.ledger, now, before, self.awake_since
+            entry.slo, entry.ledger, now, before, self._awake_for(entry)
         )
         if entry.anomalies:
             entry.status = replace(entry.status, anomalies=dict(entry.anomalies))
@@ -261,6 +262,10 @@ class Engine:
             for key, state in entry.states.items()
             if (is_firing := state.phase is Phase.FIRING) != _was_firing(before, key)
         ]
+
+    def _awake_for(self, entry: Entry) -> datetime:
+        """Since when silence about it is the target's, and not ours."""
+        return max(self.awake_since, entry.watched_from or self.awake_since)
 
     def _change(self, entry: Entry, key: str, *, firing: bool, now: datetime) -> AlertChange:
         assert entry.status is not None  # noqa: S101 - set by the evaluation that calls this

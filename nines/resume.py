@@ -55,7 +55,7 @@ def resume_entry(
         for key in (*(tier.key for tier in slo.tiers), NO_DATA)
         if rule_key(slo, key) in states
     }
-    return Entry(slo, record.series_id, fingerprint, ledger, stored)
+    return Entry(slo, record.series_id, fingerprint, ledger, stored, watched_from=now)
 
 
 def resume_target(

@@ -20,6 +20,9 @@ Exact = int | Fraction
 
 CARRY_INTERVALS = 10  # how long bad events above the total wait for room
 CALM_PAGES = 5  # pages without a switch of process before a target is trusted again
+# More events than this between two pages are a mistake, such as -1 in an unsigned counter; sums of
+# what is below it stay within 64 bits for any window.
+MOST_EVENTS = 2**40
 BY_VALUES = 50  # contributors kept for a label; the rest is `other`
 _JITTER_SECONDS = 1.0  # how far one process's own start moves when its machine's clock is adjusted
 _VANISHED_LIMIT = 20_000
@@ -492,7 +495,7 @@ class _Counting:
         """Nothing of this page can be told; how many events that are is told where it can be."""
         unknown = math.floor(sum(delta.own for delta in self._of(self._total_names)))
         return self._memory, Increment(
-            unknown=unknown,
+            unknown=unknown if unknown <= MOST_EVENTS else 0,
             anomalies=(why,),
             gap_since=self._gap_since,
             data=self._has_data(),
@@ -502,13 +505,16 @@ class _Counting:
         """Good and bad events. A `leap` beyond this SLI's pace is another process's past."""
         counts = {series: self._worth(delta, series) for series, delta in self._deltas.items()}
         total = self._sum(counts, self._total_names)
+        side = self._sum(counts, self._side_names)
+        if max(total, side) > MOST_EVENTS:
+            return self.refuse("more events since the last page than can be: they are left out")
         if leap and total > self._witness:
             return self.refuse(
                 "the counters leapt back to where they fell from: several processes seem to "
                 "answer behind one address"
             )
         total += self._memory.total_rest
-        side = self._sum(counts, self._side_names) + self._memory.side_rest
+        side += self._memory.side_rest
         memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
         events, sided = math.floor(total), math.floor(side)
         if self._side_vanished():

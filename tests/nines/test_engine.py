@@ -233,3 +233,29 @@ def test_a_batch_holds_what_was_booked_and_is_given_once(engine: Engine) -> None
 
 def test_an_observation_of_a_collector_that_left_is_nobodys(engine: Engine) -> None:
     assert engine.observe(an_observation(T0, collector_id="gone/health"), T0) == []
+
+
+def test_an_slo_that_is_added_later_is_given_time_before_it_counts_as_silent(
+    engine: Engine,
+) -> None:
+    added = T0 + timedelta(days=3)
+    slo = an_slo()
+    entry = Entry(slo, 1, "edited", Ledger(10, slo.window.length), watched_from=added)
+    engine.watch([entry], {HEALTH: Target(10 * S)})
+
+    at_once, later = engine.tick(added), engine.tick(added + slo.no_data_after)
+
+    assert at_once == []
+    assert [change.kind for change in later] == [AlertKind.NO_DATA]
+
+
+def test_a_counter_that_counts_nonsense_does_not_stop_the_evaluation(engine: Engine) -> None:
+    for n, value in enumerate((0, 1, 2**64 - 1, 2**64)):
+        at = T0 + n * 10 * S
+        engine.observe(
+            an_observation(at, collector_id=METRICS, page=a_page({"200": n, "500": value})), at + S
+        )
+
+    engine.tick(T0 + 60 * S)
+
+    assert lifetime(engine, "requests") == Counts(2, 2, 0)

@@ -378,3 +378,18 @@ def test_a_state_survives_storage() -> None:
     )
 
     assert TargetState.from_json(state.to_json()) == state
+
+
+@pytest.mark.parametrize("sli", [REQUESTS, IN_FLIGHT], ids=["of the total", "of the bad side"])
+@pytest.mark.parametrize("leap", [1.8446744073709552e19, 1e300], ids=["minus one", "nonsense"])
+def test_more_events_than_can_be_are_left_out_and_said(sli: EventsSLI, leap: float) -> None:
+    total, bad = (code(200), code(500)) if sli is REQUESTS else (bare("asked"), bare("failed"))
+    target = Target(sli)
+    target.page({total: 10, bad: 0}, start=1)
+
+    absurd = target.page({total: 20, bad: leap}, start=1)
+    sane = target.page({total: 30, bad: leap}, start=1)
+
+    assert counted(absurd) == (0, 0, 0 if sli is REQUESTS else 10)
+    assert absurd.anomalies == ("more events since the last page than can be: they are left out",)
+    assert counted(sane) == (10, 0, 0)
