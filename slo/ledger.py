@@ -1,6 +1,6 @@
 """Counts per bucket of one SLI, and exact sums over any window that ends now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +18,9 @@ _MICROSECOND = timedelta(microseconds=1)
 # The columns of a slot, in the order of BucketDelta's fields after `bucket`.
 _GOOD, _BAD, _UNKNOWN, _SEEN, _MISSED, _SMEARED_GOOD, _SMEARED_BAD = range(7)
 _COLUMNS = 7
+_MOST = {
+    np.dtype(kind): int(np.iinfo(kind).max) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,13 @@ class Ledger:
         """The start of the base bucket that `at` falls in, epoch seconds."""
         return epoch_micros(at) // 1_000_000 // self.bucket_seconds * self.bucket_seconds
 
-    def load(self, width_seconds: int, rows: Iterable[tuple[int, ...]]) -> None:
+    def load(self, width_seconds: int, rows: NDArray[np.int64] | Sequence[tuple[int, ...]]) -> None:
         """Put stored counts back: rows of (bucket, good, bad, unknown, seen, missed, smeared...).
 
-        Touches only the grain `width_seconds`; lifetime totals are set by the caller.
+        Buckets may be finer than the grain `width_seconds`, in any order and repeated. Touches
+        only that grain; lifetime totals are set by the caller.
         """
-        ring = self._rings[width_seconds]
-        for bucket, *columns in rows:
-            ring.add(bucket, tuple(columns))
+        self._rings[width_seconds].load(np.asarray(rows, np.int64).reshape(-1, 1 + _COLUMNS))
 
     def load_causes(self, rows: Iterable[tuple[int, str, int]]) -> None:
         """Put stored causes back: (five-minute start, cause, bad events)."""
@@ -205,13 +207,45 @@ class _Ring:
             if amount:
                 column = self._columns[index]
                 if column is None:
-                    column = np.zeros(self._slots, dtype=np.uint16)
+                    column = np.zeros(self._slots, dtype=np.uint8)
                 value = int(column[at]) + amount
-                if value > np.iinfo(column.dtype).max:
-                    wider = np.uint32 if value < 2**32 else np.uint64
-                    column = column.astype(wider)
+                if value > _MOST[column.dtype]:
+                    column = column.astype(np.min_scalar_type(value))
                 column[at] = value
                 self._columns[index] = column
+
+    def load(self, rows: NDArray[np.int64]) -> None:
+        """Add many rows of (bucket, columns...) at once."""
+        if not len(rows):
+            return
+        slots = rows[:, 0] // self._width
+        self._advance(int(slots.max()))
+        rising = np.diff(slots)
+        if (rising < 0).any():
+            order = np.argsort(slots, kind="stable")
+            rows, slots = rows[order], slots[order]
+            rising = np.diff(slots)
+        first = int(np.searchsorted(slots, self._head - self._slots, side="right"))
+        rows, slots, rising = rows[first:], slots[first:], rising[first:]
+        starts = None
+        if not rising.all():  # several rows of one slot
+            starts = np.flatnonzero(np.concatenate(([1], rising)))
+            slots = slots[starts]
+        at = slots % self._slots
+        for index in range(_COLUMNS):
+            amounts = rows[:, 1 + index]
+            if amounts.any():
+                if starts is not None:
+                    amounts = np.add.reduceat(amounts, starts)
+                have = self._columns[index]
+                values = (
+                    np.zeros(self._slots, np.uint64) if have is None else have.astype(np.uint64)
+                )
+                values[at] += amounts.astype(np.uint64)
+                needed = np.min_scalar_type(int(values.max()))
+                self._columns[index] = values.astype(
+                    needed if have is None else np.promote_types(needed, have.dtype)
+                )
 
     def sums(self, low: int, high: int) -> tuple[int, ...]:
         parts = self._parts(low, high)

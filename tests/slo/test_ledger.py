@@ -111,11 +111,32 @@ def test_loading_what_was_booked_gives_the_same_window() -> None:
     for delta in deltas:
         booked.book(T0, delta)
     for width in loaded.widths:
-        loaded.load(width, ((d.bucket // width * width, *d.columns()) for d in deltas))
+        loaded.load(width, [(d.bucket, *d.columns()) for d in deltas])
     now = T0 + timedelta(seconds=20_000)
 
     for length in _LENGTHS:
         assert loaded.window(length, now) == booked.window(length, now)
+
+
+@given(
+    before=st.lists(_DELTAS, max_size=20),
+    loaded=st.lists(_DELTAS, max_size=40),
+    length=st.sampled_from(_LENGTHS),
+)
+def test_loading_at_once_equals_booking_one_by_one(
+    before: list[BucketDelta], loaded: list[BucketDelta], length: timedelta
+) -> None:
+    one_by_one, at_once = Ledger(10, timedelta(days=4)), Ledger(10, timedelta(days=4))
+    for delta in [*before, *loaded]:
+        one_by_one.book(T0, delta)
+    for delta in before:
+        at_once.book(T0, delta)
+    for width in at_once.widths:
+        at_once.load(width, [(delta.bucket, *delta.columns()) for delta in loaded])
+    now = T0 + timedelta(days=5)
+
+    for at in (now, now - timedelta(hours=7), now - timedelta(days=1)):
+        assert at_once.window(length, at) == one_by_one.window(length, at)
 
 
 @pytest.mark.parametrize(
