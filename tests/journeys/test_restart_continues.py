@@ -48,7 +48,7 @@ alerting:
     oncall: {{pagerduty: {{routing_key: 0123456789abcdef0123456789abcdef, url: "{inbox}"}}}}
   route: {{receivers: [oncall]}}
 """
-AWAY_SECONDS = 3
+AWAY_SECONDS = 2
 
 
 @dataclass
