@@ -21,6 +21,8 @@ from slo.status import SLOStatus
 # in five-minute strides.
 _FINE_GAP = timedelta(hours=6)
 _COARSE_STRIDE = timedelta(minutes=5)
+# No look for so long: we slept (a suspended machine, a stopped process), or the clock was set.
+_ASLEEP = timedelta(seconds=45)
 _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
 _NO_DATA_SEVERITY = Severity.TICKET
 
@@ -59,6 +61,7 @@ class Engine:
     def __init__(self, bucket_seconds: int, awake_since: datetime) -> None:
         self.bucket_seconds = bucket_seconds
         self.awake_since = awake_since
+        self._looked_at: datetime | None = None
         self.entries: dict[str, Entry] = {}
         self.targets: dict[str, Target] = {}
         self._fed_by: dict[str, list[Entry]] = {}
@@ -248,6 +251,9 @@ class Engine:
         rows[delta.bucket] = delta if have is None else have + delta
 
     def _evaluate_all(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
+        if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
+            self.awake_since = now  # what was silent meanwhile was silent to nobody
+        self._looked_at = now
         return [change for entry in entries for change in self._evaluate(entry, now)]
 
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:

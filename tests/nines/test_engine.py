@@ -80,6 +80,12 @@ def feed(engine: Engine, outcome: Outcome, start: datetime, runs: int) -> list[A
     return changes
 
 
+def tick_on(engine: Engine, start: datetime, end: datetime) -> list[AlertChange]:
+    """A tick at every bucket's edge in [start, end]."""
+    steps = (end - start) // (10 * S)
+    return [change for n in range(steps + 1) for change in engine.tick(start + n * 10 * S)]
+
+
 def lifetime(engine: Engine, name: str) -> Counts:
     return engine.entries[f"shop/{name}"].ledger.lifetime
 
@@ -193,7 +199,7 @@ def test_an_older_page_that_arrives_late_counts_nothing_twice(engine: Engine) ->
 def test_time_alone_changes_verdicts(engine: Engine) -> None:
     feed(engine, Outcome.PASSED, T0, 6)
 
-    changes = engine.tick(T0 + timedelta(minutes=4))
+    changes = tick_on(engine, T0 + 60 * S, T0 + timedelta(minutes=4))
 
     assert {change.kind for change in changes} == {AlertKind.NO_DATA}
 
@@ -243,10 +249,19 @@ def test_an_slo_that_is_added_later_is_given_time_before_it_counts_as_silent(
     entry = Entry(slo, 1, "edited", Ledger(10, slo.window.length), watched_from=added)
     engine.watch([entry], {HEALTH: Target(10 * S)})
 
-    at_once, later = engine.tick(added), engine.tick(added + slo.no_data_after)
+    early = tick_on(engine, added, added + slo.no_data_after - S)
+    late = engine.tick(added + slo.no_data_after)
 
-    assert at_once == []
-    assert [change.kind for change in later] == [AlertKind.NO_DATA]
+    assert early == []
+    assert [change.kind for change in late] == [AlertKind.NO_DATA]
+
+
+@pytest.mark.parametrize("hours", [8, -8], ids=["slept, or set forward", "set back"])
+def test_nobody_is_silent_while_our_own_clock_jumps(engine: Engine, hours: int) -> None:
+    feed(engine, Outcome.PASSED, T0, 30)
+    awake = T0 + timedelta(hours=hours)
+
+    assert tick_on(engine, awake, awake + timedelta(minutes=1)) == []
 
 
 def test_a_counter_that_counts_nonsense_does_not_stop_the_evaluation(engine: Engine) -> None:
