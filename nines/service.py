@@ -35,6 +35,7 @@ from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, migrate, open_database
 from nines.storage.errors import StorageError
+from nines.storage.instance import hold
 from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.config import fingerprint
@@ -64,6 +65,9 @@ class Service:
         self.stop = asyncio.Event()
         self.port: int | None = None  # the one that is served, once it is
         self.threads = StorageThreads()
+        self.database: Database
+        self.receivers: dict[str, Receiver] = {}
+        self._collectors: dict[str, Runnable] = {}
         self.broadcast = Broadcast()
         now = clock.now()
         self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
@@ -83,14 +87,18 @@ class Service:
         """Load, migrate, resume. Raises ConfigError or StorageError; then nothing is left open."""
         service = cls(path, environ, load(path, environ), clock or SystemClock())
         try:
-            await service._open()
+            service.database = await service.threads.write(service._open_database)
         except BaseException:
             service.threads.close()
+            raise
+        try:
+            await service._open()
+        except BaseException:
+            await service.close()
             raise
         return service
 
     async def _open(self) -> None:
-        self.database: Database = await self.threads.write(self._open_database)
         self.counts = CountStore(self.database)
         self.records = AlertRecords(self.database)
         self.dispatch = Dispatch(
@@ -131,6 +139,8 @@ class Service:
     def _open_database(self) -> Database:
         database = open_database(self.config.server.database.value)
         try:
+            # Before the first write: a second copy must not resolve what the first one watches.
+            self._hold = hold(database)
             migrate(database)
         except StorageError:
             database.close()
@@ -183,6 +193,7 @@ class Service:
         await _close(self.receivers)
         await _close(self._collectors)
         self.threads.close()
+        self._hold.release()
         self.database.close()
 
     async def reload(self) -> ReloadResult:

@@ -57,11 +57,9 @@ def evaluate(
         )
         for reading in readings
     }
-    heard = max(ledger.last_observation or awake_since, awake_since)
-    silent = now - heard >= slo.no_data_after
     after[NO_DATA] = step(
         states.get(NO_DATA, AlertState()),
-        Verdict.TRUE if silent else Verdict.FALSE,
+        silence(slo, ledger.last_observation, now, awake_since),
         now,
         for_=timedelta(0),
         keep_firing_for=timedelta(0),
@@ -91,6 +89,20 @@ def evaluate(
         causes=ledger.causes(slo.window.length, now),
     )
     return status, after
+
+
+def silence(
+    slo: SLO, last_observation: datetime | None, now: datetime, awake_since: datetime
+) -> Verdict:
+    """Whether observations stopped coming; FROZEN while we have not been awake long enough to say.
+
+    Only an observation ends a silence: a restart of ours is no sign of life of the target.
+    """
+    if last_observation is not None and now - last_observation < slo.no_data_after:
+        return Verdict.FALSE
+    if now - max(last_observation or awake_since, awake_since) >= slo.no_data_after:
+        return Verdict.TRUE
+    return Verdict.FROZEN
 
 
 def lookbacks(slo: SLO) -> tuple[timedelta, ...]:

@@ -144,6 +144,20 @@ def test_silence_of_the_target_raises_no_data_and_our_own_absence_does_not() -> 
     assert (silent.phase, just_started.phase) == (Phase.FIRING, Phase.INACTIVE)
 
 
+def test_a_restart_of_ours_does_not_end_a_silence() -> None:
+    slo = an_slo()
+    ledger = a_ledger(slo)
+    run(ledger, T0, T0 + MINUTE)
+    now = T0 + HOUR
+    firing = {NO_DATA: AlertState(Phase.FIRING, now)}
+
+    kept = evaluate(slo, ledger, now, firing, now - MINUTE)[1][NO_DATA]
+    book(ledger, now)
+    ended = evaluate(slo, ledger, now, firing, now - MINUTE)[1][NO_DATA]
+
+    assert (kept.phase, ended.phase) == (Phase.FIRING, Phase.INACTIVE)
+
+
 def test_unknown_events_widen_the_bounds_and_move_no_ratio() -> None:
     slo = an_slo()
     ledger = a_ledger(slo)
