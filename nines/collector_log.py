@@ -14,7 +14,6 @@ class CollectorLog:
     def __init__(self) -> None:
         self.recent: deque[Observation] = deque(maxlen=_KEPT)
         self.runs: Counter[str] = Counter()
-        self.anomalies: Counter[str] = Counter()
 
     def add(self, observation: Observation) -> None:
         self.recent.appendleft(observation)

@@ -48,7 +48,6 @@ class Pulse:
     config_problem: str | None = None
     outbox_pending: int = 0
     outbox_oldest: datetime | None = None
-    storage_seen: bool = True
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_attempt(self, receiver: str, outcome: AttemptOutcome) -> None:
