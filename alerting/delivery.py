@@ -347,7 +347,6 @@ class Delivery:
             reason=reason,
         )
         gave_up = f"Gave up the {notification.kind} to {notification.receiver}: {reason}"
-        log.error("notification given up", receiver=notification.receiver, reason=reason)
         events = (
             _event(notification, EventKind.ATTEMPT, tried, now),
             _event(notification, EventKind.GAVE_UP, gave_up, now),
@@ -366,6 +365,7 @@ class Delivery:
                 except Exception:
                     log.exception("the end of a try could not be stored", notification=id_)
                     continue
+                _report(result)
                 del self._unstored[id_]
                 self._moved.add(id_)
                 self._busy.discard(id_)
@@ -386,6 +386,13 @@ class Delivery:
             events=(_event(notification, kind, text, now),), notifications=(closed,)
         )
         await self._run(lambda: self._store.apply(decision, {}))
+
+
+def _report(result: _Result) -> None:
+    """One line in the log for each try, so that the log alone tells who heard what."""
+    say = log.info if result.attempt.outcome is AttemptOutcome.OK else log.warning
+    for event in result.events:
+        say(str(event.kind), incident=event.incident_id, text=event.text)
 
 
 def _event(notification: Notification, kind: EventKind, text: str, at: datetime) -> IncidentEvent:

@@ -9,6 +9,7 @@ import structlog
 
 from alerting.alert import AlertChange
 from alerting.desk import Context, acknowledge, decide, reconcile
+from alerting.incident import IncidentEvent
 from alerting.store import Decision
 from nines.changes import Broadcast
 from nines.engine import Engine
@@ -149,6 +150,7 @@ class Dispatch:
     ) -> bool:
         """Read, decide and write on the one writing thread, so that nothing comes in between."""
         touched: set[str] = set()
+        events: list[IncidentEvent] = []
         context = self._context()
 
         def write() -> None:
@@ -156,12 +158,15 @@ class Dispatch:
             decision = _together(decisions)
             touched.update(incident.id for incident in decision.incidents)
             touched.update(event.incident_id for event in decision.events)
+            events.extend(decision.events)
             self._records.apply(decision, states, batch)
 
         async with self._lock:
             batch = self._batch()
             stored = await self._store(write)
         if stored:
+            for event in events:
+                log.info(str(event.kind), incident=event.incident_id, text=event.text)
             self._broadcast.tell(incident_ids=touched)
             self._decided()
         return stored

@@ -42,7 +42,7 @@ from slo.config import fingerprint
 from slo.definition import EventsSLI
 from slo.status import SLOStatus
 from web.app import create_app
-from web.serve import serve
+from web.serve import ListenError, serve
 from web.settings import ReloadResult, WebSettings
 
 log = structlog.get_logger("nines.service")
@@ -141,8 +141,13 @@ class Service:
         try:
             # Before the first write: a second copy must not resolve what the first one watches.
             self._hold = hold(database)
+        except StorageError:
+            database.close()
+            raise
+        try:
             migrate(database)
         except StorageError:
+            self._hold.release()
             database.close()
             raise
         return database
@@ -272,9 +277,7 @@ class Service:
         wanted: dict[str, set[str]] = {}
         for slo in config.slos:
             names = wanted.setdefault(slo.collector_id, set())
-            if isinstance(slo.sli, EventsSLI):
-                sides = (slo.sli.total, slo.sli.bad, slo.sli.good)
-                names.update(selector.metric for side in sides for selector in side)
+            names.update(selector.metric for selector in sources(slo.sli))
         collectors: dict[str, Runnable] = {}
         cards, services = [], []
         for name, service in config.services.items():
@@ -361,7 +364,8 @@ class Service:
             await web
         finally:
             if failed is not None and not failed.cancelled() and failed.exception():
-                log.error("task_failed", task=failed.get_name(), exc_info=failed.exception())
+                if not isinstance(failed.exception(), ListenError):  # that one is a sentence
+                    log.error("task_failed", task=failed.get_name(), exc_info=failed.exception())
                 failed.result()
 
     def _on_started(self, host: str, port: int) -> None:
