@@ -128,10 +128,11 @@ def test_sqlite_survives_a_power_cut_and_enforces_references(tmp_path: Path) -> 
     }
 
 
-def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
-    open_database(f"sqlite:///{tmp_path}/var/lib/nines.db").close()
+def test_a_folder_that_does_not_exist_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=f"the folder {tmp_path}/no/such does not exist"):
+        open_database(f"sqlite:///{tmp_path}/no/such/nines.db")
 
-    assert (tmp_path / "var/lib/nines.db").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_locked_sqlite_file_is_said_to_be_locked(tmp_path: Path) -> None:
@@ -155,11 +156,11 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
         open_database(f"sqlite:///{file}")
 
 
-def test_a_parent_that_is_a_file_is_said_to_be_in_the_way(tmp_path: Path) -> None:
+def test_a_file_where_the_folder_should_be_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
 
-    with pytest.raises(StorageError, match=r"The folder .*var.* cannot be made"):
-        open_database(f"sqlite:///{tmp_path}/var/nines/nines.db")
+    with pytest.raises(StorageError, match=f"the folder {tmp_path}/var does not exist"):
+        open_database(f"sqlite:///{tmp_path}/var/nines.db")
 
 
 @pytest.mark.parametrize(
