@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from nines.storage.database import Database
 from nines.storage.errors import StorageError, storage_error
 
-_ADVISORY_KEY = 0x6E696E6573  # "nines"; migrations lock another
+_ADVISORY_KEY = 0x6E696E65732D31  # "nines-1"; never the number that `migrate` waits for
 
 
 class Hold(Protocol):

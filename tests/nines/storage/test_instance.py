@@ -2,7 +2,7 @@
 
 import pytest
 
-from nines.storage.database import Database, open_database
+from nines.storage.database import Database, migrate, open_database
 from nines.storage.errors import StorageError
 from nines.storage.instance import hold
 
@@ -24,3 +24,11 @@ def test_it_is_free_again_once_the_first_one_ended(database: Database) -> None:
     hold(database).release()
 
     hold(database).release()
+
+
+def test_who_holds_a_database_can_migrate_it(database: Database) -> None:
+    held = hold(database)
+
+    migrate(database)
+
+    held.release()
