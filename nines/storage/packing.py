@@ -1,6 +1,7 @@
 """Pack a stretch of one series' buckets into a few bytes each, exactly."""
 
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,42 +15,97 @@ WIDTH = 1 + len(COUNTED)
 NO_ROWS: Rows = np.zeros((0, WIDTH), dtype=np.int64)
 NO_ROWS.flags.writeable = False
 
-_FORMAT = 1
-_SIZES = (1, 2, 4, 8)
+_FORMAT = 2
+_FIRST_FORMAT = 1  # still read
+_SIZES = (0, 1, 2, 4, 8)
+_HEAD = 12 + WIDTH  # how many lines, the first bucket, a code per column
 
 
 def pack(rows: Rows) -> bytes:
     """One line per bucket, oldest first, as bytes.
 
-    Column by column: the steps between buckets, then each count, in the fewest bytes that hold
-    its largest value (none for a column of zeros). Steady traffic then deflates to nearly nothing.
+    Column by column: the steps between buckets, then each count, less the column's least value, in
+    the fewest bytes that hold the rest (none for a column that never changes), high bytes first
+    and apart from low ones. What deflates well so stands together.
     """
     first = int(rows[0, 0])
-    columns = [np.diff(rows[:, 0], prepend=first), *rows[:, 1:].T]
-    sizes = bytes(_size(column) for column in columns)
-    body = b"".join(
-        column.astype(f"<i{size}").tobytes()
-        for column, size in zip(columns, sizes, strict=True)
-        if size
-    )
+    steps = np.diff(rows[:, 0], prepend=first)
+    if len(steps) > 1:
+        steps[0] = steps[1]  # the first is known already: a steady pace is one value
+    codes, bases, body = bytearray(), bytearray(), bytearray()
+    for column in (steps, *rows[:, 1:].T):
+        low, high = int(column.min()), int(column.max())
+        base_size = 0 if low == 0 else low.bit_length() // 8 + 1
+        size = next(size for size in _SIZES if high - low < 1 << 8 * size)
+        codes.append(base_size << 4 | size)
+        bases += low.to_bytes(base_size, "little", signed=True)
+        if size:
+            rest = (column - low).astype(f"<u{size}")
+            body += rest.view(np.uint8).reshape(-1, size).T.tobytes()
     head = len(rows).to_bytes(4, "little") + first.to_bytes(8, "little", signed=True)
-    return bytes([_FORMAT]) + zlib.compress(head + sizes + body, level=6)
+    return bytes([_FORMAT]) + zlib.compress(head + codes + bases + body, level=6)
 
 
 def unpack(packed: bytes) -> Rows:
     """What `pack` was given."""
-    if packed[:1] != bytes([_FORMAT]):
-        raise StorageError("A stored hour of counts has a form that a newer Nines wrote.")
-    body = memoryview(zlib.decompress(packed[1:]))
-    length = int.from_bytes(body[:4], "little")
-    rows = np.zeros((length, WIDTH), dtype=np.int64)
-    sizes, at = body[12 : 12 + WIDTH], 12 + WIDTH
-    for index, size in enumerate(sizes):
+    return unpack_all([packed])
+
+
+def unpack_all(chunks: Iterable[bytes]) -> Rows:
+    """What `pack` was given each time, one after the other."""
+    bodies = [(chunk[0], zlib.decompress(memoryview(chunk)[1:])) for chunk in chunks]
+    lengths = [int.from_bytes(body[:4], "little") for _, body in bodies]
+    # A column lies in one piece: most of them are never touched.
+    columns = np.zeros((WIDTH, sum(lengths)), dtype=np.int64)
+    at = 0
+    for (form, body), length in zip(bodies, lengths, strict=True):
+        into = columns[:, at : at + length]
+        if form == _FORMAT:
+            _fill(into, body, length)
+        elif form == _FIRST_FORMAT:
+            _fill_first_format(into, body, length)
+        else:
+            raise StorageError("A stored hour of counts has a form that a newer Nines wrote.")
+        at += length
+    return columns.T
+
+
+def _fill(into: Rows, body: bytes, length: int) -> None:
+    codes = body[12:_HEAD]
+    at, base_at = _HEAD + sum(code >> 4 for code in codes), _HEAD
+    for index, code in enumerate(codes):
+        if not code:
+            continue
+        size, base_size = code & 15, code >> 4
+        base = int.from_bytes(body[base_at : base_at + base_size], "little", signed=True)
+        base_at += base_size
+        if size == 0:
+            into[index] = base
+            continue
+        rest = np.frombuffer(body, np.uint8, length * size, at)
+        at += length * size
+        if size > 1:
+            planes = rest.reshape(size, length).T
+            rest = np.ascontiguousarray(planes).view(f"<u{size}")[:, 0]
+        into[index] = rest
+        if base:
+            into[index] += base
+    _dates(into, body)
+
+
+def _fill_first_format(into: Rows, body: bytes, length: int) -> None:
+    at = _HEAD
+    for index, size in enumerate(body[12:_HEAD]):
         if size:
-            rows[:, index] = np.frombuffer(body, dtype=f"<i{size}", count=length, offset=at)
+            into[index] = np.frombuffer(body, dtype=f"<i{size}", count=length, offset=at)
             at += size * length
-    rows[:, 0] = np.cumsum(rows[:, 0]) + int.from_bytes(body[4:12], "little", signed=True)
-    return rows
+    _dates(into, body)
+
+
+def _dates(into: Rows, body: bytes) -> None:
+    """Turn steps between buckets into buckets."""
+    into[0, 0] = int.from_bytes(body[4:12], "little", signed=True)
+    np.cumsum(into[0], out=into[0])
 
 
 def add_up(rows: Rows, width: int = 1, anchor: int = 0) -> Rows:
@@ -64,12 +120,3 @@ def add_up(rows: Rows, width: int = 1, anchor: int = 0) -> Rows:
     sums = np.add.reduceat(rows, starts, axis=0)
     sums[:, 0] = edges[starts]
     return sums
-
-
-def _size(column: NDArray[np.int64]) -> int:
-    low, high = int(column.min()), int(column.max())
-    if low == high == 0:
-        return 0
-    return next(
-        size for size in _SIZES if -(1 << (8 * size - 1)) <= low and high < 1 << (8 * size - 1)
-    )

@@ -1,12 +1,14 @@
 """Packed counts come back exactly, and small."""
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nines.storage.errors import StorageError
-from nines.storage.packing import WIDTH, Rows, add_up, pack, unpack
+from nines.storage.packing import WIDTH, Rows, add_up, pack, unpack, unpack_all
 
 _AMOUNT = st.one_of(
     st.integers(0, 3), st.integers(0, 70_000), st.integers(0, 2**62), st.integers(-5, 0)
@@ -28,6 +30,48 @@ def test_unpacking_gives_what_was_packed(buckets: dict[int, list[int]]) -> None:
     rows = _rows(buckets)
 
     assert (unpack(pack(rows)) == rows).all()
+
+
+@given(st.lists(_ROWS, max_size=4))
+def test_unpacking_many_gives_them_one_after_the_other(chunks: list[dict[int, list[int]]]) -> None:
+    rows = [_rows(chunk) for chunk in chunks]
+
+    unpacked = unpack_all([pack(one) for one in rows])
+
+    assert unpacked.tolist() == [line for one in rows for line in one.tolist()]
+
+
+def test_what_the_first_version_packed_is_still_read() -> None:
+    head = (2).to_bytes(4, "little") + (1_800_000_000).to_bytes(8, "little")
+    steps, good = np.array([0, 10], "<i1"), np.array([300, 1], "<i2")
+    body = head + bytes([1, 2, 0, 0, 0, 0, 0, 0]) + steps.tobytes() + good.tobytes()
+
+    rows = unpack(b"\x01" + zlib.compress(body))
+
+    assert rows[:, :3].tolist() == [[1_800_000_000, 300, 0], [1_800_000_010, 1, 0]]
+
+
+@pytest.mark.parametrize(("buckets", "most"), [(360, 1.5), (8_640, 1.25)])
+def test_an_ordinary_service_takes_little_more_than_a_byte_a_bucket(
+    buckets: int, most: float
+) -> None:
+    noise = np.random.default_rng(7)
+    rows = _rows(
+        {
+            1_800_000_000 + 10 * n: [
+                int(noise.poisson(600)),
+                int(noise.poisson(0.6)),
+                0,
+                1,
+                0,
+                0,
+                0,
+            ]
+            for n in range(buckets)
+        }
+    )
+
+    assert len(pack(rows)) < most * buckets
 
 
 def test_an_hour_of_steady_probes_takes_less_than_a_byte_a_bucket() -> None:
