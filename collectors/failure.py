@@ -46,7 +46,6 @@ _OUR_ERRNO = {
 }
 
 _BROKEN_ERRNO = {
-    errno.ECONNREFUSED: "the connection was refused: nothing listens there",
     errno.ECONNRESET: "the target reset the connection",
     errno.ECONNABORTED: "the connection was aborted",
     errno.EPIPE: "the target closed the connection",
@@ -85,6 +84,14 @@ _TLS_REASON = {
     "EE_KEY_TOO_SMALL": "the target's certificate has a key that is too small",
     "CA_MD_TOO_WEAK": "the target's certificate is signed with a broken algorithm",
 }
+
+
+class RefusedAtError(ConnectionRefusedError):
+    """A refused connection, with the address and port that refused it."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(errno.ECONNREFUSED, "Connection refused")
+        self.where = where
 
 
 def translate(error: BaseException, phase: Phase) -> Verdict:
@@ -186,6 +193,10 @@ def _system(error: OSError, phase: Phase) -> Verdict:
         return _unknown(_OUR_ERRNO[error.errno])
     if error.errno == errno.ETIMEDOUT:
         return _timeout(phase)
+    if error.errno == errno.ECONNREFUSED:
+        where = f"on {error.where}" if isinstance(error, RefusedAtError) else "there"
+        cause = _CAUSE_OF_PHASE[phase]
+        return _failed(cause, f"the connection was refused: nothing listens {where}")
     said = _BROKEN_ERRNO.get(error.errno or 0, f"the connection failed: {error.strerror}")
     return _broken(said, phase)
 

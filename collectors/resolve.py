@@ -21,6 +21,12 @@ class Address:
     def __str__(self) -> str:
         return str(self.sockaddr[0])
 
+    @property
+    def endpoint(self) -> str:
+        """Address and port: `127.0.0.1:81`, `[::1]:81`."""
+        host = f"[{self}]" if self.family is socket.AF_INET6 else str(self)
+        return f"{host}:{int(self.sockaddr[1])}"
+
 
 Lookup = Callable[[str, int], Sequence[Address]]
 

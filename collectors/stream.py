@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from collectors.failure import translate
+from collectors.failure import RefusedAtError, translate
 from collectors.observation import Outcome, Phase
 from collectors.resolve import Address, Resolver
 from collectors.stopwatch import Stopwatch
@@ -138,6 +138,9 @@ async def _open(address: Address) -> socket.socket:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+    except ConnectionRefusedError:
+        sock.close()
+        raise RefusedAtError(address.endpoint) from None
     except BaseException:
         sock.close()
         raise

@@ -144,9 +144,11 @@ async def test_a_slow_answer_fails_its_latency_and_both_are_said() -> None:
 async def test_a_refused_connection_fails_in_connect() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        seen = await look(http(f"http://127.0.0.1:{bound.getsockname()[1]}/"))
+        port = bound.getsockname()[1]
+        seen = await look(http(f"http://127.0.0.1:{port}/"))
 
     assert verdict(seen) == failed(Cause.CONNECT, Phase.CONNECT)
+    assert seen.detail == f"the connection was refused: nothing listens on 127.0.0.1:{port}"
 
 
 async def test_a_target_that_never_accepts_times_out_in_connect() -> None:

@@ -111,3 +111,9 @@ def test_an_answer_that_comes_after_the_event_loop_is_gone_harms_nobody() -> Non
 
     assert late  # an exception in one of them would be a warning, and so an error
     assert threads() == []
+
+
+def test_an_ipv6_endpoint_has_its_address_in_brackets() -> None:
+    address = Address(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))
+
+    assert address.endpoint == "[2001:db8::1]:443"
