@@ -145,6 +145,17 @@ def capital(clause: str) -> str:
     return clause[:1].upper() + clause[1:]
 
 
+def state(message: Message) -> str:
+    """The state that a message tells, as its first word."""
+    match message.kind:
+        case NotificationKind.RESOLVE:
+            return "RESOLVED"
+        case NotificationKind.ACKNOWLEDGE:
+            return "ACKNOWLEDGED"
+        case _:
+            return "FIRING"
+
+
 def name(slo: str, severity: str, facts: Facts) -> str:
     """An alert in a sentence: `availability (page, 1h and 5m)`."""
     windows = f", {facts.long} and {facts.short}" if facts.long and facts.short else ""

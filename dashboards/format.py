@@ -156,12 +156,6 @@ def budget_time(remaining_time: timedelta) -> str:
     return span(remaining_time)
 
 
-def budget_whole(remaining: Fraction, remaining_time: timedelta) -> str:
-    """Both: `62 %, 26 min left` or `-12 %, 5 min over`."""
-    left = "" if remaining < 0 else " left"
-    return f"{budget(remaining)}, {budget_time(remaining_time)}{left}"
-
-
 def burn(rate: Fraction | float | None) -> str:
     """A burn rate: `14.2x`, `0.7x`, `0.03x`; some is never shown as none."""
     if rate is None:

@@ -1,6 +1,6 @@
 """Counts per bucket of one SLI, and exact sums over any window that ends now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -293,12 +293,3 @@ class _Ring:
                 for part in parts:
                     column[part] = 0
         self._head = slot
-
-
-def merge(deltas: Iterable[BucketDelta]) -> Mapping[int, BucketDelta]:
-    """One delta per bucket."""
-    merged: dict[int, BucketDelta] = {}
-    for delta in deltas:
-        have = merged.get(delta.bucket)
-        merged[delta.bucket] = delta if have is None else have + delta
-    return merged

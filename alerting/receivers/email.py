@@ -27,7 +27,6 @@ from alerting.notification import (
     DeliveryError,
     Handle,
     Message,
-    NotificationKind,
     Receipt,
 )
 from alerting.receivers import answers, evidence
@@ -189,7 +188,7 @@ def subject(message: Message) -> str:
     """
     opened = wording.moment(message.opened_at)
     tail = f": incident of {opened}"
-    head = f"[{_state(message)}] "
+    head = f"[{wording.state(message)}] "
     room = SUBJECT_LIMIT - len(head) - len(tail)
     return f"{head}{one_line(message.service_title or message.service, room)}{tail}"
 
@@ -363,7 +362,7 @@ _TEMPLATES = Environment(
 
 def _view(message: Message) -> Mapping[str, object]:
     lines = message.alerts[:LINES_LIMIT]
-    state, followed = _state(message), evidence.links(message)
+    state, followed = wording.state(message), evidence.links(message)
     return {
         "state": state,
         "tone": "over" if state == "RESOLVED" else str(message.severity),
@@ -386,16 +385,6 @@ def _view(message: Message) -> Mapping[str, object]:
         "notification_id": printable(message.notification_id),
         "revision": message.revision,
     }
-
-
-def _state(message: Message) -> str:
-    match message.kind:
-        case NotificationKind.RESOLVE:
-            return "RESOLVED"
-        case NotificationKind.ACKNOWLEDGE:
-            return "ACKNOWLEDGED"
-        case _:
-            return "FIRING"
 
 
 def _id(value: str) -> str:

@@ -132,7 +132,7 @@ def plain(message: Message) -> Body:
 def reply(message: Message, attempt: int = 1) -> Body:
     """What changed, for the incident's thread."""
     again = _again(attempt)
-    lines = [f"*{_sign(message)} {_state(message)}*  {_changed(message)}"]
+    lines = [f"*{_sign(message)} {wording.state(message)}*  {_changed(message)}"]
     lines += [f"• {mrkdwn(wording.line_text(line), 600)}" for line in evidence.firing(message)[:4]]
     return {"text": "\n".join([*lines, f"_{again}_"] if again else lines), **_QUIET}
 
@@ -321,7 +321,9 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def _blocks(message: Message, attempt: int) -> Iterator[Block]:
-    header = f"{_sign(message)} {_state(message)} {message.service_title} ({message.severity})"
+    header = (
+        f"{_sign(message)} {wording.state(message)} {message.service_title} ({message.severity})"
+    )
     yield {"type": "header", "text": _plain_text(header, HEADER_LIMIT)}
     story = mrkdwn(wording.paragraph(message), SECTION_LIMIT - 400)
     yield _section(f"*{mrkdwn(one_line(message.title, 300), 300)}*\n{story}", _fields(message))
@@ -412,16 +414,6 @@ def _plain_text(text: str, limit: int) -> Block:
     return {"type": "plain_text", "text": one_line(text, limit), "emoji": True}
 
 
-def _state(message: Message) -> str:
-    match message.kind:
-        case NotificationKind.RESOLVE:
-            return "RESOLVED"
-        case NotificationKind.ACKNOWLEDGE:
-            return "ACKNOWLEDGED"
-        case _:
-            return "FIRING"
-
-
 def _sign(message: Message) -> str:
     if message.kind is NotificationKind.RESOLVE:
         return ":white_check_mark:"
@@ -434,4 +426,4 @@ def _changed(message: Message) -> str:
 
 def _summary(message: Message) -> str:
     """What a phone's notification shows."""
-    return f"[{_state(message)}] {mrkdwn(one_line(message.title, 300), SUMMARY_LIMIT - 20)}"
+    return f"[{wording.state(message)}] {mrkdwn(one_line(message.title, 300), SUMMARY_LIMIT - 20)}"

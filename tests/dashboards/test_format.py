@@ -128,17 +128,6 @@ def test_a_length_of_time_has_two_units_at_most(length: timedelta, shown: str) -
 
 
 @pytest.mark.parametrize(
-    ("remaining", "left", "shown"),
-    [
-        ("0.62", timedelta(hours=3, minutes=43), "62 %, 3 h 43 m left"),
-        ("-0.12", -timedelta(minutes=5), "-12 %, 5 min over"),
-    ],
-)
-def test_a_budget_is_told_as_share_and_as_time(remaining: str, left: timedelta, shown: str) -> None:
-    assert plain(write.budget_whole(Fraction(remaining), left)) == shown
-
-
-@pytest.mark.parametrize(
     ("at", "shown"),
     [
         (NOW - timedelta(seconds=8), "8 s ago"),
