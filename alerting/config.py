@@ -29,8 +29,8 @@ _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 def _name(value: object) -> object:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
         raise ValueError(
-            f"{value!r} is no name for a receiver: use small letters, digits, - and _, beginning "
-            "with a letter or a digit, at most 100"
+            f"{value!r} is not a name for a receiver: use small letters, digits, - and _, "
+            "beginning with a letter or a digit, at most 100"
         )
     return value
 
@@ -45,7 +45,7 @@ def _matchers(value: object) -> tuple[Matcher, ...]:
         elif isinstance(text, str):
             found.extend(parse_matchers(text))
         else:
-            raise ValueError(f"{text!r} is no matcher: write it such as 'severity=\"page\"'")
+            raise ValueError(f"{text!r} is not a matcher: write it such as 'severity=\"page\"'")
     if not found:
         raise ValueError("write at least one matcher, such as 'severity=\"page\"'")
     return tuple(found)

@@ -74,7 +74,7 @@ def _status(value: object) -> tuple[int | str, ...]:
         if named and str(status).endswith("xx"):
             continue
         if type(status) is not int or not 100 <= status <= 599:
-            raise ValueError(f"{status!r} is no status: write 200, [200, 204] or 2xx")
+            raise ValueError(f"{status!r} is not a status: write 200, [200, 204] or 2xx")
     return tuple(found)
 
 
@@ -268,7 +268,7 @@ class _Request(_Collector):
         for name, secret in headers.items():
             value = secret.value
             if not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
-                raise ValueError(f"{name!r} is no header name")
+                raise ValueError(f"{name!r} is not a header name")
             if not value.isascii() or any(c in "\r\n\0" for c in value):
                 raise ValueError(f"the header {name} holds characters that cannot be sent")
         return headers

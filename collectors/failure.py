@@ -151,9 +151,9 @@ def _of_client(error: BaseException, phase: Phase) -> Verdict:
         case httpx.DecodingError():
             return _failed(Cause.BODY, f"the body is not encoded as its header says: {error}")
         case httpx.RemoteProtocolError() | httpcore.RemoteProtocolError():
-            return _failed(Cause.PROTOCOL, f"the answer is no proper HTTP: {error}")
+            return _failed(Cause.PROTOCOL, f"the answer is not proper HTTP: {error}")
         case httpx.LocalProtocolError() | httpcore.LocalProtocolError():
-            return _unknown(f"our own request is no proper HTTP: {error}")
+            return _unknown(f"our own request is not proper HTTP: {error}")
         case httpx.InvalidURL():
             return _unknown(f"the address is not valid: {error}")
         case httpx.ProxyError() | httpcore.ProxyError():

@@ -13,7 +13,7 @@ def parse_size(text: object) -> int:
     """Read `1MiB` as bytes; units B KiB MiB GiB. Raises ValueError; a bare number is refused."""
     match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r} is no size: write it with its unit, such as 512KiB or 1MiB")
+        raise ValueError(f"{text!r} is not a size: write it with its unit, such as 512KiB or 1MiB")
     return int(match[1]) * _UNIT_BYTES[match[2]]
 
 

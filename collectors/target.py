@@ -31,7 +31,8 @@ def parse_host_port(text: object) -> HostPort:
     match = _HOST_PORT.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise ValueError(
-            f"{text!r} is no target: write host:port, such as db.example:5432 or [2001:db8::1]:443"
+            f"{text!r} is not a target: write host:port, such as db.example:5432 or "
+            "[2001:db8::1]:443"
         )
     port = int(match[3])
     if not 1 <= port <= 65535:

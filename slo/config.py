@@ -88,12 +88,12 @@ def _selector(text: object) -> Selector:
     try:
         return parse_selector(text)
     except SelectorError as error:
-        raise ValueError(f"{text!r} is no selector: {error}") from error
+        raise ValueError(f"{text!r} is not a selector: {error}") from error
 
 
 def _label(name: str) -> str:
     if not _LABEL.fullmatch(name):
-        raise ValueError(f"{name!r} is no label name: letters, digits and _, no digit first")
+        raise ValueError(f"{name!r} is not a label name: letters, digits and _, no digit first")
     return name
 
 
@@ -110,7 +110,7 @@ def _factor(value: object) -> Fraction:
     try:
         factor = value if isinstance(value, Fraction) else Fraction(str(value))
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is no factor: write a number, such as 14.4") from None
+        raise ValueError(f"{value!r} is not a factor: write a number, such as 14.4") from None
     if factor <= 0:
         raise ValueError("a factor must be more than 0")
     return factor

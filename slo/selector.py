@@ -200,11 +200,11 @@ def _unescape(escape: re.Match[str]) -> str:
     )
     if not code:
         raise SelectorError(
-            f"\\{other} is no escape sequence; for a backslash write two, or use backticks"
+            f"\\{other} is not an escape sequence; for a backslash write two, or use backticks"
         )
     number = int(code, base)
     if number > 0x10FFFF or 0xD800 <= number < 0xE000:
-        raise SelectorError(f"{escape.group()} is no character")
+        raise SelectorError(f"{escape.group()} is not a character")
     return chr(number)
 
 

@@ -26,11 +26,11 @@ def parse_duration(text: object) -> timedelta:
     if isinstance(text, timedelta):
         return text
     if isinstance(text, bool) or not isinstance(text, str):
-        raise ValueError(f"{text!r} is no duration: write a unit, such as 15s, 5m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration: write a unit, such as 15s, 5m or 1h30m")
     match = _DURATION.fullmatch(text.strip())
     if match is None or not text.strip():
         raise ValueError(
-            f"{text!r} is no duration: write it such as 500ms, 15s, 5m, 1h30m, 30d or 4w"
+            f"{text!r} is not a duration: write it such as 500ms, 15s, 5m, 1h30m, 30d or 4w"
         )
     milliseconds = sum(
         int(amount) * factor
@@ -64,13 +64,13 @@ def parse_percent(text: object) -> Decimal:
     if isinstance(text, Decimal):
         return text
     if not isinstance(text, str) or not text.strip().endswith("%"):
-        raise ValueError(f"{text!r} is no percentage: write it with its sign, such as 99.9%")
+        raise ValueError(f"{text!r} is not a percentage: write it with its sign, such as 99.9%")
     try:
         value = Decimal(text.strip()[:-1].strip())
     except InvalidOperation:
-        raise ValueError(f"{text!r} is no percentage: write it such as 99.9%") from None
+        raise ValueError(f"{text!r} is not a percentage: write it such as 99.9%") from None
     if not value.is_finite():
-        raise ValueError(f"{text!r} is no percentage: write it such as 99.9%")
+        raise ValueError(f"{text!r} is not a percentage: write it such as 99.9%")
     return value / 100
 
 

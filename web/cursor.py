@@ -29,7 +29,7 @@ def page_of(
         try:
             keyed = [one for one in keyed if one[0] > after]
         except TypeError:
-            raise ValueError("this is no cursor of this list") from None
+            raise ValueError("this is not a cursor of this list") from None
     page = keyed[:limit]
     more = len(keyed) > limit
     return [items[index] for _, index in page], _write(order, page[-1][0]) if more else None
@@ -44,7 +44,7 @@ def _read(cursor: str, order: str) -> Key:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         content = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError):
-        raise ValueError("this is no cursor of this list") from None
+        raise ValueError("this is not a cursor of this list") from None
     if not isinstance(content, list) or not content or content[0] != order:
         raise ValueError("this cursor belongs to a list in another order")
     return tuple(content[1:])

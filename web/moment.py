@@ -38,7 +38,7 @@ def _relative(text: str, now: datetime) -> datetime:
     if not rest:
         return now
     if not rest.startswith("-"):
-        raise ValueError(f"{text[:40]!r} is no time: write `now` or `now-6h`")
+        raise ValueError(f"{text[:40]!r} is not a time: write `now` or `now-6h`")
     return now - parse_duration(rest[1:].strip())
 
 
@@ -55,6 +55,6 @@ def _absolute(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{text[:40]!r} is no time: write ISO 8601 such as 2026-11-21T14:00:00Z, epoch "
+            f"{text[:40]!r} is not a time: write ISO 8601 such as 2026-11-21T14:00:00Z, epoch "
             "seconds, or now-6h"
         ) from None

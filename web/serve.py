@@ -88,7 +88,7 @@ async def listen(host: str, port: int) -> list[socket.socket]:
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise ListenError(f"{host!r} is no address of this machine: {error}.") from error
+        raise ListenError(f"{host!r} is not an address of this machine: {error}.") from error
     sockets: list[socket.socket] = []
     absent: OSError | None = None
     try:
@@ -132,7 +132,7 @@ def _why(error: OSError, host: str, port: int) -> str:
         case errno.EACCES:
             why = "this user may not use a port below 1024"
         case errno.EADDRNOTAVAIL:
-            why = "it is no address of this machine"
+            why = "it is not an address of this machine"
         case _:
             why = os.strerror(error.errno) if error.errno else str(error)
     return f"Nines cannot listen on {host}:{port}: {why}."

@@ -18,7 +18,7 @@ def http_address(value: str) -> str:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("this is no address: its host or port cannot be read") from None
+        raise ValueError("this is not an address: its host or port cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError("an address begins with https:// (or http://) and a host")
     if parts.username is not None or parts.password is not None:

@@ -70,7 +70,7 @@ def server_of(address: str) -> Server:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("this is no address: its host or port cannot be read") from None
+        raise ValueError("this is not an address: its host or port cannot be read") from None
     if parts.scheme not in _PORTS or not host:
         raise ValueError("write smtp://host:25, or smtps://host:465 for TLS from the first byte")
     if parts.username is not None or parts.password is not None:
@@ -96,9 +96,9 @@ def mailbox(value: str) -> Address:
     try:
         found = Address(name.strip().strip('"'), addr_spec=spec)
     except (MessageError, ValueError, IndexError) as error:
-        raise ValueError(f"{value!r} is no mail address") from error
+        raise ValueError(f"{value!r} is not a mail address") from error
     if not found.username or not found.domain:
-        raise ValueError(f"{value!r} is no mail address")
+        raise ValueError(f"{value!r} is not a mail address")
     return found
 
 

@@ -79,7 +79,7 @@ class WebhookConfig(BaseModel):
     def _sendable(cls, headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
         for name, secret in headers.items():
             if not _HEADER.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a header")
+                raise ValueError(f"{name!r} is not a name of a header")
             if name.lower() in _OURS or name.lower().startswith("webhook-"):
                 raise ValueError(f"the header {name} is set by Nines")
             if not (secret.value.isascii() and secret.value.isprintable()):

@@ -43,7 +43,7 @@ def status(server: str, slo: str | None, *, as_json: bool) -> int:
 
 def _base(server: str) -> str:
     if not server.startswith(("http://", "https://")):
-        raise _AskError(f"{server!r} is no address: write http://host:port", WRONG_USE)
+        raise _AskError(f"{server!r} is not an address: write http://host:port", WRONG_USE)
     return server.rstrip("/")
 
 

@@ -372,7 +372,10 @@ _SYNTAX = (
         "a `:` is not expected here; check the indentation, or put the text in quotes",
     ),
     (r"found unexpected end of stream", "a quotation mark is not closed"),
-    (r"found unknown escape character '(.*)'", "`\\{0}` is no escape; use single quotes for text"),
+    (
+        r"found unknown escape character '(.*)'",
+        "`\\{0}` is not an escape; use single quotes for text",
+    ),
     (r"expected escape sequence of", "this escape in double quotes lacks digits"),
     (r"expected ',' or '\]'", "a list in `[` `]` is not closed; expected `,` or `]`"),
     (r"expected ',' or '\}'", "a mapping in `{{` `}}` is not closed; expected `,` or `}}`"),

@@ -77,7 +77,7 @@ class _Expansion:
             if name is None:
                 self._say(
                     path,
-                    f"{match[0]!r} is no variable: write ${{NAME}} or ${{NAME:-default}}, "
+                    f"{match[0]!r} is not a variable: write ${{NAME}} or ${{NAME:-default}}, "
                     "or $${ for the text itself",
                 )
                 return ""

@@ -53,7 +53,7 @@ def parse_listen(value: object) -> Listen:
     match = _LISTEN.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or int(match[3]) > 65535:
         raise ValueError(
-            f"{value!r} is no address to listen on: write host:port, such as 127.0.0.1:9919, "
+            f"{value!r} is not an address to listen on: write host:port, such as 127.0.0.1:9919, "
             "or 0.0.0.0:9919 for every interface"
         )
     return Listen(match[1] or match[2], int(match[3]))
@@ -62,7 +62,7 @@ def parse_listen(value: object) -> Listen:
 def _name(value: object) -> object:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
         raise ValueError(
-            f"{value!r} is no name: use small letters, digits, - and _, beginning with a letter "
+            f"{value!r} is not a name: use small letters, digits, - and _, beginning with a letter "
             "or a digit, at most 100"
         )
     return value
@@ -70,7 +70,7 @@ def _name(value: object) -> object:
 
 def _label(value: str) -> str:
     if not _LABEL.fullmatch(value) or value.startswith("__"):
-        raise ValueError(f"{value!r} is no label name: letters, digits and _, no digit first")
+        raise ValueError(f"{value!r} is not a label name: letters, digits and _, no digit first")
     if value in _OWN_LABELS:
         raise ValueError(f"the label `{value}` is set by Nines itself; choose another name")
     return value
@@ -81,7 +81,7 @@ def _external_url(value: object) -> object:
         return value
     parts = urlsplit(value.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is no address: write it such as https://nines.example.com")
+        raise ValueError(f"{value!r} is not an address: write it such as https://nines.example.com")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("an external_url has no user, `?` or `#`")
     return value.strip().rstrip("/")
@@ -89,7 +89,7 @@ def _external_url(value: object) -> object:
 
 def _http_url(value: object) -> object:
     if isinstance(value, str) and not re.match(r"https?://[^/\s]", value):
-        raise ValueError(f"{value!r} is no address: it must begin with http:// or https://")
+        raise ValueError(f"{value!r} is not an address: it must begin with http:// or https://")
     return value
 
 

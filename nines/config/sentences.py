@@ -41,7 +41,7 @@ def _characters(context: Mapping[str, Any]) -> str:
 
 
 def _url(context: Mapping[str, Any]) -> str:
-    return f"is no address (URL): {context.get('error', 'it cannot be read')}"
+    return f"is not an address (URL): {context.get('error', 'it cannot be read')}"
 
 
 _STANDARD = frozenset(get_args(core_schema.ErrorType))
@@ -54,7 +54,7 @@ _NUMBER = _be("a number")
 _BOOL = _be("true or false")
 _SENTENCES: Mapping[str, _Words] = {
     "missing": lambda _: "is missing",
-    "extra_forbidden": lambda _: "is no key that is known here",
+    "extra_forbidden": lambda _: "is not a key that is known here",
     "string_type": _TEXT,
     "string_sub_type": _TEXT,
     "string_unicode": _TEXT,

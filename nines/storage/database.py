@@ -135,7 +135,7 @@ def _parsed(url: str) -> URL:
         "postgresql+psycopg",
     }:
         raise StorageError(
-            f"{parsed.drivername} is no database that Nines can use; write sqlite:///nines.db or"
+            f"{parsed.drivername} is not a database that Nines can use; write sqlite:///nines.db or"
             " postgresql+psycopg://user@host/nines."
         )
     return parsed

@@ -90,7 +90,7 @@ def test_a_secret_is_not_printed() -> None:
         pytest.param(
             {"receivers": {"On Call": WEBHOOK}},
             ("receivers", "On Call", "[key]"),
-            "'On Call' is no name for a receiver: use small letters, digits, - and _, beginning "
+            "'On Call' is not a name for a receiver: use small letters, digits, - and _, beginning "
             "with a letter or a digit, at most 100",
             id="a name with a space",
         ),
@@ -121,7 +121,7 @@ def test_a_secret_is_not_printed() -> None:
         pytest.param(
             {"route": {"routes": [{"match": [7]}]}},
             ("route", "routes", 0, "match"),
-            "7 is no matcher: write it such as 'severity=\"page\"'",
+            "7 is not a matcher: write it such as 'severity=\"page\"'",
             id="a number",
         ),
     ],

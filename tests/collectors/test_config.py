@@ -109,9 +109,11 @@ def test_every_problem_is_told_at_its_own_place() -> None:
 
     assert problems(config) == {
         ("http",): ("Value error, 'ftp://pets.example/' begins with neither http:// nor https://"),
-        ("interval",): ("Value error, 10 is no duration: write a unit, such as 15s, 5m or 1h30m"),
+        ("interval",): (
+            "Value error, 10 is not a duration: write a unit, such as 15s, 5m or 1h30m"
+        ),
         ("retries",): "Extra inputs are not permitted",
-        ("expect", "status"): ("Value error, '9xx' is no status: write 200, [200, 204] or 2xx"),
+        ("expect", "status"): ("Value error, '9xx' is not a status: write 200, [200, 204] or 2xx"),
         ("expect", "json", "$.a", "above"): "Value error, a bound is a number",
         ("expect", "latency"): "Value error, it must be longer than nothing",
     }
@@ -132,7 +134,7 @@ def test_every_problem_is_told_at_its_own_place() -> None:
         pytest.param({"tcp": "db.example"}, "write host:port", id="no port"),
         pytest.param({"tcp": "db.example:0"}, "between 1 and 65535", id="port 0"),
         pytest.param({"tcp": "2001:db8::1:443"}, "write host:port", id="IPv6 without brackets"),
-        pytest.param({"http": "http://x/", "body_limit": 100}, "is no size", id="a bare size"),
+        pytest.param({"http": "http://x/", "body_limit": 100}, "is not a size", id="a bare size"),
         pytest.param({"http": "http://x/", "method": "FETCH"}, "'GET', 'HEAD'", id="method"),
         pytest.param(
             {"http": "http://x/", "method": "HEAD", "expect": {"body": "x"}},
@@ -157,7 +159,7 @@ def test_every_problem_is_told_at_its_own_place() -> None:
         pytest.param(
             {"http": "http://x/", "tls": {"key_file": "k"}}, "without cert_file", id="a lone key"
         ),
-        pytest.param({"http": "http://x/", "headers": {"a b": "c"}}, "no header name", id="header"),
+        pytest.param({"http": "http://x/", "headers": {"a b": "c"}}, "not a header name", id="header"),
         pytest.param(
             {"http": "http://x/", "bearer_token": {"file": "/run/token"}},
             "was not read",

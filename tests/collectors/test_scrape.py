@@ -203,7 +203,7 @@ async def test_a_circle_of_redirects_ends() -> None:
             answer(gzip.compress(b"a" * 50_000_000), headers=GZIP), Cause.BODY,
             "larger than the limit", id="gzip bomb",
         ),
-        pytest.param(b"hello\r\n\r\n", Cause.PROTOCOL, "no proper HTTP", id="no HTTP"),
+        pytest.param(b"hello\r\n\r\n", Cause.PROTOCOL, "not proper HTTP", id="no HTTP"),
     ],
 )  # fmt: skip
 async def test_a_bad_answer_is_the_targets_failure(said: bytes, cause: Cause, words: str) -> None:

@@ -20,7 +20,7 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "15", "1.5h", "30m1h", "1 h", "5M", "-5s", 15, True, None])
 def test_what_is_no_duration_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="no duration"):
+    with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
 
 
@@ -40,7 +40,7 @@ def test_a_percentage_is_exactly_the_decimal_that_was_written(text: str, share: 
 
 @pytest.mark.parametrize("text", ["99.9", 99.9, "%", "NaN%", "inf%", None])
 def test_what_is_no_percentage_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="no percentage"):
+    with pytest.raises(ValueError, match="not a percentage"):
         parse_percent(text)
 
 

@@ -30,8 +30,10 @@ from dashboards.source import (
     SystemHealth,
 )
 from slo.alert_state import AlertState, Phase
+from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.ledger import BucketDelta
 from slo.objective import Objective
 from slo.selector import parse_selector
 from slo.severity import Severity
@@ -655,6 +657,40 @@ class FakeSource:
         status = self.status(slo_id)
         return dict(status.causes) if status is not None and start < end else {}
 
+    async def budget_ledger(
+        self, slo_id: str, start: datetime | None, end: datetime
+    ) -> BudgetLedger | None:
+        """Made of the points, in steps of five minutes; every bad event was a status."""
+        status = self.status(slo_id)
+        if status is None:
+            return None
+        five = timedelta(minutes=5)
+        until = NOW.replace(second=0) + -(-(end - NOW.replace(second=0)) // five) * five
+        first = until - status.slo.window.length if start is None else start
+        points = await self.points(slo_id, first, until, five)
+        buckets = [
+            BucketDelta(int(point.start.timestamp()), point.good, point.bad) for point in points
+        ]
+        return budget_ledger(
+            occurrences(buckets, five, status.slo.objective, until),
+            [(one.bucket, "status <503>", one.bad) for one in buckets if one.bad],
+            start=first,
+            end=until,
+            allowed=status.slo.objective.budget_share * sum(b.good + b.bad for b in buckets),
+        )
+
+    async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
+        return sorted(
+            (
+                detail.incident
+                for detail in self.details.values()
+                if any(f"{alert.service}/{alert.slo}" == slo_id for alert in detail.alerts)
+                and detail.incident.opened_at < end
+                and (detail.incident.resolved_at or end) > start
+            ),
+            key=lambda incident: incident.opened_at,
+        )
+
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int
     ) -> IncidentPage:
@@ -671,7 +707,7 @@ class FakeSource:
         )
         if cursor is not None:
             if cursor not in self.details:
-                raise ValueError(f"{cursor!r} is no cursor of this list")
+                raise ValueError(f"{cursor!r} is not a cursor of this list")
             last = self.details[cursor].incident.opened_at
             found = [incident for incident in found if incident.opened_at < last]
         more = len(found) > limit

@@ -170,9 +170,9 @@ async def test_a_small_slo_burns_by_its_own_objective(
 @pytest.mark.parametrize(
     ("query", "place", "words"),
     [
-        ({"start": "yesterday"}, "query.start", "no time"),
-        ({"start": "now+1h"}, "query.start", "no time"),
-        ({"start": "now-1y"}, "query.start", "no duration"),
+        ({"start": "yesterday"}, "query.start", "not a time"),
+        ({"start": "now+1h"}, "query.start", "not a time"),
+        ({"start": "now-1y"}, "query.start", "not a duration"),
         ({"start": "1"}, "query.start", "2000"),
         ({"start": "9999-12-31T23:59:59-14:00"}, "query.start", ""),
         ({"end": "0001-01-01T00:00:00+14:00"}, "query.end", ""),
@@ -183,7 +183,7 @@ async def test_a_small_slo_burns_by_its_own_objective(
         ({"step": "15s"}, "query.step", "multiple of 10 s"),
         ({"step": "0s"}, "query.step", "multiple of 10 s"),
         ({"step": "-1"}, "query.step", ""),
-        ({"step": "often"}, "query.step", "no duration"),
+        ({"step": "often"}, "query.step", "not a duration"),
         ({"step": "10s"}, "query.step", "more than 5,000 points; from 8m40s on it fits"),
         ({"include": "everything"}, "query.include", "may name"),
     ],

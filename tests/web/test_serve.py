@@ -38,12 +38,12 @@ async def test_a_port_in_use_is_a_sentence(source: FakeSource, settings: WebSett
 
 
 async def test_an_address_of_another_machine_is_a_sentence() -> None:
-    with pytest.raises(ListenError, match="it is no address of this machine"):
+    with pytest.raises(ListenError, match="it is not an address of this machine"):
         await listen("192.0.2.1", 0)
 
 
 async def test_a_name_that_does_not_resolve_is_a_sentence() -> None:
-    with pytest.raises(ListenError, match="is no address of this machine"):
+    with pytest.raises(ListenError, match="is not an address of this machine"):
         await listen("nines.invalid", 0)
 
 

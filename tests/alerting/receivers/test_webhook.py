@@ -280,7 +280,7 @@ async def test_cancelling_ends_the_request() -> None:
         ({"url": "https://h", "secret": base64.b64encode(KEY).decode()}, "24 to 64"),
         ({"url": "https://h", "headers": {"Host": "x"}}, "set by Nines"),
         ({"url": "https://h", "headers": {"Webhook-Id": "x"}}, "set by Nines"),
-        ({"url": "https://h", "headers": {"X Y": "x"}}, "no name of a header"),
+        ({"url": "https://h", "headers": {"X Y": "x"}}, "not a name of a header"),
         ({"url": "https://h", "headers": {"X-Y": "p4ss\r\nX-Z: 1"}}, "printable ASCII"),
         ({"url": "https://h", "retries": 3}, "Extra inputs"),
     ],

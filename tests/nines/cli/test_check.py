@@ -39,7 +39,7 @@ def test_every_problem_is_a_line_that_an_editor_can_follow(shop: Path) -> None:
 
     assert ran.code == 2
     assert ran.out.splitlines() == [
-        f"{shop}:7:23: 99.9 is no percentage: write it with its sign, such as 99.9%",
+        f"{shop}:7:23: 99.9 is not a percentage: write it with its sign, such as 99.9%",
         f"{shop}:7:42: there is no collector `hom`; did you mean `home`?",
     ]
     assert ran.err == "2 problems\n"

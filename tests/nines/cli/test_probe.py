@@ -62,11 +62,11 @@ def test_a_refused_connection_is_an_answer_not_a_traceback() -> None:
     ("arguments", "said"),
     [
         (("ftp://a",), "URL: 'ftp://a' begins with neither http:// nor https://"),
-        (("http://a", "--latency", "5"), "--latency: '5' is no duration"),
-        (("http://a", "--timeout", "soon"), "--timeout: 'soon' is no duration"),
+        (("http://a", "--latency", "5"), "--latency: '5' is not a duration"),
+        (("http://a", "--timeout", "soon"), "--timeout: 'soon' is not a duration"),
         (("http://a", "--expect-json", "ok"), "--expect-json: 'ok' is not of the form"),
         (("http://a", "--expect-json", "ok=1"), "--expect-json: 'ok' is no JSON path"),
-        (("http://a", "--expect-status", "900"), "--expect-status: 900 is no status"),
+        (("http://a", "--expect-status", "900"), "--expect-status: 900 is not a status"),
         (("http://a", "--method", "LOOK"), "--method: `--method` must be 'GET', "),
     ],
 )

@@ -66,7 +66,7 @@ def test_the_value_of_a_variable_is_never_printed(tmp_path: Path) -> None:
     said = "\n".join(mistakes(tmp_path, text, {"ADDRESS": "ftp://user:hunter2@x", "SHORT": "7"}))
 
     assert "hunter2" not in said
-    assert "'${SHORT}' is no duration" in said
+    assert "'${SHORT}' is not a duration" in said
 
 
 def test_a_secret_is_read_from_a_file_beside_the_configuration(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ alerting: {route: {receivers: [mial]}}
     assert mistakes(tmp_path, text) == [
         "2:11: a bucket is 10s or a divisor of it, 1s, 2s or 5s; 3s is none",
         "3:3: unknown key `lisen`; did you mean `listen`?",
-        "7:53: 10 is no duration: write a unit, such as 15s, 5m or 1h30m",
+        "7:53: 10 is not a duration: write a unit, such as 15s, 5m or 1h30m",
         f"9:7: `metrics` is written twice; the first time at {tmp_path}/config.yaml:8:7",
         (
             "11:23: an objective must lie between 0% and 100%, both excluded; "
@@ -87,7 +87,7 @@ alerting: {route: {receivers: [mial]}}
         ),
         "12:7: `objective` is missing",
         "12:27: there is no collector `hom`; did you mean `home`?",
-        "15:40: 'errors{' is no selector: column 8: expected a label name or '}'",
+        "15:40: 'errors{' is not a selector: column 8: expected a label name or '}'",
         (
             "19:17: this tier can never fire: a full outage of a 90% objective burns 10x, and the "
             "tier waits for more than 10x"

@@ -167,7 +167,7 @@ def test_a_file_where_the_folder_should_be_is_no_folder(tmp_path: Path) -> None:
     ("url", "sentence"),
     [
         pytest.param("nines.db", "cannot be read; it looks like", id="no address"),
-        pytest.param("mysql://localhost/nines", "mysql is no database", id="another database"),
+        pytest.param("mysql://localhost/nines", "mysql is not a database", id="another database"),
         pytest.param("sqlite://", "names no file", id="sqlite in memory"),
         pytest.param("sqlite:///:memory:", "names no file", id="sqlite in memory by name"),
     ],
