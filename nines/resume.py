@@ -1,61 +1,90 @@
 """Take up an SLO where it was left: its counts from storage, its rules' states, its absence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from nines.engine import Engine, Entry, Target, rule_key
 from nines.storage.counts import CollectorRecord, CountStore
 from slo.alert_state import AlertState
+from slo.config import fingerprint
 from slo.counter import TargetState
 from slo.definition import SLO
 from slo.evaluate import NO_DATA
-from slo.ledger import FIVE_MINUTES, MINUTE, Ledger
+from slo.ledger import FIVE_MINUTES, Ledger
 
-# How far back each grain is asked for; the coarsest reaches over the whole window.
-_GRAIN_REACH = {MINUTE: timedelta(days=3)}
-_BASE_REACH = timedelta(hours=6)
+# The detail that any ledger wants; its five-minute sums reach over the whole window.
+_DETAIL_REACH = timedelta(days=3)
+_SLACK = timedelta(minutes=10)  # the edges of a window's slots
+# Counts of a clock that ran ahead further than this are left where they are.
+_AHEAD = timedelta(hours=1)
 
 
-def resume_entry(
-    slo: SLO,
-    fingerprint: str,
+def resume_entries(
+    slos: Mapping[str, SLO],
     *,
     counts: CountStore,
     bucket_seconds: int,
     states: Mapping[str, AlertState],
     now: datetime,
-    running: Entry | None = None,
-) -> Entry:
-    """The SLO under watch. Blocks on storage, unless it is `running` with the same counts.
+    running: Mapping[str, Entry],
+) -> list[Entry]:
+    """These SLOs under watch, by id. Blocks on storage for those that do not run already.
 
     `states` are all rules' stored states by rule key.
     """
-    if (
-        running is not None
-        and running.fingerprint == fingerprint
-        and running.slo.window == slo.window
-    ):
-        return replace(running, slo=slo, states=_known(slo, running.states))
-    record = counts.register(slo.id, fingerprint, now)
-    ledger = Ledger(bucket_seconds, slo.window.length)
-    until = now + timedelta(hours=1)
-    for width in ledger.widths:
-        reach = slo.window.length
-        if width != FIVE_MINUTES:
-            reach = min(reach, _GRAIN_REACH.get(width, _BASE_REACH))
-        since = now - reach - timedelta(seconds=2 * width)
-        ledger.load(width, counts.load(record.series_id, width, since, until))
-    ledger.load_causes(counts.load_causes(record.series_id, now - slo.window.length, until))
-    ledger.lifetime = record.lifetime
-    ledger.watched_since = record.watched_since
-    ledger.last_observation = record.last_observation
-    stored = {
+    marks = {slo_id: fingerprint(slo) for slo_id, slo in slos.items()}
+    fresh = [slo for slo in slos.values() if not _goes_on(running.get(slo.id), slo, marks[slo.id])]
+    ledgers = _ledgers(fresh, marks, counts, bucket_seconds, now)
+    return [
+        Entry(slo, *ledgers[slo.id], _stored(slo, states), watched_from=now)
+        if slo.id in ledgers
+        else replace(running[slo.id], slo=slo, states=_known(slo, running[slo.id].states))
+        for slo in slos.values()
+    ]
+
+
+def _goes_on(running: Entry | None, slo: SLO, mark: str) -> bool:
+    return running is not None and running.fingerprint == mark and running.slo.window == slo.window
+
+
+def _ledgers(
+    slos: Sequence[SLO],
+    marks: Mapping[str, str],
+    counts: CountStore,
+    bucket_seconds: int,
+    now: datetime,
+) -> dict[str, tuple[int, str, Ledger]]:
+    """Each SLO's series, fingerprint, and counts as stored."""
+    records = counts.register_all([(slo.id, marks[slo.id]) for slo in slos], now)
+    by_number = {record.series_id: (slo, record) for slo, record in zip(slos, records, strict=True)}
+    reach = max((slo.window.length for slo in slos), default=timedelta(0))
+    histories = counts.histories(
+        by_number,
+        detail=now - min(reach, _DETAIL_REACH) - _SLACK,
+        sums=now - reach - _SLACK,
+        until=now + _AHEAD,
+    )
+    ledgers = {}
+    for number, history in histories:
+        slo, record = by_number[number]
+        ledger = Ledger(bucket_seconds, slo.window.length)
+        for width in ledger.widths:
+            ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
+        ledger.load_causes(history.causes)
+        ledger.lifetime = record.lifetime
+        ledger.watched_since = record.watched_since
+        ledger.last_observation = record.last_observation
+        ledgers[slo.id] = (number, record.fingerprint, ledger)
+    return ledgers
+
+
+def _stored(slo: SLO, states: Mapping[str, AlertState]) -> dict[str, AlertState]:
+    return {
         key: states[rule_key(slo, key)]
         for key in (*(tier.key for tier in slo.tiers), NO_DATA)
         if rule_key(slo, key) in states
     }
-    return Entry(slo, record.series_id, fingerprint, ledger, stored, watched_from=now)
 
 
 def resume_target(

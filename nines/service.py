@@ -30,7 +30,7 @@ from nines.config.watch import Watch
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine, Entry
 from nines.live import CollectorCard, Live, Pulse
-from nines.resume import book_our_absence, resume_entry, resume_target
+from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, migrate, open_database
@@ -38,7 +38,6 @@ from nines.storage.errors import StorageError
 from nines.storage.instance import hold
 from nines.threads import StorageThreads
 from nines.version import VERSION
-from slo.config import fingerprint
 from slo.definition import EventsSLI
 from slo.status import SLOStatus
 from web.app import create_app
@@ -319,19 +318,14 @@ class Service:
             entry.ledger.forget(now)
 
     def _entries(self, config: Config) -> list[Entry]:
-        states = self.records.alert_states()
-        return [
-            resume_entry(
-                slo,
-                fingerprint(slo),
-                counts=self.counts,
-                bucket_seconds=self.engine.bucket_seconds,
-                states=states,
-                now=self._clock.now(),
-                running=self.engine.entries.get(slo.id),
-            )
-            for slo in config.slos
-        ]
+        return resume_entries(
+            {slo.id: slo for slo in config.slos},
+            counts=self.counts,
+            bucket_seconds=self.engine.bucket_seconds,
+            states=self.records.alert_states(),
+            now=self._clock.now(),
+            running=self.engine.entries,
+        )
 
     async def _collect(self) -> None:
         """Look at every target until we stop."""

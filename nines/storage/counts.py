@@ -1,7 +1,7 @@
 """The counts of every SLI: written once a second, read for windows and charts."""
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     delete,
     func,
+    insert,
     select,
     text,
     tuple_,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
-from nines.storage.packing import NO_ROWS, Rows, add_up, pack, unpack
+from nines.storage.packing import NO_ROWS, Rows, add_up, pack, unpack, unpack_all
 from nines.storage.schema import (
     COUNTED,
     causes,
@@ -58,6 +59,15 @@ class SeriesRecord:
     lifetime: Counts
     watched_since: datetime | None
     last_observation: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a ledger is filled with: base buckets, five-minute sums, and causes."""
+
+    detail: Rows
+    sums: Rows
+    causes: Sequence[tuple[int, str, int]]  # (five-minute start, cause, bad events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +108,24 @@ StoredBucket = tuple[int, int, int, int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Grain:
-    """One resolution: rows still written to, and what they are packed into, `span` seconds each."""
+    """One resolution: rows still written to, and the chunks they are packed into.
+
+    Rows come to rest in steps of `rest` seconds and are packed `span` seconds a chunk; chunks that
+    have long been at rest are joined, `cold` seconds a chunk, so that a start reads few.
+    """
 
     rows: Table
     packed: Table
+    rest: int
     span: int
+    cold: int
 
 
-_DETAIL = _Grain(counts, packed_counts, 3600)
-_SUMS = _Grain(sums, packed_sums, 86_400)
+_DETAIL = _Grain(counts, packed_counts, rest=600, span=3600, cold=86_400)
+_SUMS = _Grain(sums, packed_sums, rest=3 * 3600, span=86_400, cold=86_400)
+_JOINED_AT_ONCE = 50  # cold chunks a transaction
+_LOOSE_AT_ONCE = 1_000_000  # rows in memory while a start reads them
+_READ_TOGETHER = 10_000  # rows
 
 
 _Key = TypeVar("_Key", bound=tuple[int | str, ...])
@@ -120,16 +139,30 @@ class CountStore:
 
     def register(self, slo_id: str, fingerprint: str, at: datetime) -> SeriesRecord:
         """The series of this SLI; a new fingerprint makes a new one that starts empty."""
-        key = {"slo_id": slo_id, "fingerprint": fingerprint}
+        return self.register_all([(slo_id, fingerprint)], at)[0]
+
+    def register_all(self, wanted: Sequence[tuple[str, str]], at: datetime) -> list[SeriesRecord]:
+        """The series of these (SLO's id, fingerprint), in their order, in one transaction."""
+        if not wanted:
+            return []
         with self._database.write() as connection:
             upsert(
                 connection,
                 series,
-                [key | {"created_at": at, "used_at": at}],
+                [
+                    {"slo_id": slo_id, "fingerprint": mark, "created_at": at, "used_at": at}
+                    for slo_id, mark in sorted(set(wanted))
+                ],
                 key=("slo_id", "fingerprint"),
                 change=("used_at",),
             )
-            return _record(connection.execute(select(series).filter_by(**key)).one())
+            # What was just touched, by anybody: at least all that is wanted.
+            touched = select(series).where(series.c.used_at >= at)
+            if len(wanted) == 1:
+                ((slo_id, mark),) = wanted
+                touched = select(series).filter_by(slo_id=slo_id, fingerprint=mark)
+            found = {(row.slo_id, row.fingerprint): row for row in connection.execute(touched)}
+            return [_record(found[key]) for key in wanted]
 
     def series(self, slo_id: str) -> list[SeriesRecord]:
         """Every series an SLO ever had, newest first."""
@@ -161,6 +194,28 @@ class CountStore:
             rows = _read(connection, grain, series_id, first, end)
         columns = (column.tolist() for column in add_up(rows, width_seconds).T)
         return list(zip(*columns, strict=True))
+
+    def histories(
+        self, numbers: Iterable[int], detail: datetime, sums: datetime, until: datetime
+    ) -> Iterator[tuple[int, History]]:
+        """Each series' base buckets from `detail`, and sums and causes from `sums`, to `until`.
+
+        Some may be older. One snapshot; what is still loose is read once for many series.
+        """
+        end = _ceiling(until)
+        wanted = sorted(set(numbers))
+        grains = ((_DETAIL, _seconds(detail)), (_SUMS, _seconds(sums)))
+        with self._database.read() as connection:
+            for group in _groups(connection, wanted, grains):
+                loose = [_read_loose(connection, grain, first, group) for grain, first in grains]
+                whys = _read_causes(connection, _seconds(sums), end, group)
+                for number in group:
+                    fine, coarse = (
+                        _with_chunks(connection, grain, number, first, rows.get(number, NO_ROWS))
+                        for (grain, first), rows in zip(grains, loose, strict=True)
+                    )
+                    fine, coarse = _before(end, fine), _before(end, coarse)
+                    yield number, History(fine, coarse, whys.get(number, ()))
 
     def points(
         self, series_id: int, start: datetime, end: datetime, step_seconds: int
@@ -214,14 +269,17 @@ class CountStore:
             }
 
     def pack(self, now: datetime, limit: int = _PACK_ROWS) -> int:
-        """Pack about `limit` of the oldest rows that have come to rest; gives how many.
+        """Pack about `limit` of the oldest rows that have come to rest, or else join cold chunks.
 
-        One short transaction: call it until it gives 0. Late bookings are packed by a later call.
+        Gives how many of them. One short transaction: call it until it gives 0. Late bookings are
+        packed by a later call.
         """
         with self._database.write() as connection:
             if connection.dialect.name == "postgresql":  # another process may be packing too
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PACK_LOCK})")
-            return sum(_pack(connection, grain, _seconds(now), limit) for grain in (_DETAIL, _SUMS))
+            at = _seconds(now)
+            moved = sum(_pack(connection, grain, at, limit) for grain in (_DETAIL, _SUMS))
+            return moved or sum(_join(connection, grain, at) for grain in (_DETAIL, _SUMS))
 
     def prune(
         self, now: datetime, detail: timedelta, sums: timedelta, limit: int = _PRUNE_ROWS
@@ -238,10 +296,10 @@ class CountStore:
         with self._database.write() as connection:
             removed = _forget_old(connection, counts.c.bucket, oldest_detail, limit)
             # A packed row goes when the last of its buckets may.
-            old = oldest_detail - _DETAIL.span + 1
+            old = oldest_detail - _DETAIL.cold + 1
             removed += _forget_old(connection, packed_counts.c.start, old, limit)
             removed += _forget_old(connection, _SUMS.rows.c.bucket, oldest_sum, limit)
-            old = oldest_sum - _SUMS.span + 1
+            old = oldest_sum - _SUMS.cold + 1
             removed += _forget_old(connection, packed_sums.c.start, old, limit)
             for forget in (
                 delete(causes).where(_old_causes(oldest_sum, limit)),
@@ -403,14 +461,77 @@ def _read(connection: Connection, grain: _Grain, number: int, first: int, end: i
     packed = grain.packed.c
     chunks = select(packed.rows).where(
         packed.series_id == number,
-        packed.start >= first // grain.span * grain.span,
+        packed.start >= first // grain.cold * grain.cold,
         packed.start < end,
     )
     hop = _HOPS[grain.rows.name]
     loose = connection.execute(hop, {"first": first, "end": end, "series_id": number})
-    parts = [unpack(chunk) for chunk in connection.execute(chunks.order_by(packed.start)).scalars()]
-    rows = np.concatenate([*parts, _array(loose.all(), len(_COLUMNS))])
+    cold = unpack_all(connection.execute(chunks.order_by(packed.start)).scalars())
+    rows = np.concatenate([cold, _array(loose.all(), len(_COLUMNS))])
     return rows[(rows[:, 0] >= first) & (rows[:, 0] < end)]
+
+
+def _groups(
+    connection: Connection, numbers: Sequence[int], grains: Iterable[tuple[_Grain, int]]
+) -> Iterator[Sequence[int]]:
+    """Split series so that the loose rows of a group fit into memory, packed lately or not."""
+    rows = sum(
+        connection.execute(select(func.count()).where(grain.rows.c.bucket >= first)).scalar_one()
+        for grain, first in grains
+    )
+    size = max(1, len(numbers) * _LOOSE_AT_ONCE // max(_LOOSE_AT_ONCE, rows))
+    return (numbers[at : at + size] for at in range(0, len(numbers), size))
+
+
+def _read_loose(
+    connection: Connection, grain: _Grain, first: int, group: Sequence[int]
+) -> dict[int, Rows]:
+    number = grain.rows.c.series_id
+    query = select(number, *(grain.rows.c[name] for name in _COLUMNS)).where(
+        grain.rows.c.bucket >= first, number.between(group[0], group[-1])
+    )
+    found = connection.execute(query.execution_options(yield_per=_READ_TOGETHER))
+    width = 1 + len(_COLUMNS)
+    parts = [_array(part, width) for part in found.partitions()]
+    return dict(_by_series(np.concatenate(parts))) if parts else {}
+
+
+def _with_chunks(
+    connection: Connection, grain: _Grain, number: int, first: int, loose: Rows
+) -> Rows:
+    table = grain.packed.name
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    # Below SQLAlchemy's own statements: a start asks this for every series.
+    chunks = connection.exec_driver_sql(
+        f"SELECT rows FROM {table} WHERE series_id = {mark} AND start >= {mark} ORDER BY start",  # noqa: S608 - names are ours
+        (number, first // grain.cold * grain.cold),
+    ).scalars()
+    packed = unpack_all(chunks)
+    return np.concatenate([packed.T, loose.T], axis=1).T if len(loose) else packed
+
+
+def _before(end: int, rows: Rows) -> Rows:
+    """Without what a clock that ran ahead once wrote."""
+    early = rows[:, 0] < end
+    return rows if early.all() else rows[early]
+
+
+def _read_causes(
+    connection: Connection, first: int, end: int, group: Sequence[int]
+) -> dict[int, list[tuple[int, str, int]]]:
+    query = (
+        select(causes.c.series_id, causes.c.bucket, causes.c.cause, causes.c.bad)
+        .where(
+            causes.c.series_id.between(group[0], group[-1]),
+            causes.c.bucket >= first // FIVE_MINUTES * FIVE_MINUTES,
+            causes.c.bucket < end,
+        )
+        .order_by(causes.c.series_id, causes.c.bucket, causes.c.cause)
+    )
+    found: dict[int, list[tuple[int, str, int]]] = {}
+    for number, bucket, cause, bad in connection.execute(query):
+        found.setdefault(number, []).append((bucket, cause, bad))
+    return found
 
 
 def _array(rows: Sequence[Row[Any]], width: int) -> Rows:
@@ -435,10 +556,11 @@ def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:
     bucket = grain.rows.c.bucket
     oldest = connection.execute(select(func.min(bucket))).scalar()
     # The stretch before the running one stays loose too: most late bookings still go there.
-    if oldest is None or oldest >= now // grain.span * grain.span - grain.span:
+    rest = now // grain.rest * grain.rest - grain.rest
+    if oldest is None or oldest >= rest:
         return 0
     start = oldest // grain.span * grain.span
-    within = bucket.between(oldest, start + grain.span - 1)
+    within = bucket.between(oldest, min(start + grain.span, rest) - 1)
     nth = select(bucket).where(within).order_by(bucket).offset(limit).limit(1)
     edge = connection.execute(nth).scalar()
     if edge is not None:
@@ -463,6 +585,31 @@ def _pack(connection: Connection, grain: _Grain, now: int, limit: int) -> int:
         change=("rows",),
     )
     return len(loose)
+
+
+def _join(connection: Connection, grain: _Grain, now: int) -> int:
+    """Join the chunks of cold stretches into one each; gives how many chunks that were."""
+    packed = grain.packed.c
+    edge = (now - 2 * grain.span) // grain.cold * grain.cold
+    stretch = packed.start - packed.start % grain.cold
+    apart = (
+        select(packed.series_id, stretch)
+        .where(packed.start < edge, packed.start % grain.cold != 0)
+        .distinct()
+        .limit(_JOINED_AT_ONCE)
+    )
+    joined, rows = 0, []
+    for number, start in connection.execute(apart).all():
+        within = delete(grain.packed).where(
+            packed.series_id == number, packed.start.between(start, start + grain.cold - 1)
+        )
+        chunks = connection.execute(within.returning(packed.rows)).scalars().all()
+        joined += len(chunks)
+        whole = pack(add_up(unpack_all(chunks)))
+        rows.append({"series_id": number, "start": start, "rows": whole})
+    if rows:
+        connection.execute(insert(grain.packed), rows)
+    return joined
 
 
 def _by_series(rows: Rows) -> Iterator[tuple[int, Rows]]:

@@ -292,7 +292,7 @@ def test_a_batch_with_an_id_counts_once_however_often_it_is_written(store: Count
     assert everything(store, number, 10) == [(B0, 2, 0, 0, 0, 0, 0, 0)]
 
 
-def test_packing_moves_what_has_come_to_rest_and_keeps_the_running_hours_loose(
+def test_packing_moves_what_has_come_to_rest_and_keeps_the_last_minutes_loose(
     store: CountStore, database: Database
 ) -> None:
     number = a_series(store)
@@ -300,15 +300,92 @@ def test_packing_moves_what_has_come_to_rest_and_keeps_the_running_hours_loose(
     store.flush(one(number, *deltas))
     before = everything(store, number, 10)
 
-    moved = [store.pack(T0 + 4 * HOUR, limit=100) for _ in range(13)]
+    moved = [store.pack(T0 + 4 * HOUR, limit=100) for _ in range(17)]
 
-    assert sum(moved) == 3 * 360
+    assert sum(moved) == 4 * 360 - 60
     assert moved[-1] == 0
     assert max(moved) == 101
     assert everything(store, number, 10) == before
     with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM counts")).scalar() == 360
-        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 3
+        assert connection.execute(text("SELECT count(*) FROM counts")).scalar() == 60
+        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 4
+
+
+def test_chunks_that_have_long_been_at_rest_are_joined_and_read_the_same(
+    store: CountStore, database: Database
+) -> None:
+    number = a_series(store)
+    deltas = [BucketDelta(B0 + 600 * n, good=n + 1, seen=1) for n in range(12 * 144)]
+    store.flush(one(number, *deltas))
+    before = [everything(store, number, width) for width in (10, 300)]
+    pack_all(store, T0 + 13 * DAY)
+
+    with database.read() as connection:
+        chunks = connection.execute(text("SELECT count(*) FROM packed_counts")).scalar()
+    assert chunks == 13  # days; the first and the last are halves
+    assert [everything(store, number, width) for width in (10, 300)] == before
+
+    late = BucketDelta(B0 + 86_400 + 7_200, bad=3)
+    store.flush(one(number, late))
+    pack_all(store, T0 + 13 * DAY)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 13
+    assert [row[2] for row in everything(store, number, 10) if row[0] == late.bucket] == [3]
+
+
+@per_example
+@given(flushes=_FLUSHES, packing=st.booleans(), length=st.sampled_from([HOUR, 7 * HOUR, 4 * DAY]))
+def test_a_ledger_filled_from_histories_equals_one_that_was_booked(
+    store: CountStore, flushes: list[list[BucketDelta]], packing: bool, length: timedelta
+) -> None:
+    number, neighbour = a_series(store), a_series(store)
+    booked, restored = Ledger(10, 4 * DAY), Ledger(10, 4 * DAY)
+    for flush in flushes:
+        store.flush(CountBatch(deltas={number: flush, neighbour: flush[:1]}))
+        for delta in flush:
+            booked.book(T0, delta)
+        if packing:
+            pack_all(store, T0 + 2 * DAY)
+    newest = max((delta.bucket for flush in flushes for delta in flush), default=B0)
+    now = T0 + timedelta(seconds=newest - B0 + 5)
+
+    histories = dict(store.histories([number, neighbour], now - 4 * DAY, now - 4 * DAY, now))
+
+    assert set(histories) == {number, neighbour}
+    for width in restored.widths:
+        history = histories[number]
+        restored.load(width, history.detail if width % 300 else history.sums)
+    assert restored.window(length, now) == booked.window(length, now)
+
+
+def test_histories_bring_causes_and_are_empty_for_a_new_series(store: CountStore) -> None:
+    number, fresh = a_series(store), a_series(store)
+    store.flush(CountBatch(causes={number: [CauseDelta(B0, "timeout", 2)]}))
+
+    histories = dict(store.histories([number, fresh], T0 - DAY, T0 - DAY, T0 + DAY))
+
+    assert list(histories[number].causes) == [(B0, "timeout", 2)]
+    assert (len(histories[fresh].detail), len(histories[fresh].causes)) == (0, 0)
+
+
+def test_histories_leave_out_what_a_clock_that_ran_ahead_wrote(store: CountStore) -> None:
+    number = a_series(store)
+    ahead = BucketDelta(B0 + 7_200, good=5)
+    store.flush(one(number, BucketDelta(B0, good=1), ahead))
+
+    histories = dict(store.histories([number], T0 - DAY, T0 - DAY, T0 + HOUR))
+
+    assert histories[number].detail[:, :2].tolist() == [[B0, 1]]
+    assert histories[number].sums[:, :2].tolist() == [[B0, 1]]
+
+
+def test_many_series_are_registered_at_once_in_the_order_asked_for(store: CountStore) -> None:
+    old = store.register("shop/b", "v1", T0)
+
+    records = store.register_all([("shop/c", "v1"), ("shop/b", "v1"), ("shop/a", "v1")], T0 + DAY)
+
+    assert [record.slo_id for record in records] == ["shop/c", "shop/b", "shop/a"]
+    assert records[1] == old
 
 
 def test_retention_forgets_detail_first_and_sums_later(store: CountStore) -> None:
@@ -337,15 +414,16 @@ def test_retention_forgets_detail_first_and_sums_later(store: CountStore) -> Non
 
 def test_retention_reaches_packed_counts_and_spares_younger_ones(store: CountStore) -> None:
     number = a_series(store)
-    buckets = [B0, B0 + 2 * 3600, B0 + 40 * 86_400]
+    buckets = [B0, B0 + 24 * 3600, B0 + 40 * 86_400]
     store.flush(one(number, *[BucketDelta(bucket, good=1) for bucket in buckets]))
     pack_all(store, T0 + 50 * DAY)
+    midnight = T0.replace(hour=0) + DAY
 
     minute = timedelta(minutes=1)
-    too_early = store.prune(T0 + 35 * DAY + 59 * minute, detail=35 * DAY, sums=400 * DAY)
-    removed = store.prune(T0 + 35 * DAY + HOUR, detail=35 * DAY, sums=400 * DAY)
+    too_early = store.prune(midnight + 35 * DAY - minute, detail=35 * DAY, sums=400 * DAY)
+    removed = store.prune(midnight + 35 * DAY, detail=35 * DAY, sums=400 * DAY)
 
-    assert too_early == 0  # the hour that it lies in is not over yet
+    assert too_early == 0  # the day that it lies in is not over yet
     assert removed == 1
     assert [row[0] for row in everything(store, number, 10)] == buckets[1:]
 
