@@ -18,7 +18,7 @@ from dashboards import states
 from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
 from slo.alert_state import AlertState
 from slo.counts import Counts, WindowCounts
-from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.status import BudgetState, Burn, NowState, SLOStatus, TierReading
 from slo.units import format_duration
 
@@ -139,13 +139,20 @@ class TierFacts:
 
 @dataclass(frozen=True, slots=True)
 class SLIFacts:
-    """What is counted. Selectors are written as PromQL would."""
+    """What is counted. Selectors are written as PromQL would.
 
-    kind: str  # probe, events
+    A histogram's good events are at or below `threshold`, one of its edges; a gauge's lie on the
+    `side` of it that is named, `below` or `above`.
+    """
+
+    kind: str  # probe, events, histogram, gauge
     collector: str  # service/collector
     total: tuple[str, ...]
     bad: tuple[str, ...]
     good: tuple[str, ...]
+    metric: tuple[str, ...] = ()  # of a histogram, without its suffix, or of a gauge
+    side: str | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -575,6 +582,28 @@ def _sli(slo: SLO) -> SLIFacts:
                 tuple(map(str, total)),
                 tuple(map(str, bad)),
                 tuple(map(str, good)),
+            )
+        case HistogramSLI(histograms=histograms, total=total, good=good, below=below):
+            return SLIFacts(
+                "histogram",
+                slo.collector_id,
+                tuple(map(str, total)),
+                (),
+                tuple(map(str, good)),
+                tuple(map(str, histograms)),
+                "below",
+                float(below.value),
+            )
+        case GaugeSLI(metric=metric, side=side, threshold=threshold):
+            return SLIFacts(
+                "gauge",
+                slo.collector_id,
+                (),
+                (),
+                (),
+                tuple(map(str, metric)),
+                side.value,
+                float(threshold.value),
             )
 
 

@@ -18,7 +18,7 @@ from dashboards.source import CollectorHealth, Point, ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
-from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.status import SLOStatus, TierReading, Verdict
 from slo.units import format_duration
 
@@ -243,6 +243,10 @@ def noun(slo: SLO, number: int = 2) -> str:
             one = "probe"
         case EventsSLI(total=total) if any("request" in each.metric for each in total):
             one = "request"
+        case HistogramSLI(total=total) if any("request" in each.metric for each in total):
+            one = "request"
+        case GaugeSLI():
+            one = "sample"
         case _:
             one = "event"
     return one if number == 1 else f"{one}s"
@@ -704,5 +708,11 @@ def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
             side, selectors = ("Bad", bad) if bad else ("Good", good)
             parts.append((side, " + ".join(str(each) for each in selectors)))
             parts.append(("Total", " + ".join(str(each) for each in total)))
+        case HistogramSLI(histograms=histograms, below=below):
+            parts.append(("Histogram", " + ".join(str(each) for each in histograms)))
+            parts.append(("Good", f"at or below {below}, an edge of its buckets"))
+        case GaugeSLI(metric=metric, side=wanted, threshold=threshold):
+            parts.append(("Gauge", " + ".join(str(each) for each in metric)))
+            parts.append(("Good", f"each sample that is {wanted.value} {threshold}"))
     parts.append(("No data", f"alerts after {format_duration(slo.no_data_after)} of silence"))
     return tuple(parts)

@@ -10,9 +10,10 @@ from collectors.observation import Cause, Observation, Outcome
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
 from slo.alert_state import AlertState, Phase
 from slo.counter import Increment, TargetState, advance, smear
-from slo.definition import SLO, EventsSLI
+from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.evaluate import NO_DATA, evaluate
 from slo.exposition import Page
+from slo.gauge import read_gauges
 from slo.ledger import BucketDelta, Ledger
 from slo.severity import Severity
 from slo.status import SLOStatus
@@ -86,10 +87,10 @@ class Engine:
         entries = self._fed_by.get(observation.collector_id, [])
         increments = self._increments(target, entries, observation)
         for entry in entries:
-            if isinstance(entry.slo.sli, EventsSLI):
-                self._book_increment(entry, observation, increments.get(entry.slo.id))
-            else:
+            if isinstance(entry.slo.sli, ProbeSLI):
                 self._book_probe(entry, observation)
+            else:
+                self._book_increment(entry, observation, increments.get(entry.slo.id))
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
@@ -115,7 +116,7 @@ class Engine:
             coarse = at < until - _FINE_GAP
             together = max(1, min(left, _COARSE_STRIDE // target.interval)) if coarse else 1
             for entry in entries:
-                unknown = 0 if isinstance(entry.slo.sli, EventsSLI) else together
+                unknown = together if isinstance(entry.slo.sli, ProbeSLI) else 0
                 self._book(entry, at, unknown=unknown, missed=together)
             at += together * target.interval
             left -= together
@@ -168,16 +169,24 @@ class Engine:
     def _increments(
         self, target: Target, entries: Sequence[Entry], observation: Observation
     ) -> Mapping[str, Increment]:
-        slis = {
-            entry.slo.id: entry.slo.sli for entry in entries if isinstance(entry.slo.sli, EventsSLI)
-        }
-        if observation.page is None or not slis or _older(observation, target):
+        page = observation.page
+        if page is None or _older(observation, target):
             return {}
+        gauges = {
+            entry.slo.id: read_gauges(entry.slo.sli, page)
+            for entry in entries
+            if isinstance(entry.slo.sli, GaugeSLI)
+        }
+        slis = {
+            entry.slo.id: entry.slo.sli
+            for entry in entries
+            if isinstance(entry.slo.sli, EventsSLI | HistogramSLI)
+        }
+        if not slis:
+            return gauges
         state = target.counters if target.counters is not None else TargetState()
-        target.counters, increments = advance(
-            state, observation.page, observation.due, slis, target.interval
-        )
-        return increments
+        target.counters, increments = advance(state, page, observation.due, slis, target.interval)
+        return {**increments, **gauges}
 
     def _book_probe(self, entry: Entry, observation: Observation) -> None:
         match observation.outcome:
@@ -194,14 +203,15 @@ class Engine:
     def _book_increment(
         self, entry: Entry, observation: Observation, increment: Increment | None
     ) -> None:
+        for anomaly in increment.anomalies if increment is not None else ():
+            if anomaly in entry.anomalies or len(entry.anomalies) < _ANOMALIES_KEPT:
+                entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
         if increment is None or not increment.data:
             self._book(entry, observation.due, missed=1)
             if observation.page is not None:
-                entry.last_detail[NO_DATA] = _missing_series(entry.slo, observation.page)
+                missing = increment.missing if increment is not None else ""
+                entry.last_detail[NO_DATA] = missing or _missing_series(entry.slo, observation.page)
             return
-        for anomaly in increment.anomalies:
-            if anomaly in entry.anomalies or len(entry.anomalies) < _ANOMALIES_KEPT:
-                entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
         if increment.gap_since is None:
             self._book(
                 entry,
@@ -328,9 +338,9 @@ def cause_label(observation: Observation) -> str:
 
 
 def _missing_series(slo: SLO, page: Page) -> str:
-    if not isinstance(slo.sli, EventsSLI):
-        return ""
-    wanted = ", ".join(str(selector) for selector in slo.sli.total)
+    sli = slo.sli
+    selectors = sli.total if isinstance(sli, EventsSLI | HistogramSLI) else sources(sli)
+    wanted = ", ".join(str(selector) for selector in selectors)
     return f"the page of {page.lines:,} lines has no series for {wanted}"
 
 

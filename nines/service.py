@@ -38,7 +38,7 @@ from nines.storage.errors import StorageError
 from nines.storage.instance import hold
 from nines.threads import StorageThreads
 from nines.version import VERSION
-from slo.definition import EventsSLI
+from slo.definition import sources
 from slo.status import SLOStatus
 from web.app import create_app
 from web.serve import ListenError, serve

@@ -20,10 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.definition import SLI, SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.objective import Objective
 from slo.selector import Selector, SelectorError, parse_selector
 from slo.severity import Severity
+from slo.threshold import Side, Threshold, parse_threshold
 from slo.tiers import DEFAULT_KEEP_FIRING_FOR, Tier, default_tiers, factor_of_share, impossible
 from slo.units import (
     DURATION_PATTERN,
@@ -148,6 +149,14 @@ Factor = Annotated[
     PlainSerializer(float),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
+ThresholdValue = Annotated[
+    Threshold,
+    BeforeValidator(parse_threshold),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string"}], "examples": ["200ms", "70%", 1000]}
+    ),
+]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 LabelName = Annotated[str, AfterValidator(_label)]
 
@@ -157,7 +166,7 @@ _FROZEN = ConfigDict(
 
 
 class SLIConfig(BaseModel):
-    """What is counted: the runs of a probe, or events by their counters."""
+    """What is counted: runs of a probe, events by counters or histograms, samples of a gauge."""
 
     model_config = _FROZEN
 
@@ -166,13 +175,23 @@ class SLIConfig(BaseModel):
     bad: Selectors | None = Field(None, description="Counters of bad events (or give `good`).")
     good: Selectors | None = Field(None, description="Counters of good events (or give `bad`).")
     total: Selectors | None = Field(None, description="Counters of all events.")
+    histogram: Selectors | None = Field(
+        None, description="Histograms of events, named without `_bucket`; goes with `below`."
+    )
+    metric: Selectors | None = Field(
+        None, description="Gauges whose every sample is an event; goes with `below` or `above`."
+    )
+    below: ThresholdValue | None = Field(
+        None, description="Good is at or below this edge of a histogram, or below it for a gauge."
+    )
+    above: ThresholdValue | None = Field(None, description="Good is a gauge above this.")
     by: tuple[LabelName, ...] = Field(
         (), description="Labels whose values with the most bad events are shown."
     )
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        of_events = {"collector", "bad", "good", "total", "by"} & self.model_fields_set
+        of_events = self.model_fields_set - {"probe"}
         if self.probe is not None:
             if of_events:
                 raise ValueError(
@@ -182,13 +201,43 @@ class SLIConfig(BaseModel):
             return self
         if self.collector is None:
             raise ValueError(
-                "an SLI says what it counts: `probe: <collector>`, or `collector`, `total` and "
-                "one of `bad` and `good`"
+                "an SLI says what it counts: `probe: <collector>`, or `collector` and with it "
+                "`total` and one of `bad` and `good`, or `histogram` and `below`, or `metric` and "
+                "one of `below` and `above`"
             )
+        if self.histogram is not None:
+            self._only("histogram", "below")
+            return self._is_histogram()
+        if self.metric is not None:
+            self._only("metric", "below", "above")
+            if (self.below is None) == (self.above is None):
+                raise ValueError("write exactly one of `below` and `above`: the side that is good")
+            return self
+        for key in ("below", "above"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"`{key}` goes with `histogram` or `metric`, and neither is there")
         if self.total is None:
             raise ValueError("`total` is missing: the counters of all events")
         if (self.bad is None) == (self.good is None):
             raise ValueError("write exactly one of `bad` and `good`")
+        return self
+
+    def _only(self, kind: str, *keys: str) -> None:
+        """Refuse what does not go with this kind of SLI."""
+        for key in sorted(self.model_fields_set - {"collector", "by", kind, *keys}):
+            raise ValueError(f"`{kind}` and `{key}` exclude each other: an SLI counts one thing")
+
+    def _is_histogram(self) -> Self:
+        if self.below is None:
+            raise ValueError("`below` is missing: the edge of the histogram up to which is good")
+        for one in self.histogram or ():
+            for suffix in ("_bucket", "_count", "_sum"):
+                if one.metric.endswith(suffix):
+                    raise ValueError(
+                        f"write the histogram without `{suffix}`: {one.metric.removesuffix(suffix)}"
+                    )
+            if any(matcher.label == "le" for matcher in one.matchers):
+                raise ValueError("the edge of a histogram is chosen by `below`, not by `le`")
         return self
 
     @property
@@ -196,10 +245,16 @@ class SLIConfig(BaseModel):
         """The collector that feeds it, whatever the kind."""
         return self.probe or self.collector or ""
 
-    def build(self) -> ProbeSLI | EventsSLI:
+    def build(self) -> SLI:
         """The SLI as the arithmetic knows it."""
         if self.probe is not None:
             return ProbeSLI(self.probe)
+        if self.histogram is not None and self.below is not None:
+            return HistogramSLI(self.collector_name, self.histogram, self.below, self.by)
+        threshold = self.below or self.above
+        if self.metric is not None and threshold is not None:
+            side = Side.ABOVE if self.below is None else Side.BELOW
+            return GaugeSLI(self.collector_name, self.metric, side, threshold, self.by)
         return EventsSLI(
             collector=self.collector_name,
             total=self.total or (),
@@ -360,11 +415,22 @@ def fingerprint(slo: SLO) -> str:
             parts = ["probe", collector]
         case EventsSLI() as events:
             sides = [
-                sorted(_canonical(selector) for selector in side)
-                for side in (events.total, events.bad, events.good)
+                sorted(map(_canonical, selectors))
+                for selectors in (events.total, events.bad, events.good)
             ]
-            parts = ["events", events.collector, *("\x1e".join(side) for side in sides)]
+            parts = ["events", events.collector, *("\x1e".join(selectors) for selectors in sides)]
+        case HistogramSLI(collector=collector, histograms=histograms, below=below):
+            names = sorted(map(_canonical, histograms))
+            parts = ["histogram", collector, "\x1e".join(names), _plain(below)]
+        case GaugeSLI(collector=collector, metric=metric, side=side, threshold=threshold):
+            names = sorted(map(_canonical, metric))
+            parts = ["gauge", collector, "\x1e".join(names), side.value, _plain(threshold)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def _plain(threshold: Threshold) -> str:
+    """The same text for the same number, however it was written."""
+    return f"{threshold.value.normalize():f}"
 
 
 def _canonical(selector: Selector) -> str:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from slo.definition import EventsSLI
+from slo.definition import BUCKET, CounterSLI, HistogramSLI
 from slo.exposition import Page, Sample, Series
 from slo.selector import Selector
 
@@ -141,7 +141,7 @@ class Increment:
     `unknown`: events that cannot be told good or bad, or whose process cannot be told.
     `by`: bad events by the SLI's `by` labels, the largest first, the last one `other`.
     `gap_since`: the last good page, where it is so long ago that the events are to be smeared.
-    `data`: False without any series of the total.
+    `data`: False without any series of the total, or with `missing`, why nothing can be counted.
     """
 
     good: int = 0
@@ -151,13 +151,14 @@ class Increment:
     anomalies: tuple[str, ...] = ()
     gap_since: datetime | None = None
     data: bool = True
+    missing: str = ""
 
 
 def advance(
     state: TargetState,
     page: Page,
     at: datetime,
-    slis: Mapping[str, EventsSLI],
+    slis: Mapping[str, CounterSLI],
     interval: timedelta,
 ) -> tuple[TargetState, Mapping[str, Increment]]:
     """The state after one more good page at `at`, and what each SLO (by id) counted since.
@@ -177,7 +178,7 @@ def advance(
     increments: dict[str, Increment] = {}
     memories: dict[str, Memory] = {}
     for slo, sli in slis.items():
-        counting = _Counting(state, at, slo, sli, interval, deltas)
+        counting = _Counting(state, page, at, slo, sli, interval, deltas)
         if unknown:
             memories[slo], increments[slo] = counting.refuse(
                 "several processes answer behind one address: what they counted cannot be told "
@@ -233,7 +234,7 @@ def smear(
 # --- Which series are read, and by whom. ---
 
 
-def _selectors(slis: Mapping[str, EventsSLI]) -> dict[str, Selector]:
+def _selectors(slis: Mapping[str, CounterSLI]) -> dict[str, Selector]:
     return {
         str(selector): selector
         for sli in slis.values()
@@ -474,13 +475,15 @@ class _Counting:
     def __init__(
         self,
         state: TargetState,
+        page: Page,
         at: datetime,
         slo: str,
-        sli: EventsSLI,
+        sli: CounterSLI,
         interval: timedelta,
         deltas: Mapping[Series, _Delta],
     ) -> None:
-        self._state, self._at, self._sli, self._interval = state, at, sli, interval
+        self._state, self._page, self._at = state, page, at
+        self._sli, self._interval = sli, interval
         self._total_names = frozenset(map(str, sli.total))
         self._side_names = frozenset(map(str, sli.bad or sli.good))
         mine = self._total_names | self._side_names
@@ -503,6 +506,11 @@ class _Counting:
 
     def count(self, *, leap: bool) -> tuple[Memory, Increment]:
         """Good and bad events. A `leap` beyond this SLI's pace is another process's past."""
+        missing = self._missing_edge()
+        if missing:
+            return self._memory, Increment(anomalies=(missing,), data=False, missing=missing)
+        if self._is_new and self._state.at is not None:
+            return self._memory, self._increment()  # its past is not ours, whoever else counts it
         counts = {series: self._worth(delta, series) for series, delta in self._deltas.items()}
         total = self._sum(counts, self._total_names)
         side = self._sum(counts, self._side_names)
@@ -513,6 +521,11 @@ class _Counting:
                 "the counters leapt back to where they fell from: several processes seem to "
                 "answer behind one address"
             )
+        unsplit: Exact = 0
+        if isinstance(self._sli, HistogramSLI):
+            counts, unsplit = self._splittable(counts, self._sli)
+            total -= unsplit
+            side = self._sum(counts, self._side_names)
         total += self._memory.total_rest
         side += self._memory.side_rest
         memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
@@ -523,7 +536,9 @@ class _Counting:
         sided, memory = self._carried(memory, events, sided)
         good, bad = (events - sided, sided) if self._sli.bad else (sided, events - sided)
         by = self._contributors(counts)
-        return self._paced(memory, events), self._increment(good=good, bad=bad, by=by)
+        unknown = math.floor(unsplit)
+        increment = self._increment(good=good, bad=bad, unknown=unknown, by=by)
+        return self._paced(memory, events + unknown), increment
 
     def _increment(
         self, *, good: int = 0, bad: int = 0, unknown: int = 0, by: Mapping[str, int] | None = None
@@ -539,6 +554,7 @@ class _Counting:
         """This SLI's memory; an SLI that now selects something else begins a new one."""
         selectors = f"{sorted(self._total_names)} {sorted(self._side_names)} {bool(self._sli.bad)}"
         memory = self._state.memories.get(slo)
+        self._is_new = memory is None or memory.selectors != selectors
         if memory is None or memory.selectors != selectors:
             return Memory(selectors, self._at)
         return memory
@@ -587,9 +603,99 @@ class _Counting:
     def _has_data(self) -> bool:
         return any(True for _ in self._of(self._total_names))
 
+    def _missing_edge(self) -> str:
+        """Why a histogram cannot be read at its threshold; empty where it can."""
+        sli = self._sli
+        if not isinstance(sli, HistogramSLI) or not self._has_data():
+            return ""
+        if any(True for _ in self._of(self._side_names)):
+            return ""
+        if any(_selects(sli.good, series) for series in self._state.series):
+            return ""  # it vanished: what is counted since is unknown, and the promise stands
+        names = ", ".join(str(one) for one in sli.histograms)
+        return f"{sli.below} is not an edge of {names}{_nearest(sli, self._edges.values())}"
+
+    @cached_property
+    def _edges(self) -> Mapping[Series, frozenset[str]]:
+        """The finite edges of each histogram of this SLI on the page, by `_histogram`."""
+        metrics = {one.metric for one in self._sli.total}
+        histograms = {
+            _histogram(series)
+            for series, delta in self._deltas.items()
+            if not delta.names.isdisjoint(self._total_names)
+        }
+        edges: dict[Series, set[str]] = {one: set() for one in histograms}
+        for series in self._page.samples:
+            if series.metric in metrics and _histogram(series) in edges:
+                edge = dict(series.labels).get("le", "")
+                if _edge(edge) is not None:
+                    edges[_histogram(series)].add(edge)
+        return {one: frozenset(texts) for one, texts in edges.items()}
+
+    def _splittable(
+        self, counts: Mapping[Series, Exact], sli: HistogramSLI
+    ) -> tuple[dict[Series, Exact], Exact]:
+        """The counts of the histograms that can be read at the threshold; the rest's events.
+
+        Good and total come from the same histogram of the same page or not at all.
+        """
+        at_threshold: dict[Series, Series] = {}
+        kept: dict[Series, Exact] = dict.fromkeys(counts, 0)
+        for series, delta in self._deltas.items():
+            if not delta.names.isdisjoint(self._side_names):
+                at_threshold.setdefault(_histogram(series), series)
+        unsplit: Exact = 0
+        for series, delta in self._deltas.items():
+            if delta.names.isdisjoint(self._total_names):
+                continue
+            edge = at_threshold.get(_histogram(series))
+            why = self._why_unsplit(series, delta, edge, sli)
+            if why:
+                unsplit += counts[series]
+                if counts[series]:
+                    self._say(why)
+                continue
+            kept[series] = counts[series]
+            refused = delta.fresh is not None and not self._is_plausible(delta.fresh)
+            if edge is not None and not refused:
+                kept[edge] = counts[edge]
+        return kept, unsplit
+
+    def _why_unsplit(
+        self, series: Series, delta: _Delta, edge: Series | None, sli: HistogramSLI
+    ) -> str:
+        """Why one histogram's events cannot be told good from bad; empty where they can."""
+        if edge is not None:
+            own = self._deltas[edge]
+            if own.broken:
+                return f"{edge} is no count: the events of its histogram are unknown"
+            # One that was left out while it was 0 has no more than was counted since.
+            late = own.baseline is not None and delta.known is not None
+            if late or (own.fresh is not None and own.fresh > (delta.known or delta.fresh or 0)):
+                return f"{edge} is new beside a histogram that is not: these events are unknown"
+            before, whole = self._state.series.get(edge), self._state.series.get(series)
+            if before is not None and before.vanished and whole and not whole.vanished:
+                return f"{edge} is back: what it counted meanwhile is unknown"
+            return ""
+        histogram = _histogram(series)
+        if any(
+            _selects(sli.good, one) and _histogram(one) == histogram for one in self._state.series
+        ):
+            return f"the bucket of {series} at {sli.below} vanished: these events are unknown"
+        edges = self._edges[histogram]
+        if not edges:
+            return ""  # a client that leaves out empty buckets: none of its events was so fast
+        nearest = _nearest(sli, [edges])
+        return f"{sli.below} is not an edge of {series}{nearest}: its events are unknown"
+
     def _side_vanished(self) -> bool:
-        """Good events are given, have no series on this page, and had one before."""
-        if not self._sli.good or any(True for _ in self._of(self._side_names)):
+        """Good events are given, have no series on this page, and had one before.
+
+        Of histograms each is asked for itself.
+        """
+        if isinstance(self._sli, HistogramSLI) or not self._sli.good:
+            return False
+        if any(True for _ in self._of(self._side_names)):
             return False
         return any(_selects(self._sli.good, series) for series in self._state.series)
 
@@ -644,6 +750,37 @@ class _Counting:
 
     def _say(self, anomaly: str) -> None:
         self._anomalies.append(anomaly)
+
+
+# --- Histograms. ---
+
+
+def _histogram(series: Series) -> Series:
+    """What the buckets of one histogram share."""
+    labels = tuple(pair for pair in series.labels if pair[0] != "le")
+    return Series(series.metric.removesuffix(BUCKET), labels)
+
+
+def _edge(text: str) -> float | None:
+    """A finite edge; None for +Inf and for what is no number."""
+    try:
+        edge = float(text)
+    except ValueError:
+        return None
+    return edge if math.isfinite(edge) else None
+
+
+def _nearest(sli: HistogramSLI, edges: Iterable[Iterable[str]]) -> str:
+    """`; the nearest are 0.1 and 0.25`: the neighbours of the threshold among the edges."""
+    by_value = {float(text): text for texts in edges for text in texts}
+    wanted = float(sli.below.value)
+    below = sorted((value for value in by_value if value < wanted), reverse=True)
+    above = sorted(value for value in by_value if value > wanted)
+    two = [*below[:1], *above[:1]] if below and above else (below or above)[:2]
+    if not two:
+        return ", which has no edge but +Inf"
+    names = " and ".join(by_value[value] for value in sorted(two))
+    return f"; the nearest {'is' if len(two) == 1 else 'are'} {names}"
 
 
 # --- Times as text. ---

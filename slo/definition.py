@@ -1,12 +1,15 @@
 """An SLO: what is counted, what was promised, over which window, and when to speak."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from slo.objective import Objective
-from slo.selector import Selector
+from slo.selector import Matcher, Selector
+from slo.threshold import Side, Threshold
 from slo.tiers import Tier
 from slo.window import Rolling
+
+BUCKET = "_bucket"  # what a classic histogram's samples are called
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,62 @@ class EventsSLI:
 
 
 @dataclass(frozen=True, slots=True)
+class HistogramSLI:
+    """Events measured by histograms on one page: good are those at or below a bucket's edge.
+
+    `histograms` name them without `_bucket`; their series are summed. `total` are the buckets
+    `+Inf` and `good` those at `below`, both cumulative counters.
+    """
+
+    collector: str
+    histograms: tuple[Selector, ...]
+    below: Threshold
+    by: tuple[str, ...] = ()
+    total: tuple[Selector, ...] = field(init=False)
+    good: tuple[Selector, ...] = field(init=False)
+    bad: tuple[Selector, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", self._buckets("+Inf"))
+        object.__setattr__(self, "good", self._buckets(f"{self.below.value:f}"))
+
+    def _buckets(self, edge: str) -> tuple[Selector, ...]:
+        return tuple(
+            Selector(one.metric + BUCKET, (Matcher("le", "=", edge), *one.matchers))
+            for one in self.histograms
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSLI:
+    """Each sample of each selected series is one event, good on the right side of a threshold."""
+
+    collector: str
+    metric: tuple[Selector, ...]
+    side: Side
+    threshold: Threshold
+    by: tuple[str, ...] = ()
+
+
+CounterSLI = EventsSLI | HistogramSLI
+PageSLI = EventsSLI | HistogramSLI | GaugeSLI
+SLI = ProbeSLI | EventsSLI | HistogramSLI | GaugeSLI
+
+
+def sources(sli: SLI) -> tuple[Selector, ...]:
+    """The selectors of every series that it reads from a page, those without which there is no
+    data first; none for a probe.
+    """
+    match sli:
+        case ProbeSLI():
+            return ()
+        case GaugeSLI(metric=metric):
+            return metric
+        case EventsSLI() | HistogramSLI():
+            return (*sli.total, *sli.bad, *sli.good)
+
+
+@dataclass(frozen=True, slots=True)
 class SLO:
     """One promise. `interval` is how often its collector is due."""
 
@@ -39,7 +98,7 @@ class SLO:
     name: str
     objective: Objective
     window: Rolling
-    sli: ProbeSLI | EventsSLI
+    sli: SLI
     tiers: tuple[Tier, ...]
     interval: timedelta
     no_data_after: timedelta

@@ -29,7 +29,7 @@ class SelectorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on a label; a missing label is the empty string."""
+    """One condition on a label; a missing label is the empty string. `le` is a number."""
 
     label: str
     operator: str
@@ -40,13 +40,22 @@ class Matcher:
         have = labels.get(self.label, "")
         match self.operator:
             case "=":
-                return have == self.value
+                return have == self.value or self._is_same_edge(have)
             case "!=":
-                return have != self.value
+                return have != self.value and not self._is_same_edge(have)
             case "=~":
                 return self._pattern.fullmatch(have) is not None
             case _:
                 return self._pattern.fullmatch(have) is None
+
+    def _is_same_edge(self, have: str) -> bool:
+        """A bucket's edge is a number, which one client writes `1` and another `1.0`."""
+        if self.label != "le":
+            return False
+        try:
+            return float(have) == float(self.value)
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         plain = _LABEL.fullmatch(self.label) is not None

@@ -11,7 +11,7 @@ from nines.config.document import Path
 from nines.config.expansion import Expanded
 from nines.config.shape import Shape
 from nines.config.validation import Finding
-from slo.definition import SLO, EventsSLI, ProbeSLI
+from slo.definition import SLO, ProbeSLI
 from slo.units import format_duration, format_percent
 
 _TOO_MUCH_OF_THE_BUDGET = Fraction(1, 10)  # for one failed run
@@ -80,7 +80,7 @@ def _lowered_tiers(slo: SLO) -> Iterator[Finding]:
 
 
 def _unread_scrapes(config: Config) -> Iterator[Finding]:
-    read = {slo.collector_id for slo in config.slos if isinstance(slo.sli, EventsSLI)}
+    read = {slo.collector_id for slo in config.slos if not isinstance(slo.sli, ProbeSLI)}
     for name, service in config.services.items():
         for key, collector in service.collectors.items():
             if hasattr(collector, "prometheus") and f"{name}/{key}" not in read:

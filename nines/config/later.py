@@ -21,8 +21,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(
         {
-            "histogram", "below", "above", "gauge", "metric", "json", "query", "push", "log",
-            "value", "quorum", "of",
+            "gauge", "json", "query", "push", "log", "value", "quorum", "of",
         }
     ),
     ("alerting",): frozenset({"silences", "notices"}),

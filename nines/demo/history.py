@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert import AlertChange
 from nines.engine import Engine
-from slo.definition import EventsSLI
+from slo.definition import ProbeSLI
 from slo.ledger import BucketDelta
 
 _COARSE = timedelta(minutes=5)
@@ -155,7 +155,7 @@ class History:
         trouble = next(
             (t for t in self._troubles if t.slo_id == slo_id and t.covers(at, now)), None
         )
-        if isinstance(entry.slo.sli, EventsSLI):
+        if not isinstance(entry.slo.sli, ProbeSLI):
             traffic = TRAFFIC[slo_id]
             expected = traffic.per_second * stride.total_seconds() * _time_of_day(at)
             total = self._about(expected)

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerting.alert import AlertChange, AlertKind
+from collectors.exposition import PageReader
 from collectors.observation import Cause, Observation, Outcome
 from nines.engine import Engine, Entry, Target
 from slo.counts import Counts
-from slo.definition import SLO, EventsSLI
+from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, sources
 from slo.exposition import Page, Sample, Series
 from slo.ledger import Ledger
 from slo.selector import parse_selector
 from slo.severity import Severity
+from slo.threshold import Side, parse_threshold
 from tests.slo.builders import T0, a_tier, an_slo
 
 S = timedelta(seconds=1)
@@ -274,3 +276,59 @@ def test_a_counter_that_counts_nonsense_does_not_stop_the_evaluation(engine: Eng
     engine.tick(T0 + 60 * S)
 
     assert lifetime(engine, "requests") == Counts(2, 2, 0)
+
+
+def watching(engine: Engine, slo: SLO) -> Entry:
+    """The engine watches this SLO alone, fed by the page."""
+    entry = Entry(slo, 7, "fingerprint", Ledger(10, slo.window.length))
+    engine.watch([entry], {METRICS: Target(10 * S)})
+    return entry
+
+
+def read(engine: Engine, n: int, text: str) -> list[AlertChange]:
+    """The n-th page as its text stood on the wire."""
+    names = {one.metric for entry in engine.entries.values() for one in sources(entry.slo.sli)}
+    reader = PageReader(names, openmetrics=False, limit_bytes=10_000)
+    reader.feed(text.encode())
+    at = T0 + n * 10 * S
+    observation = an_observation(at, collector_id=METRICS, page=reader.close())
+    return engine.observe(observation, at)
+
+
+def test_a_histogram_is_read_at_its_edge(engine: Engine) -> None:
+    sli = HistogramSLI("metrics", (parse_selector("seconds"),), parse_threshold("1s"))
+    entry = watching(engine, replace(an_slo(), name="latency", sli=sli))
+
+    read(engine, 0, 'seconds_bucket{le="1.0"} 5\nseconds_bucket{le="+Inf"} 6\n')
+    read(engine, 1, 'seconds_bucket{le="1.0"} 8\nseconds_bucket{le="+Inf"} 10\n')
+
+    assert entry.ledger.lifetime == Counts(3, 1)
+
+
+def test_a_threshold_that_is_no_edge_is_a_standing_error_that_alerts(engine: Engine) -> None:
+    sli = HistogramSLI("metrics", (parse_selector("seconds"),), parse_threshold("200ms"))
+    entry = watching(engine, replace(an_slo(), name="latency", sli=sli))
+    page = 'seconds_bucket{le="0.1"} 1\nseconds_bucket{le="0.5"} 2\nseconds_bucket{le="+Inf"} 3\n'
+
+    changes = [change for n in range(14) for change in read(engine, n, page)]
+
+    said = "200ms is not an edge of seconds; the nearest are 0.1 and 0.5"
+    (change,) = changes
+    assert change.kind is AlertKind.NO_DATA
+    assert said in f"{change.facts.headline} {change.facts.reason}"
+    assert entry.status is not None
+    assert entry.status.anomalies == {said: 14}
+    assert entry.ledger.lifetime == Counts()
+
+
+def test_a_gauge_is_one_event_a_sample(engine: Engine) -> None:
+    sli = GaugeSLI(
+        "metrics", (parse_selector("depth"),), Side.BELOW, parse_threshold(100), by=("queue",)
+    )
+    entry = watching(engine, replace(an_slo(), name="queue", sli=sli))
+
+    read(engine, 0, 'depth{queue="a"} 99\ndepth{queue="b"} 100\n')
+    read(engine, 1, 'depth{queue="a"} 7\ndepth{queue="b"} NaN\n')
+
+    assert entry.ledger.lifetime == Counts(2, 1)
+    assert entry.ledger.causes(timedelta(hours=1), T0 + 30 * S) == {"queue=b": 1}

@@ -1,0 +1,64 @@
+"""From one page to a gauge's events: each sample is one, good on its side of the threshold."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from fractions import Fraction
+
+from slo.counter import BY_VALUES, Increment
+from slo.definition import GaugeSLI
+from slo.exposition import Page, Series
+from slo.threshold import Side
+
+_MOST_SAID = 10
+
+
+def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
+    """The events of one page. Values are compared exactly, in the metric's own unit."""
+    limit, nearest = Fraction(sli.threshold.value), float(sli.threshold.value)
+    good = bad = found = 0
+    causes: Counter[str] = Counter()
+    said: list[str] = []
+    for series, sample in page.samples.items():
+        if not _selects(sli, series):
+            continue
+        found += 1
+        if not math.isfinite(sample.value):
+            said.append(f"{series} is {sample.value:g}, which is not a value: it is left out")
+            continue
+        # A float is what was nearest to the decimal on the page, so 0.7 is as little below 70%
+        # as 0.7 is; a whole number stands for itself.
+        value = sample.value
+        edge = limit if isinstance(value, int) else nearest
+        if value < edge if sli.side is Side.BELOW else value > edge:
+            good += 1
+        else:
+            bad += 1
+            causes[_name(sli, series)] += 1
+    return Increment(
+        good=good,
+        bad=bad,
+        by=_largest(causes) if sli.by else {},
+        anomalies=tuple(said[:_MOST_SAID]),
+        data=good + bad > 0,
+        missing="" if not found or good + bad else "every sample is NaN or infinite",
+    )
+
+
+def _selects(sli: GaugeSLI, series: Series) -> bool:
+    return any(
+        one.metric == series.metric and one.matches(dict(series.labels)) for one in sli.metric
+    )
+
+
+def _name(sli: GaugeSLI, series: Series) -> str:
+    labels = dict(series.labels)
+    return " ".join(f"{label}={labels.get(label, '')}" for label in sli.by)
+
+
+def _largest(causes: Counter[str]) -> Mapping[str, int]:
+    """The largest first; what is beyond the kept ones is `other`."""
+    ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(bad for _, bad in ordered[BY_VALUES:])
+    kept = dict(ordered[:BY_VALUES])
+    return {**kept, "other": rest} if rest else kept
