@@ -5,7 +5,7 @@ The arithmetic of budgets and burn rates is that of `slo`; here it is only repea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import log1p
 
@@ -15,16 +15,21 @@ from numpy.typing import NDArray
 from dashboards import format as write
 from dashboards.source import Point
 from slo.definition import SLO
+from slo.ledger import unit_seconds
 from slo.units import format_duration
 
 Ints = NDArray[np.int64]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_BASE_SECONDS = 10  # the coarsest base bucket; finer ones give the same windows on whole steps
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Counts by step, oldest first; `t` is each step's start in epoch seconds.
 
-    `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step.
+    `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step, counted
+    in the lookback's own grain as the engine counts it.
     """
 
     step: int
@@ -43,7 +48,10 @@ def columns(
     lead: int = 0,
     lookbacks: Sequence[timedelta] = (),
 ) -> Columns:
-    """The columns of a chart. The first `lead` points only feed the lookbacks and are not drawn."""
+    """The columns of a chart. The first `lead` points only feed the lookbacks and are not drawn.
+
+    The points lie on whole steps since the epoch.
+    """
     good = np.array([point.good for point in points], dtype=np.int64)
     bad = np.array([point.bad for point in points], dtype=np.int64)
     unknown = [point.unknown for point in points[lead:]]
@@ -54,28 +62,55 @@ def columns(
         bad=bad[lead:].tolist(),
         unknown=unknown,
         burn={
-            format_duration(lookback): _trailing_burn(slo, good, bad, int(lookback / step))[lead:]
+            format_duration(lookback): _trailing_burn(slo, good, bad, firsts, lead)
             for lookback in lookbacks
+            for firsts in (_firsts(points, step, lookback),)
         },
     )
 
 
-def _trailing_burn(slo: SLO, good: Ints, bad: Ints, steps: int) -> list[float | None]:
-    """The burn rate over the `steps` that end with each step; None without events."""
-    span = max(steps, 1)
-    bads = _trailing_sum(bad, span)
-    totals = bads + _trailing_sum(good, span)
-    share = float(slo.objective.budget_share)
+def fits(lookback: timedelta, step: timedelta) -> bool:
+    """Can the burn rate over `lookback` be drawn with this step, bucket by bucket?"""
+    grain = _grain(lookback)
+    return not lookback % step and (not grain % step or not step % grain)
+
+
+def _grain(lookback: timedelta) -> timedelta:
+    return timedelta(seconds=unit_seconds(int(lookback.total_seconds()), _BASE_SECONDS))
+
+
+def _firsts(points: Sequence[Point], step: timedelta, lookback: timedelta) -> Ints:
+    """For each point, the first one of the lookback that ends with it, as the engine counts.
+
+    A window reaches from `ceil(end) - lookback`, ceiled to its grain, to its end.
+    """
+    ends = np.arange(1, len(points) + 1, dtype=np.int64) * _whole(step)
+    if points:
+        ends += (points[0].start - _EPOCH) // _SECOND
+    grain = _whole(_grain(lookback))
+    starts = -(-ends // grain) * grain - _whole(lookback)
+    firsts: Ints = np.arange(1, len(points) + 1) - (ends - starts) // _whole(step)
+    return np.maximum(firsts, 0)
+
+
+def _whole(length: timedelta) -> int:
+    return length // _SECOND
+
+
+def _trailing_burn(slo: SLO, good: Ints, bad: Ints, firsts: Ints, lead: int) -> list[float | None]:
+    """The burn rate from each step's first step on; None without events."""
+    bads, goods = (_trailing_sum(values, firsts)[lead:].tolist() for values in (bad, good))
+    # An int over an int is rounded once: the float nearest to the exact rate, as everywhere.
+    share, unit = slo.objective.budget_share.numerator, slo.objective.budget_share.denominator
     return [
-        float(failed) / float(total) / share if total else None
-        for failed, total in zip(bads, totals, strict=True)
+        failed * unit / ((failed + passed) * share) if failed + passed else None
+        for failed, passed in zip(bads, goods, strict=True)
     ]
 
 
-def _trailing_sum(values: Ints, span: int) -> Ints:
+def _trailing_sum(values: Ints, firsts: Ints) -> Ints:
     sums = np.concatenate(([0], np.cumsum(values)))
-    first = np.maximum(np.arange(1, len(sums)) - span, 0)
-    trailing: Ints = sums[1:] - sums[first]
+    trailing: Ints = sums[1:] - sums[firsts]
     return trailing
 
 

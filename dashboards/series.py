@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from dashboards.charts import columns
+from dashboards import charts
 from dashboards.source import Point
 from slo.status import SLOStatus
 from slo.units import format_duration
@@ -24,17 +24,23 @@ _STEPS = tuple(
 class Series:
     """Counts by step, oldest first; `t` is each step's start in epoch seconds.
 
-    `remaining`: the share of the present window's budget that was left after each step; it ends
-    on the budget's own figure, and is None before the window began.
-    `burn`: by lookback (`1h`), the burn rate over the lookback that ends with each step; None
-    without events. Lookbacks that are no whole number of steps are left out.
+    `running`: the last step is not over: its counts are those so far.
+    `ends`: when each step ended, or for the running one the moment of the newest evaluation;
+    `remaining` and `burn` are those of this instant.
+    `remaining`: the share of the present window's budget that was left then; it ends on the
+    budget's own figure, and is None before the window began and before anybody watched.
+    `burn`: by lookback (`1h`), the burn rate over the lookback that ended then; None without
+    events. Of the running step it is the SLO's own, to the last bit. Lookbacks that are no whole
+    number of steps, or counted in a grain that does not fit the step, are left out.
     """
 
     slo: str
     start: datetime
     end: datetime
     step_seconds: int
+    running: bool
     t: list[int]
+    ends: list[float]
     good: list[int]
     bad: list[int]
     unknown: list[int]
@@ -58,7 +64,7 @@ def lookbacks_of(status: SLOStatus, step: timedelta) -> tuple[timedelta, ...]:
     return tuple(
         burn.lookback
         for burn in status.burns
-        if not burn.lookback % step and burn.lookback // step <= MOST_POINTS
+        if charts.fits(burn.lookback, step) and burn.lookback // step <= MOST_POINTS
     )
 
 
@@ -75,24 +81,56 @@ def series(
 
     `bad_since`: the bad events after the last point; with it, the burn-down is drawn.
     """
+    if bad_since is not None:
+        bad_since += sum(point.bad for point in points if point.start >= status.at)
+    # What began after the newest evaluation has not been looked at by anybody yet.
+    points = [point for point in points if point.start < status.at]
     lead = sum(point.start < start for point in points)
-    drawn = columns(status.slo, points, step, lead=lead, lookbacks=lookbacks)
+    drawn = charts.columns(status.slo, points, step, lead=lead, lookbacks=lookbacks)
+    end = start + step * len(drawn.t)
+    newest = bool(drawn.t) and end - step < status.at <= end
     return Series(
         slo=status.slo.id,
         start=start,
-        end=start + step * len(drawn.t),
+        end=end,
         step_seconds=int(step.total_seconds()),
+        running=newest and status.at < end,
         t=drawn.t,
+        ends=_ends(drawn.t, drawn.step, status.at if newest else None),
         good=drawn.good,
         bad=drawn.bad,
         unknown=drawn.unknown,
         remaining=(
             None if bad_since is None else burn_down(status, points[lead:], step, bad_since)
         ),
-        burn={format_duration(length): drawn.burn[format_duration(length)] for length in lookbacks}
+        burn={
+            format_duration(length): _ending_now(
+                drawn.burn[format_duration(length)], status, length
+            )
+            if newest
+            else drawn.burn[format_duration(length)]
+            for length in lookbacks
+        }
         if lookbacks
         else None,
     )
+
+
+def _ends(starts: Sequence[int], step: int, now: datetime | None) -> list[float]:
+    ends = [float(start + step) for start in starts]
+    if now is not None:
+        ends[-1] = now.timestamp()
+    return ends
+
+
+def _ending_now(
+    rates: list[float | None], status: SLOStatus, lookback: timedelta
+) -> list[float | None]:
+    """The rates with the newest evaluation's at their end: a lookback that ends in the future
+    would be a shorter one, and seem to burn faster.
+    """
+    burn = status.burn(lookback)
+    return [*rates[:-1], None if burn is None or burn.rate is None else float(burn.rate)]
 
 
 def burn_down(
@@ -100,12 +138,15 @@ def burn_down(
 ) -> list[float | None]:
     """What was left of the present window's budget after each step, told from its end backwards.
 
-    So the last figure is the budget's own, whatever part of the window is drawn.
+    So the last figure is the budget's own, whatever part of the window is drawn. None before the
+    window began, and before anybody watched.
     """
     if status.budget is None:
         return [None] * len(points)
     allowed, share = status.budget.allowed.numerator, status.budget.allowed.denominator
     began = status.at - status.slo.window.length
+    if status.watched_since is not None:
+        began = max(began, status.watched_since)
     after = list(accumulate((point.bad for point in reversed(points[1:])), initial=bad_since))
     return [
         (allowed - max(status.budget.spent_events - later, 0) * share) / allowed

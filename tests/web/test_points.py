@@ -1,5 +1,6 @@
 """Charts get columns that add up, and a burn-down that ends on the budget's own figure."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -124,6 +125,18 @@ async def test_before_the_window_began_there_is_no_budget_to_speak_of(
     assert [value is not None for value in drawn["remaining"]] == known
 
 
+async def test_before_anybody_watched_there_is_no_budget_to_speak_of(
+    source: FakeSource, client: httpx.AsyncClient
+) -> None:
+    watched = NOW - timedelta(hours=2)
+    source.statuses_ = (replace(source.statuses_[0], watched_since=watched),)
+
+    drawn = await columns(client, start="now-6h", step="1h", include="remaining")
+
+    known = [at + 3_600 > watched.timestamp() for at in drawn["t"]]
+    assert [value is not None for value in drawn["remaining"]] == known
+
+
 async def test_without_events_no_budget_is_drawn(client: httpx.AsyncClient) -> None:
     response = await client.get(
         "/api/v1/slos/petuniverse-api/uploads/points",
@@ -146,11 +159,34 @@ async def test_the_burn_of_each_step_is_that_of_the_lookback_that_ends_there(
         timedelta(minutes=10),
     )
     assert list(drawn["burn"]) == ["30m", "1h", "2h", "6h", "1d", "3d"]
-    for index, rate in enumerate(drawn["burn"]["2h"]):
+    for index, rate in enumerate(drawn["burn"]["2h"][:-1]):
         within = points[index + 1 : index + 13]
         bad = sum(point.bad for point in within)
         total = bad + sum(point.good for point in within)
         assert rate == pytest.approx(bad / total / 0.001)
+
+
+@pytest.mark.parametrize("stretch", ["1h", "6h", "24h", "7d"])
+async def test_the_newest_burn_is_the_slo_s_own_to_the_last_bit(
+    client: httpx.AsyncClient, stretch: str
+) -> None:
+    own = {one["lookback"]: one["rate"] for one in (await client.get(CHECKOUT)).json()["burns"]}
+
+    drawn = await columns(client, start=f"now-{stretch}", include="burn")
+
+    assert len(drawn["burn"]) >= 4
+    assert {lookback: rates[-1] for lookback, rates in drawn["burn"].items()} == {
+        lookback: own[lookback] for lookback in drawn["burn"]
+    }
+    assert drawn["ends"][-1] == NOW.timestamp()
+
+
+async def test_a_step_that_is_not_over_is_marked_as_running(client: httpx.AsyncClient) -> None:
+    now = await columns(client, start="now-1h", step="5m")
+    past = await columns(client, start="now-2h", end="2026-11-21T11:00:00Z", step="5m")
+
+    assert (now["running"], past["running"]) == (True, False)
+    assert past["ends"] == [at + 300 for at in past["t"]]
 
 
 async def test_a_small_slo_burns_by_its_own_objective(

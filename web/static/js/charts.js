@@ -12,7 +12,7 @@ const times = (_, ticks, __, ___, step) =>
     const hour = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
     return step >= 86_400 || (hour === "00:00" && step >= 3_600) ? day : hour;
   });
-const stamp = (_, at) => (at == null ? "–" : `${utc(at).toISOString().slice(5, 16).replace("T", " ")} UTC`);
+const stamp = (_, at) => (at == null ? "–" : `${utc(at).toISOString().slice(5, at % 60 ? 19 : 16).replace("T", " ")} UTC`);
 const percent = (_, share) => (share == null ? "no data" : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`);
 const factor = (_, rate) => (rate == null ? "no data" : `${rate >= 10 ? rate.toFixed(1) : +rate.toFixed(2)}x`);
 const whole = (_, number) => (number == null ? "no data" : Math.round(number).toLocaleString("en"));
@@ -38,6 +38,9 @@ function runs(t, step, holds) {
   return found;
 }
 
+// The last step may not be over: its counts are those so far, and no fall of the traffic.
+const running = (columns, i) => columns.running && i === columns.t.length - 1;
+
 function hatch(context) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 8;
@@ -52,7 +55,8 @@ function hatch(context) {
 }
 
 function shadeNoData(columns) {
-  const gaps = runs(columns.t, columns.step_seconds, (i) => columns.good[i] + columns.bad[i] === 0);
+  const silent = (i) => columns.good[i] + columns.bad[i] === 0 && !running(columns, i);
+  const gaps = runs(columns.t, columns.step_seconds, silent);
   return (plot) => {
     const fill = hatch(plot.ctx);
     for (const [from, to] of gaps) band(plot, from, to, fill);
@@ -100,13 +104,14 @@ function budget(columns) {
   const even = left.map((_, i) => 1 - (i + 1) / count);
   const low = Math.min(0, ...left.filter((share) => share != null));
   return {
-    data: [columns.t, left, even],
+    data: [columns.ends, left, even],
     y: { range: [low < 0 ? Math.max(low * 1.1, -4) : -0.05, 1.05] },
     yAxis: { values: (_, ticks) => ticks.map((share) => `${Math.round(share * 100)} %`), size: 52 },
     series: [
       series("Budget left", "accent", percent, { width: 2, fill: `${color("accent")}1f`, fillTo: 0 }),
       series("Even burn", "edge", percent, { dash: [5, 5], width: 1 }),
     ],
+    ends: true,
     over: (plot) => line(plot, 0, color("fast"), low < 0 ? "budget spent" : "", []),
   };
 }
@@ -121,12 +126,13 @@ function burn(columns, { tiers }) {
   const tones = ["bad-line", "warn-line", "accent", "good-line", "spent-line"];
   const most = Math.max(1.2, ...tiers.map((tier) => tier.factor * 1.15), ...keys.flatMap((key) => rates[key].filter(Number.isFinite)));
   const ticks = [...new Set([0, 1, ...tiers.map((tier) => tier.factor), ...[50, 200, 1000].filter((tick) => tick < most)])].sort((a, b) => a - b);
-  const now = columns.t.at(-1) + columns.step_seconds;
+  const now = columns.ends.at(-1);
   const fires = (tier) => (i) => rates[tier.long]?.[i] > tier.factor && rates[tier.short]?.[i] > tier.factor;
   return {
-    data: [columns.t, ...keys.map((key) => rates[key])],
+    data: [columns.ends, ...keys.map((key) => rates[key])],
     y: { distr: 4, asinh: 1, range: [0, most * 1.1] },
     yAxis: { splits: () => ticks, values: (_, marks) => marks.map((mark) => (mark == null ? "" : `${+mark.toFixed(1)}x`)), size: 52 },
+    ends: true,
     series: keys.map((key, i) =>
       series(`Over ${key}`, tones[i % tones.length], factor, i >= shown.length ? { dash: [3, 3], width: 1.25 } : {})),
     under: (plot) => {
@@ -144,7 +150,10 @@ function burn(columns, { tiers }) {
 
 function events(columns, { noun }) {
   const bars = uPlot.paths.bars({ size: [0.9, 24], align: 1 });
-  const total = columns.good.map((good, i) => good + columns.bad[i]);
+  const total = columns.good.map((good, i) => (running(columns, i) ? null : good + columns.bad[i]));
+  const soFar = (number, i) => (number == null ? "no data" : `${whole(null, number)}${running(columns, i) ? " so far" : ""}`);
+  const all = (_, __, ___, i) => (i == null ? "–" : soFar(columns.good[i] + columns.bad[i], i));
+  const failed = (_, __, ___, i) => (i == null ? "–" : soFar(columns.bad[i], i));
   return {
     data: [columns.t, total, columns.bad],
     y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
@@ -152,8 +161,8 @@ function events(columns, { noun }) {
     // Bad events have a scale of their own: beside the good ones they would be invisible.
     bad: { range: (_, __, most) => [0, Math.max(most * 1.6, 4)] },
     series: [
-      series(`All ${noun}`, "edge", whole, { fill: `${color("edge")}2e`, width: 1.25 }),
-      series(`Bad ${noun} (right axis)`, "bad-line", whole, { scale: "bad", paths: bars, fill: color("bad-line"), width: 0 }),
+      series(`All ${noun}`, "edge", all, { fill: `${color("edge")}2e`, width: 1.25 }),
+      series(`Bad ${noun} (right axis)`, "bad-line", failed, { scale: "bad", paths: bars, fill: color("bad-line"), width: 0 }),
     ],
   };
 }
@@ -177,7 +186,7 @@ function draw(figure, columns) {
       axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
       ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
     ],
-    series: [{ label: "From", value: stamp }, ...kind.series],
+    series: [{ label: kind.ends ? "At" : "From", value: stamp }, ...kind.series],
     hooks: {
       drawClear: [(plot) => { noData(plot); kind.under?.(plot); }],
       draw: [(plot) => kind.over?.(plot)],
@@ -198,7 +207,7 @@ function move(figure, event) {
   const last = plot.data[0].length - 1;
   const at = Math.min(Math.max((plot.cursor.idx ?? (steps < 0 ? last + 1 : -1)) + steps, 0), last);
   plot.setCursor({ left: plot.valToPos(plot.data[0][at], "x"), top: plot.bbox.height / 2 / devicePixelRatio });
-  const said = plot.series.map((one, i) => `${one.label} ${one.value(plot, plot.data[i][at])}`);
+  const said = plot.series.map((one, i) => `${one.label} ${one.value(plot, plot.data[i][at], i, at)}`);
   figure.querySelector("[aria-live]").textContent = said.join(", ");
 }
 
