@@ -34,18 +34,39 @@ def moment(at: datetime, now: datetime) -> Moment:
     return Moment(utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S} UTC", ago(at, now))
 
 
-def clock(at: datetime) -> str:
-    """The time of day, in UTC: `14:02 UTC`."""
-    return f"{at.astimezone(UTC):%H:%M} UTC"
+def clock(at: datetime, *, seconds: bool = False) -> str:
+    """The time of day, in UTC: `14:02 UTC`, or `14:02:05 UTC`."""
+    return f"{at.astimezone(UTC):{'%H:%M:%S' if seconds else '%H:%M'}} UTC"
 
 
-def stamp(at: datetime, now: datetime) -> str:
+def stamp(at: datetime, now: datetime, *, seconds: bool = False) -> str:
     """Short and unmistakable: `14:02 UTC` today, `Tue 24 Nov 14:02 UTC` else."""
     utc = at.astimezone(UTC)
     if utc.date() == now.astimezone(UTC).date():
-        return clock(at)
+        return clock(at, seconds=seconds)
     year = "" if utc.year == now.astimezone(UTC).year else f" {utc.year}"
-    return f"{utc:%a} {utc.day} {utc:%b}{year} {utc:%H:%M} UTC"
+    return f"{utc:%a} {utc.day} {utc:%b}{year} {clock(at, seconds=seconds)}"
+
+
+def between(start: datetime, end: datetime, now: datetime) -> str:
+    """A stretch of time: `13:05 to 14:05 UTC`, `Fri 20 Nov 13:05 to Sat 21 Nov 01:05 UTC`."""
+    fine = end - start < 10 * _MINUTE
+    first = stamp(start, now, seconds=fine).removesuffix(" UTC")
+    same = start.astimezone(UTC).date() == end.astimezone(UTC).date()
+    last = clock(end, seconds=fine) if same else stamp(end, now, seconds=fine)
+    if not same and end.astimezone(UTC).date() == now.astimezone(UTC).date():
+        last = f"today {last}"
+    return f"{first} to {last}"
+
+
+def length(of: timedelta) -> str:
+    """A whole length of time in one unit, as people say it: `30 hours`, `2.5 minutes`."""
+    for unit, word in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (_SECOND, "second")):
+        halves, rest = divmod(2 * of, unit)
+        if halves >= 2 and not rest:
+            number = str(halves // 2) + (".5" if halves % 2 else "")
+            return f"{number}{NBSP}{word}{'' if number == '1' else 's'}"
+    return span(of)
 
 
 def ago(at: datetime, now: datetime) -> str:

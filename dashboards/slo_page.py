@@ -367,9 +367,9 @@ def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> 
     left_after = burn_down(status, points, _step(points), bad_since=0)
     rows = tuple(
         (
-            write.stamp(point.start, now),
+            _from(status, point, _step(points), now),
             write.NO_DATA if left is None else write.budget(Fraction(left)),
-            write.count(point.bad),
+            _count(status, point, point.bad, _step(points)),
         )
         for point, left in zip(points, left_after, strict=True)
     )
@@ -386,14 +386,47 @@ def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> 
 def _budget_finding(status: SLOStatus, points: Sequence[Point], now: datetime) -> str:
     if status.budget is None:
         return "No data in this window."
-    worst = max(points, key=lambda point: point.bad, default=None)
+    watched = [point for point in points if _seen(status, point, _step(points))]
+    worst = max(watched, key=lambda point: point.bad, default=None)
     if worst is None or not worst.bad:
-        return "Nothing was spent in this window."
+        return f"Nothing was spent in this window.{_watched(status, points, now)}"
     lost = write.share(worst.bad / status.budget.allowed)
+    when = _stretch_of(status, worst, _step(points), now)
     return (
-        f"{_left(status)} The biggest loss, {lost} of the budget, fell into the "
-        f"{write.span(_step(points))} from {write.stamp(worst.start, now)}."
+        f"{_left(status)} The biggest loss, {lost} of the budget, fell into {when}."
+        f"{_watched(status, points, now)}"
     )
+
+
+def _watched(status: SLOStatus, points: Sequence[Point], now: datetime) -> str:
+    """Since when there is anything to draw, where that is not the whole stretch."""
+    since = status.watched_since
+    if since is None or not points or since <= points[0].start:
+        return ""
+    return f" Watched since {write.stamp(since, now)}."
+
+
+def _seen(status: SLOStatus, point: Point, step: timedelta) -> bool:
+    """Did anybody watch in this step?"""
+    return status.watched_since is not None and point.start + step > status.watched_since
+
+
+def _from(status: SLOStatus, point: Point, step: timedelta, now: datetime) -> str:
+    """Where a step begins; that of the running one says that it is not over."""
+    said = write.stamp(point.start, now, seconds=bool(step % timedelta(minutes=1)))
+    return f"{said}, so far" if point.start + step > status.at else said
+
+
+def _count(status: SLOStatus, point: Point, number: int, step: timedelta) -> str:
+    return write.count(number) if _seen(status, point, step) else write.NO_DATA
+
+
+def _stretch_of(status: SLOStatus, point: Point, step: timedelta, now: datetime) -> str:
+    """A step as a stretch of time in which somebody watched."""
+    start, end = point.start, min(point.start + step, status.at)
+    if status.watched_since is not None:
+        start = max(start, min(status.watched_since, end))
+    return write.between(start, end, now)
 
 
 def _left(status: SLOStatus) -> str:
@@ -415,13 +448,11 @@ def _burn_chart(
     slo = status.slo
     step = _step(points)
     rates = [_rate(slo, point) for point in points]
-    known = [(rate, point.start) for rate, point in zip(rates, points, strict=True) if rate]
+    known = [(rate, index) for index, rate in enumerate(rates) if rate]
     if known:
-        rate, start = max(known)
-        finding = (
-            f"The fastest {write.span(step)} burned {write.burn(rate)}, "
-            f"from {write.stamp(start, now)}."
-        )
+        rate, index = max(known)
+        when = _stretch_of(status, points[index], step, now)
+        finding = f"The fastest stretch, {when}, burned {write.burn(rate)}."
     elif any(rate is not None for rate in rates):
         finding = "Nothing burned."
     else:
@@ -451,9 +482,9 @@ def _burn_chart(
             }
         ),
         table=Table(
-            ("From", f"Burn rate over {format_duration(step)}"),
+            ("From", f"Burn rate over {write.length(step)}"),
             tuple(
-                (write.stamp(point.start, now), write.burn(rate))
+                (_from(status, point, step, now), write.burn(rate))
                 for point, rate in zip(points, rates, strict=True)
             ),
         ),
@@ -476,20 +507,22 @@ def _events_chart(
         finding = f"No {noun(slo)}"
     if unknown:
         finding += f"; {write.count(unknown)} unknown, because we failed to look"
+    step = _step(points)
     return Chart(
         kind="events",
         title=f"{noun(slo).capitalize()}, last {format_duration(length)}",
-        finding=f"{finding}.",
+        finding=f"{finding}.{_watched(status, points, now)}",
         url=_points(slo, length, None, step=_bar_step(length)),
         options=json.dumps({"noun": noun(slo)}),
         table=Table(
             ("From", "Good", "Bad", "Unknown"),
             tuple(
                 (
-                    write.stamp(point.start, now),
-                    write.count(point.good),
-                    write.count(point.bad),
-                    write.count(point.unknown),
+                    _from(status, point, step, now),
+                    *(
+                        _count(status, point, number, step)
+                        for number in (point.good, point.bad, point.unknown)
+                    ),
                 )
                 for point in points
             ),

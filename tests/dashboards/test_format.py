@@ -13,6 +13,7 @@ from slo.objective import Objective
 from slo.window import Rolling
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 def plain(text: str) -> str:
@@ -182,3 +183,33 @@ def test_a_latency_is_told_in_the_unit_that_fits(length: timedelta, shown: str) 
 )
 def test_a_window_is_named_inside_a_sentence(window: timedelta, shown: str) -> None:
     assert write.window_name(Rolling(window)) == shown
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (NOW - 2 * HOUR, NOW - HOUR, "10:00 to 11:00 UTC"),
+        (NOW - 26 * HOUR, NOW - 25 * HOUR, "Fri 20 Nov 10:00 to 11:00 UTC"),
+        (NOW - 26 * HOUR, NOW - HOUR, "Fri 20 Nov 10:00 to today 11:00 UTC"),
+        (NOW - 50 * HOUR, NOW - 26 * HOUR, "Thu 19 Nov 10:00 to Fri 20 Nov 10:00 UTC"),
+        (NOW - timedelta(seconds=150), NOW, "11:57:30 to 12:00:00 UTC"),
+    ],
+)
+def test_a_stretch_is_told_by_its_ends(start: datetime, end: datetime, said: str) -> None:
+    assert write.between(start, end, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(seconds=150), "2.5 minutes"),
+        (timedelta(hours=30), "30 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=75), "75 minutes"),
+        (timedelta(days=60), "60 days"),
+        (timedelta(seconds=10), "10 seconds"),
+        (timedelta(seconds=40), "40 seconds"),
+    ],
+)
+def test_a_whole_length_is_said_in_one_unit(length: timedelta, said: str) -> None:
+    assert plain(write.length(length)) == said

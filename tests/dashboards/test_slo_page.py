@@ -199,8 +199,37 @@ async def test_the_thresholds_are_handed_to_the_burn_chart() -> None:
 async def test_the_burn_charts_finding_names_the_rules_that_fire() -> None:
     finding = plain((await view("shop/checkout")).burn_chart.finding)
 
-    assert finding.startswith("The fastest 1 h burned 19.4x, from Fri 20 Nov 13:05 UTC.")
+    assert finding.startswith("The fastest stretch, Fri 20 Nov 13:05 to 14:05 UTC, burned 19.4x.")
     assert "Firing now: page 14.4x (1h & 5m)" in finding
+
+
+async def test_nothing_is_claimed_of_the_time_before_anybody_watched() -> None:
+    source = FakeSource()
+    watched = NOW - timedelta(hours=5, minutes=3)
+    source.statuses_ = (replace(source.statuses_[0], watched_since=watched),)
+
+    shown = await view("shop/checkout", source=source)
+
+    budget, events = shown.budget_chart, shown.events_chart
+    assert all(cells[1:] == ("no data",) * 2 for cells in budget.table.rows[:-1])
+    assert all(cells[1:] == ("no data",) * 3 for cells in events.table.rows[:18])
+    assert events.table.rows[18][1] == "360"
+    assert plain(budget.finding).endswith("fell into 06:57 to 12:00 UTC. Watched since 06:57 UTC.")
+
+
+async def test_a_step_that_is_not_over_says_so() -> None:
+    shown = await view("shop/checkout")
+
+    labels = [cells[0] for cells in shown.events_chart.table.rows]
+    assert [label.endswith(", so far") for label in labels] == [False] * 23 + [True]
+
+
+async def test_steps_of_odd_lengths_are_said_for_people() -> None:
+    hour, month = await view("shop/checkout", "1h"), await view("shop/checkout", "window")
+
+    assert plain(hour.burn_chart.table.headers[1]) == "Burn rate over 2.5 minutes"
+    assert hour.burn_chart.table.rows[-1][0] == "11:57:40 UTC, so far"
+    assert plain(month.burn_chart.table.headers[1]) == "Burn rate over 30 hours"
 
 
 def test_causes_come_largest_first_with_their_counts() -> None:
