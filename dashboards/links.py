@@ -14,6 +14,11 @@ def points_url(slo_id: str) -> str:
     return f"/api/v1{slo_url(slo_id)}/points"
 
 
+def numbers_url(slo_id: str) -> str:
+    """The page that opens an SLO's numbers until they are lists."""
+    return f"{slo_url(slo_id)}/numbers"
+
+
 def service_url(service: str) -> str:
     return f"/services/{quote(service, safe='')}"
 

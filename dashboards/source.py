@@ -10,6 +10,7 @@ from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
 from collectors.observation import Observation
 from slo.alert_state import AlertState
+from slo.budget_ledger import BudgetLedger
 from slo.status import SLOStatus
 
 
@@ -109,6 +110,17 @@ class Source(Protocol):
 
     async def causes(self, slo_id: str, start: datetime, end: datetime) -> dict[str, int]:
         """Bad events by cause, largest first."""
+
+    async def budget_ledger(
+        self, slo_id: str, start: datetime | None, end: datetime
+    ) -> BudgetLedger | None:
+        """What [start, end) cost, of the budget of the window that ends then.
+
+        Without a `start` it is that window itself.
+        """
+
+    async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
+        """The incidents that its alerts stood in between `start` and `end`, oldest first."""
 
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from dashboards.source import (
     Changes,
@@ -19,10 +20,12 @@ from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
 from nines.engine import Engine
+from nines.past import Past
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
+from slo.budget_ledger import BudgetLedger
 from slo.status import SLOStatus
 
 
@@ -68,7 +71,9 @@ class Live:
         broadcast: Broadcast,
         pulse: Pulse,
         now: Callable[[], datetime],
+        detail: Callable[[], timedelta],
     ) -> None:
+        """`detail` says how long buckets finer than five minutes are kept."""
         self._engine = engine
         self._dispatch = dispatch
         self._counts = counts
@@ -77,6 +82,7 @@ class Live:
         self._broadcast = broadcast
         self._pulse = pulse
         self._now = now
+        self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
         self.logs: dict[str, CollectorLog] = {}
@@ -155,6 +161,20 @@ class Live:
             return {}
         series = entry.series_id
         return await self._threads.read(lambda: self._counts.causes(series, start, end))
+
+    async def budget_ledger(
+        self, slo_id: str, start: datetime | None, end: datetime
+    ) -> BudgetLedger | None:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return None
+        return await self._threads.read(lambda: self._past.budget_ledger(entry, start, end))
+
+    async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return []
+        return await self._threads.read(lambda: self._past.incidents_of(entry, start, end))
 
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int

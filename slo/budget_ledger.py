@@ -70,7 +70,7 @@ class BudgetLedger:
     start: datetime
     end: datetime
     allowed: Fraction
-    losses: tuple[Loss, ...]  # largest first
+    losses: tuple[Loss, ...]  # largest first, of equals the newest
     background: Background
 
     @property
@@ -83,14 +83,15 @@ class BudgetLedger:
 
 
 def occurrences(
-    buckets: Iterable[BucketDelta], width: timedelta, objective: Objective
+    buckets: Iterable[BucketDelta], width: timedelta, objective: Objective, until: datetime
 ) -> list[Slot]:
-    """Slots of the method that counts events: each bad event costs one."""
+    """Slots of the method that counts events: each bad event costs one; all end by `until`."""
     slots = []
     for bucket in buckets:
         start = datetime.fromtimestamp(bucket.bucket, UTC)
         allowance = objective.budget_share * (bucket.good + bucket.bad)
-        slots.append(Slot(start, start + width, bucket.good, bucket.bad, bucket.bad, allowance))
+        end = min(start + width, until)
+        slots.append(Slot(start, end, bucket.good, bucket.bad, bucket.bad, allowance))
     return slots
 
 
@@ -134,7 +135,7 @@ def budget_ledger(
         start=start,
         end=end,
         allowed=budget,
-        losses=tuple(sorted(losses, key=lambda loss: (-loss.cost, loss.start))),
+        losses=tuple(sorted(losses, key=lambda loss: (loss.cost, loss.start), reverse=True)),
         background=Background(
             slots=len(rest),
             good=sum(slot.good for slot in rest),

@@ -5,12 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
 from alerting.incident import IncidentState
 from dashboards import facts, states
+from dashboards.budget import (
+    Account,
+    BudgetLedgerFacts,
+    account_csv,
+    account_facts,
+    longest_range,
+    read_account,
+)
 from dashboards.facts import (
     CollectorDetail,
     CollectorFacts,
@@ -222,6 +231,38 @@ class API:
             series(status, points, first, width, lookbacks=lookbacks, bad_since=bad_since),
         )
 
+    async def budget(
+        self,
+        request: Request,
+        service: str,
+        slo: str,
+        start: Annotated[
+            str | None,
+            Query(description="ISO 8601, epoch seconds or `now-6h`; the window's start."),
+        ] = None,
+        end: Annotated[str | None, Query(description="The same; `now`.")] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        accept: Annotated[str, Header(max_length=1_000)] = "",
+    ) -> Response:
+        """Where the budget went: the intervals that spent it, largest first. CSV if accepted."""
+        account = await self._account(service, slo, start, end)
+        if _prefers_csv(accept):
+            return self._csv(account, limit)
+        response = answer(request, account_facts(account, limit))
+        response.headers["Vary"] = "Accept"
+        return response
+
+    async def budget_csv(
+        self,
+        service: str,
+        slo: str,
+        start: str | None = None,
+        end: str | None = None,
+        limit: Limit = MOST_LIMIT,
+    ) -> Response:
+        """The same as a table for spreadsheets."""
+        return self._csv(await self._account(service, slo, start, end), limit)
+
     async def services(self, request: Request) -> Response:
         """Every service, in the configuration's order."""
         by_service = self._by_service()
@@ -335,6 +376,34 @@ class API:
             raise _unknown("SLO", wanted, known)
         return status
 
+    async def _account(self, service: str, slo: str, start: str | None, end: str | None) -> Account:
+        status, now = self._status(service, slo), self._now()
+        until = min(_moment("end", end, now) or now, now)
+        since = _moment("start", start, now)
+        if since is not None and since >= until:
+            raise bad_request("query.start", "must lie before the end, and before now")
+        longest = longest_range(status.slo)
+        if since is not None and until - since > longest:
+            raise bad_request(
+                "query.start", f"may lie at most {format_duration(longest)} before the end"
+            )
+        account = await read_account(self._source, status.slo, since, until)
+        if account is None:  # it left the configuration a moment ago
+            raise _unknown("SLO", status.slo.id, [])
+        return account
+
+    def _csv(self, account: Account, limit: int) -> Response:
+        name = quote(account.slo.id.replace("/", "-") + "-budget.csv", safe="")
+        return Response(
+            account_csv(account_facts(account, limit)),
+            headers={
+                "Cache-Control": "private, no-cache",
+                "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+                "Vary": "Accept",
+            },
+            media_type="text/csv",
+        )
+
     async def _bad_since(self, status: SLOStatus, end: datetime, now: datetime) -> int:
         """Bad events from `end` to now: finely to the next hour, then by the hour."""
         full_hour = min(_ceil(end, _HOUR), now)
@@ -367,6 +436,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         ("/slos", api.slos, SLOPage),
         ("/slos/{service}/{slo}", api.slo, SLODetail),
         ("/slos/{service}/{slo}/points", api.points, Series),
+        ("/slos/{service}/{slo}/budget", api.budget, BudgetLedgerFacts),
         ("/services", api.services, ServiceList),
         ("/services/{name}", api.service, ServiceDetail),
         ("/collectors", api.collectors, CollectorList),
@@ -381,6 +451,14 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         f"{incident}/acknowledge", api.acknowledge, methods=["POST"], response_model=IncidentFile
     )
     router.add_api_route(
+        "/slos/{service}/{slo}/budget.csv",
+        api.budget_csv,
+        methods=["GET"],
+        response_model=None,
+        response_class=Response,
+        responses={200: {"content": {"text/csv": {}}, "description": "A table."}},
+    )
+    router.add_api_route(
         "/stream",
         api.stream,
         methods=["GET"],
@@ -389,6 +467,13 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         responses={200: {"content": {"text/event-stream": {}}, "description": "Events."}},
     )
     return router
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Whether CSV is accepted and JSON is not named before it."""
+    wanted = [part.partition(";")[0].strip().casefold() for part in accept.split(",")]
+    named = [one for one in wanted if one in ("text/csv", "application/json")]
+    return bool(named) and named[0] == "text/csv"
 
 
 def _mentions(status: SLOStatus, card: ServiceCard | None, text: str) -> bool:

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, links, slo_list
+from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
 from dashboards.overview import overview
@@ -162,10 +163,11 @@ class Pages:
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
         now, window = self._now(), status.slo.window.length
         whole, part = stretch(window, now), stretch(RANGES[range_key] or window, now)
-        points, range_points, incidents = await asyncio.gather(
+        points, range_points, incidents, account = await asyncio.gather(
             self._source.points(status.slo.id, whole.start, whole.end, whole.step),
             self._source.points(status.slo.id, part.start, part.end, part.step),
             self._open_incidents(service),
+            read_account(self._source, status.slo, None, now),
         )
         view = slo_view(
             status,
@@ -183,7 +185,8 @@ class Pages:
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.name}, {service}"
-        return self._page(request, "slo.html", "slos", title, topics=topics, view=view)
+        spent = budget_view(account, now) if account else None
+        return self._page(request, "slo.html", "slos", title, topics=topics, view=view, spent=spent)
 
     async def services(self, request: Request) -> HTMLResponse:
         """All services."""
@@ -306,6 +309,7 @@ class Pages:
         topics: str,
         view: object,
         status: int = 200,
+        **parts: object,
     ) -> HTMLResponse:
         query = f"?{request.url.query}" if request.url.query else ""
         around = frame.frame(
@@ -317,7 +321,9 @@ class Pages:
             health=self._source.health(),
             now=self._now(),
         )
-        html = _TEMPLATES.get_template(template).render(frame=around, view=view, topics=topics)
+        html = _TEMPLATES.get_template(template).render(
+            frame=around, view=view, topics=topics, **parts
+        )
         return HTMLResponse(html, status)
 
     async def _sparklines(self, statuses: Sequence[SLOStatus]) -> Mapping[str, Sparkline]:

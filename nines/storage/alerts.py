@@ -65,6 +65,7 @@ from slo.ledger import epoch_micros
 from slo.severity import Severity
 
 OPEN = "open"  # as an incident's state in a question: triggered or acknowledged
+_MOST_RECORDS = 1_000  # as many as a page can hold in mind
 _PRUNE_INCIDENTS = 200  # a batch: the writer is never held up for long
 _PENDING = notifications.c.state == NotificationState.PENDING
 _LOST = "The answer to this try was never recorded."
@@ -300,6 +301,28 @@ class AlertRecords:
                 notifications=tuple(map(_notification, sent)),
                 attempts=tuple(map(_attempt, tries)),
             )
+
+    def incidents_of(
+        self, service: str, slo: str, start: datetime, end: datetime, limit: int = _MOST_RECORDS
+    ) -> list[Incident]:
+        """Those in which an alert of this SLO fired between `start` and `end`, oldest first.
+
+        Of more than `limit`, the newest.
+        """
+        fired = exists().where(
+            alerts.c.incident_id == incidents.c.id,
+            alerts.c.slo == slo,
+            alerts.c.started_at < end,
+            or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > start),
+        )
+        query = (
+            select(incidents)
+            .where(incidents.c.service == service, incidents.c.opened_at < end, fired)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_incident(row) for row in connection.execute(query)][::-1]
 
     def prune(self, now: datetime, keep: timedelta, limit: int = _PRUNE_INCIDENTS) -> int:
         """Forget incidents resolved more than `keep` ago, with all that belongs to them.

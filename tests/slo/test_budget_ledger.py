@@ -35,7 +35,7 @@ def ledger_of(
     buckets = [BucketDelta(START + n * seconds, good, bad) for n, good, bad in rows]
     total = sum(good + bad for _, good, bad in rows)
     return budget_ledger(
-        occurrences(buckets, width, OBJECTIVE),
+        occurrences(buckets, width, OBJECTIVE, T0 + timedelta(days=2)),
         [(START + n * 300, cause, bad) for n, cause, bad in causes],
         start=T0,
         end=T0 + timedelta(days=2),
@@ -143,4 +143,4 @@ def test_causes_that_a_neighbour_may_own_are_said_to_be_inexact() -> None:
 def test_a_slot_after_a_long_silence_begins_a_new_loss() -> None:
     losses = ledger_of([(0, 0, 1), (2, 0, 1), (4, 0, 1)], gap=NO_GAP).losses
 
-    assert [loss.start for loss in losses] == [T0, T0 + 2 * FIVE, T0 + 4 * FIVE]
+    assert [loss.start for loss in losses] == [T0 + 4 * FIVE, T0 + 2 * FIVE, T0]

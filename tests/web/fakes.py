@@ -665,8 +665,11 @@ class FakeSource:
         if status is None:
             return None
         five = timedelta(minutes=5)
-        until = NOW.replace(second=0) + -(-(end - NOW.replace(second=0)) // five) * five
-        first = until - status.slo.window.length if start is None else start
+        noon = NOW.replace(second=0)
+        until = noon + -(-(end - noon) // five) * five
+        first = until - status.slo.window.length
+        if start is not None:
+            first = noon + (start - noon) // five * five
         points = await self.points(slo_id, first, until, five)
         buckets = [
             BucketDelta(int(point.start.timestamp()), point.good, point.bad) for point in points

@@ -1,0 +1,349 @@
+"""Where the budget went: the ledger with its incidents, as facts, as lines and as a table."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from alerting.incident import Incident
+from dashboards import format as write
+from dashboards import links
+from dashboards.format import Moment
+from dashboards.source import Source
+from slo.budget_ledger import BudgetLedger, Loss
+from slo.definition import SLO
+
+SHOWN_LOSSES = 10
+_MOST_CAUSES = 3
+# A cell that begins so is run as a formula by spreadsheets; causes come from targets' labels.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFact:
+    """An incident that stood beside a loss: an alert of this SLO fired in it then."""
+
+    id: str
+    title: str
+    state: str
+    severity: str
+    opened_at: datetime
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LossFacts:
+    """An interval that burned faster than the budget allows, [start, end).
+
+    `spent` is the exact share of the whole budget as a fraction, `spent_ratio` the nearest float.
+    `causes` are kept by five minutes: unless `causes_exact`, a neighbour's are among them.
+    """
+
+    start: datetime
+    end: datetime
+    seconds: float
+    good: int
+    bad: int
+    spent: str | None  # "21/130"
+    spent_ratio: float | None
+    causes: Mapping[str, int]
+    causes_exact: bool
+    incidents: tuple[IncidentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestFacts:
+    """What is left over. `intervals` were not listed, or kept within the budget's pace."""
+
+    intervals: int
+    good: int
+    bad: int
+    spent: str | None
+    spent_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLedgerFacts:
+    """What [start, end) spent of the budget of the window that ends then, largest loss first.
+
+    `spent` of the losses, of `more_losses` (beyond the limit) and of `background` (slots that kept
+    within the budget's pace) sum to `spent`, exactly.
+    """
+
+    slo: str
+    objective: str
+    window: str
+    start: datetime
+    end: datetime
+    allowed: str  # events, exact: "1297/5"
+    allowed_events: float
+    spent: str | None
+    spent_ratio: float | None
+    losses: tuple[LossFacts, ...]
+    more_losses: RestFacts
+    background: RestFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ledger with the incidents that stood in its time."""
+
+    slo: SLO
+    ledger: BudgetLedger
+    incidents: Sequence[Incident]
+
+    def beside(self, loss: Loss) -> list[Incident]:
+        """The incidents whose time overlaps the loss's; one opens a little into it."""
+        return [
+            incident
+            for incident in self.incidents
+            if incident.opened_at < loss.end
+            and (incident.resolved_at is None or incident.resolved_at > loss.start)
+        ]
+
+
+async def read_account(
+    source: Source, slo: SLO, start: datetime | None, end: datetime
+) -> Account | None:
+    """The account of [start, end), or of the SLO's window at `end`; None when it is unknown."""
+    ledger = await source.budget_ledger(slo.id, start, end)
+    if ledger is None:
+        return None
+    return Account(slo, ledger, await source.incidents_of(slo.id, ledger.start, ledger.end))
+
+
+# --- facts ---------------------------------------------------------------------------------------
+
+
+def account_facts(account: Account, limit: int) -> BudgetLedgerFacts:
+    """The facts, with at most `limit` losses one by one."""
+    slo, ledger = account.slo, account.ledger
+    rest, background = ledger.losses[limit:], ledger.background
+    return BudgetLedgerFacts(
+        slo=slo.id,
+        objective=slo.objective.label,
+        window=slo.window.label,
+        start=ledger.start,
+        end=ledger.end,
+        allowed=str(ledger.allowed),
+        allowed_events=float(ledger.allowed),
+        spent=_exact(ledger.spent),
+        spent_ratio=_float(ledger.spent),
+        losses=tuple(_loss(account, loss) for loss in ledger.losses[:limit]),
+        more_losses=RestFacts(
+            len(rest),
+            sum(loss.good for loss in rest),
+            sum(loss.bad for loss in rest),
+            _exact(_together(rest, ledger)),
+            _float(_together(rest, ledger)),
+        ),
+        background=RestFacts(
+            background.slots,
+            background.good,
+            background.bad,
+            _exact(background.share),
+            _float(background.share),
+        ),
+    )
+
+
+def _loss(account: Account, loss: Loss) -> LossFacts:
+    return LossFacts(
+        start=loss.start,
+        end=loss.end,
+        seconds=(loss.end - loss.start).total_seconds(),
+        good=loss.good,
+        bad=loss.bad,
+        spent=_exact(loss.share),
+        spent_ratio=_float(loss.share),
+        causes=loss.causes,
+        causes_exact=loss.causes_exact,
+        incidents=tuple(
+            IncidentFact(
+                id=incident.id,
+                title=incident.title,
+                state=incident.state.value,
+                severity=incident.severity.value,
+                opened_at=incident.opened_at,
+                resolved_at=incident.resolved_at,
+            )
+            for incident in account.beside(loss)
+        ),
+    )
+
+
+def _together(losses: Iterable[Loss], ledger: BudgetLedger) -> Fraction | None:
+    if ledger.spent is None:
+        return None
+    return sum((loss.share for loss in losses if loss.share is not None), Fraction(0))
+
+
+def _exact(share: Fraction | None) -> str | None:
+    return None if share is None else str(share)
+
+
+def _float(share: Fraction | None) -> float | None:
+    return None if share is None else float(share)
+
+
+# --- the table for spreadsheets ------------------------------------------------------------------
+
+_COLUMNS = (
+    "kind",
+    "start",
+    "end",
+    "seconds",
+    "good",
+    "bad",
+    "spent_ratio",
+    "spent_exact",
+    "causes",
+    "causes_exact",
+    "incidents",
+)
+
+
+def account_csv(facts: BudgetLedgerFacts) -> str:
+    """The facts as CSV (RFC 4180). The rows' `spent_exact` sum to the spent budget."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(_COLUMNS)
+    for loss in facts.losses:
+        causes = "; ".join(f"{cause}: {bad}" for cause, bad in loss.causes.items())
+        rows.writerow(
+            [
+                "loss",
+                loss.start.isoformat(),
+                loss.end.isoformat(),
+                f"{loss.seconds:.0f}",
+                loss.good,
+                loss.bad,
+                "" if loss.spent_ratio is None else loss.spent_ratio,
+                loss.spent or "",
+                _cell(causes),
+                "yes" if loss.causes_exact else "no",
+                " ".join(incident.id for incident in loss.incidents),
+            ]
+        )
+    for kind, rest in (("more losses", facts.more_losses), ("background", facts.background)):
+        ratio = "" if rest.spent_ratio is None else rest.spent_ratio
+        counts = [rest.good, rest.bad, ratio, rest.spent or ""]
+        rows.writerow([kind, "", "", "", *counts, "", "", ""])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+# --- the page's section --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LossRow:
+    """One line of the section."""
+
+    start: Moment
+    when: str
+    lasted: str
+    spent: str
+    width: str  # of 100
+    bad: str
+    causes: str
+    numbers_url: str
+    incidents: tuple[tuple[str, str], ...]  # url, word
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """The section "Where the budget went"."""
+
+    sentence: str
+    losses: tuple[LossRow, ...]
+    rest: str | None
+    csv_url: str
+    numbers_url: str
+
+
+def budget_view(account: Account, now: datetime, at: datetime | None = None) -> BudgetView:
+    """The section at `now`; `at` is the moment that the page shows, when it is not now."""
+    slo, ledger = account.slo, account.ledger
+    shown = ledger.losses[:SHOWN_LOSSES]
+    most = shown[0].cost if shown else Fraction(1)
+    moment = _query(at)
+    return BudgetView(
+        sentence=_sentence(account),
+        losses=tuple(_row(account, loss, most, now, moment) for loss in shown),
+        rest=_rest(ledger),
+        csv_url=links.with_query(
+            f"/api/v1{links.slo_url(slo.id)}/budget.csv", end=moment, limit=250
+        ),
+        numbers_url=links.with_query(links.numbers_url(slo.id), at=moment),
+    )
+
+
+def _query(at: datetime | None) -> str | None:
+    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | None) -> LossRow:
+    causes = [f"{cause} ({write.count(bad)})" for cause, bad in loss.causes.items()]
+    if len(causes) > _MOST_CAUSES:
+        causes[_MOST_CAUSES:] = [f"{write.count(len(causes) - _MOST_CAUSES)} more"]
+    what = ", ".join(causes) or "not recorded"
+    return LossRow(
+        start=write.moment(loss.start, now),
+        when=write.stamp(loss.start, now),
+        lasted=write.span(loss.end - loss.start),
+        spent=write.share(loss.share),
+        width=f"{float(loss.cost / most) * 100:.2f}",
+        bad=f"{write.count(loss.bad)} of {write.count(loss.good + loss.bad)}",
+        causes=what if loss.causes_exact or not causes else f"{what}, neighbours included",
+        numbers_url=links.with_query(
+            links.numbers_url(account.slo.id),
+            at=at,
+            start=f"{loss.start:%Y-%m-%dT%H:%M:%SZ}",
+            end=f"{loss.end:%Y-%m-%dT%H:%M:%SZ}",
+        ),
+        incidents=tuple(
+            (links.incident_url(incident.id), write.stamp(incident.opened_at, now))
+            for incident in account.beside(loss)
+        ),
+    )
+
+
+def _sentence(account: Account) -> str:
+    ledger, window = account.ledger, account.slo.window.label
+    if ledger.spent is None:
+        return f"No events in the last {window}: there is no budget yet that could go anywhere."
+    if not ledger.cost:
+        return f"Nothing was spent in the last {window}."
+    spent = f"{write.share(ledger.spent)} of the budget is spent"
+    if not ledger.losses:
+        return f"{spent}, all of it in small change: nothing burned faster than the budget allows."
+    shown = ledger.losses[:SHOWN_LOSSES]
+    part = sum((loss.cost for loss in shown), Fraction(0)) / ledger.cost
+    many = write.plural(len(shown), "interval")
+    lead = "The largest" if len(ledger.losses) > len(shown) else "In all"
+    verb = "makes" if len(shown) == 1 else "make"
+    return f"{spent}. {lead}: {many} that {verb} up {write.share(part)} of that."
+
+
+def _rest(ledger: BudgetLedger) -> str | None:
+    parts = []
+    more = ledger.losses[SHOWN_LOSSES:]
+    if more:
+        share = write.share(_together(more, ledger))
+        parts.append(f"{write.plural(len(more), 'more interval', 'more intervals')}: {share}")
+    if ledger.background.slots:
+        share = write.share(ledger.background.share)
+        slots = write.plural(ledger.background.slots, "bucket")
+        parts.append(f"small change in {slots} that kept within the budget's pace: {share}")
+    return f"And {'; '.join(parts)}." if parts else None
+
+
+def longest_range(slo: SLO) -> timedelta:
+    """How far apart `start` and `end` may lie: a year, or the window."""
+    return max(timedelta(days=400), slo.window.length)

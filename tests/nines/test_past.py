@@ -1,0 +1,138 @@
+"""What storage tells of the past, on both databases."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from alerting.incident import IncidentState
+from alerting.store import Decision
+from nines.engine import Entry
+from nines.past import Past
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CauseDelta, CountBatch, CountStore
+from nines.storage.database import Database
+from slo.ledger import BucketDelta, Ledger
+from tests.nines.storage.builders import an_alert, an_incident
+from tests.slo.builders import T0, a_ledger, an_slo
+
+S = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Stored:
+    """One SLO's counts in storage, and the same in a ledger as the service would have it."""
+
+    def __init__(self, database: Database) -> None:
+        self.counts, self.records = CountStore(database), AlertRecords(database)
+        slo = an_slo()
+        number = self.counts.register(slo.id, "fingerprint", T0).series_id
+        self.entry = Entry(slo, number, "fingerprint", a_ledger(slo))
+        self.now = T0 + 20 * DAY
+        self.detail = 35 * DAY
+        self.past = Past(self.counts, self.records, 10, lambda: self.now, lambda: self.detail)
+
+    def book(self, rows: Sequence[tuple[datetime, int, int]], cause: str = "timeout") -> None:
+        """(moment, good, bad); each was seen."""
+        deltas = []
+        causes = []
+        for at, good, bad in rows:
+            bucket = self.entry.ledger.bucket_of(at)
+            delta = BucketDelta(bucket, good, bad, seen=1)
+            self.entry.ledger.book(at, delta)
+            deltas.append(delta)
+            if bad:
+                causes.append(CauseDelta(bucket // 300 * 300, cause, bad))
+        number = self.entry.series_id
+        self.counts.flush(CountBatch({number: deltas}, {number: causes}))
+
+
+@pytest.fixture
+def stored(database: Database) -> Stored:
+    return Stored(database)
+
+
+def outage(start: datetime, minutes: int) -> list[tuple[datetime, int, int]]:
+    return [(start + n * 10 * S, 0, 1) for n in range(6 * minutes)]
+
+
+def test_the_window_s_losses_sum_to_what_the_live_ledger_says_is_spent(stored: Stored) -> None:
+    stored.book([(T0 + n * HOUR, 1_000, 0) for n in range(400)])
+    stored.book(outage(T0 + DAY, 7))
+    stored.book(outage(T0 + 9 * DAY + 13 * S, 2))
+    now = stored.now + 7 * S
+
+    ledger = stored.past.budget_ledger(stored.entry, None, now)
+
+    live = stored.entry.ledger.window(30 * DAY, now).counts
+    assert live.bad == 54
+    assert ledger.spent == live.bad / (Fraction(1, 1000) * live.total)
+    assert [(loss.bad, loss.causes) for loss in ledger.losses] == [
+        (42, {"timeout": 42}),
+        (12, {"timeout": 12}),
+    ]
+
+
+def test_a_short_range_is_cut_in_base_buckets(stored: Stored) -> None:
+    stored.book([(T0 + n * 10 * S, 1, 0) for n in range(360)])
+    stored.book(outage(T0 + 90 * MINUTE, 3))
+
+    ledger = stored.past.budget_ledger(stored.entry, T0 + HOUR, T0 + 91 * MINUTE)
+
+    (loss,) = ledger.losses
+    assert (loss.start, loss.end, loss.bad) == (T0 + 90 * MINUTE, T0 + 91 * MINUTE, 6)
+
+
+def test_the_last_bucket_counts_no_further_than_the_end(stored: Stored) -> None:
+    stored.book(outage(T0, 5))
+
+    buckets = stored.past.buckets(stored.entry, T0 - HOUR, T0 + 90 * S, 5 * MINUTE)
+
+    assert [(one.bucket, one.bad, one.seen) for one in buckets] == [(int(T0.timestamp()), 9, 9)]
+
+
+def test_where_the_detail_is_gone_five_minutes_are_the_finest(stored: Stored) -> None:
+    stored.book(outage(T0 + 2 * MINUTE, 1))
+    stored.detail = 3 * DAY
+    stored.counts.prune(stored.now, stored.detail, 400 * DAY)
+
+    ledger = stored.past.budget_ledger(stored.entry, T0, T0 + 3 * MINUTE)
+
+    (loss,) = ledger.losses
+    assert (loss.start, loss.end, loss.bad) == (T0, T0 + 5 * MINUTE, 6)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [
+        (T0 - HOUR, T0, []),
+        (T0 - HOUR, T0 + S, ["inc-1"]),
+        (T0 + 30 * MINUTE, T0 + HOUR, ["inc-1"]),
+        (T0 + 2 * HOUR, T0 + 3 * HOUR, []),
+    ],
+    ids=["before it", "it begins", "within", "after it"],
+)
+def test_incidents_are_found_by_the_time_that_their_alerts_fired(
+    stored: Stored, start: datetime, end: datetime, found: list[str]
+) -> None:
+    over = an_incident(opened_at=T0, state=IncidentState.RESOLVED, resolved_at=T0 + 2 * HOUR)
+    other = an_incident("inc-2", opened_at=T0)
+    alert = an_alert(started_at=T0, ended_at=T0 + 2 * HOUR)
+    another = an_alert("alert-2", incident_id="inc-2", slo="checkout", started_at=T0)
+    stored.records.apply(Decision(incidents=(over, other), alerts=(alert, another)), {})
+
+    incidents = stored.past.incidents_of(stored.entry, start, end)
+
+    assert [incident.id for incident in incidents] == found
+
+
+def test_of_another_ledger_s_reach_nothing_is_assumed(stored: Stored) -> None:
+    entry = replace(stored.entry, ledger=Ledger(10, 30 * DAY))
+
+    ledger = stored.past.budget_ledger(entry, None, stored.now)
+
+    assert (ledger.spent, ledger.losses) == (None, ())
