@@ -127,7 +127,7 @@ def tone(census: Counter[Mark]) -> str:
     """How loud the page is."""
     if census[states.BURNING_FAST]:
         return "act"
-    if census[states.BURNING] or census[states.EXHAUSTED]:
+    if census[states.BURNING] or census[states.FAILING] or census[states.EXHAUSTED]:
         return "today"
     if any(census[mark] for mark in states.ATTENTION):
         return "watch"
@@ -146,6 +146,11 @@ def sentence(census: Counter[Mark], total: int) -> str:
         return f"Act now: {write.plural(fast, 'SLO is', 'SLOs are')} burning fast."
     if slow:
         return f"Look today: {write.plural(slow, 'SLO is', 'SLOs are')} burning."
+    if failing := census[states.FAILING]:
+        return (
+            f"Look now: {write.plural(failing, 'SLO is', 'SLOs are')} failing; it is too early "
+            "for a rule to say more."
+        )
     if spent:
         return (
             f"Nothing burns, but {write.plural(spent, 'budget is', 'budgets are')} spent: "

@@ -211,7 +211,7 @@ def _matches(status: SLOStatus, query: ListQuery, cards: Mapping[str, ServiceCar
     slo = status.slo
     if query.service and slo.service != query.service:
         return False
-    if query.state and query.state not in {mark.key for mark in states.marks(status)}:
+    if query.state and query.state != states.marks(status)[0].key:
         return False
     if not query.text:
         return True

@@ -123,6 +123,8 @@ def why(status: SLOStatus, now: datetime) -> str:
     """What is happening behind the first mark, in one clause; the budget is told beside it."""
     first = states.marks(status)[0]
     hour = status.burn(HOUR)
+    if first is states.FAILING:
+        return failing(status)
     if first is states.STALE and status.last_observation:
         return f"last observation {write.ago(status.last_observation, now)}"
     if first in (states.STALE, states.NO_DATA, states.LEARNING):
@@ -132,6 +134,16 @@ def why(status: SLOStatus, now: datetime) -> str:
     if not hour.rate:
         return "nothing burned in the last hour"
     return f"burning {write.burn(hour.rate)} over 1h"
+
+
+def failing(status: SLOStatus) -> str:
+    """What fails, of an SLO that no rule may judge yet."""
+    brief = status.burns[0]
+    counts = brief.window.counts
+    return (
+        f"{write.count(counts.bad)} of {write.count(counts.total)} failed in the last "
+        f"{format_duration(brief.lookback)}; too early to judge"
+    )
 
 
 def open_incidents(incidents: tuple[Incident, ...]) -> dict[str, Incident]:

@@ -20,6 +20,7 @@ class Mark:
 
 BURNING_FAST = Mark("burning_fast", "Burning fast", "a page-level rule is true: act now")
 BURNING = Mark("burning", "Burning", "a ticket-level rule is true: look today")
+FAILING = Mark("failing", "Failing", "failing, too early to judge: most of what came last was bad")
 EXHAUSTED = Mark("exhausted", "Exhausted", "the error budget of the window is spent")
 STALE = Mark("stale", "Stale", "observations stopped coming")
 NO_DATA = Mark("no_data", "No data", "no event in the window yet")
@@ -34,6 +35,7 @@ HEALTHY = Mark("healthy", "Healthy", "within budget, nothing burns")
 MARKS = (
     BURNING_FAST,
     BURNING,
+    FAILING,
     EXHAUSTED,
     STALE,
     NO_DATA,
@@ -47,6 +49,7 @@ _PLACE = {mark.key: place for place, mark in enumerate(MARKS)}
 _NOW = {
     NowState.BURNING_FAST: BURNING_FAST,
     NowState.BURNING: BURNING,
+    NowState.FAILING: FAILING,
     NowState.RECOVERING: RECOVERING,
     NowState.STALE: STALE,
 }
@@ -58,7 +61,9 @@ _BUDGET = {
     BudgetState.HEALTHY: HEALTHY,
 }
 # What asks a person to look; the rest is calm.
-ATTENTION = frozenset({BURNING_FAST, BURNING, EXHAUSTED, STALE, NO_DATA, AT_RISK, RECOVERING})
+ATTENTION = frozenset(
+    {BURNING_FAST, BURNING, FAILING, EXHAUSTED, STALE, NO_DATA, AT_RISK, RECOVERING}
+)
 
 
 def mark(key: str) -> Mark | None:
@@ -103,8 +108,8 @@ def worst_first(statuses: Iterable[SLOStatus]) -> list[SLOStatus]:
 
 
 def census(statuses: Iterable[SLOStatus]) -> Counter[Mark]:
-    """How many SLOs bear each mark; an SLO with two marks counts under both."""
-    return Counter(each for status in statuses for each in marks(status))
+    """How many SLOs bear each mark as their worse one: every SLO counts once."""
+    return Counter(marks(status)[0] for status in statuses)
 
 
 def firing_since(states: Mapping[str, AlertState]) -> datetime | None:

@@ -240,8 +240,41 @@ def _now_state(
     heard = ledger.last_observation
     if heard is None or now - heard > _STALE_AFTER_INTERVALS * slo.interval:
         return NowState.STALE
+    if _failing(slo, readings, states):
+        return NowState.FAILING
     for reading in readings:
         long, short, factor = reading.long.rate, reading.short.rate, reading.tier.factor
         if long is not None and long > factor and (short is None or short <= factor):
             return NowState.RECOVERING
     return NowState.OK
+
+
+def _failing(slo: SLO, readings: tuple[TierReading, ...], states: Mapping[str, AlertState]) -> bool:
+    """Does it look like an outage that no rule may call one yet?
+
+    Half of what the shortest window saw was bad; or only the observations that are missing, or
+    its `for`, keep a page rule from firing.
+    """
+    if not readings:
+        return False
+    seen = min(readings, key=lambda reading: reading.tier.short).short.window.observed
+    if seen.bad and seen.bad * 2 >= seen.total:
+        return True
+    return any(
+        _almost_firing(slo, reading, states.get(reading.tier.key))
+        for reading in readings
+        if reading.tier.severity is Severity.PAGE
+    )
+
+
+def _almost_firing(slo: SLO, reading: TierReading, state: AlertState | None) -> bool:
+    tier, long, short = reading.tier, reading.long, reading.short
+    if reading.verdict is Verdict.TRUE:
+        return state is not None and state.phase is Phase.PENDING
+    if reading.verdict is not Verdict.FROZEN or long.rate is None or short.rate is None:
+        return False
+    counts = long.window.counts
+    return (
+        _above(tier, long.rate, short.rate)
+        and tail(counts.bad, counts.total, slo.objective.budget_share) < LIMITS[tier.severity]
+    )

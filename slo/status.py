@@ -27,6 +27,7 @@ class NowState(StrEnum):
     OK = "ok"
     BURNING = "burning"
     BURNING_FAST = "burning_fast"
+    FAILING = "failing"  # mostly bad, but no rule fires yet: too early to judge
     RECOVERING = "recovering"
     STALE = "stale"
 

@@ -61,6 +61,7 @@ State = Literal[
     "ok",
     "burning",
     "burning_fast",
+    "failing",
     "recovering",
     "stale",
 ]

@@ -16,7 +16,7 @@ from nines.cli.problems import FINE, NO, WRONG_USE, fail
 _TIMEOUT_SECONDS = 10.0
 _PAGE = 250
 _BAD_BUDGETS = frozenset({"exhausted"})
-_BAD_NOW = frozenset({"burning", "burning_fast"})
+_BAD_NOW = frozenset({"burning", "burning_fast", "failing"})
 
 
 class _AskError(Exception):

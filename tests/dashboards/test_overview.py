@@ -12,7 +12,7 @@ from dashboards import states
 from dashboards.overview import OverviewView
 from dashboards.states import Mark
 from slo.alert_state import AlertState, Phase
-from slo.status import BudgetState, SLOStatus
+from slo.status import BudgetState, NowState, SLOStatus
 from tests.web.fakes import NOW, FakeSource, make_incident, make_slo, make_status
 
 
@@ -131,9 +131,35 @@ def test_a_chip_counts_what_its_link_will_list() -> None:
     shown = view(FakeSource())
 
     assert {chip.mark.key: (chip.count, chip.url) for chip in shown.chips}["exhausted"] == (
-        2,
+        1,
         "/slos?state=exhausted",
     )
+
+
+def test_the_chips_add_up_to_the_slos() -> None:
+    source = FakeSource()
+
+    assert sum(chip.count for chip in view(source).chips) == len(source.statuses())
+
+
+def test_an_outage_from_the_very_start_needs_attention() -> None:
+    source = FakeSource()
+    failing = make_status(
+        make_slo("shop", "new"),
+        (0, 9, 0),
+        budget_state=BudgetState.LEARNING,
+        now_state=NowState.FAILING,
+        recent={timedelta(minutes=5): (0, 9, 0)},
+    )
+    source.statuses_ = (healthy("fine", 3), failing)
+
+    shown = view(source)
+
+    assert plain(shown.sentence) == (
+        "Look now: 1 SLO is failing; it is too early for a rule to say more."
+    )
+    assert (shown.tone, [row.name for row in shown.attention]) == ("today", ["new"])
+    assert shown.attention[0].why == "9 of 9 failed in the last 5m; too early to judge"
 
 
 def test_a_healthy_day_shows_the_tightest_budgets_and_the_biggest_losses() -> None:

@@ -41,7 +41,7 @@ def status_now() -> SLOStatus:
 
 def points(start: datetime, end: datetime, step: timedelta) -> list[Point]:
     """The same story added up in steps."""
-    found = {}
+    found: dict[datetime, tuple[int, int]] = {}
     for begin, length, good, bad in STORY:
         at = begin
         while at < begin + length:

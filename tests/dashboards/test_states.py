@@ -26,6 +26,8 @@ def status(budget: BudgetState, now: NowState, name: str = "one", bad: int = 10)
         (B.LEARNING, N.STALE, ["stale", "learning"]),
         (B.NO_DATA, N.STALE, ["no_data"]),
         (B.HEALTHY, N.STALE, ["stale"]),
+        (B.LEARNING, N.FAILING, ["failing", "learning"]),
+        (B.HEALTHY, N.FAILING, ["failing"]),
         (B.NO_DATA, N.OK, ["no_data"]),
     ],
 )
@@ -40,6 +42,7 @@ def test_the_worst_comes_first_and_the_order_is_always_the_same() -> None:
         status(B.HEALTHY, N.BURNING_FAST, "fast"),
         status(B.EXHAUSTED, N.BURNING, "spent-and-burning"),
         status(B.HEALTHY, N.BURNING, "burning"),
+        status(B.LEARNING, N.FAILING, "failing"),
         status(B.EXHAUSTED, N.OK, "spent"),
         status(B.HEALTHY, N.STALE, "stale"),
         status(B.NO_DATA, N.OK, "blind"),
@@ -54,10 +57,10 @@ def test_the_worst_comes_first_and_the_order_is_always_the_same() -> None:
     assert states.worst_first(reversed(ordered)) == ordered
 
 
-def test_an_slo_with_two_marks_is_counted_under_both() -> None:
+def test_an_slo_with_two_marks_is_counted_once_under_the_worse_one() -> None:
     census = states.census([status(B.EXHAUSTED, N.BURNING), status(B.EXHAUSTED, N.OK)])
 
-    assert census == {states.EXHAUSTED: 2, states.BURNING: 1}
+    assert census == {states.EXHAUSTED: 1, states.BURNING: 1}
 
 
 def test_every_mark_is_found_by_its_key_and_nothing_else_is() -> None:

@@ -208,6 +208,55 @@ def test_a_long_window_above_and_a_short_one_below_is_recovering() -> None:
     assert status.now_state is NowState.RECOVERING
 
 
+def test_an_outage_from_the_very_start_is_failing_until_a_rule_may_fire() -> None:
+    slo = an_slo()
+    ledger = a_ledger(slo)
+    now, told = T0, []
+    states: dict[str, AlertState] = {}
+    while now < T0 + 3 * MINUTE:
+        book(ledger, now, bad=1)
+        status, states = evaluate(slo, ledger, now, states, T0)
+        told.append(status.now_state)
+        now += timedelta(seconds=10)
+
+    assert set(told) == {NowState.FAILING, NowState.BURNING_FAST}
+    assert told.index(NowState.BURNING_FAST) == 14  # half of the five minutes is observed
+
+
+def test_an_outage_that_proves_nothing_yet_is_failing_and_its_end_is_not() -> None:
+    slo = an_slo("99", interval=MINUTE)
+    ledger = a_ledger(slo)
+    run(ledger, T0, T0 + 57 * MINUTE, every=MINUTE)
+    run(ledger, T0 + 57 * MINUTE, T0 + HOUR, good=0, bad=1, every=MINUTE)
+    during = status_of(slo, ledger, T0 + HOUR)
+    run(ledger, T0 + HOUR, T0 + HOUR + 5 * MINUTE, every=MINUTE)
+    after = status_of(slo, ledger, T0 + HOUR + 5 * MINUTE)
+
+    assert during.tiers[0].verdict is Verdict.FALSE
+    assert (during.now_state, after.now_state) == (NowState.FAILING, NowState.OK)
+
+
+def test_a_page_rule_that_only_waits_for_observations_or_its_time_is_failing() -> None:
+    young = an_slo()
+    first = a_ledger(young)
+    run(first, T0, T0 + MINUTE, good=90, bad=10)
+    waiting = an_slo(tiers=(a_tier(for_=5 * MINUTE),))
+    second = a_ledger(waiting)
+    run(second, T0, T0 + HOUR, good=90, bad=10)
+
+    assert status_of(young, first, T0 + MINUTE).now_state is NowState.FAILING
+    assert status_of(waiting, second, T0 + HOUR).now_state is NowState.FAILING
+
+
+def test_one_failure_among_many_is_not_failing() -> None:
+    slo = an_slo()
+    ledger = a_ledger(slo)
+    run(ledger, T0, T0 + 2 * MINUTE)
+    book(ledger, T0 + 2 * MINUTE, bad=1)
+
+    assert status_of(slo, ledger, T0 + 2 * MINUTE).now_state is NowState.OK
+
+
 def test_three_missed_intervals_are_stale() -> None:
     slo = an_slo()
     ledger = a_ledger(slo)

@@ -98,7 +98,7 @@ async def test_the_status_names_the_budget_s_state_and_the_present_one(
         if name == "slo_status" and dict(labels)["slo"] == "login"
     }
     assert {state for state, number in states.items() if number == 1} == {"exhausted", "burning"}
-    assert len(states) == 10
+    assert len(states) == 11
 
 
 async def test_a_budget_that_is_overspent_is_negative(client: httpx.AsyncClient) -> None:

@@ -69,6 +69,7 @@ def test_an_sli_is_never_rounded_up(server: HTTPServer, ratio: float, shown: str
         ("healthy", "ok", 0),
         ("learning", "stale", 0),
         ("at_risk", "recovering", 0),
+        ("learning", "failing", 1),
         ("healthy", "burning", 1),
         ("healthy", "burning_fast", 1),
         ("exhausted", "ok", 1),
