@@ -51,12 +51,15 @@ class Subscription:
         self._broadcast = broadcast
         self._slos: set[str] = set()
         self._incidents: set[str] = set()
+        self._resync = False
         self._wake = asyncio.Event()
         self._ended = False
 
     def add(self, slos: set[str], incidents: set[str]) -> None:
         self._slos |= slos
         self._incidents |= incidents
+        if len(self._slos) + len(self._incidents) > _MOST_IDS:
+            self._slos, self._incidents, self._resync = set(), set(), True
         self._wake.set()
 
     def end(self) -> None:
@@ -75,7 +78,8 @@ class Subscription:
         self._wake.clear()
         slos, incidents = frozenset(self._slos), frozenset(self._incidents)
         self._slos, self._incidents = set(), set()
-        if len(slos) + len(incidents) > _MOST_IDS:
+        if self._resync:
+            self._resync = False
             return Change(self._broadcast.sequence, frozenset(), frozenset(), resync=True)
         return Change(self._broadcast.sequence, slos, incidents)
 

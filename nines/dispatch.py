@@ -1,7 +1,8 @@
 """Turn alert changes into stored decisions, in their order, until storage takes them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeAlias
 
@@ -97,6 +98,17 @@ class Dispatch:
             if batch is None:
                 return True
             return await self._store(lambda: self._counts.flush(batch))
+
+    @asynccontextmanager
+    async def all_stored(self) -> AsyncIterator[None]:
+        """Everything counted so far is in storage, and nothing more is written until the end.
+
+        Raises StorageError when storage refuses.
+        """
+        if not await self.flush():
+            raise StorageError(self.problem or "The database refused to store the counts.")
+        async with self._lock:
+            yield
 
     async def acknowledge(self, incident_id: str, by: str) -> bool:
         """Somebody takes an incident; False when there is none of that id."""

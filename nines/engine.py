@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerting.alert import AlertChange, AlertKind
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
@@ -40,6 +40,7 @@ class Entry:
     status: SLOStatus | None = None
     last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
     anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
+    fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
 
 
@@ -72,7 +73,19 @@ class Engine:
         self._dirty_targets: set[str] = set()
 
     def watch(self, entries: Sequence[Entry], targets: Mapping[str, Target]) -> None:
-        """Watch exactly these SLOs and collectors from now on."""
+        """Watch exactly these SLOs and collectors from now on.
+
+        What happened since they were put together is not lost: rules of a ledger that goes on keep
+        their newest states, and a ledger loaded anew gets the counts that storage did not have.
+        """
+        for entry in entries:
+            running = self.entries.get(entry.slo.id)
+            if running is not None and running.ledger is entry.ledger:
+                keys = {NO_DATA, *(tier.key for tier in entry.slo.tiers)}
+                entry.states = {key: s for key, s in running.states.items() if key in keys}
+            else:
+                for delta in self._deltas.get(entry.series_id, {}).values():
+                    entry.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
         self.entries = {entry.slo.id: entry for entry in entries}
         self.targets = dict(targets)
         self._fed_by = {}
@@ -95,6 +108,10 @@ class Engine:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
         return self._evaluate_all(entries, now)
+
+    def fed_by(self, collector_id: str) -> Sequence[Entry]:
+        """The SLOs that this collector's observations count for."""
+        return self._fed_by.get(collector_id, [])
 
     def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
         """Evaluate as time passes: windows slide even when nothing arrives."""
@@ -264,7 +281,15 @@ class Engine:
         if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
             self.awake_since = now  # what was silent meanwhile was silent to nobody
         self._looked_at = now
-        return [change for entry in entries for change in self._evaluate(entry, now)]
+        changes: list[AlertChange] = []
+        for entry in entries:
+            try:
+                changes += self._evaluate(entry, now)
+            except Exception as error:  # noqa: BLE001 - one SLO that cannot be judged silences no other
+                entry.fault = f"{type(error).__name__}: {error}"
+            else:
+                entry.fault = None
+        return changes
 
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
         before = entry.states

@@ -214,6 +214,11 @@ class Live:
                 f"{pulse.outbox_pending} notifications wait to be delivered, "
                 f"the oldest for {waited:.0f} min."
             )
+        problems += [
+            f"{slo_id} cannot be judged, by a fault of Nines: {entry.fault}"
+            for slo_id, entry in self._engine.entries.items()
+            if entry.fault
+        ]
         for card in self._collectors.values():
             last = self.logs[card.id].last
             if last is not None and last.outcome == "unknown":

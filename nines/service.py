@@ -25,14 +25,14 @@ from collectors.schedule import Schedule
 from dashboards.source import ServiceCard
 from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
-from nines.config import Config, ConfigError, load
+from nines.config import Config, ConfigError, Problem, load
 from nines.config.watch import Watch
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine, Entry
 from nines.live import CollectorCard, Live, Pulse
 from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountStore
+from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
 from nines.storage.errors import StorageError
 from nines.storage.instance import hold
@@ -46,6 +46,7 @@ from web.settings import ReloadResult, WebSettings
 
 log = structlog.get_logger("nines.service")
 _FLUSH_EVERY = timedelta(seconds=1)
+_RELOAD_WAITS = 5.0  # seconds for what a reload changed to be decided on
 _TICK_TOGETHER = 20  # SLOs evaluated before the loop may do something else
 _STOP_WITHIN = timedelta(seconds=3)
 _SETTLE_WITHIN = 1.0  # seconds
@@ -75,6 +76,7 @@ class Service:
         self._told: dict[str, object] = {}
         self._reloading = asyncio.Lock()
         self._running = False
+        self._settling: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -92,6 +94,9 @@ class Service:
             raise
         try:
             await service._open()
+        except ValueError as error:  # a TLS file that vanished since the configuration was read
+            await service.close()
+            raise ConfigError([Problem(str(path), 1, 1, str(error))]) from error
         except BaseException:
             await service.close()
             raise
@@ -166,21 +171,21 @@ class Service:
         ]
         if watch_file:
             steady.append(asyncio.create_task(self._reload_on_change(), name="watch-file"))
+        serving = [asyncio.create_task(self._serve(), name="serve")] if serve_web else []
         housekeeping = self._housekeeping()
         self.dispatch.submit(self.engine.tick(self._clock.now()))
         # The configuration may have been edited while nobody was here.
         self.dispatch.reconcile(self.engine.states())
         try:
-            if serve_web:
-                await self._until_stopped(steady)
-            else:
-                await self.stop.wait()
+            await self._until_stopped([*steady, *serving])
         finally:
             self._running = False
             self.stop.set()
             self.broadcast.close()
             housekeeping.shutdown(wait=False)
             await self.delivery.stop(within=_STOP_WITHIN)
+            if serving:  # its open streams end by `stop`; it bounds its own wait for them
+                await asyncio.wait(serving)
             deciding, *others = steady
             await _end(others)
             try:
@@ -215,7 +220,7 @@ class Service:
             try:
                 receivers = build_receivers(config)
                 await self._watch(config)
-            except StorageError as error:
+            except (StorageError, ValueError) as error:  # ValueError: a TLS file that vanished
                 await _close(receivers)
                 return self._reload_refused((str(error),))
             except Exception as error:
@@ -229,7 +234,9 @@ class Service:
             await _close(old)
             self.dispatch.submit(self.engine.tick(self._clock.now()))
             self.dispatch.reconcile(self.engine.states())
-            await self.dispatch.settle()
+            # The decide task goes on for as long as storage refuses; whoever asked need not wait.
+            self._settling = asyncio.create_task(self.dispatch.settle())
+            await asyncio.wait({self._settling}, timeout=_RELOAD_WAITS)
             self.pulse.config_loaded_at = self._clock.now()
             self.pulse.config_problem = None
             self.broadcast.tell(self.engine.entries)
@@ -262,17 +269,19 @@ class Service:
             collector_log.add(observation)
         now = self._clock.now()
         self.dispatch.submit(self.engine.observe(observation, now))
-        self._tell_changed(
-            entry
-            for entry in self.engine.entries.values()
-            if entry.slo.collector_id == observation.collector_id
-        )
+        self._tell_changed(self.engine.fed_by(observation.collector_id))
 
     async def _watch(self, config: Config) -> None:
         """Watch what this configuration says; what stays the same goes on undisturbed."""
-        now = self._clock.now()
-        entries = await self.threads.write(lambda: self._entries(config))
-        records = await self.threads.read(self.counts.collector_states)
+        async with self.dispatch.all_stored():
+            entries = await self.threads.write(lambda: self._entries(config))
+            records = await self.threads.read(self.counts.collector_states)
+            self._watch_these(config, entries, records)
+
+    def _watch_these(
+        self, config: Config, entries: list[Entry], records: Mapping[str, CollectorRecord]
+    ) -> None:
+        """The part of `_watch` in which nothing can come in between."""
         wanted: dict[str, set[str]] = {}
         for slo in config.slos:
             names = wanted.setdefault(slo.collector_id, set())
@@ -314,8 +323,7 @@ class Service:
         self._collectors = collectors
         self.live.show(services, cards)
         self.schedule.set(list(collectors.values()))
-        for entry in entries:
-            entry.ledger.forget(now)
+        self._told = {slo_id: self._told.get(slo_id) for slo_id in self.engine.entries}
 
     def _entries(self, config: Config) -> list[Entry]:
         return resume_entries(
@@ -334,33 +342,34 @@ class Service:
         await self.schedule.run(self.stop)
 
     async def _until_stopped(self, steady: list[asyncio.Task[None]]) -> None:
+        """Wait for `stop`; a task that ends before it has failed, and its error is raised.
+
+        Better stop, and be started again, than go on half dead.
+        """
+        stopping = asyncio.create_task(self.stop.wait(), name="stop")
+        await asyncio.wait({stopping, *steady}, return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in steady if task.done() and not self.stop.is_set()]
+        self.stop.set()
+        await stopping
+        for task in failed:
+            error = task.exception()
+            if error is not None and not isinstance(error, ListenError):  # that is a sentence
+                log.error("task_failed", task=task.get_name(), exc_info=error)
+            task.result()
+
+    async def _serve(self) -> None:
+        listen = self.config.server.listen
         settings = WebSettings(
             external_url=self.config.server.external_url,
             version=VERSION,
-            listen=self.config.server.listen.host,
+            listen=listen.host,
             reload=self.reload,
             ready=self._not_ready,
             stop=self.stop,
             now=self._clock.now,
         )
         app = create_app(self.live, settings=settings)
-        listen = self.config.server.listen
-        web = asyncio.create_task(
-            serve(app, listen.host, listen.port, self.stop, self._on_started), name="serve"
-        )
-        stopping = asyncio.create_task(self.stop.wait(), name="stop")
-        # A task that ends before it was asked to has failed: better stop than go on half dead.
-        await asyncio.wait({web, stopping, *steady}, return_when=asyncio.FIRST_COMPLETED)
-        failed = next((t for t in (web, *steady) if t.done() and not self.stop.is_set()), None)
-        self.stop.set()
-        stopping.cancel()
-        try:
-            await web
-        finally:
-            if failed is not None and not failed.cancelled() and failed.exception():
-                if not isinstance(failed.exception(), ListenError):  # that one is a sentence
-                    log.error("task_failed", task=failed.get_name(), exc_info=failed.exception())
-                failed.result()
+        await serve(app, listen.host, listen.port, self.stop, self._on_started)
 
     def _on_started(self, host: str, port: int) -> None:
         self.port = port
@@ -506,6 +515,7 @@ def _needs_restart(old: Config, new: Config) -> tuple[str, ...]:
     """What cannot change under a running service."""
     fixed = {
         "listen": (old.server.listen, new.server.listen),
+        "external_url": (old.server.external_url, new.server.external_url),
         "database": (old.server.database, new.server.database),
         "bucket": (old.server.bucket, new.server.bucket),
     }
