@@ -36,6 +36,9 @@ class Facts:
     long_spent_ratio: float | None = None  # share of the whole budget spent in the long window
     budget_left_ratio: float | None = None
     budget_left_seconds: float | None = None
+    # While a window is mostly empty, this stands in place of what is left of the budget:
+    # "2 of 20 probes failed; the whole 30d budget is 43 min".
+    learning: str | None = None
     exhausts_at: datetime | None = None
     lasts: bool | None = None  # at this pace the budget lasts beyond the window
     top_cause: str | None = None  # "status: 212 of 230 failures"

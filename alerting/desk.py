@@ -34,13 +34,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision rests on besides the incidents. `new_id` gives ids that sort by age."""
+    """What a decision rests on besides the incidents. `new_id` gives ids that sort by age.
+
+    `present` are the facts of the rules that fire, by rule, as they are at this moment.
+    """
 
     now: datetime
     new_id: Callable[[], str]
     tree: Route
     services: Mapping[str, Service]
     external_url: str
+    present: Mapping[str, Facts] = field(default_factory=dict)
 
     def service(self, name: str) -> Service:
         """The service as configured; its bare name when it no longer is."""
@@ -197,7 +201,11 @@ def _begin(change: AlertChange, cases: list[_Case], context: Context) -> None:
     name = wording.name(alert.slo, alert.severity, alert.facts)
     fires = wording.sentences(f"{name} fires: {alert.facts.headline}")
     case.put(alert, fires)
-    case.log(EventKind.ALERT_FIRING, wording.sentences(fires, alert.facts.reason), context)
+    case.log(
+        EventKind.ALERT_FIRING,
+        wording.sentences(fires, wording.capital(alert.facts.reason)),
+        context,
+    )
     routed = context.tree.explain(labels_of(alert, context.service(alert.service)))
     case.log(EventKind.ROUTED, wording.sentences(str(routed)), context)
 
@@ -241,7 +249,7 @@ def _end(rule: str, at: datetime, facts: Facts, cases: Sequence[_Case], context:
             ended_at = max(at, alert.started_at)
             name = wording.name(alert.slo, alert.severity, alert.facts)
             lasted = wording.duration(ended_at - alert.started_at)
-            ended = wording.sentences(f"{name} ended after {lasted}", facts.reason)
+            ended = wording.sentences(f"{name} ended after {lasted}", wording.capital(facts.reason))
             case.put(replace(alert, ended_at=ended_at, facts=facts), ended)
             case.log(EventKind.ALERT_RESOLVED, ended, context)
 
@@ -283,7 +291,13 @@ def _rate(case: _Case, context: Context) -> None:
     if not case.firing:
         ended_at = max(alert.ended_at or alert.started_at for alert in shown)
         lasted = wording.duration(ended_at - case.incident.opened_at)
-        case.incident = replace(case.incident, state=IncidentState.RESOLVED, resolved_at=ended_at)
+        lines = [_line(alert, context) for alert in _sorted(_newest(shown))]
+        case.incident = replace(
+            case.incident,
+            state=IncidentState.RESOLVED,
+            resolved_at=ended_at,
+            title=wording.resolved_title(service.title, lines, ended_at - case.incident.opened_at),
+        )
         case.log(
             EventKind.RESOLVED, f"Resolved after {lasted}: nothing of it fires any more.", context
         )
@@ -418,9 +432,14 @@ def _line(alert: Alert, context: Context) -> AlertLine:
         severity=alert.severity,
         started_at=alert.started_at,
         ended_at=alert.ended_at,
-        facts=alert.facts,
+        facts=_present(alert, context),
         dashboard_url=board,
     )
+
+
+def _present(alert: Alert, context: Context) -> Facts:
+    """What is true of it now: its own facts are of its first second, or of its last."""
+    return context.present.get(alert.rule, alert.facts) if alert.firing else alert.facts
 
 
 def _newest(alerts: Iterable[Alert]) -> Iterable[Alert]:

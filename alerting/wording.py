@@ -1,5 +1,6 @@
 """The sentences about alerts that people read: titles, paragraphs, shares, durations."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,10 +10,12 @@ from math import floor
 
 from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
-from slo.status import SLOStatus, TierReading
+from slo.definition import ProbeSLI
+from slo.status import BudgetState, SLOStatus, TierReading
 from slo.units import format_duration
 
 TITLE_LIMIT = 200
+_WORD = re.compile(r"[a-z]+(?=[\s,;]|:\s|$)")
 
 
 class NoDataCause(StrEnum):
@@ -59,7 +62,9 @@ def no_data_facts(status: SLOStatus, cause: NoDataCause, detail: str = "") -> Fa
     seen = f"the last observation came at {moment(last)}" if last else "no observation ever came"
     words = _NO_DATA[cause]
     return _facts(
-        status, f"no data{waited}: {words}", sentences(capital(words), capital(seen), detail)
+        status,
+        f"no data{waited}: {words}",
+        sentences(capital(words), capital(seen), capital(detail)),
     )
 
 
@@ -142,7 +147,8 @@ def sentences(*texts: str) -> str:
 
 def capital(clause: str) -> str:
     """A clause as the beginning of a sentence; never for names, which stay as they are."""
-    return clause[:1].upper() + clause[1:]
+    # An address or an expression such as `$.database` is no word.
+    return clause[:1].upper() + clause[1:] if _WORD.match(clause) else clause
 
 
 def state(message: Message) -> str:
@@ -228,7 +234,10 @@ def _facts(status: SLOStatus, headline: str, reason: str) -> Facts:
     """What every kind of alert says: the promise, and how its budget stands."""
     window, budget = status.slo.window.label, status.budget
     left = budget.remaining_time(status.slo) if budget else None
-    if budget and left is not None:
+    learning = _learning(status)
+    if learning:
+        headline = f"{headline}, {learning}"
+    elif budget and left is not None:
         headline = f"{headline}, {budget_left(budget.remaining, left, window)}"
     return Facts(
         headline=headline,
@@ -237,7 +246,21 @@ def _facts(status: SLOStatus, headline: str, reason: str) -> Facts:
         window=window,
         budget_left_ratio=float(budget.remaining) if budget else None,
         budget_left_seconds=left.total_seconds() if left is not None else None,
+        learning=learning,
         top_cause=_top_cause(status),
+    )
+
+
+def _learning(status: SLOStatus) -> str | None:
+    """What is known of a budget whose window is mostly empty: a share of it would be nonsense."""
+    if status.budget_state is not BudgetState.LEARNING:
+        return None
+    slo, counts = status.slo, status.window.counts
+    events = "probes" if isinstance(slo.sli, ProbeSLI) else "events"
+    whole = timedelta(seconds=float(slo.objective.budget_share * slo.window.seconds))
+    return (
+        f"{counts.bad:,} of {counts.total:,} {events} failed; "
+        f"the whole {slo.window.label} budget is {duration(whole)}"
     )
 
 
@@ -260,7 +283,7 @@ def _story(service_title: str, line: AlertLine, now: datetime) -> list[str]:
     facts = line.facts
     since = f"since {moment(line.started_at)}"
     if line.kind is AlertKind.NO_DATA or facts.burn_long is None:
-        return [f"{service_title} {line.slo}, {since}: {facts.headline}", facts.reason]
+        return [f"{service_title} {line.slo}, {since}: {facts.headline}", capital(facts.reason)]
     return [
         _pace(service_title, line) + f", {since}",
         _counted(facts),
@@ -284,12 +307,14 @@ def _counted(facts: Facts) -> str:
     if facts.bad is None or not facts.total:
         return ""
     text = f"{facts.bad:,} of {facts.total:,} events failed in the last {facts.long}"
-    if facts.long_spent_ratio is None:
+    if facts.long_spent_ratio is None or facts.learning:
         return text
     return f"{text}, which spent {share(facts.long_spent_ratio)} of the whole budget"
 
 
 def _left(facts: Facts) -> str:
+    if facts.learning:
+        return facts.learning
     if facts.budget_left_ratio is None or facts.budget_left_seconds is None:
         return ""
     left = timedelta(seconds=facts.budget_left_seconds)
@@ -297,6 +322,8 @@ def _left(facts: Facts) -> str:
 
 
 def _runs_out(facts: Facts, now: datetime) -> str:
+    if facts.learning:
+        return ""
     if facts.budget_left_ratio is not None and facts.budget_left_ratio <= 0:
         return "The budget is exhausted"
     if facts.exhausts_at is not None:
@@ -309,7 +336,7 @@ def _resolution(message: Message) -> str:
     lead = _newest(message.alerts)
     lasted = duration((message.resolved_at or message.decided_at) - message.opened_at)
     began = f"The incident began at {moment(message.opened_at)}, {lasted} before"
-    return sentences(message.what_changed, began, lead.facts.reason, _left(lead.facts))
+    return sentences(message.what_changed, began, capital(lead.facts.reason), _left(lead.facts))
 
 
 def _newest(lines: Sequence[AlertLine]) -> AlertLine:

@@ -1,12 +1,13 @@
 """Incidents: the list of them, and the page of one with its timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationState
+from alerting.wording import capital
 from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
@@ -295,7 +296,7 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         started=write.moment(alert.started_at, now),
         lasted=write.span((alert.ended_at or now) - alert.started_at),
         headline=facts.headline,
-        reason=facts.reason,
+        reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
 
@@ -337,16 +338,23 @@ def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
         found.append((f"Burn {facts.short}", write.burn(facts.burn_short)))
     if facts.bad is not None and facts.total:
         found.append(("Bad events", f"{write.count(facts.bad)} of {write.count(facts.total)}"))
-    if facts.long_spent_ratio is not None:
-        found.append((f"Budget spent in {facts.long}", write.share(facts.long_spent_ratio)))
-    if facts.budget_left_seconds is not None:
-        left = timedelta(seconds=facts.budget_left_seconds)
-        found.append(("Budget left", write.budget_time(left)))
-    if facts.exhausts_at is not None:
-        found.append(("Runs out", write.stamp(facts.exhausts_at, now)))
+    if facts.learning:
+        found.append(("Budget", facts.learning))
+    else:
+        found += _budget_figures(facts, now)
     if facts.top_cause:
         found.append(("Top cause", facts.top_cause))
     return tuple(found)
+
+
+def _budget_figures(facts: Facts, now: datetime) -> Iterator[tuple[str, str]]:
+    if facts.long_spent_ratio is not None:
+        yield f"Budget spent in {facts.long}", write.share(facts.long_spent_ratio)
+    if facts.budget_left_seconds is not None:
+        left = timedelta(seconds=facts.budget_left_seconds)
+        yield "Budget left", write.budget_time(left)
+    if facts.exhausts_at is not None:
+        yield "Runs out", write.stamp(facts.exhausts_at, now)
 
 
 def _times(incident: Incident, now: datetime) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from alerting.alert import AlertChange, AlertKind
+from alerting.alert import AlertChange, AlertKind, Facts
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
@@ -119,6 +119,17 @@ class Engine:
         return self._evaluate_all(
             [self.entries[slo_id] for slo_id in wanted if slo_id in self.entries], now
         )
+
+    def present_facts(self) -> dict[str, Facts]:
+        """The facts of every rule that fires, as of its SLO's newest evaluation."""
+        return {
+            rule_key(entry.slo, key): self._facts(entry, entry.status, key, firing=True)
+            for entry in self.entries.values()
+            if entry.status is not None
+            for key, state in entry.states.items()
+            if state.phase is Phase.FIRING
+            and (key == NO_DATA or any(reading.tier.key == key for reading in entry.status.tiers))
+        }
 
     def book_absence(self, collector_id: str, until: datetime) -> int:
         """Book the runs that were due while we were away as unknown; gives how many."""
@@ -310,22 +321,23 @@ class Engine:
 
     def _change(self, entry: Entry, key: str, *, firing: bool, now: datetime) -> AlertChange:
         assert entry.status is not None  # noqa: S101 - set by the evaluation that calls this
-        slo = entry.slo
-        kind, severity = AlertKind.NO_DATA, _NO_DATA_SEVERITY
-        if key == NO_DATA:
-            facts = (
-                no_data_facts(entry.status, *self._why_no_data(entry))
-                if firing
-                else data_again_facts(entry.status)
-            )
-        else:
-            reading = next(r for r in entry.status.tiers if r.tier.key == key)
-            kind, severity = AlertKind.BURN, reading.tier.severity
-            facts = facts_of(entry.status, reading)
-            facts = replace(facts, top_cause=self._top_cause(entry, reading.tier.long, now))
+        slo, kind, severity = entry.slo, AlertKind.NO_DATA, _NO_DATA_SEVERITY
+        if key != NO_DATA:
+            kind = AlertKind.BURN
+            severity = next(tier.severity for tier in slo.tiers if tier.key == key)
+        facts = self._facts(entry, entry.status, key, firing=firing)
         return AlertChange(
             rule_key(slo, key), slo.service, slo.name, kind, severity, firing, now, facts
         )
+
+    def _facts(self, entry: Entry, status: SLOStatus, key: str, *, firing: bool) -> Facts:
+        if key == NO_DATA:
+            if firing:
+                return no_data_facts(status, *self._why_no_data(entry))
+            return data_again_facts(status)
+        reading = next(reading for reading in status.tiers if reading.tier.key == key)
+        top_cause = self._top_cause(entry, reading.tier.long, status.at)
+        return replace(facts_of(status, reading), top_cause=top_cause)
 
     def _top_cause(self, entry: Entry, over: timedelta, now: datetime) -> str | None:
         causes = entry.ledger.causes(over, now)

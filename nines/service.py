@@ -260,6 +260,7 @@ class Service:
                 for name, service in self.config.services.items()
             },
             external_url=self.config.server.external_url,
+            present=self.engine.present_facts(),
         )
 
     def on_observation(self, observation: Observation) -> None:

@@ -40,10 +40,14 @@ def fingerprint(line: AlertLine) -> str:
 
 def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
     facts = line.facts
-    if facts.budget_left_ratio is not None and facts.budget_left_seconds is not None:
+    if facts.learning:
+        yield "Budget", facts.learning
+    elif facts.budget_left_ratio is not None and facts.budget_left_seconds is not None:
         left = timedelta(seconds=facts.budget_left_seconds)
         yield "Budget", wording.budget_left(facts.budget_left_ratio, left, facts.window)
-    if facts.exhausts_at is not None:
+    if facts.learning:
+        pass  # what is left is not known, so neither is how long it lasts
+    elif facts.exhausts_at is not None:
         yield "Runs out", f"{wording.moment(facts.exhausts_at)}, at this pace"
     elif facts.lasts:
         yield "Runs out", "not at this pace"

@@ -56,6 +56,7 @@ class Scene:
         self.tree = tree
         self.clock = FakeClock()
         self.store = store or MemoryAlertStore()
+        self.present: dict[str, Facts] = {}
         self._numbers = count(1)
 
     @property
@@ -66,6 +67,7 @@ class Scene:
             tree=self.tree,
             services={"shop": SHOP},
             external_url="https://nines.example/",
+            present=self.present,
         )
 
     def new_id(self) -> str:

@@ -11,7 +11,7 @@ from alerting.notification import NotificationState
 from alerting.routes import Route
 from alerting.store import Decision
 from slo.selector import parse_matchers
-from tests.alerting.scene import INFO, PAGE, ROUTES, SHOP, TICKET, Scene, only, rule, sent
+from tests.alerting.scene import FACTS, INFO, PAGE, ROUTES, SHOP, TICKET, Scene, only, rule, sent
 
 ALL_TO_ONCALL = Route(receivers=("oncall",))
 
@@ -37,7 +37,7 @@ def test_the_timeline_says_why_each_was_told() -> None:
         "opened: Opened: nothing of this service was open.",
         (
             "alert_firing: availability (page, 1h and 5m) fires: burning 14.6x, 12.4 % of the 30d "
-            "budget left (5 min 21 s). both windows burn faster than 14.4x."
+            "budget left (5 min 21 s). Both windows burn faster than 14.4x."
         ),
         'routed: Routed to oncall and sre: severity="page" matched route 1.',
         "routed: To send: trigger to oncall and sre.",
@@ -190,6 +190,28 @@ def test_the_incident_resolves_with_its_last_alert() -> None:
         "Shop latency: resolved after 3 min, 12.4 % of the 30d budget left (5 min 21 s) "
         "(and 1 more)"
     )
+
+
+def test_the_title_of_a_resolved_incident_is_what_receivers_were_told() -> None:
+    scene = Scene()
+    scene.fires("availability")
+    resolve = scene.ends("availability").notifications[0].message
+
+    assert scene.incident.title == resolve.title
+
+
+def test_an_update_says_what_is_true_now_not_what_was_in_the_first_second() -> None:
+    scene = Scene()
+    scene.fires("availability")
+    now = replace(FACTS, headline="burning 3.1x, 4 % of the 30d budget left (1 min 43 s)")
+    scene.present = {rule("availability"): now}
+    decision = scene.fires("latency", TICKET)
+    message = only(decision, lambda n: n.receiver == "sre").message
+
+    assert message.title == f"Shop availability: {now.headline} (and 1 more)"
+    assert message.alerts[0].facts == now
+    assert scene.incident.title == message.title
+    assert scene.store.alerts[scene.files[0].alerts[0].id].facts == FACTS
 
 
 def test_a_new_incident_opens_after_the_old_one_resolved() -> None:

@@ -1,5 +1,6 @@
 """The facts of an alert, from an SLO's status."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -131,7 +132,7 @@ def test_the_three_reasons_for_no_data_are_told_apart(cause: NoDataCause, words:
         f"no data for 3 min: {words}, 12.4 % of the 30d budget left (5 min 21 s)"
     )
     assert facts.reason.endswith(
-        "The last observation came at 2026-11-20 13:57 UTC. connection refused."
+        "The last observation came at 2026-11-20 13:57 UTC. Connection refused."
     )
     assert facts.burn_long is None
 
@@ -140,3 +141,19 @@ def test_data_that_comes_again_is_said_so() -> None:
     facts = data_again_facts(status(BUDGET))
 
     assert facts.headline == "data comes again, 12.4 % of the 30d budget left (5 min 21 s)"
+
+
+def test_while_learning_what_was_seen_is_said_beside_the_whole_budget() -> None:
+    seen = replace(
+        status(Budget(allowed=Fraction(2, 1000), spent_events=2), Forecast(known=True, at=START)),
+        slo=replace(PROMISE, objective=Objective(Decimal("0.9999"))),
+        window=window(18, 2),
+        budget_state=BudgetState.LEARNING,
+    )
+    facts = facts_of(seen, reading())
+
+    assert facts.headline == (
+        "burning 14.6x, 2 of 20 probes failed; the whole 30d budget is 4 min 19 s"
+    )
+    assert facts.learning == "2 of 20 probes failed; the whole 30d budget is 4 min 19 s"
+    assert facts.budget_left_ratio == -999  # exact, for machines

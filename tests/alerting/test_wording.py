@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alerting import wording
 from alerting.alert import AlertKind
 from alerting.notification import AlertLine, Message, NotificationKind
+from alerting.receivers import evidence
 from tests.alerting.scene import FACTS, PAGE, TICKET, Scene, only
 from tests.fakes.clock import START
 
@@ -139,6 +140,41 @@ def test_a_budget_that_is_gone_is_called_exhausted() -> None:
     assert "-12 % of the 30d budget, 5 min over. The budget is exhausted." in text
 
 
+def test_a_window_that_is_mostly_empty_gives_no_share_of_a_budget() -> None:
+    facts = replace(
+        FACTS,
+        learning="2 of 20 probes failed; the whole 30d budget is 4 min 19 s",
+        budget_left_ratio=-832.334,
+        budget_left_seconds=-215_000.0,
+        long_spent_ratio=83.3,
+        exhausts_at=START,
+    )
+    told_now = replace(told(), alerts=(line(facts=facts),))
+    rows = dict(evidence.rows(told_now.alerts[0]))
+
+    assert wording.paragraph(told_now).endswith(
+        "230 of 15,753 events failed in the last 1h. "
+        "2 of 20 probes failed; the whole 30d budget is 4 min 19 s."
+    )
+    assert rows["Budget"] == facts.learning
+    assert "Runs out" not in rows
+
+
+@pytest.mark.parametrize(
+    ("clause", "beginning"),
+    [
+        ("burning 0x over 1h", "Burning 0x over 1h"),
+        ("https://shop.example answers", "https://shop.example answers"),
+        ("$.database is false", "$.database is false"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_unless_it_begins_with_an_address(
+    clause: str, beginning: str
+) -> None:
+    assert wording.capital(clause) == beginning
+
+
 def test_a_budget_that_lasts_is_said_to_last() -> None:
     text = wording.paragraph(replace(told(), alerts=(line(facts=replace(FACTS, lasts=True)),)))
 
@@ -160,7 +196,7 @@ def test_a_resolve_says_how_long_it_took_and_what_is_left() -> None:
     assert wording.paragraph(told("resolve")) == (
         "Nothing of this incident fires any more. "
         "The incident began at 2026-11-20 14:00 UTC, 4 min before. "
-        "the short window burns at 0.4x. "
+        "The short window burns at 0.4x. "
         "12.4 % of the 30d budget left (5 min 21 s)."
     )
 
@@ -177,7 +213,7 @@ def test_missing_data_is_not_called_a_burn() -> None:
 
     assert wording.paragraph(message).startswith(
         "Shop availability, since 2026-11-20 14:00 UTC: no data for 3 min: the target does not "
-        "answer. both windows"
+        "answer. Both windows"
     )
 
 

@@ -118,6 +118,17 @@ def test_recovery_resolves_a_minute_after_the_short_window_is_below(engine: Engi
     assert ended[0].at >= T0 + timedelta(hours=1, minutes=6)
 
 
+def test_the_facts_of_what_fires_go_on_with_time(engine: Engine) -> None:
+    feed(engine, Outcome.PASSED, T0, 360)
+    (change,) = feed(engine, Outcome.FAILED, T0 + timedelta(hours=1), 6)
+    then = engine.present_facts()
+    feed(engine, Outcome.FAILED, T0 + timedelta(hours=1, minutes=1), 6)
+    now = engine.present_facts()
+
+    assert then == {change.rule: change.facts}
+    assert (then[change.rule].bad, now[change.rule].bad) == (6, 12)
+
+
 def test_our_own_failures_are_unknown_and_never_page(engine: Engine) -> None:
     feed(engine, Outcome.PASSED, T0, 360)
 
