@@ -216,9 +216,10 @@ def _matches(status: SLOStatus, query: ListQuery, cards: Mapping[str, ServiceCar
     if not query.text:
         return True
     card = cards.get(slo.service)
-    words = [slo.id]
+    words = [slo.id, f"service:{slo.service}"]
     if card:
-        words += [card.title, card.owner or "", *(f"{k}:{v}" for k, v in card.labels.items())]
+        owner = [f"owner:{card.owner}"] if card.owner else []
+        words += [card.title, *owner, *(f"{k}:{v}" for k, v in card.labels.items())]
     hay = " ".join(words).casefold()
     return all(word in hay for word in query.text.casefold().split())
 

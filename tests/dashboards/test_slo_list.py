@@ -104,6 +104,9 @@ def test_a_sorted_header_says_so_to_a_screen_reader() -> None:
     [
         ("LOGIN", ["login"]),
         ("shop-team login", ["login"]),
+        ("owner:shop-team login", ["login"]),
+        ("owner:pets-team", []),
+        ("service:petuniverse-api", 5),
         ("env:prod pay", ["payments"]),
         ("petuniverse api", 5),
         ("no such thing", []),
