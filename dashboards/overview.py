@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from alerting.incident import Incident
@@ -20,6 +20,7 @@ from slo.units import format_duration
 
 MOST_ROWS = 12
 _TIGHTEST = 5
+_FIRST_DATA_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def overview(
     period, losses = biggest_losses(statuses) if calm else ("", ())
     return OverviewView(
         tone=tone(census),
-        sentence=sentence(census, len(statuses)),
+        sentence=sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
         detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
         chips=tuple(
@@ -134,8 +135,17 @@ def tone(census: Counter[Mark]) -> str:
     return "calm"
 
 
-def sentence(census: Counter[Mark], total: int) -> str:
-    """The answer, in one sentence."""
+def waiting(statuses: Sequence[SLOStatus], health: SystemHealth, now: datetime) -> bool:
+    """Has Nines only just begun, so that nothing could have come from those that say nothing?"""
+    return now - health.started_at < _FIRST_DATA_WITHIN and all(
+        status.last_observation is None
+        for status in statuses
+        if states.marks(status)[0] in (states.STALE, states.NO_DATA)
+    )
+
+
+def sentence(census: Counter[Mark], total: int, *, waiting: bool = False) -> str:
+    """The answer, in one sentence. `waiting`: data can hardly have come yet."""
     fast, slow, spent = (
         census[mark] for mark in (states.BURNING_FAST, states.BURNING, states.EXHAUSTED)
     )
@@ -156,6 +166,8 @@ def sentence(census: Counter[Mark], total: int) -> str:
             f"Nothing burns, but {write.plural(spent, 'budget is', 'budgets are')} spent: "
             "go easy on changes."
         )
+    if blind and waiting:
+        return f"Waiting for the first data of {write.plural(blind, 'SLO')}."
     if blind:
         return f"Look at the data: {write.plural(blind, 'SLO', 'SLOs')} cannot be judged."
     if census[states.AT_RISK] or census[states.RECOVERING]:

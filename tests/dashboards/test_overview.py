@@ -73,6 +73,25 @@ def test_the_sentence_answers_by_the_worst_that_there_is(
     assert page.tone(Counter(census)) == tone
 
 
+def test_the_first_minute_waits_for_the_first_data() -> None:
+    source = FakeSource()
+    quiet = replace(
+        make_status(make_slo("shop", "new"), (0, 0, 0), budget_state=BudgetState.NO_DATA),
+        last_observation=None,
+    )
+    source.statuses_ = (quiet, replace(quiet, slo=make_slo("shop", "newer")))
+    young = replace(source.health(), started_at=NOW - timedelta(seconds=40))
+    old = replace(source.health(), started_at=NOW - timedelta(seconds=90))
+
+    assert page.waiting(source.statuses_, young, NOW)
+    assert not page.waiting(source.statuses_, old, NOW)
+    heard = replace(quiet, last_observation=NOW - timedelta(minutes=5))
+    assert not page.waiting((quiet, heard), young, NOW)
+    assert plain(page.sentence(Counter({states.NO_DATA: 2}), 2, waiting=True)) == (
+        "Waiting for the first data of 2 SLOs."
+    )
+
+
 def test_what_stands_behind_the_answer_is_the_worst_slo() -> None:
     assert plain(view(FakeSource()).detail) == (
         "First: shop/checkout, burning 117x over 1h; its budget runs out 13:07 UTC."
