@@ -19,7 +19,7 @@ from dashboards.states import Mark
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
-from slo.status import SLOStatus, TierReading, Verdict
+from slo.status import NowState, SLOStatus, TierReading, Verdict
 from slo.units import format_duration
 
 RANGES = {
@@ -112,7 +112,7 @@ class TierRow:
     short_over: bool
     long_over: bool
     reason: str
-    gone_in: str
+    at_threshold: str  # how long a full budget lasts there
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,10 @@ class SLOView:
     causes: tuple[CauseRow, ...]
     causes_note: str
     tiers: tuple[TierRow, ...]
+    collector_problem: str | None
+    runs_title: str
     runs: tuple[RunRow, ...]
-    runs_note: str | None
+    runs_note: str
     coverage: tuple[tuple[str, str], ...]
     definition: tuple[tuple[str, str], ...]
     at: Moment
@@ -225,7 +227,9 @@ def slo_view(
             tier_row(status, reading, alert_states.get(reading.tier.key, AlertState()), now)
             for reading in status.tiers
         ),
-        runs=_runs(slo, collector, now),
+        collector_problem=collector_problem(status, collector, now),
+        runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
+        runs=_runs(collector, now),
         runs_note=_runs_note(slo, collector),
         coverage=coverage(status, now),
         definition=_definition(slo),
@@ -614,8 +618,22 @@ def tier_row(status: SLOStatus, reading: TierReading, state: AlertState, now: da
         long=f"{write.burn(reading.long.rate)} over {format_duration(tier.long)}",
         short_over=reading.short.rate is not None and reading.short.rate > tier.factor,
         long_over=reading.long.rate is not None and reading.long.rate > tier.factor,
-        reason=reading.reason + (f" ({tier.note})" if tier.note else ""),
-        gone_in=write.span(status.slo.window.length / float(tier.factor)),
+        reason=_reason(reading, state, now) + (f" ({tier.note})" if tier.note else ""),
+        at_threshold=f"lasts {write.span(status.slo.window.length / float(tier.factor))}",
+    )
+
+
+def _reason(reading: TierReading, state: AlertState, now: datetime) -> str:
+    """Why the rule is where it is; a firing one that is no longer true says until when."""
+    if state.phase is not AlertPhase.FIRING or reading.verdict is Verdict.TRUE:
+        return reading.reason
+    if reading.verdict is Verdict.FROZEN:
+        return f"{reading.reason}, so it keeps firing"
+    keep = reading.tier.keep_firing_for
+    until = write.stamp((state.false_since or now) + keep, now, seconds=True)
+    return (
+        f"{reading.reason}; kept firing until {until} (keep_firing_for "
+        f"{format_duration(keep)}), then it resolves"
     )
 
 
@@ -630,8 +648,23 @@ _PHASES = {
 }
 
 
-def _runs(slo: SLO, collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...]:
-    if collector is None or not isinstance(slo.sli, ProbeSLI):
+def collector_problem(
+    status: SLOStatus, collector: CollectorHealth | None, now: datetime
+) -> str | None:
+    """Why observations do not come, from the collector's own mouth; None while they do."""
+    if status.now_state is not NowState.STALE or collector is None or collector.last is None:
+        return None
+    last = collector.last
+    when = f"The last run of {collector.id}, {write.ago(last.started, now)},"
+    if last.outcome is Outcome.PASSED:
+        return f"{when} got an answer, but nothing in it is what this SLO counts."
+    cause = f"{last.cause.value}: " if last.cause else ""
+    said = "failed" if last.outcome is Outcome.FAILED else "could not look"
+    return f"{when} {said}: {cause}{last.detail or 'no reason was given'}"
+
+
+def _runs(collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...]:
+    if collector is None:
         return ()
     # Failures first: they are what one comes to see.
     ordered = sorted(collector.recent, key=lambda run: (run.outcome is Outcome.PASSED, -_when(run)))
@@ -640,9 +673,7 @@ def _runs(slo: SLO, collector: CollectorHealth | None, now: datetime) -> tuple[R
     return tuple(run_row(run, longest, now) for run in shown)
 
 
-def _runs_note(slo: SLO, collector: CollectorHealth | None) -> str | None:
-    if not isinstance(slo.sli, ProbeSLI):
-        return None
+def _runs_note(slo: SLO, collector: CollectorHealth | None) -> str:
     if collector is None or not collector.recent:
         return f"No run of {slo.collector_id} since Nines started."
     shown = min(len(collector.recent), MOST_RUNS)
@@ -661,19 +692,15 @@ def run_row(run: Observation, longest: timedelta, now: datetime) -> RunRow:
     detail = f"{cause}{run.detail}" if run.detail else cause.removesuffix(": ")
     return RunRow(
         at=write.moment(run.due, now),
-        time=write.stamp(run.due, now) if now - run.due > timedelta(days=1) else _seconds(run.due),
+        time=write.stamp(run.due, now, seconds=True),
         outcome=run.outcome.value,
         word=_OUTCOMES[run.outcome],
         took=write.latency(run.duration),
-        detail=detail or seen or "every assertion held",
+        detail=detail or seen or "nothing to object to",
         status=seen if detail else "",
         bars=bars,
         words=", ".join(f"{bar.name} {bar.took}" for bar in bars) or "no phases",
     )
-
-
-def _seconds(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def _when(run: Observation) -> float:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from alerting.incident import Incident
+from collectors.observation import Cause, Outcome
 from dashboards import slo_page
 from dashboards.slo_page import SLOView, stretch
 from dashboards.source import Point
@@ -44,7 +45,7 @@ async def view(
         card=facts.services()[0],
         alert_states=facts.tier_states(name),
         incident=incident,
-        collector=facts.collectors()[0],
+        collector=next(each for each in facts.collectors() if each.id == status.slo.collector_id),
         window_points=await facts.points(name, whole.start, whole.end, whole.step),
         range_points=await facts.points(name, part.start, part.end, part.step),
         range_key=range_key,
@@ -251,7 +252,25 @@ def test_a_rule_tells_what_it_sees_and_why_it_says_so() -> None:
     assert (row.short, row.short_over) == ("333x over 5m", True)
     assert (row.long, row.long_over) == ("117x over 1h", True)
     assert row.reason == "burning 116.7x over 1h and 333.3x over 5m, both above 14.4x"
-    assert plain(row.gone_in) == "2 d 2 h"
+    assert plain(row.at_threshold) == "lasts 2 d 2 h"
+
+
+def test_a_rule_that_is_kept_firing_says_until_when() -> None:
+    status = status_of("shop/catalogue")
+    kept = AlertState(Phase.FIRING, NOW - timedelta(minutes=9), NOW - timedelta(seconds=17))
+    row = slo_page.tier_row(status, status.tiers[0], kept, NOW)
+
+    assert row.reason == (
+        "burning 0x over 1h, not above 14.4x; kept firing until 12:00:50 UTC "
+        "(keep_firing_for 1m), then it resolves"
+    )
+
+
+def test_a_firing_rule_that_sees_too_little_says_that_it_keeps_firing() -> None:
+    status = status_of("petuniverse-api/uploads")
+    row = slo_page.tier_row(status, status.tiers[0], AlertState(Phase.FIRING, NOW), NOW)
+
+    assert row.reason.endswith("too few to judge, so it keeps firing")
 
 
 def test_a_rule_that_sees_too_little_says_that_it_cannot_tell() -> None:
@@ -273,11 +292,40 @@ async def test_probe_results_show_what_failed_first_with_its_phases() -> None:
     assert sum(Fraction(bar.length) for bar in first.bars) == pytest.approx(100, abs=0.1)
 
 
-async def test_an_slo_fed_by_counters_has_no_probe_results() -> None:
+async def test_an_slo_fed_by_counters_shows_its_collectors_runs() -> None:
     shown = await view("shop/search-latency")
 
-    assert (shown.runs, shown.runs_note) == ((), None)
+    assert (shown.runs_title, [run.word for run in shown.runs]) == ("Collector runs", ["Passed"])
+    assert plain(shown.runs_note).startswith("1 of the last 1 run of shop/metrics")
+    assert shown.collector_problem is None
     assert ("Bad", 'http_requests_total{code=~"5.."}') in shown.definition
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome.FAILED, "failed: connect: the connection was refused"),
+        (Outcome.UNKNOWN, "could not look: connect: the connection was refused"),
+        (Outcome.PASSED, "got an answer, but nothing in it is what this SLO counts."),
+    ],
+)
+def test_an_slo_without_observations_says_why_none_come(outcome: Outcome, said: str) -> None:
+    source = FakeSource()
+    known = source.collectors()[1]
+    assert known.last is not None
+    last = replace(
+        known.last,
+        outcome=outcome,
+        cause=None if outcome is Outcome.PASSED else Cause.CONNECT,
+        detail="the connection was refused",
+    )
+
+    problem = slo_page.collector_problem(
+        status_of("petuniverse-api/uploads"), replace(known, last=last), NOW
+    )
+
+    assert problem is not None
+    assert plain(problem) == f"The last run of shop/metrics, 5 s ago, {said}"
 
 
 def test_coverage_says_how_much_is_unknown_and_whose_failure_it_is() -> None:
