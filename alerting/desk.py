@@ -386,6 +386,7 @@ def _notification(say: _Say, case: _Case, context: Context) -> Notification:
     if say.kind is NotificationKind.RESOLVE:
         resolved_at = incident.resolved_at or context.now
         headline = wording.resolved_title(service.title, lines, resolved_at - incident.opened_at)
+    first = _first(say, case, context)
     message = Message(
         notification_id=context.new_id(),
         incident_id=incident.id,
@@ -406,6 +407,8 @@ def _notification(say: _Say, case: _Case, context: Context) -> Notification:
         acknowledged_by=incident.acknowledged_by,
         resolved_at=resolved_at,
         linked_to=incident.linked_to,
+        first_slo=first.slo,
+        first_severity=first.severity,
         labels=labels_of(say.alerts[0], service),
     )
     return Notification(
@@ -421,6 +424,18 @@ def _notification(say: _Say, case: _Case, context: Context) -> Notification:
         next_attempt_at=context.now,
         reason=say.what_changed,
     )
+
+
+def _first(say: _Say, case: _Case, context: Context) -> Alert:
+    """The alert with which the incident began for this receiver: it never changes."""
+    by_age = sorted(case.alerts.values(), key=lambda a: (a.started_at, a.severity.rank, a.id))
+    service = context.service(case.incident.service)
+    own = (
+        alert
+        for alert in by_age
+        if say.receiver in context.tree.explain(labels_of(alert, service)).receivers
+    )
+    return next(own, by_age[0])
 
 
 def _line(alert: Alert, context: Context) -> AlertLine:

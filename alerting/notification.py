@@ -60,6 +60,9 @@ class Message:
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     linked_to: str | None = None
+    # The first alert of the incident that concerned this receiver, the same in all its messages.
+    first_slo: str = ""
+    first_severity: Severity | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

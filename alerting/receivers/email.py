@@ -27,6 +27,7 @@ from alerting.notification import (
     DeliveryError,
     Handle,
     Message,
+    NotificationKind,
     Receipt,
 )
 from alerting.receivers import answers, evidence
@@ -184,11 +185,16 @@ def mail(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
 def subject(message: Message) -> str:
     """What happens in brackets, then the same for all mails about one incident.
 
-    Mail programs that thread by subject would part mails whose subjects differ by a number.
+    Mail programs that thread by subject would part mails whose subjects differ by a word, so the
+    SLO and the severity are those that it began with; a louder one is told in the brackets.
     """
-    opened = wording.moment(message.opened_at)
-    tail = f": incident of {opened}"
-    head = f"[{wording.state(message)}] "
+    began_with = message.first_slo or message.alerts[0].slo
+    severity = message.first_severity or message.severity
+    state = wording.state(message)
+    if message.kind is not NotificationKind.RESOLVE and message.severity.rank < severity.rank:
+        state = f"{state}, now {message.severity}"
+    head = f"[{state}] "
+    tail = f" {one_line(began_with, 60)} ({severity}) since {wording.moment(message.opened_at)}"
     room = SUBJECT_LIMIT - len(head) - len(tail)
     return f"{head}{one_line(message.service_title or message.service, room)}{tail}"
 

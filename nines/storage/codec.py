@@ -57,6 +57,7 @@ def message_from_json(text: str) -> Message:
         raw,
         kind=NotificationKind,
         severity=Severity,
+        first_severity=Severity,
         alerts=lambda lines: tuple(map(_alert_line, lines)),
     )
 

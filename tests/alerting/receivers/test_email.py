@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from alerting.notification import AttemptOutcome, Message
 from alerting.receivers import email
 from alerting.receivers.email import Email, EmailConfig, mail, subject
+from alerting.routes import Route
 from nines.demo.inbox import Inbox
 from nines.demo.inbox_mail import Login, MailServer
+from slo.severity import Severity
 from tests.alerting.receivers.messages import (
     ACKNOWLEDGE,
     RESOLVE,
@@ -25,6 +27,7 @@ from tests.alerting.receivers.messages import (
     message,
 )
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
+from tests.alerting.scene import PAGE, TICKET, Scene, only
 
 FROM = "Nines <nines@example.com>"
 ANN, BOB, CAT = "ann@example.com", "bob@example.com", "cat@example.com"
@@ -76,9 +79,9 @@ async def test_the_mails_of_an_incident_are_one_thread() -> None:
             "<n.01JD3T8Z0003@example.com>",
         ]
         assert [head["Subject"] for head in heads] == [
-            "[FIRING] Shop: incident of 2026-11-20 14:00 UTC",
-            "[ACKNOWLEDGED] Shop: incident of 2026-11-20 14:00 UTC",
-            "[RESOLVED] Shop: incident of 2026-11-20 14:00 UTC",
+            "[FIRING] Shop availability (page) since 2026-11-20 14:00 UTC",
+            "[ACKNOWLEDGED] Shop availability (page) since 2026-11-20 14:00 UTC",
+            "[RESOLVED] Shop availability (page) since 2026-11-20 14:00 UTC",
         ]
 
 
@@ -96,6 +99,33 @@ def test_the_mail_is_the_same_at_every_try() -> None:
         written.set_boundary("fixed")
 
     assert first.as_bytes() == second.as_bytes()
+
+
+def subjects(*steps: tuple[str, str, Severity]) -> list[str]:
+    """The subjects of the mails that these steps bring: (fires or ends, SLO, severity)."""
+    scene = Scene(Route(receivers=("mail",)))
+    told = [getattr(scene, verb)(slo, severity) for verb, slo, severity in steps]
+    return [subject(only(decision, lambda n: n.receiver == "mail").message) for decision in told]
+
+
+def test_the_subject_names_service_slo_and_severity_and_stays() -> None:
+    assert subjects(
+        ("fires", "availability", PAGE),
+        ("fires", "latency", TICKET),
+        ("ends", "availability", PAGE),
+        ("ends", "latency", TICKET),
+    ) == [
+        "[FIRING] Shop availability (page) since 2026-11-20 14:00 UTC",
+        "[FIRING] Shop availability (page) since 2026-11-20 14:00 UTC",
+        "[FIRING] Shop availability (page) since 2026-11-20 14:00 UTC",
+        "[RESOLVED] Shop availability (page) since 2026-11-20 14:00 UTC",
+    ]
+
+
+def test_the_subject_says_in_its_brackets_when_it_became_louder() -> None:
+    assert subjects(("fires", "latency", TICKET), ("fires", "availability", PAGE))[1] == (
+        "[FIRING, now page] Shop latency (ticket) since 2026-11-20 14:00 UTC"
+    )
 
 
 @settings(max_examples=20, deadline=None)

@@ -19,6 +19,7 @@ from nines.storage.codec import (
 )
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
+from slo.severity import Severity
 from tests.nines.storage.builders import FACTS, T0, a_message
 
 
@@ -27,7 +28,9 @@ def test_facts_read_back_as_they_were() -> None:
 
 
 def test_a_message_reads_back_with_its_alerts_and_labels() -> None:
-    message = a_message(resolved_at=T0 + timedelta(microseconds=1), owner="pets-team")
+    message = a_message(
+        resolved_at=T0 + timedelta(microseconds=1), owner="pets-team", first_severity=Severity.PAGE
+    )
 
     assert message_from_json(message_to_json(message)) == message
 
