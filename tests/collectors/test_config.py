@@ -159,7 +159,9 @@ def test_every_problem_is_told_at_its_own_place() -> None:
         pytest.param(
             {"http": "http://x/", "tls": {"key_file": "k"}}, "without cert_file", id="a lone key"
         ),
-        pytest.param({"http": "http://x/", "headers": {"a b": "c"}}, "not a header name", id="header"),
+        pytest.param(
+            {"http": "http://x/", "headers": {"a b": "c"}}, "not a header name", id="header"
+        ),
         pytest.param(
             {"http": "http://x/", "bearer_token": {"file": "/run/token"}},
             "was not read",
