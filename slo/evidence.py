@@ -3,10 +3,14 @@
 import math
 from fractions import Fraction
 
+import numpy as np
+
 from slo.severity import Severity
 
 # The probability, were the service exactly on its objective, below which chance is ruled out.
 LIMITS = {Severity.PAGE: 1e-4, Severity.TICKET: 1e-3, Severity.INFO: 1e-3}
+
+_TOGETHER = 256  # terms
 
 
 def tail(bad: int, total: int, bad_share: Fraction) -> float:
@@ -26,9 +30,18 @@ def tail(bad: int, total: int, bad_share: Fraction) -> float:
 
 def enough_bad(total: int, bad_share: Fraction, limit: float) -> int | None:
     """The fewest bad events among `total` that chance does not explain; None if none would."""
-    low, high = 1, total
     if total == 0 or tail(total, total, bad_share) >= limit:
         return None
+    # The tail falls from here on; walk away from the mean in growing steps, then halve.
+    mean = float(bad_share) * total
+    low, high, stride = max(1, math.floor(mean)), total, math.isqrt(int(mean)) + 1
+    if tail(low, total, bad_share) < limit:
+        low, high = 1, low
+    while low + stride < high:
+        if tail(low + stride, total, bad_share) < limit:
+            high = low + stride
+            break
+        low, stride = low + stride, 2 * stride
     while low < high:
         middle = (low + high) // 2
         if tail(middle, total, bad_share) < limit:
@@ -52,11 +65,13 @@ def _upper(bad: int, total: int, share: float) -> float:
     """Terms from `bad` upward fall faster than geometrically: bad lies above the mean."""
     first = _log_term(bad, total, share)
     odds = share / (1 - share)
-    ratio = sum_ = 1.0
-    for count in range(bad, total):
-        ratio *= (total - count) / (count + 1) * odds
-        sum_ += ratio
-        if ratio < sum_ * 1e-16:
+    last = sum_ = 1.0
+    for start in range(bad, total, _TOGETHER):
+        count = np.arange(start, min(start + _TOGETHER, total), dtype=np.float64)
+        terms = last * np.cumprod((total - count) / (count + 1) * odds)
+        sum_ += float(terms.sum())
+        last = float(terms[-1])
+        if last < sum_ * 1e-16:
             break
     return math.exp(first + math.log(sum_))
 
@@ -65,10 +80,12 @@ def _lower(bad: int, total: int, share: float) -> float:
     """P(X <= bad) for bad at or below the mean, from `bad` downward."""
     first = _log_term(bad, total, share)
     odds = (1 - share) / share
-    ratio = sum_ = 1.0
-    for count in range(bad, 0, -1):
-        ratio *= count / (total - count + 1) * odds
-        sum_ += ratio
-        if ratio < sum_ * 1e-16:
+    last = sum_ = 1.0
+    for start in range(bad, 0, -_TOGETHER):
+        count = np.arange(start, max(start - _TOGETHER, 0), -1, dtype=np.float64)
+        terms = last * np.cumprod(count / (total - count + 1) * odds)
+        sum_ += float(terms.sum())
+        last = float(terms[-1])
+        if last < sum_ * 1e-16:
             break
     return math.exp(first + math.log(sum_))

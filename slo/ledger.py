@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slo.counts import Counts, WindowCounts
+from slo.running import RunningCauses, RunningSums
 
 MINUTE = 60
 FIVE_MINUTES = 300
@@ -92,7 +93,8 @@ class Ledger:
             MINUTE: _Ring(MINUTE, min(seconds, _THREE_DAYS)),
             FIVE_MINUTES: _Ring(FIVE_MINUTES, seconds),
         }
-        self._causes: dict[int, dict[str, int]] = {}  # five-minute start -> cause -> bad events
+        self._causes: dict[int, dict[str, int]] = {}  # five-minute number -> cause -> bad events
+        self._running_causes = RunningCauses(self._causes)
         self._reach = seconds
 
     def book(self, at: datetime, delta: BucketDelta) -> None:
@@ -108,10 +110,9 @@ class Ledger:
 
     def book_cause(self, at: datetime, cause: str, bad: int) -> int:
         """Remember what made events bad; gives the five-minute bucket that it went to."""
-        bucket = epoch_micros(at) // 1_000_000 // FIVE_MINUTES * FIVE_MINUTES
-        causes = self._causes.setdefault(bucket, {})
-        causes[cause] = causes.get(cause, 0) + bad
-        return bucket
+        number = epoch_micros(at) // 1_000_000 // FIVE_MINUTES
+        self._add_cause(number, cause, bad)
+        return number * FIVE_MINUTES
 
     def bucket_of(self, at: datetime) -> int:
         """The start of the base bucket that `at` falls in, epoch seconds."""
@@ -128,8 +129,12 @@ class Ledger:
     def load_causes(self, rows: Iterable[tuple[int, str, int]]) -> None:
         """Put stored causes back: (five-minute start, cause, bad events)."""
         for bucket, cause, bad in rows:
-            causes = self._causes.setdefault(bucket, {})
-            causes[cause] = causes.get(cause, 0) + bad
+            self._add_cause(bucket // FIVE_MINUTES, cause, bad)
+
+    def _add_cause(self, number: int, cause: str, bad: int) -> None:
+        causes = self._causes.setdefault(number, {})
+        causes[cause] = causes.get(cause, 0) + bad
+        self._running_causes.added(number, cause, bad)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -141,7 +146,7 @@ class Ledger:
         seconds = int(length.total_seconds())
         unit = unit_seconds(seconds, self.bucket_seconds)
         low, high = _slots(seconds, unit, now)
-        sums = self._rings[unit].sums(low, high)
+        sums = self._rings[unit].running.sums(low, high)
         counts = Counts(sums[_GOOD], sums[_BAD], sums[_UNKNOWN])
         observed = Counts(
             counts.good - sums[_SMEARED_GOOD], counts.bad - sums[_SMEARED_BAD], counts.unknown
@@ -161,19 +166,15 @@ class Ledger:
     def causes(self, length: timedelta, now: datetime) -> dict[str, int]:
         """Bad events by cause in the five-minute buckets that the window touches, largest first."""
         end = epoch_micros(now) // 1_000_000
-        first = (end - int(length.total_seconds())) // FIVE_MINUTES * FIVE_MINUTES
-        sums: dict[str, int] = {}
-        for bucket, causes in self._causes.items():
-            if first <= bucket <= end:
-                for cause, bad in causes.items():
-                    sums[cause] = sums.get(cause, 0) + bad
-        return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
+        first = (end - int(length.total_seconds())) // FIVE_MINUTES
+        return self._running_causes.sums(first, end // FIVE_MINUTES)
 
     def forget(self, now: datetime) -> None:
         """Drop causes that no window reaches any more; the rings forget by themselves."""
-        oldest = epoch_micros(now) // 1_000_000 - self._reach - FIVE_MINUTES
-        for bucket in [bucket for bucket in self._causes if bucket < oldest]:
-            del self._causes[bucket]
+        oldest = (epoch_micros(now) // 1_000_000 - self._reach) // FIVE_MINUTES - 1
+        for number in [number for number in self._causes if number < oldest]:
+            del self._causes[number]
+        self._running_causes.clear()
 
 
 def _slots(seconds: int, unit: int, now: datetime) -> tuple[int, int]:
@@ -194,6 +195,7 @@ class _Ring:
     def __init__(self, width: int, reach_seconds: int) -> None:
         self._width = width
         self._slots = reach_seconds // width + 2
+        self.running = RunningSums(self.sums, self._at)
         self._head = -1  # the newest slot number; slots behind it by `_slots` or more are gone
         self._columns: list[NDArray[np.unsignedinteger] | None] = [None] * _COLUMNS
 
@@ -213,39 +215,64 @@ class _Ring:
                     column = column.astype(np.min_scalar_type(value))
                 column[at] = value
                 self._columns[index] = column
+        self.running.added(slot, columns)
 
     def load(self, rows: NDArray[np.int64]) -> None:
         """Add many rows of (bucket, columns...) at once."""
         if not len(rows):
             return
-        slots = rows[:, 0] // self._width
-        self._advance(int(slots.max()))
-        rising = np.diff(slots)
-        if (rising < 0).any():
-            order = np.argsort(slots, kind="stable")
-            rows, slots = rows[order], slots[order]
-            rising = np.diff(slots)
-        first = int(np.searchsorted(slots, self._head - self._slots, side="right"))
-        rows, slots, rising = rows[first:], slots[first:], rising[first:]
-        starts = None
-        if not rising.all():  # several rows of one slot
-            starts = np.flatnonzero(np.concatenate(([1], rising)))
-            slots = slots[starts]
-        at = slots % self._slots
+        buckets = rows[:, 0]
+        if (buckets[1:] < buckets[:-1]).any():
+            rows = rows[np.argsort(buckets, kind="stable")]
+            buckets = rows[:, 0]
+        self._advance(int(buckets[-1]) // self._width)
+        self.running.clear()
+        oldest = (self._head - self._slots + 1) * self._width
+        first = int(np.searchsorted(buckets, oldest))
+        rows, slots = rows[first:], buckets[first:] // self._width
+        if not len(rows):
+            return
+        starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))  # the first row of each slot
+        slots = slots[starts]
+        low, high = int(slots[0]), int(slots[-1])
         for index in range(_COLUMNS):
             amounts = rows[:, 1 + index]
-            if amounts.any():
-                if starts is not None:
-                    amounts = np.add.reduceat(amounts, starts)
-                have = self._columns[index]
-                values = (
-                    np.zeros(self._slots, np.uint64) if have is None else have.astype(np.uint64)
-                )
-                values[at] += amounts.astype(np.uint64)
-                needed = np.min_scalar_type(int(values.max()))
-                self._columns[index] = values.astype(
-                    needed if have is None else np.promote_types(needed, have.dtype)
-                )
+            if not amounts.any():
+                continue
+            if len(starts) < len(amounts):
+                amounts = np.add.reduceat(amounts, starts)
+            if len(amounts) <= high - low:  # some slots between have no row
+                dense = np.zeros(high - low + 1, np.int64)
+                dense[slots - low] = amounts
+                amounts = dense
+            self._columns[index] = self._sum_of(index, low, high, amounts)
+
+    def _sum_of(
+        self, index: int, low: int, high: int, amounts: NDArray[np.int64]
+    ) -> NDArray[np.unsignedinteger]:
+        """The column with `amounts` added to slots low..high, wide enough for them."""
+        have = self._columns[index]
+        parts = self._parts(low, high)
+        if have is not None:
+            booked = np.concatenate([have[part] for part in parts]).astype(np.uint64)
+            total = booked + amounts.astype(np.uint64)
+        else:
+            total = amounts.astype(np.uint64)
+        needed = np.min_scalar_type(int(total.max()))
+        column = np.zeros(self._slots, needed) if have is None else have
+        column = column.astype(np.promote_types(column.dtype, needed), copy=False)
+        at = 0
+        for part in parts:
+            column[part] = total[at : at + part.stop - part.start]
+            at += part.stop - part.start
+        return column
+
+    def _at(self, slot: int) -> list[int]:
+        """What one slot holds, by column."""
+        if not self._head - self._slots < slot <= self._head:
+            return [0] * len(self._columns)
+        at = slot % self._slots
+        return [0 if column is None else int(column[at]) for column in self._columns]
 
     def sums(self, low: int, high: int) -> tuple[int, ...]:
         parts = self._parts(low, high)
@@ -293,3 +320,4 @@ class _Ring:
                 for part in parts:
                     column[part] = 0
         self._head = slot
+        self.running.forgotten(slot - self._slots + 1)

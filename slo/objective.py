@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from slo.units import format_percent
+
+
+@lru_cache(maxsize=1024)
+def _budget_share(share: Decimal) -> Fraction:
+    return Fraction(1 - share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class Objective:
     @property
     def budget_share(self) -> Fraction:
         """1 - T by decimal arithmetic: 1/1000 for 99.9 %, not 0.0009999999999999432."""
-        return Fraction(1 - self.share)
+        return _budget_share(self.share)
 
     @property
     def max_burn(self) -> Fraction:

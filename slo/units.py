@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -43,6 +44,7 @@ def parse_duration(text: object) -> timedelta:
     return timedelta(milliseconds=milliseconds)
 
 
+@lru_cache(maxsize=1024)  # rules ask for the same few all the time
 def format_duration(value: timedelta) -> str:
     """Write a duration as the configuration would: `1h30m`; weeks are written as days."""
     left = round(value / timedelta(milliseconds=1))

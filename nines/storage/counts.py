@@ -486,13 +486,17 @@ def _groups(
 def _read_loose(
     connection: Connection, grain: _Grain, first: int, group: Sequence[int]
 ) -> dict[int, Rows]:
-    number = grain.rows.c.series_id
-    query = select(number, *(grain.rows.c[name] for name in _COLUMNS)).where(
-        grain.rows.c.bucket >= first, number.between(group[0], group[-1])
+    # Below SQLAlchemy's own rows: a start reads all that is loose.
+    mark = _mark(connection)
+    found = connection.exec_driver_sql(
+        f"SELECT series_id, {', '.join(_COLUMNS)} FROM {grain.rows.name}"  # noqa: S608 - names are ours
+        f" WHERE bucket >= {mark} AND series_id BETWEEN {mark} AND {mark}",
+        (first, group[0], group[-1]),
     )
-    found = connection.execute(query.execution_options(yield_per=_READ_TOGETHER))
-    width = 1 + len(_COLUMNS)
-    parts = [_array(part, width) for part in found.partitions()]
+    parts = []
+    while some := found.cursor.fetchmany(_READ_TOGETHER):
+        parts.append(_array(some, 1 + len(_COLUMNS)))
+    found.close()
     return dict(_by_series(np.concatenate(parts))) if parts else {}
 
 
@@ -500,14 +504,18 @@ def _with_chunks(
     connection: Connection, grain: _Grain, number: int, first: int, loose: Rows
 ) -> Rows:
     table = grain.packed.name
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    mark = _mark(connection)
     # Below SQLAlchemy's own statements: a start asks this for every series.
     chunks = connection.exec_driver_sql(
         f"SELECT rows FROM {table} WHERE series_id = {mark} AND start >= {mark} ORDER BY start",  # noqa: S608 - names are ours
         (number, first // grain.cold * grain.cold),
     ).scalars()
-    packed = unpack_all(chunks)
-    return np.concatenate([packed.T, loose.T], axis=1).T if len(loose) else packed
+    return unpack_all(chunks, then=loose)
+
+
+def _mark(connection: Connection) -> str:
+    """How the driver wants a value's place marked."""
+    return "%s" if connection.dialect.name == "postgresql" else "?"
 
 
 def _before(end: int, rows: Rows) -> Rows:
@@ -534,7 +542,7 @@ def _read_causes(
     return found
 
 
-def _array(rows: Sequence[Row[Any]], width: int) -> Rows:
+def _array(rows: Sequence[Iterable[int]], width: int) -> Rows:
     flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(rows) * width)
     return flat.reshape(len(rows), width)
 

@@ -51,61 +51,68 @@ def unpack(packed: bytes) -> Rows:
     return unpack_all([packed])
 
 
-def unpack_all(chunks: Iterable[bytes]) -> Rows:
-    """What `pack` was given each time, one after the other."""
+def unpack_all(chunks: Iterable[bytes], then: Rows = NO_ROWS) -> Rows:
+    """What `pack` was given each time, one after the other, and `then` at the end."""
     bodies = [(chunk[0], zlib.decompress(memoryview(chunk)[1:])) for chunk in chunks]
     lengths = [int.from_bytes(body[:4], "little") for _, body in bodies]
+    at = sum(lengths)
     # A column lies in one piece: most of them are never touched.
-    columns = np.zeros((WIDTH, sum(lengths)), dtype=np.int64)
+    columns = np.zeros((WIDTH, at + len(then)), dtype=np.int64)
+    columns[:, at:] = then.T
     at = 0
     for (form, body), length in zip(bodies, lengths, strict=True):
-        into = columns[:, at : at + length]
         if form == _FORMAT:
-            _fill(into, body, length)
+            _fill(columns, at, body, length)
         elif form == _FIRST_FORMAT:
-            _fill_first_format(into, body, length)
+            _fill_first_format(columns, at, body, length)
         else:
             raise StorageError("A stored hour of counts has a form that a newer Nines wrote.")
         at += length
     return columns.T
 
 
-def _fill(into: Rows, body: bytes, length: int) -> None:
+def _fill(columns: Rows, to: int, body: bytes, length: int) -> None:
+    """Write one chunk's lines into `columns` from `to` on. A start does this for all of them."""
     codes = body[12:_HEAD]
-    at, base_at = _HEAD + sum(code >> 4 for code in codes), _HEAD
+    base_at = _HEAD
+    at = _HEAD + sum([code >> 4 for code in codes])
+    end = to + length
     for index, code in enumerate(codes):
         if not code:
             continue
         size, base_size = code & 15, code >> 4
-        base = int.from_bytes(body[base_at : base_at + base_size], "little", signed=True)
-        base_at += base_size
-        if size == 0:
-            into[index] = base
-            continue
-        rest = np.frombuffer(body, np.uint8, length * size, at)
+        base = 0
+        if base_size:
+            base = int.from_bytes(body[base_at : base_at + base_size], "little", signed=True)
+            base_at += base_size
+        if size == 1:
+            rest = np.frombuffer(body, np.uint8, length, at)
+            np.add(rest, base, out=columns[index, to:end], dtype=np.int64)
+        elif size:
+            planes = np.frombuffer(body, np.uint8, length * size, at).reshape(size, length)
+            rest = np.ascontiguousarray(planes.T).view(f"<u{size}")[:, 0]
+            columns[index, to:end] = rest
+            columns[index, to:end] += base
+        else:
+            columns[index, to:end] = base
         at += length * size
-        if size > 1:
-            planes = rest.reshape(size, length).T
-            rest = np.ascontiguousarray(planes).view(f"<u{size}")[:, 0]
-        into[index] = rest
-        if base:
-            into[index] += base
-    _dates(into, body)
+    _dates(columns[0, to:end], body)
 
 
-def _fill_first_format(into: Rows, body: bytes, length: int) -> None:
+def _fill_first_format(columns: Rows, to: int, body: bytes, length: int) -> None:
     at = _HEAD
     for index, size in enumerate(body[12:_HEAD]):
         if size:
-            into[index] = np.frombuffer(body, dtype=f"<i{size}", count=length, offset=at)
+            values = np.frombuffer(body, dtype=f"<i{size}", count=length, offset=at)
+            columns[index, to : to + length] = values
             at += size * length
-    _dates(into, body)
+    _dates(columns[0, to : to + length], body)
 
 
-def _dates(into: Rows, body: bytes) -> None:
+def _dates(steps: Rows, body: bytes) -> None:
     """Turn steps between buckets into buckets."""
-    into[0, 0] = int.from_bytes(body[4:12], "little", signed=True)
-    np.cumsum(into[0], out=into[0])
+    steps[0] = int.from_bytes(body[4:12], "little", signed=True)
+    steps.cumsum(out=steps)
 
 
 def add_up(rows: Rows, width: int = 1, anchor: int = 0) -> Rows:
