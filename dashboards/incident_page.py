@@ -1,6 +1,6 @@
 """Incidents: the list of them, and the page of one with its timeline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,16 +64,18 @@ _NOTIFICATION_WORDS = {
     NotificationState.DELIVERED: "delivered",
     NotificationState.FAILED: "given up",
 }
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """An incident in one line."""
+    """An incident in one line. Its title stays true while it goes on: who, never how fast."""
 
     topic: str
     url: str
     acknowledge_url: str
     title: str
+    when_it_opened: str  # what was said in its first second
     service: str
     service_url: str
     state: str
@@ -182,9 +184,15 @@ class IncidentView:
 
 
 def incidents_view(
-    page: IncidentPage, *, state: str | None, service: str | None, cursor: str | None, now: datetime
+    page: IncidentPage,
+    *,
+    slos: Mapping[str, Sequence[str]],
+    state: str | None,
+    service: str | None,
+    cursor: str | None,
+    now: datetime,
 ) -> IncidentsView:
-    """The list, newest first."""
+    """The list, newest first. `slos` are those of each incident, by its id."""
     filters = tuple(
         Filter(
             word,
@@ -195,7 +203,7 @@ def incidents_view(
     )
     narrowed = state is not None or service is not None
     return IncidentsView(
-        rows=tuple(incident_row(incident, now) for incident in page.incidents),
+        rows=incident_rows(page.incidents, slos, now),
         filters=filters,
         service=service,
         clear_url=links.with_query("/incidents", state=state) if service else None,
@@ -209,13 +217,31 @@ def incidents_view(
     )
 
 
-def incident_row(incident: Incident, now: datetime) -> IncidentRow:
-    """One line about an incident."""
+def incident_rows(
+    incidents: Sequence[Incident], slos: Mapping[str, Sequence[str]], now: datetime
+) -> tuple[IncidentRow, ...]:
+    """A line about each."""
+    return tuple(incident_row(each, slos.get(each.id, ()), now) for each in incidents)
+
+
+def neutral_title(incident: Incident, slos: Sequence[str]) -> str:
+    """What an incident is about, in words that are true at every moment of it."""
+    if not slos:
+        return incident.service
+    shown = slos if len(slos) <= _MOST_NAMED else slos[: _MOST_NAMED - 1]
+    more = len(slos) - len(shown)
+    *first, last = [*shown, f"{more} more"] if more else shown
+    return f"{incident.service}: {', '.join(first)}{' and ' if first else ''}{last}"
+
+
+def incident_row(incident: Incident, slos: Sequence[str], now: datetime) -> IncidentRow:
+    """One line about an incident; `slos` are the names of those that stand in it."""
     return IncidentRow(
         topic=incident.id,
         url=links.incident_url(incident.id),
         acknowledge_url=f"{links.incident_url(incident.id)}/acknowledge",
-        title=incident.title,
+        title=neutral_title(incident, slos),
+        when_it_opened=incident.title,
         service=incident.service,
         service_url=links.service_url(incident.service),
         state=incident.state.value,
@@ -241,7 +267,7 @@ def incident_view(
     """The page of one incident. `remembered` is the reader's name, as told before."""
     incident = detail.incident
     return IncidentView(
-        row=incident_row(incident, now),
+        row=incident_row(incident, sorted({alert.slo for alert in detail.alerts}), now),
         id=incident.id,
         summary=summary(incident, now),
         facts=_times(incident, now),
@@ -274,7 +300,7 @@ def entry(event: IncidentEvent, now: datetime) -> Entry:
     """One step of the timeline."""
     return Entry(
         at=write.moment(event.at, now),
-        time=write.stamp(event.at, now),
+        time=write.stamp(event.at, now, seconds=True),
         word=_EVENT_WORDS[event.kind],
         text=event.text,
         tone=_EVENT_TONES.get(event.kind, "plain"),
@@ -358,13 +384,14 @@ def _budget_figures(facts: Facts, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _times(incident: Incident, now: datetime) -> tuple[tuple[str, str], ...]:
-    found = [("Opened", write.stamp(incident.opened_at, now))]
+    found = [("Opened", write.stamp(incident.opened_at, now, seconds=True))]
     if incident.acknowledged_at:
         after = write.span(incident.acknowledged_at - incident.opened_at)
         found.append(("Acknowledged", f"after {after}, by {incident.acknowledged_by}"))
     if incident.resolved_at:
         after = write.span(incident.resolved_at - incident.opened_at)
-        found.append(("Resolved", f"{write.stamp(incident.resolved_at, now)}, after {after}"))
+        at = write.stamp(incident.resolved_at, now, seconds=True)
+        found.append(("Resolved", f"{at}, after {after}"))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from alerting.incident import Incident
 from dashboards import format as write
 from dashboards import links, slo_row, states
 from dashboards.format import Moment
-from dashboards.incident_page import IncidentRow, incident_row
+from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.slo_row import SLORow
 from dashboards.source import ServiceCard, SystemHealth
 from dashboards.states import Mark
@@ -80,14 +80,15 @@ def overview(
     statuses: Sequence[SLOStatus],
     alert_states: Mapping[str, Mapping[str, AlertState]],
     incidents: Sequence[Incident],
+    slos: Mapping[str, Sequence[str]],
     health: SystemHealth,
     now: datetime,
 ) -> OverviewView:
-    """The page at `now`. `incidents` are the newest; `alert_states` by SLO id."""
+    """The page at `now`: the newest `incidents`, `slos` by incident, `alert_states` by SLO id."""
     census = states.census(statuses)
     ordered = states.worst_first(statuses)
     needing = [status for status in ordered if states.ATTENTION & set(states.marks(status))]
-    open_ = slo_row.open_incidents(tuple(incidents))
+    open_ = slo_row.open_incidents(incidents, slos)
     cards = {card.name: card for card in services}
 
     def row(status: SLOStatus) -> SLORow:
@@ -96,7 +97,7 @@ def overview(
             status,
             card=cards.get(service),
             alert_states=alert_states.get(status.slo.id, {}),
-            incident=open_.get(service),
+            incident=open_.get(status.slo.id),
             now=now,
         )
 
@@ -120,7 +121,7 @@ def overview(
         losses=losses,
         losses_period=period,
         tiles=tuple(tile(card, statuses) for card in services),
-        incidents=tuple(incident_row(incident, now) for incident in incidents),
+        incidents=incident_rows(incidents, slos, now),
     )
 
 

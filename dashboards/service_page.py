@@ -10,7 +10,7 @@ from dashboards import format as write
 from dashboards import links, slo_row, states
 from dashboards.charts import Sparkline
 from dashboards.format import Moment
-from dashboards.incident_page import IncidentRow, incident_row
+from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.slo_row import SLORow
 from dashboards.source import CollectorHealth, ServiceCard
 from dashboards.states import Mark
@@ -72,13 +72,14 @@ def service_view(
     statuses: Sequence[SLOStatus],
     alert_states: Mapping[str, Mapping[str, AlertState]],
     incidents: Sequence[Incident],
+    slos: Mapping[str, Sequence[str]],
     collectors: Sequence[CollectorHealth],
     sparks: Mapping[str, Sparkline],
     now: datetime,
 ) -> ServiceView:
-    """The page at `now`; `statuses` and `incidents` are the service's own."""
+    """The page at `now`; `statuses` and `incidents` are its own, `slos` by incident."""
     ordered = states.worst_first(statuses)
-    open_ = slo_row.open_incidents(tuple(incidents)).get(card.name)
+    open_ = slo_row.open_incidents(incidents, slos)
     return ServiceView(
         name=card.name,
         title=card.title,
@@ -92,7 +93,7 @@ def service_view(
                 status,
                 card=card,
                 alert_states=alert_states.get(status.slo.id, {}),
-                incident=open_,
+                incident=open_.get(status.slo.id),
                 now=now,
                 spark=sparks.get(status.slo.id),
             )
@@ -101,7 +102,7 @@ def service_view(
         collectors=tuple(
             collector_row(each, now) for each in collectors if each.id in card.collectors
         ),
-        incidents=tuple(incident_row(incident, now) for incident in incidents),
+        incidents=incident_rows(incidents, slos, now),
         incidents_url=links.with_query("/incidents", service=card.name),
     )
 

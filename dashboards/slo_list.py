@@ -160,13 +160,17 @@ def slo_list(
     services: Sequence[ServiceCard],
     alert_states: Mapping[str, Mapping[str, AlertState]],
     incidents: Sequence[Incident],
+    slos: Mapping[str, Sequence[str]],
     sparks: Mapping[str, Sparkline],
     now: datetime,
 ) -> SLOListView:
-    """The list for one query. `sparks` and `alert_states` are wanted for the shown page only."""
+    """The list for one query. `sparks` and `alert_states` are wanted for the shown page only.
+
+    `slos` are the names of those that stand in an incident, by its id.
+    """
     cards = {card.name: card for card in services}
     found, shown = page_of(statuses, query, cards)
-    open_ = slo_row.open_incidents(tuple(incidents))
+    open_ = slo_row.open_incidents(incidents, slos)
     lookback = LOOKBACKS[query.burn]
     pages = max(-(-len(found) // PAGE_SIZE), 1)
     page = min(query.page, pages)
@@ -186,7 +190,7 @@ def slo_list(
                 status,
                 card=cards.get(status.slo.service),
                 alert_states=alert_states.get(status.slo.id, {}),
-                incident=open_.get(status.slo.service),
+                incident=open_.get(status.slo.id),
                 now=now,
                 lookback=lookback,
                 spark=sparks.get(status.slo.id),

@@ -1,6 +1,6 @@
 """An SLO in one row: what the list, the overview and a service's page show of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,7 +69,7 @@ def slo_row(
     lookback: timedelta = HOUR,
     spark: Sparkline | None = None,
 ) -> SLORow:
-    """The row of one SLO. `incident` is the open one of its service; it is said who burns in it."""
+    """The row of one SLO. `incident` is the open one that it stands in."""
     slo, budget = status.slo, status.budget
     burn = status.burn(lookback)
     since = states.firing_since(alert_states)
@@ -93,7 +93,7 @@ def slo_row(
         burn=write.burn(burn.rate if burn else None),
         burn_lookback=format_duration(lookback),
         forecast=forecast(status, now),
-        incident=incident_link(incident) if incident and since else None,
+        incident=incident_link(incident) if incident else None,
         spark=spark,
     )
 
@@ -146,11 +146,14 @@ def failing(status: SLOStatus) -> str:
     )
 
 
-def open_incidents(incidents: tuple[Incident, ...]) -> dict[str, Incident]:
-    """By service, its open incident; the one without an acknowledgement before the other."""
+def open_incidents(
+    incidents: Sequence[Incident], slos: Mapping[str, Sequence[str]]
+) -> dict[str, Incident]:
+    """By SLO id, the open incident that it stands in; the untaken one before the other."""
     found: dict[str, Incident] = {}
     for incident in incidents:
-        known = found.get(incident.service)
-        if incident.open and (known is None or incident.state is IncidentState.TRIGGERED):
-            found[incident.service] = incident
+        for name in slos.get(incident.id, ()) if incident.open else ():
+            slo_id = f"{incident.service}/{name}"
+            if slo_id not in found or incident.state is IncidentState.TRIGGERED:
+                found[slo_id] = incident
     return found

@@ -122,6 +122,9 @@ class Source(Protocol):
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that its alerts stood in between `start` and `end`, oldest first."""
 
+    async def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""
+
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int
     ) -> IncidentPage:

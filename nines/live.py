@@ -176,6 +176,11 @@ class Live:
             return []
         return await self._threads.read(lambda: self._past.incidents_of(entry, start, end))
 
+    async def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        if not incident_ids:
+            return {}
+        return await self._threads.read(lambda: self._records.slos_of(incident_ids))
+
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int
     ) -> IncidentPage:

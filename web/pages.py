@@ -20,6 +20,7 @@ from dashboards.incident_page import incident_view, incidents_view
 from dashboards.overview import overview
 from dashboards.service_page import service_lines, service_view
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch
+from dashboards.slo_row import open_incidents
 from dashboards.source import ServiceCard, Source
 from slo.alert_state import AlertState
 from slo.status import SLOStatus
@@ -127,11 +128,13 @@ class Pages:
         known = {incident.id for incident in recent.incidents}
         # An old incident that is still open belongs here more than a young one that is over.
         older = [incident for incident in open_ if incident.id not in known]
+        incidents = [*recent.incidents, *older]
         view = overview(
             services=self._source.services(),
             statuses=statuses,
             alert_states=self._alert_states(statuses),
-            incidents=[*recent.incidents, *older],
+            incidents=incidents,
+            slos=await self._slos_of(incidents),
             health=self._source.health(),
             now=self._now(),
         )
@@ -149,6 +152,7 @@ class Pages:
             services=services,
             alert_states=self._alert_states(shown),
             incidents=incidents,
+            slos=await self._slos_of(incidents),
             sparks=sparks,
             now=self._now(),
         )
@@ -173,7 +177,7 @@ class Pages:
             status,
             card=self._card(service),
             alert_states=self._source.tier_states(status.slo.id),
-            incident=next(iter(incidents), None),
+            incident=open_incidents(incidents, await self._slos_of(incidents)).get(status.slo.id),
             collector=next(
                 (one for one in self._source.collectors() if one.id == status.slo.collector_id),
                 None,
@@ -205,11 +209,13 @@ class Pages:
             self._open_incidents(name),
         )
         known = {incident.id for incident in page.incidents}
+        incidents = [*page.incidents, *(each for each in open_ if each.id not in known)]
         view = service_view(
             card,
             statuses=statuses,
             alert_states=self._alert_states(statuses),
-            incidents=[*page.incidents, *(each for each in open_ if each.id not in known)],
+            incidents=incidents,
+            slos=await self._slos_of(incidents),
             collectors=self._source.collectors(),
             sparks=sparks,
             now=self._now(),
@@ -229,7 +235,14 @@ class Pages:
             )
         except ValueError:
             return self.error(request, 400, "This place in the list of incidents does not exist.")
-        view = incidents_view(page, state=state, service=service, cursor=cursor, now=self._now())
+        view = incidents_view(
+            page,
+            slos=await self._slos_of(page.incidents),
+            state=state,
+            service=service,
+            cursor=cursor,
+            now=self._now(),
+        )
         return self._page(
             request, "incidents.html", "incidents", "Incidents", topics="*", view=view
         )
@@ -250,7 +263,7 @@ class Pages:
             request,
             "incident.html",
             "incidents",
-            detail.incident.title,
+            view.row.title,
             topics=_topic(incident_id),
             view=view,
         )
@@ -358,6 +371,9 @@ class Pages:
             )
         )
         return [incident for page in pages for incident in page.incidents]
+
+    async def _slos_of(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[str]]:
+        return await self._source.slos_of([incident.id for incident in incidents])
 
     def _alert_states(
         self, statuses: Sequence[SLOStatus]

@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -301,6 +302,20 @@ class AlertRecords:
                 notifications=tuple(map(_notification, sent)),
                 attempts=tuple(map(_attempt, tries)),
             )
+
+    def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""
+        query = (
+            select(alerts.c.incident_id, alerts.c.slo)
+            .where(alerts.c.incident_id.in_(incident_ids))
+            .distinct()
+        )
+        with self._database.read() as connection:
+            found = sorted((row.incident_id, row.slo) for row in connection.execute(query))
+        return {
+            incident: tuple(slo for _, slo in rows)
+            for incident, rows in groupby(found, key=lambda row: row[0])
+        }
 
     def incidents_of(
         self, service: str, slo: str, start: datetime, end: datetime, limit: int = _MOST_RECORDS

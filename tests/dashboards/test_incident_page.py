@@ -107,16 +107,46 @@ def test_the_times_are_told_from_the_opening() -> None:
     shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
 
     assert [(name, plain(value)) for name, value in shown.facts] == [
-        ("Opened", "10:00 UTC"),
+        ("Opened", "10:00:07 UTC"),
         ("Acknowledged", "after 4 min, by Mia <mia@example.com>"),
-        ("Resolved", "10:31 UTC, after 31 min"),
+        ("Resolved", "10:31:07 UTC, after 31 min"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("slos", "title"),
+    [
+        ([], "shop"),
+        (["checkout"], "shop: checkout"),
+        (["checkout", "login"], "shop: checkout and login"),
+        (["checkout", "login", "pay"], "shop: checkout, login and pay"),
+        (["checkout", "login", "pay", "search"], "shop: checkout, login and 2 more"),
+    ],
+)
+def test_an_incidents_title_is_true_at_every_moment_of_it(slos: list[str], title: str) -> None:
+    incident = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED).incident
+
+    assert incident_page.neutral_title(incident, slos) == title
+
+
+def test_what_was_said_in_the_first_second_stays_readable() -> None:
+    shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
+
+    assert shown.row.title == "shop: checkout"
+    assert shown.row.when_it_opened == "shop: checkout burns its error budget 116.7x too fast"
+
+
+def test_the_timeline_tells_seconds() -> None:
+    shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
+
+    assert shown.timeline[-1].time == "10:00:07 UTC"
 
 
 def test_the_list_keeps_its_filter_when_it_goes_on() -> None:
     incident = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED).incident
     shown = incident_page.incidents_view(
         IncidentPage((incident,), "more"),
+        slos={},
         state="triggered",
         service="shop",
         cursor=None,
@@ -133,7 +163,7 @@ def test_the_list_keeps_its_filter_when_it_goes_on() -> None:
 )
 def test_an_empty_list_tells_a_filter_from_peace(state: str | None, words: str) -> None:
     shown = incident_page.incidents_view(
-        IncidentPage((), None), state=state, service=None, cursor=None, now=NOW
+        IncidentPage((), None), slos={}, state=state, service=None, cursor=None, now=NOW
     )
 
     assert shown.empty == words

@@ -26,6 +26,10 @@ def view(source: FakeSource) -> OverviewView:
         statuses=source.statuses(),
         alert_states={one.slo.id: source.tier_states(one.slo.id) for one in source.statuses()},
         incidents=[detail.incident for detail in source.details.values()],
+        slos={
+            key: tuple(alert.slo for alert in detail.alerts)
+            for key, detail in source.details.items()
+        },
         health=source.health(),
         now=NOW,
     )
@@ -138,7 +142,7 @@ def test_an_slo_without_a_firing_rule_is_not_tied_to_its_services_incident() -> 
 
 def test_an_acknowledged_incident_says_who_is_on_it() -> None:
     source = FakeSource()
-    source.details = {"INC0001": make_incident(1, "shop", "x", IncidentState.ACKNOWLEDGED)}
+    source.details = {"INC0001": make_incident(1, "shop", "checkout", IncidentState.ACKNOWLEDGED)}
     first = view(source).attention[0]
 
     assert first.incident is not None

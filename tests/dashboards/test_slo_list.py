@@ -18,6 +18,7 @@ def view(query: ListQuery, source: FakeSource | None = None) -> SLOListView:
         services=facts.services(),
         alert_states={},
         incidents=[],
+        slos={},
         sparks={},
         now=NOW,
     )

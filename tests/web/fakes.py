@@ -694,6 +694,13 @@ class FakeSource:
             key=lambda incident: incident.opened_at,
         )
 
+    async def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return {
+            known: tuple(sorted({alert.slo for alert in self.details[known].alerts}))
+            for known in incident_ids
+            if known in self.details
+        }
+
     async def incidents(
         self, *, state: str | None, service: str | None, cursor: str | None, limit: int
     ) -> IncidentPage:

@@ -132,6 +132,18 @@ def test_what_is_not_there_is_none(records: AlertRecords) -> None:
     assert records.incident_detail("inc-1") is None
 
 
+def test_the_slos_of_incidents_are_named_once_and_in_order(records: AlertRecords) -> None:
+    found = (an_incident("inc-1"), an_incident("inc-2"), an_incident("inc-3"))
+    stood = [("inc-1", "uptime"), ("inc-1", "login"), ("inc-1", "login"), ("inc-2", "login")]
+    alerts = tuple(
+        an_alert(f"alert-{number}", incident_id=incident, slo=slo)
+        for number, (incident, slo) in enumerate(stood)
+    )
+    records.apply(Decision(incidents=found, alerts=alerts), {})
+
+    assert records.slos_of(["inc-1", "inc-3"]) == {"inc-1": ("login", "uptime")}
+
+
 def test_open_incidents_are_those_not_resolved_oldest_first(records: AlertRecords) -> None:
     records.apply(
         Decision(
