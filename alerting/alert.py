@@ -14,6 +14,9 @@ class AlertKind(StrEnum):
     NO_DATA = "no_data"  # observations stopped coming
 
 
+NO_DATA_SEVERITY = Severity.TICKET
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The evidence as numbers for people: displayed, never compared. None: not known.

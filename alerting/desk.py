@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerting import wording
-from alerting.alert import Alert, AlertChange, Facts
+from alerting.alert import Alert, AlertChange, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import (
     AlertLine,
@@ -97,14 +97,20 @@ def reconcile(
 
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
     """What routes match on: the service's labels and, over them, the alert's own."""
+    service = replace(service, name=alert.service)
+    return rule_labels(service, alert.slo, alert.severity, alert.kind)
+
+
+def rule_labels(service: Service, slo: str, severity: Severity, kind: AlertKind) -> dict[str, str]:
+    """The labels of the alerts that one rule would raise."""
     owner = {"owner": service.owner} if service.owner else {}
     return {
         **service.labels,
         **owner,
-        "service": alert.service,
-        "slo": alert.slo,
-        "severity": str(alert.severity),
-        "kind": str(alert.kind),
+        "service": service.name,
+        "slo": slo,
+        "severity": str(severity),
+        "kind": str(kind),
     }
 
 

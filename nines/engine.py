@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from alerting.alert import AlertChange, AlertKind, Facts
+from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
@@ -25,7 +25,6 @@ _COARSE_STRIDE = timedelta(minutes=5)
 # No look for so long: we slept (a suspended machine, a stopped process), or the clock was set.
 _ASLEEP = timedelta(seconds=45)
 _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
-_NO_DATA_SEVERITY = Severity.TICKET
 
 
 @dataclass(slots=True)
@@ -321,7 +320,7 @@ class Engine:
 
     def _change(self, entry: Entry, key: str, *, firing: bool, now: datetime) -> AlertChange:
         assert entry.status is not None  # noqa: S101 - set by the evaluation that calls this
-        slo, kind, severity = entry.slo, AlertKind.NO_DATA, _NO_DATA_SEVERITY
+        slo, kind, severity = entry.slo, AlertKind.NO_DATA, NO_DATA_SEVERITY
         if key != NO_DATA:
             kind = AlertKind.BURN
             severity = next(tier.severity for tier in slo.tiers if tier.key == key)

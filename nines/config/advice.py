@@ -9,6 +9,7 @@ from typing import Any
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.expansion import Expanded
+from nines.config.routing import unheard
 from nines.config.shape import Shape
 from nines.config.validation import Finding
 from slo.definition import SLO, ProbeSLI
@@ -95,19 +96,7 @@ def _silent(config: Config, data: Mapping[str, Any]) -> Iterator[Finding]:
     if config.slos and not isinstance(data.get("alerting"), Mapping):
         yield Finding((), "no `alerting`: alerts are shown on the dashboard, and nobody is told")
         return
-    alerting = data.get("alerting") or {}
-    receivers = alerting.get("receivers") or {}
-    used = set(_named(alerting.get("route")))
-    for name in receivers:
-        if name not in used:
-            yield Finding(("alerting", "receivers", name), f"no route leads to `{name}`")
-
-
-def _named(route: object) -> Iterator[str]:
-    if isinstance(route, Mapping):
-        yield from route.get("receivers") or ()
-        for child in route.get("routes") or ():
-            yield from _named(child)
+    yield from unheard(config)
 
 
 def _plain_secrets(data: Mapping[str, Any], shape: Shape, expanded: Expanded) -> Iterator[Finding]:

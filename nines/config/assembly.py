@@ -149,10 +149,10 @@ def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingCon
 
 def _references(data: Mapping[str, Any]) -> Iterator[Finding]:
     """SLIs that name collectors that do not exist, or are of a kind that cannot feed them."""
-    for name, service in _below(data, "services").items():
-        collectors = _below(service, "collectors")
-        for key in _below(service, "slos"):
-            sli = _below(service, "slos", key, "sli")
+    for name, service in below(data, "services").items():
+        collectors = below(service, "collectors")
+        for key in below(service, "slos"):
+            sli = below(service, "slos", key, "sli")
             for kind in ("probe", "collector"):
                 reference = sli.get(kind)
                 if not isinstance(reference, str):
@@ -160,7 +160,7 @@ def _references(data: Mapping[str, Any]) -> Iterator[Finding]:
                 said = (
                     _wrong_kind(kind, reference, collectors[reference])
                     if reference in collectors
-                    else _unknown("collector", reference, list(collectors))
+                    else unknown("collector", reference, list(collectors))
                 )
                 if said is not None:
                     yield Finding(("services", name, "slos", key, "sli", kind), said)
@@ -182,8 +182,8 @@ def _wrong_kind(kind: str, name: str, collector: object) -> str | None:
 
 def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
     """Routes that name receivers that do not exist."""
-    alerting = _below(data, "alerting")
-    known = list(_below(alerting, "receivers"))
+    alerting = below(data, "alerting")
+    known = list(below(alerting, "receivers"))
 
     def look(route: object, at: Path) -> Iterator[Finding]:
         if not isinstance(route, Mapping):
@@ -191,7 +191,7 @@ def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
         receivers = route.get("receivers")
         for position, name in enumerate(receivers if isinstance(receivers, list) else ()):
             if isinstance(name, str) and name not in known:
-                yield Finding((*at, "receivers", position), _unknown("receiver", name, known))
+                yield Finding((*at, "receivers", position), unknown("receiver", name, known))
         routes = route.get("routes")
         for position, child in enumerate(routes if isinstance(routes, list) else ()):
             yield from look(child, (*at, "routes", position))
@@ -199,7 +199,8 @@ def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
     yield from look(alerting.get("route"), ("alerting", "route"))
 
 
-def _unknown(what: str, name: str, known: list[str]) -> str:
+def unknown(what: str, name: str, known: list[str]) -> str:
+    """That there is no such thing, and which was perhaps meant."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"there is no {what} `{name}`; did you mean `{close[0]}`?"
@@ -208,7 +209,7 @@ def _unknown(what: str, name: str, known: list[str]) -> str:
     return f"there is no {what} `{name}`; there is {', '.join(sorted(known))}"
 
 
-def _below(data: object, *path: str) -> Mapping[str, Any]:
+def below(data: object, *path: str) -> Mapping[str, Any]:
     """The mapping at the path; empty when nothing, or something else, is there."""
     for step in path:
         data = data.get(step) if isinstance(data, Mapping) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.nines.cli.running import run
-from tests.nines.config.files import SHOP
+from tests.nines.config.files import NOBODY, SHOP
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,15 +21,17 @@ def shop(tmp_path: Path) -> Path:
 def test_a_sound_configuration_is_summed_up(shop: Path) -> None:
     ran = run("check", shop)
 
-    assert (ran.code, ran.out, ran.err) == (0, "1 service, 2 SLOs, 0 receivers: fine\n", "")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (f"{shop}:11:19: advice: {NOBODY}\n1 service, 2 SLOs, 0 receivers: fine\n")
 
 
-def test_the_example_is_clean() -> None:
+def test_the_example_is_clean_but_tells_nobody() -> None:
     ran = run("check", ROOT / "config.yaml")
+    advice, summary = ran.out.splitlines()
 
     assert ran.code == 0
-    assert ran.out.endswith("fine\n")
-    assert ran.out.count("\n") == 1
+    assert advice.endswith(f"advice: {NOBODY}")
+    assert summary.endswith("fine")
 
 
 def test_every_problem_is_a_line_that_an_editor_can_follow(shop: Path) -> None:

@@ -18,6 +18,8 @@ services:
         sli: {collector: metrics, bad: 'errors{code=~"5.."}', total: requests}
 alerting: {route: {receivers: []}}
 """
+# What is advised about SHOP, which has nobody to tell.
+NOBODY = "no receivers and no routes: alerts are shown, and nobody is told"
 
 
 def load_text(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Config:

@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.nines.config.files import SHOP, load_text
+from tests.nines.config.files import NOBODY, SHOP, load_text
 
 HOME = "{http: https://shop.example/}"
 UP = "{objective: 99.9%, sli: {probe: home}}"
 
 
 def advice(folder: Path, text: str) -> list[str]:
-    """The advice, each as `line:column: sentence`."""
-    return [f"{p.line}:{p.column}: {p.sentence}" for p in load_text(folder, text).advice]
+    """The advice, each as `line:column: sentence`, but that SHOP tells nobody."""
+    return [
+        f"{p.line}:{p.column}: {p.sentence}"
+        for p in load_text(folder, text).advice
+        if p.sentence != NOBODY
+    ]
 
 
 def test_a_sound_configuration_needs_none(tmp_path: Path) -> None:
@@ -75,13 +79,76 @@ def test_no_alerting_at_all(tmp_path: Path) -> None:
     ]
 
 
-def test_a_receiver_that_no_route_leads_to(tmp_path: Path) -> None:
+def test_nobody_to_tell(tmp_path: Path) -> None:
     text = SHOP.replace(
         "alerting: {", 'alerting: {receivers: {oncall: {pagerduty: {routing_key: "${KEY}"}}}, '
     )
     config = load_text(tmp_path, text, {"KEY": "0123456789abcdef0123456789abcdef"})
 
-    assert [each.sentence for each in config.advice] == ["no route leads to `oncall`"]
+    assert [each.sentence for each in config.advice] == [NOBODY]
+
+
+def routed(folder: Path, route: str) -> list[str]:
+    """What is advised of a shop with two receivers and these routes."""
+    hook = "{webhook: {url: '${HOOK}'}}"
+    alerting = f"alerting: {{receivers: {{oncall: {hook}, sre: {hook}}}, route: {route}}}\n"
+    text = SHOP.replace("alerting: {route: {receivers: []}}\n", alerting)
+    config = load_text(folder, text, {"HOOK": "https://hook.example/"})
+    return [each.sentence for each in config.advice]
+
+
+def test_a_receiver_that_no_route_names(tmp_path: Path) -> None:
+    assert routed(tmp_path, "{receivers: [oncall]}") == ["no route leads to `sre`"]
+
+
+def test_a_receiver_whose_routes_take_no_alert(tmp_path: Path) -> None:
+    route = "{receivers: [sre], routes: [{match: 'severity=\"info\"', receivers: [oncall]}]}"
+
+    assert routed(tmp_path, route) == [
+        "no alert of this configuration reaches `oncall`: its routes take none"
+    ]
+
+
+def test_a_receiver_behind_a_route_that_takes_everything(tmp_path: Path) -> None:
+    route = (
+        "{routes: [{match: 'service=\"shop\"', receivers: [sre]}, "
+        "{match: 'severity=\"page\"', receivers: [oncall]}]}"
+    )
+
+    assert routed(tmp_path, route) == [
+        "no alert of this configuration reaches `oncall`: its routes take none"
+    ]
+
+
+def test_pages_of_one_slo_that_reach_nobody(tmp_path: Path) -> None:
+    route = (
+        "{receivers: [sre], routes: [{match: 'severity=\"page\"', receivers: [oncall], "
+        "routes: [{match: 'slo=\"up\"', receivers: []}]}]}"
+    )
+
+    assert routed(tmp_path, route) == [
+        (
+            'no page of shop/up reaches anybody: severity="page" matched route 1, slo="up" matched '
+            "route 1.1, and no receivers stand there"
+        )
+    ]
+
+
+def test_pages_that_reach_nobody_at_all_are_said_once(tmp_path: Path) -> None:
+    route = "{routes: [{match: 'severity=\"ticket\"', receivers: [oncall, sre]}]}"
+
+    assert routed(tmp_path, route) == [
+        (
+            "no page of any SLO reaches anybody: no route matched, so the root's receivers, and no "
+            "receivers stand there (as of shop/up)"
+        )
+    ]
+
+
+def test_routes_that_reach_everybody_need_no_advice(tmp_path: Path) -> None:
+    route = "{receivers: [sre], routes: [{match: 'severity=\"page\"', receivers: [oncall, sre]}]}"
+
+    assert routed(tmp_path, route) == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +165,7 @@ def test_a_plain_secret_is_told_and_never_printed(tmp_path: Path, written: str, 
 
     config = load_text(tmp_path, text, {"TOKEN": "abc123"})
 
-    assert bool(config.advice) is told
+    assert any("the secret" in each.sentence for each in config.advice) is told
     assert "abc123" not in str(config.advice)
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from nines.config import ConfigError, Problem, load
 from nines.config.document import read_yaml
 from slo.definition import EventsSLI, ProbeSLI
-from tests.nines.config.files import SHOP, load_text, mistakes
+from tests.nines.config.files import NOBODY, SHOP, load_text, mistakes
 
 EXAMPLE = Path(__file__).parents[3] / "config.yaml"
 
@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[3] / "config.yaml"
 def test_the_example_is_fine_without_any_environment() -> None:
     config = load(EXAMPLE, {})
 
-    assert config.advice == ()
+    assert [each.sentence for each in config.advice] == [NOBODY]
     assert str(config.server.listen) == "127.0.0.1:9919"
     assert config.server.bucket == timedelta(seconds=10)
     assert {slo.id for slo in config.slos} >= {"nines/availability", "nines/collecting"}

@@ -1,0 +1,139 @@
+"""Whether the routes lead where their author meant: what matches nothing, and who is never told."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alerting.alert import NO_DATA_SEVERITY, AlertKind
+from alerting.config import RootRouteConfig, RouteConfig
+from alerting.desk import Service, rule_labels
+from alerting.routes import Routed
+from nines.config.assembly import Config, below, unknown
+from nines.config.document import Path
+from nines.config.validation import Finding
+from slo.definition import SLO
+from slo.selector import Matcher
+from slo.severity import Severity
+
+_ROOT: Path = ("alerting", "route")
+_OWN = {
+    "severity": "severity",
+    "kind": "kind",
+    "service": "service",
+    "slo": "SLO",
+    "owner": "owner",
+}  # what Nines sets: in sentences it is called so
+
+
+def unmatchable(root: RootRouteConfig, data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Matchers that no alert can meet: on a label that none has, or a value that does not occur.
+
+    `data` is what the file was made from: a service that is faulty elsewhere is there all the same.
+    """
+    services = below(data, "services")
+    if not services:
+        return
+    known = {
+        "severity": [str(severity) for severity in Severity],
+        "kind": [str(kind) for kind in AlertKind],
+        "service": list(services),
+        "slo": sorted({name for service in services for name in below(services, service, "slos")}),
+        "owner": sorted({str(below(services, name).get("owner") or "") for name in services}),
+    }
+    labels = {label for name in services for label in below(services, name, "labels")}
+    for at, route in _walk(root.routes, _ROOT):
+        said = (_fault(matcher, known, labels) for matcher in route.match)
+        words = "; ".join(filter(None, said))
+        if words:
+            yield Finding((*at, "match"), words)
+
+
+def _walk(routes: tuple[RouteConfig, ...], at: Path) -> Iterator[tuple[Path, RouteConfig]]:
+    for position, route in enumerate(routes):
+        here = (*at, "routes", position)
+        yield here, route
+        yield from _walk(route.routes, here)
+
+
+def _fault(matcher: Matcher, known: Mapping[str, list[str]], labels: set[str]) -> str | None:
+    if matcher.label not in known:
+        if matcher.label in labels:
+            return None
+        words = unknown("label", matcher.label, [*_OWN, *sorted(labels - _OWN.keys())])
+        return f"this matches no alert: {words}" if matcher.operator in ("=", "=~") else words
+    values = known[matcher.label]
+    if matcher.operator != "=" or matcher.value in values:
+        return None
+    named = [value for value in values if value]
+    words = unknown(_OWN[matcher.label], matcher.value, named)
+    return f"`{matcher}` matches no alert: {words}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One rule that may fire, and who would be told."""
+
+    slo: SLO
+    severity: Severity
+    routed: Routed
+
+
+def unheard(config: Config) -> Iterator[Finding]:
+    """Receivers that nothing reaches, and pages that reach nobody."""
+    rules = list(_rules(config))
+    root = config.alerting.root
+    if rules and not root.receivers and not root.routes:
+        yield Finding(_ROOT, "no receivers and no routes: alerts are shown, and nobody is told")
+        return
+    yield from _never_told(config, rules)
+    lost = {
+        rule.slo.id: rule
+        for rule in rules
+        if rule.severity is Severity.PAGE and not rule.routed.receivers
+    }
+    pages = {rule.slo.id for rule in rules if rule.severity is Severity.PAGE}
+    if len(lost) > 1 and lost.keys() == pages:
+        yield Finding(_ROOT, f"no page of any SLO reaches anybody: {_why(*lost.values())}")
+        return
+    for rule in lost.values():
+        yield Finding(
+            ("services", rule.slo.service, "slos", rule.slo.name),
+            f"no page of {rule.slo.id} reaches anybody: {_why(rule)}",
+        )
+
+
+def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
+    told = {receiver for rule in rules for receiver in rule.routed.receivers}
+    root = config.alerting.root
+    named = set(root.receivers)
+    for _, route in _walk(root.routes, _ROOT):
+        named |= set(route.receivers or ())
+    for name in config.alerting.receivers:
+        if name not in named:
+            yield Finding(("alerting", "receivers", name), f"no route leads to `{name}`")
+        elif rules and name not in told:
+            yield Finding(
+                ("alerting", "receivers", name),
+                f"no alert of this configuration reaches `{name}`: its routes take none",
+            )
+
+
+def _why(*rules: _Rule) -> str:
+    """The way of the first; of several, that is example enough."""
+    first = rules[0]
+    way = "; ".join(first.routed.path)
+    example = f" (as of {first.slo.id})" if len(rules) > 1 else ""
+    return f"{way}, and no receivers stand there{example}"
+
+
+def _rules(config: Config) -> Iterator[_Rule]:
+    tree = config.alerting.route
+    for slo in config.slos:
+        written = config.services[slo.service]
+        service = Service(
+            slo.service, slo.service, owner=written.owner, labels=dict(written.labels)
+        )
+        kinds = {(tier.severity, AlertKind.BURN) for tier in slo.tiers}
+        for severity, kind in sorted(kinds | {(NO_DATA_SEVERITY, AlertKind.NO_DATA)}):
+            routed = tree.explain(rule_labels(service, slo.name, severity, kind))
+            yield _Rule(slo, severity, routed)
