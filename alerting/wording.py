@@ -37,7 +37,7 @@ def facts_of(status: SLOStatus, reading: TierReading) -> Facts:
     """The evidence for (or against) one tier at one moment."""
     long, short, forecast = reading.long, reading.short, status.forecast
     counts = long.window.counts
-    spent = Fraction(counts.bad) / status.budget.allowed if status.budget else None
+    spent = long.cost / status.budget.allowed if status.budget else None
     pace = f"burning {burn(long.rate)}" if long.rate else "not burning"
     return replace(
         _facts(status, pace, reading.reason),

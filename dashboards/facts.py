@@ -53,11 +53,12 @@ class BurnFacts:
 class BudgetFacts:
     """The error budget over the window. What remains may be negative.
 
+    Where the SLO has `slices`, these are what is allowed and spent, and not events.
     `total_seconds` and `remaining_seconds` are time of a full outage.
     """
 
     allowed_events: float
-    spent_events: int
+    spent_events: float
     spent_ratio: float
     remaining_ratio: float
     remaining_seconds: float
@@ -156,6 +157,21 @@ class SLIFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceFacts:
+    """The closed slices of the window that count, and what they cost in wholly bad ones.
+
+    Without a `target_ratio` each counts as its ratio of bad events. `no_data` is what an observed
+    slice counts as in which nothing happened: ignore, good or bad.
+    """
+
+    length_seconds: int
+    target_ratio: float | None
+    no_data: str
+    observed: int
+    bad: float
+
+
+@dataclass(frozen=True, slots=True)
 class SLODetail(SLOFacts):
     """Everything there is to say about one SLO.
 
@@ -177,6 +193,8 @@ class SLODetail(SLOFacts):
     watched_since: datetime | None
     causes: Mapping[str, int]  # bad events of the window, largest first
     anomalies: Mapping[str, int]  # sentences, and how often each was true since Nines started
+    method: str  # occurrences, timeslices, ratio_timeslices
+    slices: SliceFacts | None  # None: events are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +407,8 @@ def slo_detail(
         watched_since=status.watched_since,
         causes=dict(status.causes),
         anomalies=dict(status.anomalies),
+        method=status.slo.method,
+        slices=_slices(status),
     )
 
 
@@ -528,14 +548,31 @@ def _budget(status: SLOStatus) -> BudgetFacts | None:
     share = slo.objective.budget_share
     return BudgetFacts(
         allowed_events=allowed / unit,
-        spent_events=budget.spent_events,
-        spent_ratio=spent / allowed,
-        remaining_ratio=(allowed - spent) / allowed,
-        remaining_seconds=(allowed - spent)
-        * share.numerator
-        * slo.window.seconds
-        / (allowed * share.denominator),
+        spent_events=_plain(budget.spent_events),
+        spent_ratio=float(spent / allowed),
+        remaining_ratio=float((allowed - spent) / allowed),
+        remaining_seconds=float(
+            (allowed - spent) * share.numerator * slo.window.seconds / (allowed * share.denominator)
+        ),
         total_seconds=share.numerator * slo.window.seconds / share.denominator,
+    )
+
+
+def _plain(number: Fraction | int) -> float:
+    """A whole number stays one."""
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def _slices(status: SLOStatus) -> SliceFacts | None:
+    slicing, slices = status.slo.slicing, status.slices
+    if slicing is None or slices is None:
+        return None
+    return SliceFacts(
+        length_seconds=slicing.seconds,
+        target_ratio=_ratio(slicing.target),
+        no_data=slicing.no_data.value,
+        observed=slices.observed,
+        bad=_plain(slices.cost),
     )
 
 

@@ -226,8 +226,8 @@ def biggest_losses(statuses: Sequence[SLOStatus]) -> tuple[str, tuple[Loss, ...]
     found: list[tuple[Fraction, SLOStatus]] = []
     for status in statuses:
         burn = status.burn(lookback)
-        if burn is not None and status.budget and burn.window.counts.bad:
-            found.append((burn.window.counts.bad / status.budget.allowed, status))
+        if burn is not None and status.budget and burn.cost:
+            found.append((burn.cost / status.budget.allowed, status))
     found.sort(key=lambda pair: (-pair[0], pair[1].slo.id))
     return format_duration(lookback), tuple(
         Loss(

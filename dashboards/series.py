@@ -29,6 +29,7 @@ class Series:
     `remaining` and `burn` are those of this instant.
     `remaining`: the share of the present window's budget that was left then; it ends on the
     budget's own figure, and is None before the window began and before anybody watched.
+    Both are left out where slices are counted and not events.
     `burn`: by lookback (`1h`), the burn rate over the lookback that ended then; None without
     events. Of the running step it is the SLO's own, to the last bit. Lookbacks that are no whole
     number of steps, or counted in a grain that does not fit the step, are left out.
@@ -60,7 +61,12 @@ def choose_step(start: datetime, end: datetime, now: datetime) -> timedelta:
 
 
 def lookbacks_of(status: SLOStatus, step: timedelta) -> tuple[timedelta, ...]:
-    """The lookbacks whose burn rate can be drawn with this step, shortest first."""
+    """The lookbacks whose burn rate can be drawn with this step, shortest first.
+
+    Points hold events, so that a budget of slices cannot be drawn from them.
+    """
+    if status.slo.slicing is not None:
+        return ()
     return tuple(
         burn.lookback
         for burn in status.burns
@@ -149,7 +155,7 @@ def burn_down(
         began = max(began, status.watched_since)
     after = list(accumulate((point.bad for point in reversed(points[1:])), initial=bad_since))
     return [
-        (allowed - max(status.budget.spent_events - later, 0) * share) / allowed
+        float((allowed - max(status.budget.spent_events - later, 0) * share) / allowed)
         if point.start + step > began
         else None
         for point, later in zip(points, reversed(after), strict=True)

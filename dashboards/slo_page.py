@@ -19,6 +19,7 @@ from dashboards.states import Mark
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.slices import NoData, Slicing
 from slo.status import NowState, SLOStatus, TierReading, Verdict
 from slo.units import format_duration
 
@@ -166,8 +167,8 @@ class SLOView:
     sentence: str
     incident: IncidentLink | None
     tiles: tuple[TileView, ...]
-    budget_chart: Chart
-    burn_chart: Chart
+    budget_chart: Chart | None  # None: of slices, which points do not tell
+    burn_chart: Chart | None
     events_chart: Chart
     ranges: tuple[RangeLink, ...]
     causes: tuple[CauseRow, ...]
@@ -210,8 +211,10 @@ def slo_view(
         sentence=sentence(status, now),
         incident=slo_row.incident_link(incident) if incident else None,
         tiles=tiles(status, now),
-        budget_chart=_budget_chart(status, window_points, now),
-        burn_chart=_burn_chart(status, range_points, length, alert_states, now),
+        budget_chart=None if slo.slicing else _budget_chart(status, window_points, now),
+        burn_chart=(
+            None if slo.slicing else _burn_chart(status, range_points, length, alert_states, now)
+        ),
         events_chart=_events_chart(status, range_points, length, now),
         ranges=tuple(
             RangeLink(
@@ -744,16 +747,36 @@ def coverage(status: SLOStatus, now: datetime) -> tuple[tuple[str, str], ...]:
             else "none",
         ),
         ("Good and bad", f"{write.count(window.counts.good)} and {write.count(window.counts.bad)}"),
+        *_slices(status),
         ("Last observation", write.ago(last, now) if last else "none yet"),
         ("Watched since", write.stamp(status.watched_since, now) if status.watched_since else "-"),
         *(("Anomaly", f"{said} ({times})") for said, times in _anomalies(status)),
     )
 
 
+def _slices(status: SLOStatus) -> list[tuple[str, str]]:
+    """What the budget is counted in, where that is no event."""
+    if status.slices is None:
+        return []
+    observed, cost = status.slices.observed, status.slices.cost
+    bad = write.count(int(cost)) if cost.denominator == 1 else f"{float(cost):.2f}"
+    return [("Slices", f"{write.count(observed)} that count, {bad} of them bad")]
+
+
 def _anomalies(status: SLOStatus) -> list[tuple[str, str]]:
     """What could not be counted as it came, the most frequent first."""
     ordered = sorted(status.anomalies.items(), key=lambda item: (-item[1], item[0]))
     return [(said, write.plural(times, "time")) for said, times in ordered[:MOST_ANOMALIES]]
+
+
+def _method(slicing: Slicing) -> str:
+    counts = (
+        "each counts as its ratio"
+        if slicing.target is None
+        else f"good from {write.share(slicing.target)} on"
+    )
+    idle = "" if slicing.no_data is NoData.IGNORE else f"; idle ones are {slicing.no_data.value}"
+    return f"slices of {slicing.label}, {counts}{idle}"
 
 
 def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
@@ -774,5 +797,7 @@ def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
         case GaugeSLI(metric=metric, side=wanted, threshold=threshold):
             parts.append(("Gauge", " + ".join(str(each) for each in metric)))
             parts.append(("Good", f"each sample that is {wanted.value} {threshold}"))
+    if slo.slicing is not None:
+        parts.append(("Method", _method(slo.slicing)))
     parts.append(("No data", f"alerts after {format_duration(slo.no_data_after)} of silence"))
     return tuple(parts)

@@ -98,7 +98,7 @@ def weight(status: SLOStatus) -> tuple[int, float, str, str]:
     if (budget := status.budget) is not None:
         # The float nearest to `remaining`, without making fractions for ten thousand SLOs.
         allowed = budget.allowed.numerator
-        left = (allowed - budget.spent_events * budget.allowed.denominator) / allowed
+        left = float((allowed - budget.spent_events * budget.allowed.denominator) / allowed)
     return place, left, status.slo.name, status.slo.id
 
 

@@ -8,9 +8,10 @@ from alerting.incident import Incident
 from nines.engine import Entry
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
-from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
+from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
 from slo.edges import edges
 from slo.ledger import FIVE_MINUTES, BucketDelta, unit_seconds
+from slo.slices import Slicing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Past:
         Without a `start` it is that window. An `end` within a bucket takes in what has come of it.
         """
         slo = entry.slo
+        if slo.slicing is not None:
+            return self._of_slices(entry, slo.slicing, start, end)
         window = edges(slo.window.length, end, self.bucket_seconds)
         until = _ceiling(end, self._grain(end))
         in_window = self.buckets(entry, window.start, until, window.unit)
@@ -44,6 +47,23 @@ class Past:
             start=first,
             end=until,
             allowed=slo.objective.budget_share * sum(one.good + one.bad for one in in_window),
+        )
+
+    def _of_slices(
+        self, entry: Entry, slicing: Slicing, start: datetime | None, end: datetime
+    ) -> BudgetLedger:
+        """As above; of slices those that are over are told, and cost what they cost."""
+        slo, width = entry.slo, slicing.length
+        until, began = _floor(end, width), _ceiling(end, width) - slo.window.length
+        first = began if start is None else _floor(start, width)
+        in_window = timeslices(self._load(entry, began, until, width), slicing, slo.objective)
+        shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
+        return budget_ledger(
+            shown,
+            self.counts.load_causes(entry.series_id, first, until),
+            start=first,
+            end=max(first, until),
+            allowed=slo.objective.budget_share * len(in_window),
         )
 
     def buckets(

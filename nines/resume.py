@@ -35,7 +35,11 @@ def resume_entries(
     """
     marks = {slo_id: fingerprint(slo) for slo_id, slo in slos.items()}
     fresh = [slo for slo in slos.values() if not _goes_on(running.get(slo.id), slo, marks[slo.id])]
-    ledgers = _ledgers(fresh, marks, counts, bucket_seconds, now)
+    fine = [slo for slo in fresh if _has_fine_slices(slo)]
+    rest = [slo for slo in fresh if not _has_fine_slices(slo)]
+    ledgers = _ledgers(rest, marks, counts, bucket_seconds, now) | _ledgers(
+        fine, marks, counts, bucket_seconds, now
+    )
     return [
         Entry(slo, *ledgers[slo.id], _stored(slo, states), watched_from=now)
         if slo.id in ledgers
@@ -45,7 +49,17 @@ def resume_entries(
 
 
 def _goes_on(running: Entry | None, slo: SLO, mark: str) -> bool:
-    return running is not None and running.fingerprint == mark and running.slo.window == slo.window
+    return (
+        running is not None
+        and running.fingerprint == mark
+        and running.slo.window == slo.window
+        and running.slo.slicing == slo.slicing
+    )
+
+
+def _has_fine_slices(slo: SLO) -> bool:
+    """Slices that five-minute sums cannot tell, so that detail is wanted of the whole window."""
+    return slo.slicing is not None and slo.slicing.is_fine
 
 
 def _ledgers(
@@ -59,18 +73,20 @@ def _ledgers(
     records = counts.register_all([(slo.id, marks[slo.id]) for slo in slos], now)
     by_number = {record.series_id: (slo, record) for slo, record in zip(slos, records, strict=True)}
     reach = max((slo.window.length for slo in slos), default=timedelta(0))
+    detail = reach if any(map(_has_fine_slices, slos)) else min(reach, _DETAIL_REACH)
     histories = counts.histories(
         by_number,
-        detail=now - min(reach, _DETAIL_REACH) - _SLACK,
+        detail=now - detail - _SLACK,
         sums=now - reach - _SLACK,
         until=now + _AHEAD,
     )
     ledgers = {}
     for number, history in histories:
         slo, record = by_number[number]
-        ledger = Ledger(bucket_seconds, slo.window.length)
+        ledger = Ledger(bucket_seconds, slo.window.length, slo.slicing)
         for width in ledger.widths:
             ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
+        ledger.load_slices(history.detail if _has_fine_slices(slo) else history.sums)
         ledger.load_causes(history.causes)
         ledger.lifetime = record.lifetime
         ledger.watched_since = record.watched_since

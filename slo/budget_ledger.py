@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from slo.ledger import FIVE_MINUTES, BucketDelta
 from slo.objective import Objective
+from slo.slices import Slicing
 
 # A flap within five minutes is one outage to whoever looks for what to mend.
 DEFAULT_GAP = timedelta(minutes=5)
@@ -92,6 +93,26 @@ def occurrences(
         allowance = objective.budget_share * (bucket.good + bucket.bad)
         end = min(start + width, until)
         slots.append(Slot(start, end, bucket.good, bucket.bad, bucket.bad, allowance))
+    return slots
+
+
+def timeslices(slices: Iterable[BucketDelta], slicing: Slicing, objective: Objective) -> list[Slot]:
+    """Slots of the methods that count slices, of closed slices alone: those that count."""
+    slots = []
+    for one in slices:
+        cost = slicing.judge(one.good, one.bad, one.unknown, one.seen)
+        if cost is not None:
+            start = datetime.fromtimestamp(one.bucket, UTC)
+            slots.append(
+                Slot(
+                    start=start,
+                    end=start + slicing.length,
+                    good=one.good,
+                    bad=one.bad,
+                    cost=Fraction(cost, slicing.parts),
+                    allowance=objective.budget_share,
+                )
+            )
     return slots
 
 

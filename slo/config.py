@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,7 @@ from slo.definition import SLI, SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.objective import Objective
 from slo.selector import Selector, SelectorError, parse_selector
 from slo.severity import Severity
+from slo.slices import NoData, Slicing
 from slo.threshold import Side, Threshold, parse_threshold
 from slo.tiers import DEFAULT_KEEP_FIRING_FOR, Tier, default_tiers, factor_of_share, impossible
 from slo.units import (
@@ -312,9 +313,52 @@ class SLOConfig(BaseModel):
     tiers: tuple[TierConfig, ...] | None = Field(
         None, min_length=1, description="When to speak. Default: the SRE Workbook's four tiers."
     )
+    method: Literal["occurrences", "timeslices", "ratio_timeslices"] = Field(
+        "occurrences", description="What the budget is counted in: events, or slices of time."
+    )
+    slice: PositiveDuration | None = Field(None, description="How long a slice is.")
+    slice_target: Percent | None = Field(
+        None, description="The share of good events from which on a slice is good."
+    )
+    no_data: NoData = Field(
+        NoData.IGNORE, description="What a slice counts as that was observed, and had no event."
+    )
     no_data_after: PositiveDuration | None = Field(
         None, description="How long without data is an alert. Default: 5 intervals, at least 2m."
     )
+
+    @model_validator(mode="after")
+    def _says_what_a_slice_is(self) -> Self:
+        of_slices = {"slice", "slice_target", "no_data"} & self.model_fields_set
+        if self.method == "occurrences":
+            if of_slices:
+                raise ValueError(
+                    f"`{min(of_slices)}` goes with `method: timeslices` or `ratio_timeslices`; "
+                    "occurrences have no slices"
+                )
+            return self
+        if self.slice is None:
+            raise ValueError(f"`slice` is missing: how long a slice of `{self.method}` is")
+        if self.method == "ratio_timeslices":
+            if self.slice_target is not None:
+                raise ValueError(
+                    "`slice_target` goes with `timeslices`; ratio timeslices have no threshold"
+                )
+            return self
+        if self.slice_target is None:
+            raise ValueError(
+                "`slice_target` is missing: the share of good events from which on a slice is good"
+            )
+        if not 0 < self.slice_target <= 1:
+            raise ValueError("`slice_target` must be more than 0% and at most 100%")
+        return self
+
+    def slicing(self) -> Slicing | None:
+        """How time is sliced; None where events are counted."""
+        if self.slice is None:
+            return None
+        target = None if self.slice_target is None else Fraction(self.slice_target)
+        return Slicing(self.slice, target, self.no_data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +397,7 @@ def build_slo(name: str, config: SLOConfig, around: Surroundings) -> SLO:
         tiers=tiers,
         interval=around.interval,
         no_data_after=config.no_data_after or max(5 * around.interval, _LEAST_NO_DATA_AFTER),
+        slicing=config.slicing(),
     )
 
 
@@ -380,9 +425,34 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
                 f"{format_duration(2 * slo.interval)}",
             )
         )
+    if slo.slicing is not None:
+        found += _slice_faults(slo, slo.slicing, around)
     if config.tiers is not None:
         found += _tier_faults(slo, around.bucket)
     return found
+
+
+def _slice_faults(slo: SLO, slicing: Slicing, around: Surroundings) -> list[Fault]:
+    """Slices that no window can be made of; one sentence is enough to mend them."""
+    length, where = slicing.length, ("slice",)
+    said = None
+    if length % around.bucket:
+        said = f"must be a multiple of the bucket, {format_duration(around.bucket)}"
+    elif slo.window.length % length:
+        said = f"must divide the window, {slo.window.label}"
+    elif length < around.interval:
+        said = (
+            f"must be no shorter than the interval of its collector, "
+            f"{format_duration(around.interval)}"
+        )
+    else:
+        windows = sorted({window for tier in slo.tiers for window in (tier.short, tier.long)})
+        odd = next((window for window in windows if window % length), None)
+        if odd is not None:
+            said = (
+                f"must divide every window of the tiers, and does not divide {format_duration(odd)}"
+            )
+    return [] if said is None else [Fault(where, f"a slice of {slicing.label} {said}")]
 
 
 def timing_fault(interval: timedelta, timeout: timedelta) -> str | None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from slo.objective import Objective
 from slo.selector import Matcher, Selector
+from slo.slices import Slicing
 from slo.threshold import Side, Threshold
 from slo.tiers import Tier
 from slo.window import Rolling
@@ -92,7 +93,10 @@ def sources(sli: SLI) -> tuple[Selector, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SLO:
-    """One promise. `interval` is how often its collector is due."""
+    """One promise. `interval` is how often its collector is due.
+
+    Without `slicing` every event counts for itself (the method "occurrences").
+    """
 
     service: str
     name: str
@@ -102,6 +106,12 @@ class SLO:
     tiers: tuple[Tier, ...]
     interval: timedelta
     no_data_after: timedelta
+    slicing: Slicing | None = None
+
+    @property
+    def method(self) -> str:
+        """How the budget is spent, as the configuration calls it."""
+        return "occurrences" if self.slicing is None else self.slicing.method
 
     @property
     def id(self) -> str:

@@ -1,6 +1,7 @@
 """One SLO at one moment: budget, burn rates, tiers, alert states. Pure; `now` is an argument."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from slo.evidence import LIMITS, enough_bad, tail
 from slo.forecast import forecast
 from slo.ledger import Ledger
 from slo.severity import Severity
+from slo.slices import SliceCounts
 from slo.status import (
     Budget,
     BudgetState,
@@ -65,18 +67,16 @@ def evaluate(
         keep_firing_for=timedelta(0),
     )
     window = ledger.window(slo.window.length, now)
-    budget = (
-        Budget(slo.objective.budget_share * window.counts.total, window.counts.bad)
-        if window.counts.total
-        else None
-    )
+    slices = ledger.slices(slo.window.length, now) if slo.slicing is not None else None
+    budget = _budget(slo, window, slices)
     outlook = forecast(slo, ledger, now)
     status = SLOStatus(
         slo=slo,
         at=now,
         window=window,
-        sli=window.counts.good_ratio,
-        sli_bounds=_bounds(window.counts),
+        sli=_sli(window, slices),
+        # Which slices unknown events would have spoiled is not known of the sums.
+        sli_bounds=_bounds(window.counts) if slices is None else None,
         budget=budget,
         burns=tuple(read_burn(slo, ledger, lookback, now) for lookback in lookbacks(slo)),
         tiers=readings,
@@ -87,8 +87,36 @@ def evaluate(
         last_observation=ledger.last_observation,
         watched_since=ledger.watched_since,
         causes=ledger.causes(slo.window.length, now),
+        slices=slices,
     )
     return status, after
+
+
+def _sli(window: WindowCounts, slices: SliceCounts | None) -> Fraction | None:
+    if slices is None:
+        return window.counts.good_ratio
+    return None if slices.bad_ratio is None else 1 - slices.bad_ratio
+
+
+def _budget(slo: SLO, window: WindowCounts, slices: SliceCounts | None) -> Budget | None:
+    weight, cost = (
+        (window.counts.total, window.counts.bad)
+        if slices is None
+        else (slices.observed, slices.cost)
+    )
+    return Budget(slo.objective.budget_share * weight, cost) if weight else None
+
+
+def told_at(
+    slo: SLO, ledger: Ledger, at: datetime, recorded: Mapping[str, AlertState]
+) -> SLOStatus:
+    """The status at a moment that is over, when the rules stood as `recorded`.
+
+    The ledger holds nothing after `at`. What fired then stays as it was recorded, whatever the
+    counts, which may have come late, would have it be.
+    """
+    status, _ = evaluate(slo, ledger, at, recorded, at)
+    return replace(status, now_state=_now_state(slo, status.tiers, recorded, ledger, at))
 
 
 def silence(
@@ -110,7 +138,12 @@ def lookbacks(slo: SLO) -> tuple[timedelta, ...]:
     wanted = {*_SHOWN_LOOKBACKS}
     for tier in slo.tiers:
         wanted |= {tier.long, tier.short}
-    return tuple(sorted(lookback for lookback in wanted if lookback <= slo.window.length))
+    step = timedelta(microseconds=1) if slo.slicing is None else slo.slicing.length
+    return tuple(
+        sorted(
+            lookback for lookback in wanted if lookback <= slo.window.length and not lookback % step
+        )
+    )
 
 
 def burn_rate(slo: SLO, counts: Counts, seen: int) -> Fraction | None:
@@ -123,15 +156,31 @@ def burn_rate(slo: SLO, counts: Counts, seen: int) -> Fraction | None:
 def read_burn(slo: SLO, ledger: Ledger, lookback: timedelta, now: datetime) -> Burn:
     """The burn rate over the last `lookback`, every event counted."""
     window = ledger.window(lookback, now)
-    return Burn(lookback, window, burn_rate(slo, window.counts, window.seen))
+    if slo.slicing is None:
+        return Burn(lookback, window, burn_rate(slo, window.counts, window.seen))
+    return _slice_burn(slo, window, ledger.slices(lookback, now), lookback)
+
+
+def _read_short(slo: SLO, ledger: Ledger, lookback: timedelta, now: datetime) -> Burn:
+    """As `read_burn`, of what was seen in its own time: smeared events may be hours old."""
+    window = ledger.window(lookback, now)
+    if slo.slicing is None:
+        return Burn(lookback, window, burn_rate(slo, window.observed, window.seen))
+    return _slice_burn(slo, window, ledger.slices(lookback, now, own=True), lookback)
+
+
+def _slice_burn(slo: SLO, window: WindowCounts, slices: SliceCounts, lookback: timedelta) -> Burn:
+    ratio = slices.bad_ratio
+    if ratio is None:
+        return Burn(lookback, window, Fraction(0) if window.seen else None, slices)
+    return Burn(lookback, window, ratio / slo.objective.budget_share, slices)
 
 
 def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bool) -> TierReading:
     """What a tier says now. A firing one needs no evidence against chance to stay true."""
     long = read_burn(slo, ledger, tier.long, now)
-    window = ledger.window(tier.short, now)
-    # Smeared events may be hours old: a short window believes only what it saw itself.
-    short = Burn(tier.short, window, burn_rate(slo, window.observed, window.seen))
+    short = _read_short(slo, ledger, tier.short, now)
+    window = short.window
     due = Fraction(
         tier.short // timedelta(microseconds=1), slo.interval // timedelta(microseconds=1)
     )
@@ -146,20 +195,24 @@ def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bo
         )
     if long.rate is None or short.rate is None or not _above(tier, long.rate, short.rate):
         return TierReading(tier, long, short, Verdict.FALSE, _below_reason(tier, long, short))
-    counts = long.window.counts
+    # Slices that are good or bad as a whole are the events of their method.
+    what, counts = "events", long.window.counts
+    if long.slices is not None and slo.slicing is not None and slo.slicing.target is not None:
+        bad = int(long.slices.cost)
+        what, counts = "slices", Counts(long.slices.observed - bad, bad)
     if firing:
         return TierReading(tier, long, short, Verdict.TRUE, _above_reason(tier, long, short))
     limit = LIMITS[tier.severity]
     likelihood = tail(counts.bad, counts.total, slo.objective.budget_share)
     if likelihood >= limit:
         needed = enough_bad(counts.total, slo.objective.budget_share, limit)
-        wanted = f"{needed} bad events would be" if needed else "none would be yet"
+        wanted = f"{needed} bad {what} would be" if needed else "none would be yet"
         return TierReading(
             tier,
             long,
             short,
             Verdict.FALSE,
-            f"{counts.bad} bad of {counts.total} events in {format_duration(tier.long)} are too "
+            f"{counts.bad} bad of {counts.total} {what} in {format_duration(tier.long)} are too "
             f"little evidence (chance {likelihood:.2g}, limit {limit:g}); {wanted}",
             likelihood,
             needed,

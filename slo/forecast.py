@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slo.definition import SLO
 from slo.ledger import Ledger
+from slo.slices import Slicing
 from slo.status import Forecast
 
 _HOUR = timedelta(hours=1)
@@ -13,6 +15,8 @@ _HOUR = timedelta(hours=1)
 
 def forecast(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
     """The first moment when spent >= 1 at the last hour's burn and traffic, within one window."""
+    if slo.slicing is not None:
+        return _of_slices(slo, slo.slicing, ledger, now)
     share = float(slo.objective.budget_share)
     whole = ledger.window(slo.window.length, now).counts
     pace_over = min(_HOUR, slo.window.length)
@@ -25,15 +29,37 @@ def forecast(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
     bad_per_second = pace.counts.bad / seconds
     total_per_second = pace.counts.total / seconds
     width, good, bad = ledger.leaving(slo.window.length, now)
-    # over = bad - share * total must stay below 0; it moves linearly while one slot leaves.
     leaving = bad - share * (good + bad)
     gained = (bad_per_second - share * total_per_second) * width
-    at_edges = (whole.bad - share * whole.total) + np.cumsum(gained - leaving)
+    return _crossing(whole.bad - share * whole.total, gained - leaving, width, now)
+
+
+def _of_slices(slo: SLO, slicing: Slicing, ledger: Ledger, now: datetime) -> Forecast:
+    """As for events: a slice that counts is one, and costs what it costs."""
+    share = float(slo.objective.budget_share)
+    whole = ledger.slices(slo.window.length, now)
+    pace_over = min(max(_HOUR // slicing.length, 1) * slicing.length, slo.window.length)
+    pace = ledger.slices(pace_over, now)
+    if whole.observed and whole.cost >= slo.objective.budget_share * whole.observed:
+        return Forecast(known=True, at=now)
+    if not pace.observed:
+        return Forecast(known=False)
+    # Per slice; the newest is not over yet.
+    slices = max(pace_over // slicing.length - 1, 1)
+    gained = (float(pace.cost) - share * pace.observed) / slices
+    width, costs, counted = ledger.leaving_slices(slo.window.length, now)
+    over = float(whole.cost) - share * whole.observed
+    return _crossing(over, gained - (costs - share * counted), width, now)
+
+
+def _crossing(now_over: float, moves: NDArray[np.float64], width: int, now: datetime) -> Forecast:
+    """When what is spent over the allowance reaches 0; it moves linearly while one slot leaves."""
+    at_edges = now_over + np.cumsum(moves)
     over = np.flatnonzero(at_edges >= 0)
     if not over.size:
         return Forecast(known=True)
     step = int(over[0])
-    before = float(at_edges[step - 1]) if step else whole.bad - share * whole.total
+    before = float(at_edges[step - 1]) if step else now_over
     rise = float(at_edges[step]) - before
     part = -before / rise if rise > 0 else 0.0
     return Forecast(known=True, at=now + timedelta(seconds=(step + part) * width))

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slo.counts import Counts, WindowCounts
 from slo.running import RunningCauses, RunningSums
+from slo.slices import SliceCounts, Slicing
 
 MINUTE = 60
 FIVE_MINUTES = 300
@@ -19,6 +21,10 @@ _MICROSECOND = timedelta(microseconds=1)
 # The columns of a slot, in the order of BucketDelta's fields after `bucket`.
 _GOOD, _BAD, _UNKNOWN, _SEEN, _MISSED, _SMEARED_GOOD, _SMEARED_BAD = range(7)
 _COLUMNS = 7
+# What follows them in a ring of slices: how many count, what they cost, and the same of those that
+# hold events that were not seen in them.
+_OBSERVED, _COST, _SMEARED_OBSERVED, _SMEARED_COST = range(_COLUMNS, _COLUMNS + 4)
+_SLICE_COLUMNS = _COLUMNS + 4
 _MOST = {
     np.dtype(kind): int(np.iinfo(kind).max) for kind in (np.uint8, np.uint16, np.uint32, np.uint64)
 }
@@ -81,8 +87,10 @@ def unit_seconds(window_seconds: int, bucket_seconds: int) -> int:
 class Ledger:
     """The counts of one SLI in memory. Late bookings land where they belong while in reach."""
 
-    def __init__(self, bucket_seconds: int, reach: timedelta) -> None:
-        """`reach` is the longest window that will be asked for."""
+    def __init__(
+        self, bucket_seconds: int, reach: timedelta, slicing: Slicing | None = None
+    ) -> None:
+        """`reach` is the longest window that will be asked for, of slices too where there are."""
         seconds = int(reach.total_seconds())
         self.bucket_seconds = bucket_seconds
         self.lifetime = Counts()
@@ -93,6 +101,8 @@ class Ledger:
             MINUTE: _Ring(MINUTE, min(seconds, _THREE_DAYS)),
             FIVE_MINUTES: _Ring(FIVE_MINUTES, seconds),
         }
+        self.slicing = slicing
+        self._slices = _SliceRing(slicing, seconds) if slicing is not None else None
         self._causes: dict[int, dict[str, int]] = {}  # five-minute number -> cause -> bad events
         self._running_causes = RunningCauses(self._causes)
         self._reach = seconds
@@ -102,6 +112,8 @@ class Ledger:
         columns = delta.columns()
         for ring in self._rings.values():
             ring.add(delta.bucket, columns)
+        if self._slices is not None:
+            self._slices.add(delta.bucket, columns)
         self.lifetime += Counts(delta.good, delta.bad, delta.unknown)
         if self.watched_since is None or at < self.watched_since:
             self.watched_since = at
@@ -125,6 +137,11 @@ class Ledger:
         only that grain; lifetime totals are set by the caller.
         """
         self._rings[width_seconds].load(np.asarray(rows, np.int64).reshape(-1, 1 + _COLUMNS))
+
+    def load_slices(self, rows: NDArray[np.int64] | Sequence[tuple[int, ...]]) -> None:
+        """Put the slices back from rows as of `load`, no coarser than a slice."""
+        if self._slices is not None:
+            self._slices.load(np.asarray(rows, np.int64).reshape(-1, 1 + _COLUMNS))
 
     def load_causes(self, rows: Iterable[tuple[int, str, int]]) -> None:
         """Put stored causes back: (five-minute start, cause, bad events)."""
@@ -152,6 +169,37 @@ class Ledger:
             counts.good - sums[_SMEARED_GOOD], counts.bad - sums[_SMEARED_BAD], counts.unknown
         )
         return WindowCounts(counts, observed, sums[_SEEN], sums[_SEEN] + sums[_MISSED])
+
+    def slices(self, length: timedelta, now: datetime, *, own: bool = False) -> SliceCounts:
+        """The closed slices of [ceil_slice(now) - length, now]; `length` is a multiple of one.
+
+        `own`: without those that hold events which were not seen in them.
+        """
+        slicing, _ = self._sliced()
+        low, _ = _slots(int(length.total_seconds()), slicing.seconds, now)
+        return self._slice_counts(low, _last_closed(slicing, now), own=own)
+
+    def _slice_counts(self, low: int, high: int, *, own: bool = False) -> SliceCounts:
+        slicing, ring = self._sliced()
+        sums = ring.sums(low, high)
+        observed, cost = sums[_OBSERVED], sums[_COST]
+        if own:
+            observed, cost = observed - sums[_SMEARED_OBSERVED], cost - sums[_SMEARED_COST]
+        return SliceCounts(observed, Fraction(cost, slicing.parts))
+
+    def leaving_slices(
+        self, length: timedelta, now: datetime
+    ) -> tuple[int, NDArray[np.float64], NDArray[np.int64]]:
+        """The window's slices, oldest first: their width in seconds, costs, which of them count."""
+        slicing, ring = self._sliced()
+        low, high = _slots(int(length.total_seconds()), slicing.seconds, now)
+        costs = ring.column(_COST, low, high) / slicing.parts
+        return slicing.seconds, costs, ring.column(_OBSERVED, low, high)
+
+    def _sliced(self) -> tuple[Slicing, "_SliceRing"]:
+        if self.slicing is None or self._slices is None:
+            raise ValueError("this ledger keeps no slices")
+        return self.slicing, self._slices
 
     def leaving(
         self, length: timedelta, now: datetime
@@ -185,6 +233,11 @@ def _slots(seconds: int, unit: int, now: datetime) -> tuple[int, int]:
     return ceiling - seconds // unit, micros // unit_micros
 
 
+def _last_closed(slicing: Slicing, now: datetime) -> int:
+    """The number of the last slice that is over."""
+    return epoch_micros(now) // (slicing.seconds * 1_000_000) - 1
+
+
 class _Ring:
     """One grain: slot n holds the bucket that starts at n * width; old slots are overwritten.
 
@@ -192,12 +245,12 @@ class _Ring:
     without unknowns or smears pays for none.
     """
 
-    def __init__(self, width: int, reach_seconds: int) -> None:
+    def __init__(self, width: int, reach_seconds: int, columns: int = _COLUMNS) -> None:
         self._width = width
         self._slots = reach_seconds // width + 2
         self.running = RunningSums(self.sums, self._at)
         self._head = -1  # the newest slot number; slots behind it by `_slots` or more are gone
-        self._columns: list[NDArray[np.unsignedinteger] | None] = [None] * _COLUMNS
+        self._columns: list[NDArray[np.unsignedinteger] | None] = [None] * columns
 
     def add(self, bucket: int, columns: tuple[int, ...]) -> None:
         slot = bucket // self._width
@@ -321,3 +374,52 @@ class _Ring:
                     column[part] = 0
         self._head = slot
         self.running.forgotten(slot - self._slots + 1)
+
+
+class _SliceRing(_Ring):
+    """One slot a slice, with its verdict beside its counts, so that a window is a sum."""
+
+    def __init__(self, slicing: Slicing, reach_seconds: int) -> None:
+        super().__init__(slicing.seconds, reach_seconds, _SLICE_COLUMNS)
+        self._slicing = slicing
+
+    def add(self, bucket: int, columns: tuple[int, ...]) -> None:
+        super().add(bucket, columns)
+        slot = bucket // self._width
+        if slot > self._head - self._slots:
+            self._judge(np.array([slot % self._slots]))
+
+    def load(self, rows: NDArray[np.int64]) -> None:
+        super().load(rows)
+        slots = np.unique(rows[:, 0] // self._width)
+        self._judge(slots[slots > self._head - self._slots] % self._slots)
+
+    def _judge(self, at: NDArray[np.int64]) -> None:
+        """Give each of these slots the verdict that its counts now deserve."""
+        good, bad, unknown, seen, smeared_good, smeared_bad = (
+            self._values(index, at)
+            for index in (_GOOD, _BAD, _UNKNOWN, _SEEN, _SMEARED_GOOD, _SMEARED_BAD)
+        )
+        costs = list(map(self._slicing.judge, good, bad, unknown, seen))
+        smeared = [a + b > 0 for a, b in zip(smeared_good, smeared_bad, strict=True)]
+        both = list(zip(costs, smeared, strict=True))
+        self._put(_OBSERVED, at, [int(cost is not None) for cost in costs])
+        self._put(_COST, at, [cost or 0 for cost in costs])
+        self._put(_SMEARED_OBSERVED, at, [int(cost is not None and far) for cost, far in both])
+        self._put(_SMEARED_COST, at, [(cost or 0) * far for cost, far in both])
+
+    def _values(self, index: int, at: NDArray[np.int64]) -> list[int]:
+        column = self._columns[index]
+        return [0] * len(at) if column is None else list(map(int, column[at].tolist()))
+
+    def _put(self, index: int, at: NDArray[np.int64], values: list[int]) -> None:
+        column = self._columns[index]
+        most = max(values, default=0)
+        if column is None:
+            if not most:
+                return
+            column = np.zeros(self._slots, dtype=np.uint8)
+        if most > np.iinfo(column.dtype).max:
+            column = column.astype(np.min_scalar_type(most))
+        column[at] = values
+        self._columns[index] = column

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO
+from slo.slices import SliceCounts
 from slo.tiers import Tier
 
 
@@ -42,11 +43,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """How fast one window spends the budget: exact, None without events."""
+    """How fast one window spends the budget: exact, None without events.
+
+    `slices` are what is counted instead of events, where the budget is one of slices.
+    """
 
     lookback: timedelta
     window: WindowCounts
     rate: Fraction | None
+    slices: SliceCounts | None = None
+
+    @property
+    def cost(self) -> Fraction | int:
+        """What it spent, in the budget's own unit."""
+        return self.window.counts.bad if self.slices is None else self.slices.cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +78,18 @@ class TierReading:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The error budget over the window, in events; exact. `remaining` may be negative."""
+    """The error budget over the window, in events or slices; exact. `remaining` may be negative.
+
+    Of ratio slices, parts of one are spent.
+    """
 
     allowed: Fraction
-    spent_events: int
+    spent_events: Fraction | int
 
     @property
     def spent(self) -> Fraction:
         """The share that is spent; 1 is all of it."""
-        return self.spent_events / self.allowed
+        return Fraction(self.spent_events) / self.allowed
 
     @property
     def remaining(self) -> Fraction:
@@ -118,6 +131,7 @@ class SLOStatus:
     last_observation: datetime | None
     watched_since: datetime | None
     causes: Mapping[str, int] = field(default_factory=dict)  # bad events of the window, by cause
+    slices: SliceCounts | None = None  # of the window, where the budget is one of slices
     # What could not be counted as it came, and how often since the process began.
     anomalies: Mapping[str, int] = field(default_factory=dict)
 

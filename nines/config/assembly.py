@@ -102,6 +102,14 @@ def _slo(
             f"server.retention.sums is {format_duration(kept)}"
         )
         said.append((("window",) if config.window is not None else (), words))
+    detail = file.server.retention.detail
+    slicing = slo.slicing
+    if slicing is not None and slicing.is_fine and slo.window.length > detail:
+        words = (
+            f"slices of {slicing.label} cannot be told over {slo.window.label}: counts finer than "
+            f"5m are kept for {format_duration(detail)} (server.retention.detail)"
+        )
+        said.append((("slice",), words))
     return slo, said
 
 

@@ -15,8 +15,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
         {
-            "method", "slice", "slice_target", "no_data", "evidence", "shadow", "composite",
-            "exclude",
+            "evidence", "shadow", "composite", "exclude",
         }
     ),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(

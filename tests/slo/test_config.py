@@ -18,6 +18,8 @@ from slo.config import (
 )
 from slo.definition import SLO
 from slo.severity import Severity
+from slo.slices import NoData, Slicing
+from slo.units import format_duration, parse_duration
 
 AROUND = Surroundings(
     service="shop",
@@ -154,3 +156,33 @@ def test_another_sli_has_another_fingerprint(sli: dict[str, object]) -> None:
 
 def test_the_fingerprint_is_the_same_in_every_version() -> None:
     assert fingerprint(build(sli=EVENTS)) == "28e23363d5c9c66e"
+
+
+def test_a_method_of_slices_reaches_the_slo() -> None:
+    slo = build(method="timeslices", slice="1m", slice_target="95%", no_data="bad")
+
+    assert slo.slicing == Slicing(timedelta(minutes=1), Fraction(95, 100), NoData.BAD)
+    assert slo.method == "timeslices"
+    assert build(method="ratio_timeslices", slice="1m").slicing == Slicing(
+        timedelta(minutes=1), None
+    )
+    assert build().method == "occurrences"
+
+
+@pytest.mark.parametrize(
+    ("slice_", "sentence"),
+    [
+        ("65s", "must be a multiple of the bucket, 10s"),
+        ("70s", "must divide the window, 30d"),
+        ("10s", "must be no shorter than the interval of its collector, 15s"),
+        ("10m", "must divide every window of the tiers, and does not divide 5m"),
+    ],
+)
+def test_slices_that_no_window_can_be_made_of_are_refused(slice_: str, sentence: str) -> None:
+    length = format_duration(parse_duration(slice_))
+
+    assert said(method="ratio_timeslices", slice=slice_) == [f"a slice of {length} {sentence}"]
+
+
+def test_a_method_moves_no_counts() -> None:
+    assert fingerprint(build(method="ratio_timeslices", slice="1m")) == fingerprint(build())
