@@ -177,6 +177,45 @@ def migrate(config: ConfigOption = CONFIG) -> None:
     raise typer.Exit(command.migrate(config))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    config: ConfigOption = CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Write all counts, incidents and notifications into one file; Nines may run meanwhile.
+
+    Secrets are in the configuration alone, so not in the file.
+    """
+    from nines.cli import backup as command
+
+    raise typer.Exit(command.backup(config, file, force=force, as_json=output is Output.JSON))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `nines backup` wrote.")],
+    config: ConfigOption = CONFIG,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what the database holds.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Put a backup into the database, SQLite or PostgreSQL. Stop Nines first."""
+    from nines.cli import backup as command
+
+    raise typer.Exit(command.restore(config, file, force=force, as_json=output is Output.JSON))
+
+
+@app.command()
+def doctor(config: ConfigOption = CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Examine the configuration and the database. Exit code 1 when something is wrong."""
+    from nines.cli import doctor as command
+
+    raise typer.Exit(command.doctor(config, as_json=output is Output.JSON))
+
+
 def main() -> None:
     """Run the command that was asked for."""
     app()
