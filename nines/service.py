@@ -124,6 +124,7 @@ class Service:
             broadcast=self.broadcast,
             pulse=self.pulse,
             now=self._clock.now,
+            detail=lambda: self.config.server.retention.detail,
         )
         self.receivers = build_receivers(self.config)
         self.delivery = Delivery(
