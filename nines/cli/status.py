@@ -10,6 +10,7 @@ import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 
@@ -37,7 +38,7 @@ def status(server: str, slo: str | None, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(found[0] if slo is not None else {"slos": found}, indent=2))
     else:
-        _print(found)
+        print_table(found, Console(highlight=False))
     return NO if any(_in_danger(each) for each in found) else FINE
 
 
@@ -92,25 +93,21 @@ def _in_danger(facts: Mapping[str, Any]) -> bool:
     return facts.get("budget_state") in _BAD_BUDGETS or facts.get("now_state") in _BAD_NOW
 
 
-def _print(found: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # whoever reads it through a pipe wants whole lines
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading, justify in _COLUMNS:
-        table.add_column(heading, justify=justify, no_wrap=True)
-    for facts in found:
-        budget = facts.get("budget") or {}
-        table.add_row(
-            str(facts.get("id")),
-            f"{facts.get('objective')}%",
-            str(facts.get("window")),
-            _percent(facts.get("sli_ratio"), 4),
-            _percent(budget.get("remaining_ratio"), 1),
-            _burn(facts),
-            _words(facts.get("budget_state")),
-            _words(facts.get("now_state")),
-        )
+def print_table(found: list[dict[str, Any]], console: Console) -> None:
+    """A line for each SLO, and the rules of a single one."""
+    rows = [_row(facts) for facts in found]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    others = sum(widths[1:]) + _GAP * len(widths)
+    # Whoever reads it through a pipe wants whole lines.
+    wanted = console.width - others if console.is_terminal else widths[0]
+    room = min(widths[0], max(wanted, _SHORTEST_NAME))
+    console.width = max(console.width, room + others)
+    table = Table(box=None, padding=(0, _GAP, 0, 0))
+    for (heading, justify), width in zip(_COLUMNS, [room, *widths[1:]], strict=True):
+        # A name is cut where it does not fit; a number never is.
+        table.add_column(heading, justify=justify, no_wrap=True, min_width=width)
+    for name, *rest in rows:
+        table.add_row(*map(Text, (_cut(name, room), *rest)))
     console.print(table)
     for facts in found:
         for tier in facts.get("tiers", ()):  # only one SLO's own answer has them
@@ -118,7 +115,26 @@ def _print(found: list[dict[str, Any]]) -> None:
             console.print(reason, markup=False, soft_wrap=True)
 
 
-_WIDE = 240
+def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    budget = facts.get("budget") or {}
+    return (
+        str(facts.get("id")),
+        f"{facts.get('objective')}%",
+        str(facts.get("window")),
+        _percent(facts.get("sli_ratio"), 4),
+        _percent(budget.get("remaining_ratio"), 1),
+        _burn(facts),
+        _words(facts.get("budget_state")),
+        _words(facts.get("now_state")),
+    )
+
+
+def _cut(name: str, room: int) -> str:
+    return name if len(name) <= room else f"{name[: room - 1]}…"
+
+
+_GAP = 2
+_SHORTEST_NAME = 12
 _Justify = Literal["left", "right"]
 _COLUMNS: tuple[tuple[str, _Justify], ...] = (
     ("SLO", "left"),
@@ -130,6 +146,8 @@ _COLUMNS: tuple[tuple[str, _Justify], ...] = (
     ("budget", "left"),
     ("now", "left"),
 )
+
+_HEADINGS = tuple(heading for heading, _ in _COLUMNS)
 
 
 def _burn(facts: Mapping[str, Any]) -> str:

@@ -3,11 +3,14 @@
 import json
 import socket
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from rich.console import Console
 
+from nines.cli.status import print_table
 from tests.nines.cli.running import Ran, run
 
 
@@ -51,6 +54,22 @@ def test_every_slo_is_a_line(server: HTTPServer) -> None:
     assert ran.code == 0
     assert lines[1] == ["shop/up", "99.99%", "30d", "99.9960%", "60.0%", "1.25x", "healthy", "ok"]
     assert lines[2][3:7] == ["no", "data", "no", "data"]
+
+
+@pytest.mark.parametrize("width", [120, 96, 40])
+def test_a_narrow_terminal_cuts_names_and_never_numbers(width: int) -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=width, color_system=None)
+
+    print_table([facts("n" * 200, budget_state="exhausted", now_state="burning_fast")], console)
+
+    lines = written.getvalue().splitlines()
+    name, *rest = lines[1].split()
+    assert rest == ["99.99%", "30d", "99.9960%", "60.0%", "1.25x", "exhausted", "burning", "fast"]
+    assert name.startswith("shop/n")
+    assert name.endswith("…")
+    assert len(lines) == 2
+    assert len(lines[1].rstrip()) <= max(width, 90)  # no name is shorter than twelve letters
 
 
 @pytest.mark.parametrize(
