@@ -181,6 +181,7 @@ class IncidentView:
     can_acknowledge: bool
     remembered: str
     notice: str | None
+    name_missing: bool
 
 
 def incidents_view(
@@ -262,9 +263,13 @@ def incident_view(
     card: ServiceCard | None,
     remembered: str,
     notice: str | None,
+    name_missing: bool = False,
     now: datetime,
 ) -> IncidentView:
-    """The page of one incident. `remembered` is the reader's name, as told before."""
+    """The page of one incident. `remembered` is the reader's name, as told before.
+
+    `name_missing`: it was acknowledged by nobody, so the field has to be filled first.
+    """
     incident = detail.incident
     return IncidentView(
         row=incident_row(incident, sorted({alert.slo for alert in detail.alerts}), now),
@@ -282,6 +287,7 @@ def incident_view(
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
         remembered=remembered,
         notice=notice,
+        name_missing=name_missing and incident.state is IncidentState.TRIGGERED,
     )
 
 

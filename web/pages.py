@@ -37,7 +37,6 @@ _OPEN_INCIDENTS = 200
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
     "resolved": "It was resolved already: acknowledging changed nothing.",
-    "name": "Say who you are first, so that the others know whom to ask.",
 }
 _ERRORS = {
     400: ("This address makes no sense", "The address asks for something that cannot be."),
@@ -257,6 +256,7 @@ class Pages:
             card=self._card(detail.incident.service),
             remembered=_remembered(request),
             notice=_NOTICES.get(request.query_params.get("notice", "")),
+            name_missing=request.query_params.get("notice") == "name",
             now=self._now(),
         )
         return self._page(
@@ -281,7 +281,8 @@ class Pages:
         by = _clean_name(name) or _remembered(request)
         target = links.incident_url(incident_id)
         if not by:
-            return _see_other(f"{target}?notice=name#acknowledge")
+            # The fragment is the field itself: browsers put the focus there, also without scripts.
+            return _see_other(f"{target}?notice=name#name")
         detail = await self._source.acknowledge(incident_id, by)
         if detail is None:
             return self.error(request, 404, f"There is no incident “{incident_id}”.")

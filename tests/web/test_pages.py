@@ -227,7 +227,7 @@ async def test_nobody_acknowledges_without_a_name(
 ) -> None:
     answer = await client.post("/incidents/INC0001/acknowledge", data={"name": " \n "})
 
-    assert answer.headers["location"] == "/incidents/INC0001?notice=name#acknowledge"
+    assert answer.headers["location"] == "/incidents/INC0001?notice=name#name"
     assert source.details["INC0001"].incident.state is IncidentState.TRIGGERED
     assert "Say who you are first" in await page(client, "/incidents/INC0001?notice=name")
 

@@ -19,7 +19,7 @@ from playwright.sync_api import (
 
 from alerting.incident import IncidentState
 from dashboards.source import Change
-from tests.web.fakes import NOW, FakeSource
+from tests.web.fakes import NOW, FakeSource, make_incident, make_slo
 from web.app import create_app
 from web.serve import run, serve
 from web.settings import WebSettings
@@ -166,6 +166,75 @@ def test_no_page_scrolls_sideways_on_a_phone(site: Site, browser: Browser) -> No
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= PHONE["width"], (name, wide)
         assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_very_long_names_do_not_widen_a_phone(site: Site, browser: Browser) -> None:
+    name = "s" * 190
+    detail = make_incident(5, name, name, IncidentState.ACKNOWLEDGED)
+    site.source.details["INC0005"] = replace(
+        detail, incident=replace(detail.incident, acknowledged_by="N" * 80, title=name)
+    )
+    first = site.source.statuses_[0]
+    site.source.statuses_ = (
+        replace(first, slo=make_slo(name, name), causes={"status " + "c" * 120: 200}),
+        replace(first, slo=make_slo(name, "counted", probe=False)),
+    )
+    card = replace(site.source.services_[0], name=name, title=name, labels={name: name})
+    site.source.services_ = (replace(card, owner=name, collectors=(f"{name}/health",)),)
+    context = browser.new_context(viewport=PHONE)
+    page, _ = opened(context, site)
+    try:
+        for path in (
+            "/",
+            "/slos",
+            f"/slos/{name}/{name}",
+            f"/slos/{name}/counted",
+            "/services",
+            f"/services/{name}",
+            f"/incidents?service={name}",
+            "/incidents/INC0005",
+        ):
+            page.goto(site.url + path)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], (path[:20], wide)
+    finally:
+        context.close()
+
+
+def test_without_scripts_the_tables_stand_where_the_charts_would(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page, _ = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+
+        charts = page.locator("figure.chart")
+        expect(charts).to_have_count(3)
+        for chart in charts.all():
+            expect(chart.locator(".plot")).to_be_hidden()
+            expect(chart.locator("summary")).to_be_hidden()
+            expect(chart.locator("table:visible")).to_have_count(1)
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_who_acknowledges_without_a_name_is_asked_for_it_at_the_field(
+    site: Site, browser: Browser, scripts: bool
+) -> None:
+    context = browser.new_context(java_script_enabled=scripts)
+    page, _ = opened(context, site)
+    try:
+        page.goto(site.url)
+        page.get_by_role("button", name="Acknowledge the incident of shop").first.click()
+
+        expect(page.get_by_role("alert")).to_have_text(
+            "Say who you are first, so that the others know whom to ask."
+        )
+        expect(page.get_by_label("Your name")).to_be_focused()
     finally:
         context.close()
 

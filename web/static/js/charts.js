@@ -169,6 +169,10 @@ function events(columns, { noun }) {
 
 const KINDS = { budget, burn, events };
 
+// A bar stands right of its step's start: the last one needs room, unless one has zoomed in.
+const toTheEnd = (columns) => (_, min, max) =>
+  [min, max === columns.t.at(-1) ? max + columns.step_seconds : max];
+
 function draw(figure, columns) {
   const host = figure.querySelector(".plot");
   const kind = KINDS[figure.dataset.chart](columns, JSON.parse(figure.dataset.options));
@@ -181,7 +185,7 @@ function draw(figure, columns) {
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
     cursor: { sync: { key: "slo" }, drag: { setScale: true, x: true, y: false }, points: { size: 7 } },
     legend: { live: true },
-    scales: { x: { time: true }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
+    scales: { x: { time: true, ...(kind.bad && { range: toTheEnd(columns) }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
       axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
       ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
