@@ -327,7 +327,7 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         state_word="Firing" if alert.firing else "Resolved",
         started=write.moment(alert.started_at, now),
         lasted=write.span((alert.ended_at or now) - alert.started_at),
-        headline=facts.headline,
+        headline=f"When it {'fired' if alert.firing else 'resolved'}: {facts.headline}",
         reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
