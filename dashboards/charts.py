@@ -54,6 +54,7 @@ def columns(
     """
     good = np.array([point.good for point in points], dtype=np.int64)
     bad = np.array([point.bad for point in points], dtype=np.int64)
+    seen = np.array([point.seen for point in points], dtype=np.int64)
     unknown = [point.unknown for point in points[lead:]]
     return Columns(
         step=int(step.total_seconds()),
@@ -62,7 +63,7 @@ def columns(
         bad=bad[lead:].tolist(),
         unknown=unknown,
         burn={
-            format_duration(lookback): _trailing_burn(slo, good, bad, firsts, lead)
+            format_duration(lookback): _trailing_burn(slo, (good, bad, seen), firsts, lead)
             for lookback in lookbacks
             for firsts in (_firsts(points, step, lookback),)
         },
@@ -97,14 +98,16 @@ def _whole(length: timedelta) -> int:
     return length // _SECOND
 
 
-def _trailing_burn(slo: SLO, good: Ints, bad: Ints, firsts: Ints, lead: int) -> list[float | None]:
-    """The burn rate from each step's first step on; None without events."""
-    bads, goods = (_trailing_sum(values, firsts)[lead:].tolist() for values in (bad, good))
+def _trailing_burn(
+    slo: SLO, counts: tuple[Ints, Ints, Ints], firsts: Ints, lead: int
+) -> list[float | None]:
+    """The burn rate from each step's first step on; observed idle time burns 0."""
+    sums = [_trailing_sum(values, firsts)[lead:].tolist() for values in counts]
     # An int over an int is rounded once: the float nearest to the exact rate, as everywhere.
     share, unit = slo.objective.budget_share.numerator, slo.objective.budget_share.denominator
     return [
-        failed * unit / ((failed + passed) * share) if failed + passed else None
-        for failed, passed in zip(bads, goods, strict=True)
+        bad * unit / ((good + bad) * share) if good + bad else 0.0 if seen else None
+        for good, bad, seen in zip(*sums, strict=True)
     ]
 
 

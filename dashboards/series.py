@@ -31,8 +31,9 @@ class Series:
     budget's own figure, and is None before the window began and before anybody watched.
     Both are left out where slices are counted and not events.
     `burn`: by lookback (`1h`), the burn rate over the lookback that ended then; None without
-    events. Of the running step it is the SLO's own, to the last bit. Lookbacks that are no whole
-    number of steps, or counted in a grain that does not fit the step, are left out.
+    observations, 0 where they came and nothing had happened. Of the running step it is the SLO's
+    own, to the last bit. Lookbacks that are no whole number of steps, or counted in a grain that
+    does not fit the step, are left out.
     """
 
     slo: str

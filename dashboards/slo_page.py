@@ -564,7 +564,9 @@ def _step(points: Sequence[Point]) -> timedelta:
 
 def _rate(slo: SLO, point: Point) -> Fraction | None:
     total = point.good + point.bad
-    return Fraction(point.bad, total) / slo.objective.budget_share if total else None
+    if not total:
+        return Fraction(0) if point.seen else None
+    return Fraction(point.bad, total) / slo.objective.budget_share
 
 
 def _fires(alert_states: Mapping[str, AlertState], reading: TierReading) -> bool:

@@ -29,12 +29,16 @@ class ServiceCard:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The counts of one step of a chart: [start, start + step)."""
+    """The counts of one step of a chart: [start, start + step).
+
+    `seen`: observations that came, also those in which nothing had happened.
+    """
 
     start: datetime
     good: int
     bad: int
     unknown: int
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

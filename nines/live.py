@@ -148,10 +148,10 @@ class Live:
             return []
         series, seconds = entry.series_id, int(step.total_seconds())
         rows = await self._threads.read(lambda: self._counts.points(series, start, end, seconds))
-        found = {at: (good, bad, unknown) for at, good, bad, unknown in rows}
+        found = {at: counts for at, *counts in rows}
         first, last = int(start.timestamp()), int(end.timestamp())
         return [
-            Point(datetime.fromtimestamp(at, UTC), *found.get(at, (0, 0, 0)))
+            Point(datetime.fromtimestamp(at, UTC), *found.get(at, (0, 0, 0, 0)))
             for at in range(first, last, seconds)
         ]
 

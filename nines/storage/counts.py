@@ -219,8 +219,8 @@ class CountStore:
 
     def points(
         self, series_id: int, start: datetime, end: datetime, step_seconds: int
-    ) -> list[tuple[int, int, int, int]]:
-        """(step's start, good, bad, unknown) in steps counted from `start`; empty ones left out.
+    ) -> list[tuple[int, int, int, int, int]]:
+        """(step's start, good, bad, unknown, seen) in steps from `start` on; empty ones left out.
 
         Steps on the five-minute grid are added up from the sums and only the last, open stretch
         from the base buckets: the same numbers for a thirtieth of the reading.
@@ -233,8 +233,8 @@ class CountStore:
                 _read(connection, _SUMS, series_id, first, turn),
                 _read(connection, _DETAIL, series_id, turn, last),
             ]
-        steps = add_up(np.concatenate(parts), step_seconds, anchor=first)[:, :4].tolist()
-        return [(at, good, bad, unknown) for at, good, bad, unknown in steps]
+        steps = add_up(np.concatenate(parts), step_seconds, anchor=first)[:, :5].tolist()
+        return [(at, good, bad, unknown, seen) for at, good, bad, unknown, seen in steps]
 
     def causes(self, series_id: int, start: datetime, end: datetime) -> dict[str, int]:
         """Bad events by cause in the five minutes that [start, end) touches, largest first."""

@@ -19,6 +19,7 @@ STORY = (
     (T0, DAY, 60, 0),
     (T0 + DAY, HOUR, 30, 30),
     (T0 + DAY + HOUR, 2 * DAY, 600, 1),
+    (T0 + 3 * DAY + 2 * HOUR, 3 * HOUR, 0, 0),  # looked at, and idle
     (T0 + 3 * DAY + 5 * HOUR, NOW - T0 - 3 * DAY - 5 * HOUR, 59, 1),
 )
 
@@ -41,25 +42,26 @@ def status_now() -> SLOStatus:
 
 def points(start: datetime, end: datetime, step: timedelta) -> list[Point]:
     """The same story added up in steps."""
-    found: dict[datetime, tuple[int, int]] = {}
+    found: dict[datetime, tuple[int, int, int]] = {}
     for begin, length, good, bad in STORY:
         at = begin
         while at < begin + length:
             place = start + (at - start) // step * step
-            have = found.get(place, (0, 0))
-            found[place] = (have[0] + good, have[1] + bad)
+            have = found.get(place, (0, 0, 0))
+            found[place] = (have[0] + good, have[1] + bad, have[2] + 1)
             at += MINUTE
     steps = -(-(end - start) // step)
+    starts = [start + number * step for number in range(steps)]
+    counts = [found.get(at, (0, 0, 0)) for at in starts]
     return [
-        Point(at, *found.get(at, (0, 0)), 0)
-        for at in (start + number * step for number in range(steps))
+        Point(at, good, bad, 0, seen) for at, (good, bad, seen) in zip(starts, counts, strict=True)
     ]
 
 
 @pytest.mark.parametrize(
     ("length", "step"),
-    [(HOUR, MINUTE), (6 * HOUR, 30 * timedelta(seconds=1)), (DAY, 5 * MINUTE), (DAY, HOUR)],
-    ids=["1h by 1m", "6h by 30s", "24h by 5m", "24h by 1h"],
+    [(HOUR, MINUTE), (6 * HOUR, 30 * timedelta(seconds=1)), (DAY, 5 * MINUTE), (2 * DAY, HOUR)],
+    ids=["1h by 1m", "6h by 30s", "24h by 5m", "48h by 1h"],
 )
 def test_a_drawn_burn_rate_is_the_engines_window_at_that_instant(
     length: timedelta, step: timedelta

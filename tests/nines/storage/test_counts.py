@@ -145,10 +145,10 @@ def test_a_chart_equals_brute_force_whichever_table_answers(
     if packing:
         pack_all(store, T0 + 3 * HOUR)
     expected: dict[int, list[int]] = {}
-    for bucket, good, bad, unknown, *_ in by_hand(flushes, 10):
+    for bucket, good, bad, unknown, seen, *_ in by_hand(flushes, 10):
         if start <= bucket < start + length:
-            point = expected.setdefault((bucket - start) // step * step + start, [0, 0, 0])
-            for index, amount in enumerate((good, bad, unknown)):
+            point = expected.setdefault((bucket - start) // step * step + start, [0] * 4)
+            for index, amount in enumerate((good, bad, unknown, seen)):
                 point[index] += amount
 
     points = store.points(number, _at(start), _at(start + length), step)
@@ -161,7 +161,7 @@ def test_a_chart_of_long_ago_is_drawn_from_the_five_minute_sums(store: CountStor
     store.flush(one(number, BucketDelta(B0, good=5), BucketDelta(B0 + 310, bad=1)))
     store.prune(T0 + 40 * DAY, detail=35 * DAY, sums=400 * DAY)
 
-    assert store.points(number, T0, T0 + HOUR, 600) == [(B0, 5, 1, 0)]
+    assert store.points(number, T0, T0 + HOUR, 600) == [(B0, 5, 1, 0, 0)]
     assert store.points(number, T0, T0 + HOUR, 10) == []
 
 
@@ -169,11 +169,11 @@ def test_a_chart_that_ends_between_the_sums_holds_nothing_from_behind_its_end(
     store: CountStore,
 ) -> None:
     number = a_series(store)
-    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1) for n in range(60)]))
+    store.flush(one(number, *[BucketDelta(B0 + 10 * n, good=1, seen=1) for n in range(60)]))
 
     assert store.points(number, T0, T0 + timedelta(seconds=400), 300) == [
-        (B0, 30, 0, 0),
-        (B0 + 300, 10, 0, 0),
+        (B0, 30, 0, 0, 30),
+        (B0 + 300, 10, 0, 0, 10),
     ]
 
 
