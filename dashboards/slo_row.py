@@ -138,6 +138,8 @@ def why(status: SLOStatus, now: datetime) -> str:
 
 def failing(status: SLOStatus) -> str:
     """What fails, of an SLO that no rule may judge yet."""
+    if not status.burns:
+        return states.FAILING.means
     brief = status.burns[0]
     counts = brief.window.counts
     return (
