@@ -348,6 +348,8 @@ class HealthFacts:
     config_loaded_at: datetime
     config_ok: bool
     problems: tuple[str, ...]
+    storage_bytes: int | None
+    storage_rows: dict[str, int]  # by table
 
 
 def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
@@ -534,6 +536,8 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
         config_loaded_at=health.config_loaded_at,
         config_ok=health.config_ok,
         problems=health.problems,
+        storage_bytes=health.storage_bytes,
+        storage_rows=dict(health.storage_rows),
     )
 
 

@@ -1,7 +1,7 @@
 """What a page may ask for. Implemented by the wiring; read-only, and never raw observations."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -68,6 +68,8 @@ class SystemHealth:
     config_ok: bool
     version: str
     problems: tuple[str, ...]
+    storage_bytes: int | None = None  # None: not looked yet
+    storage_rows: Mapping[str, int] = field(default_factory=dict)  # by table
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Pulse:
     config_problem: str | None = None
     outbox_pending: int = 0
     outbox_oldest: datetime | None = None
+    storage_bytes: int | None = None
+    storage_rows: Mapping[str, int] = field(default_factory=dict)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_attempt(self, receiver: str, outcome: AttemptOutcome) -> None:
@@ -135,6 +137,8 @@ class Live:
             config_ok=pulse.config_problem is None,
             version=pulse.version,
             problems=tuple(self._problems()),
+            storage_bytes=pulse.storage_bytes,
+            storage_rows=pulse.storage_rows,
         )
 
     def notifications_total(self) -> dict[tuple[str, str], int]:

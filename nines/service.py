@@ -34,6 +34,7 @@ from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
+from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.instance import hold
 from nines.threads import StorageThreads
@@ -436,6 +437,7 @@ class Service:
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        scheduler.add_job(self._measure_storage, id="storage")  # once, at the start
         scheduler.add_job(self._pack, "interval", minutes=5, id="pack")
         scheduler.add_job(self._retain, "interval", hours=1, id="retention")
         scheduler.start()
@@ -445,6 +447,14 @@ class Service:
         """Pack the counts that have come to rest."""
         now = self._clock.now()
         await self._in_turns("packing", lambda: self.counts.pack(now))
+        await self._measure_storage()
+
+    async def _measure_storage(self) -> None:
+        """Look how much there is, for those who watch it grow."""
+        with contextlib.suppress(StorageError):  # the flush has reported it already
+            self.pulse.storage_bytes, self.pulse.storage_rows = await self.threads.read(
+                lambda: (storage_bytes(self.database), storage_rows(self.database))
+            )
 
     async def _retain(self) -> None:
         """Forget what retention says."""

@@ -390,8 +390,19 @@ def _own_families(health: HealthFacts) -> Iterator[Metric]:
             "Whether the newest configuration was valid: 1 or 0.",
             health.config_ok,
         ),
+        (
+            "nines_storage_bytes",
+            "What the database takes on disk, looked at every five minutes.",
+            health.storage_bytes,
+        ),
     ):
         yield _gauge(name, help_, (), [((), value)])
+    yield _gauge(
+        "nines_storage_rows",
+        "How many rows each table of the database has, looked at every five minutes.",
+        ("table",),
+        (((table,), rows) for table, rows in health.storage_rows.items()),
+    )
 
 
 Samples = Iterable[tuple[tuple[str, ...], float | None]]

@@ -168,6 +168,21 @@ async def test_our_own_failure_to_look_is_no_verdict_on_the_target(
     assert value(samples, "nines_collector_runs_total", **unknown) == 2_380
 
 
+async def test_storage_tells_how_it_grows_once_it_was_looked_at(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    before = await scrape(client)
+    rows = {"series": 3, "packed_counts": 120}
+    source.health_ = replace(source.health_, storage_bytes=4_096_000, storage_rows=rows)
+    page = await asker(source, Clock())(False)
+    samples = samples_of(page.decode())
+
+    assert value(before, "nines_storage_bytes") is None
+    assert value(samples, "nines_storage_bytes") == 4_096_000
+    assert value(samples, "nines_storage_rows", table="packed_counts") == 120
+    assert "# HELP nines_storage_bytes What" in page.decode()
+
+
 async def test_nines_tells_of_itself(client: httpx.AsyncClient) -> None:
     samples = await scrape(client)
 
