@@ -13,6 +13,7 @@ from slo.window import Rolling
 
 NBSP = "\N{NO-BREAK SPACE}"
 NO_DATA = "no data"
+_EXACT_PLACES = 12
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -191,6 +192,18 @@ def burn(rate: Fraction | float | None) -> str:
     # Around 1 the second decimal tells a pace that lasts from one that does not.
     close = exact < Fraction(1, 10) or Fraction(95, 100) <= exact < Fraction(105, 100)
     return f"{_trim(_places(exact, 2 if close else 1, ROUND_HALF_EVEN))}x"
+
+
+def exact(value: Fraction) -> str:
+    """All digits of a number to calculate on with: `0.001`, `258.95`; cut ones end in `…`."""
+    sign, size = ("-", -value) if value < 0 else ("", value)
+    whole, rest = divmod(size.numerator, size.denominator)
+    scaled, left = divmod(rest * 10**_EXACT_PLACES, size.denominator)
+    decimals = f"{scaled:0{_EXACT_PLACES}d}"
+    if not left:
+        decimals = decimals.rstrip("0")
+    point = "." if decimals else ""
+    return f"{sign}{whole:,}{point}{decimals}{'…' if left else ''}"
 
 
 def factor(value: Fraction) -> str:

@@ -11,6 +11,7 @@ from alerting.notification import Attempt, Notification
 from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
+from slo.ledger import BucketDelta
 from slo.status import SLOStatus
 
 
@@ -89,6 +90,22 @@ class IncidentPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """An SLO at a moment in the past, with what is known now.
+
+    `states`: the rules that fired. `bucket`: how long the base buckets are.
+    """
+
+    status: SLOStatus
+    states: Mapping[str, AlertState]
+    bucket: timedelta
+
+
+class TooMuchError(Exception):
+    """More was asked for at once than is good for the rest; in a sentence."""
+
+
 class Source(Protocol):
     """The facts behind every page, API answer and metric."""
 
@@ -123,6 +140,20 @@ class Source(Protocol):
         """What [start, end) cost, of the budget of the window that ends then.
 
         Without a `start` it is that window itself.
+        """
+
+    async def steps(
+        self, slo_id: str, start: datetime, end: datetime, width: timedelta
+    ) -> Sequence[BucketDelta]:
+        """Stored counts of [start, end) in buckets of `width` that are not empty.
+
+        The first and the last are cut where the stretch begins and ends.
+        """
+
+    async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
+        """These SLOs (None: all), in the file's order, at `at`; back to the last bucket's edge.
+
+        Raises TooMuchError.
         """
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:

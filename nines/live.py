@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from dashboards.source import (
+    AsOf,
     Changes,
     CollectorHealth,
     IncidentDetail,
@@ -15,17 +16,20 @@ from dashboards.source import (
     Point,
     ServiceCard,
     SystemHealth,
+    TooMuchError,
 )
 from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
 from nines.engine import Engine
+from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
+from slo.ledger import BucketDelta
 from slo.status import SLOStatus
 
 
@@ -85,6 +89,7 @@ class Live:
         self._pulse = pulse
         self._now = now
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
+        self._memory = Memory(self._past, threads)
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
         self.logs: dict[str, CollectorLog] = {}
@@ -173,6 +178,24 @@ class Live:
         if entry is None:
             return None
         return await self._threads.read(lambda: self._past.budget_ledger(entry, start, end))
+
+    async def steps(
+        self, slo_id: str, start: datetime, end: datetime, width: timedelta
+    ) -> Sequence[BucketDelta]:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return []
+        return await self._threads.read(lambda: self._past.steps(entry, start, end, width))
+
+    async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
+        wanted = self._engine.entries if slo_ids is None else slo_ids
+        entries = [self._engine.entries[one] for one in wanted if one in self._engine.entries]
+        if len(entries) > MOST_AS_OF:
+            raise TooMuchError(
+                f"{len(entries):,} SLOs at a moment in the past are too many to count again at "
+                f"once ({MOST_AS_OF:,} are not): ask for one service, or for one SLO."
+            )
+        return await self._memory.recall(entries, at, self._now())
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         entry = self._engine.entries.get(slo_id)

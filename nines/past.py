@@ -1,17 +1,28 @@
-"""What storage knows of the past: where a budget went, and which incidents stood beside it."""
+"""What storage knows of the past: SLOs as of a moment, where budgets went, what stood beside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alerting.incident import Incident
+from dashboards.source import AsOf
 from nines.engine import Entry
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountStore
-from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
+from nines.storage.counts import CountStore, History
+from slo.alert_state import AlertState, Phase
+from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
+from slo.counts import Counts
 from slo.edges import edges
-from slo.ledger import FIVE_MINUTES, BucketDelta, unit_seconds
-from slo.slices import Slicing
+from slo.evaluate import told_at
+from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
+
+_DETAIL_REACH = timedelta(days=3)  # beyond, windows are summed from five minutes
+_SLACK = timedelta(minutes=10)
+_LIFETIME_TRIES = 5
+_SEEN = 4  # the column of a stored bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,6 @@ class Past:
         Without a `start` it is that window. An `end` within a bucket takes in what has come of it.
         """
         slo = entry.slo
-        if slo.slicing is not None:
-            return self._of_slices(entry, slo.slicing, start, end)
         window = edges(slo.window.length, end, self.bucket_seconds)
         until = _ceiling(end, self._grain(end))
         in_window = self.buckets(entry, window.start, until, window.unit)
@@ -47,23 +56,6 @@ class Past:
             start=first,
             end=until,
             allowed=slo.objective.budget_share * sum(one.good + one.bad for one in in_window),
-        )
-
-    def _of_slices(
-        self, entry: Entry, slicing: Slicing, start: datetime | None, end: datetime
-    ) -> BudgetLedger:
-        """As above; of slices those that are over are told, and cost what they cost."""
-        slo, width = entry.slo, slicing.length
-        until, began = _floor(end, width), _ceiling(end, width) - slo.window.length
-        first = began if start is None else _floor(start, width)
-        in_window = timeslices(self._load(entry, began, until, width), slicing, slo.objective)
-        shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
-        return budget_ledger(
-            shown,
-            self.counts.load_causes(entry.series_id, first, until),
-            start=first,
-            end=max(first, until),
-            allowed=slo.objective.budget_share * len(in_window),
         )
 
     def buckets(
@@ -88,6 +80,103 @@ class Past:
         seconds = int(width.total_seconds())
         return [BucketDelta(*row) for row in self.counts.load(entry.series_id, seconds, start, end)]
 
+    def steps(
+        self, entry: Entry, start: datetime, end: datetime, width: timedelta
+    ) -> list[BucketDelta]:
+        """Stored counts of [start, end) in buckets of `width` that are not empty.
+
+        The first and the last are cut where the stretch begins and ends.
+        """
+        finest = self._grain(start)
+        start = _floor(start, finest)
+        grains = (timedelta(seconds=FIVE_MINUTES), timedelta(seconds=MINUTE), finest)
+        read = next(
+            (one for one in grains if finest <= one <= width and _floor(start, one) == start),
+            finest,
+        )
+        found: list[BucketDelta] = []
+        first = int(start.timestamp())
+        for one in self.buckets(entry, start, end, read):
+            bucket = max(first, one.bucket - one.bucket % int(width.total_seconds()))
+            if found and found[-1].bucket == bucket:
+                found[-1] += one
+            else:
+                found.append(replace(one, bucket=bucket))
+        return found
+
+    def as_of(self, entries: Sequence[Entry], at: datetime) -> list[AsOf]:
+        """These SLOs at `at`, from what is stored now; in their order.
+
+        `at` is taken back to a bucket's edge: to that of five minutes where no finer ones are kept.
+        What the rules' alerts did is taken from their records. Lifetime counts are left at none.
+        """
+        at = self.edge(at)
+        reach = max((entry.slo.window.length for entry in entries), default=timedelta(0))
+        histories = dict(
+            self.counts.histories(
+                {entry.series_id for entry in entries},
+                detail=at - min(reach, _DETAIL_REACH) - _SLACK,
+                sums=at - reach - _SLACK,
+                until=at,
+            )
+        )
+        firing: dict[str, dict[str, AlertState]] = {}
+        for alert in self.records.alerts_at(at):
+            slo_id, _, key = alert.rule.partition("#")
+            firing.setdefault(slo_id, {})[key] = AlertState(Phase.FIRING, alert.started_at)
+        return [
+            self._as_of(entry, histories[entry.series_id], at, firing.get(entry.slo.id, {}))
+            for entry in entries
+        ]
+
+    def edge(self, at: datetime) -> datetime:
+        """The last moment, up to `at`, that counts can be told for."""
+        return _floor(at, self._grain(at - _DETAIL_REACH - _SLACK))
+
+    def lifetime(self, entry: Entry, at: datetime) -> Counts | None:
+        """All that was counted before `at`; None when that cannot be told just now.
+
+        It is today's total without what came after, and both must be of the same moment.
+        """
+        for _ in range(_LIFETIME_TRIES):
+            before = self._lifetime_now(entry)
+            later = self.buckets(
+                entry, self.edge(at), self.now() + _SLACK, self._grain(at - _DETAIL_REACH - _SLACK)
+            )
+            if before is not None and before == self._lifetime_now(entry):
+                return Counts(
+                    before.good - sum(one.good for one in later),
+                    before.bad - sum(one.bad for one in later),
+                    before.unknown - sum(one.unknown for one in later),
+                )
+        return None
+
+    def _lifetime_now(self, entry: Entry) -> Counts | None:
+        records = self.counts.series(entry.slo.id)
+        return next((one.lifetime for one in records if one.series_id == entry.series_id), None)
+
+    def _as_of(
+        self, entry: Entry, history: History, at: datetime, firing: Mapping[str, AlertState]
+    ) -> AsOf:
+        slo = entry.slo
+        coarse = self._grain(at - _DETAIL_REACH - _SLACK) > timedelta(seconds=self.bucket_seconds)
+        turn = int(at.timestamp()) // FIVE_MINUTES * FIVE_MINUTES
+        sums = history.sums[history.sums[:, 0] < turn]
+        tail = history.detail[history.detail[:, 0] >= turn]
+        whole = sums if coarse else np.concatenate([sums, tail])
+        ledger = Ledger(self.bucket_seconds, slo.window.length)
+        for width in ledger.widths:
+            # `at` lies on their grid, and so do windows of whole five minutes: coarse is exact.
+            fine = width % FIVE_MINUTES != 0 and not coarse
+            ledger.load(width, history.detail if fine else whole)
+        ledger.load_causes([row for row in history.causes if row[0] < int(at.timestamp())])
+        finest = whole if coarse else np.concatenate([whole, history.detail])
+        ledger.last_observation = _last_seen(finest, at)
+        watched = entry.ledger.watched_since
+        ledger.watched_since = watched if watched is not None and watched <= at else None
+        bucket = timedelta(seconds=self.bucket_seconds)
+        return AsOf(told_at(slo, ledger, at, firing), firing, bucket)
+
     def incidents_of(self, entry: Entry, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that alerts of this SLO stood in between `start` and `end`."""
         return self.records.incidents_of(entry.slo.service, entry.slo.name, start, end)
@@ -101,6 +190,12 @@ class Past:
         """The finest buckets that are kept of that time."""
         kept = at >= self.now() - self.detail()
         return timedelta(seconds=self.bucket_seconds if kept else FIVE_MINUTES)
+
+
+def _last_seen(rows: NDArray[np.int64], at: datetime) -> datetime | None:
+    """The start of the newest bucket with an observation: as exactly as it is stored."""
+    seen = rows[rows[:, _SEEN] > 0]
+    return min(datetime.fromtimestamp(int(seen[:, 0].max()), UTC), at) if len(seen) else None
 
 
 def _floor(at: datetime, width: timedelta) -> datetime:

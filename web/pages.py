@@ -17,14 +17,16 @@ from dashboards import charts, frame, links, slo_list
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
+from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.overview import overview
 from dashboards.service_page import service_lines, service_view
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch
 from dashboards.slo_row import open_incidents
-from dashboards.source import ServiceCard, Source
+from dashboards.source import ServiceCard, Source, TooMuchError
 from slo.alert_state import AlertState
 from slo.status import SLOStatus
 from web.assets import Assets
+from web.moment import read_moment
 
 _NAME_COOKIE = "nines_name"
 _THEME_COOKIE = "nines_theme"
@@ -93,6 +95,7 @@ class Pages:
         for path, endpoint in (
             ("/", self.overview),
             ("/slos", self.slos),
+            ("/slos/{service}/{slo:path}/numbers", self.numbers),
             ("/slos/{service}/{slo:path}", self.slo),
             ("/services", self.services),
             ("/services/{name:path}", self.service),
@@ -190,6 +193,29 @@ class Pages:
         title = f"{status.slo.name}, {service}"
         spent = budget_view(account, now) if account else None
         return self._page(request, "slo.html", "slos", title, topics=topics, view=view, spent=spent)
+
+    async def numbers(self, request: Request, service: str, slo: str) -> HTMLResponse:
+        """How an SLO's numbers came to be."""
+        slo_id, now = f"{service}/{slo}", self._now()
+        status = self._source.status(slo_id)
+        if status is None:
+            return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+        try:
+            at = min(read_moment(request.query_params.get("at", "now"), now), now)
+            told = next(iter(await self._source.as_of(at, [slo_id])))
+            listing = read_listing(request.query_params, told)
+        except ValueError as error:
+            return self.error(request, 400, f"This cannot be opened: {error}.")
+        except TooMuchError as error:
+            return self.error(request, 503, str(error))
+        first = coarsest(listing.end - listing.start, told.bucket)
+        whole, page = await asyncio.gather(
+            self._source.steps(slo_id, listing.start, listing.end, first),
+            self._source.steps(slo_id, listing.after, listing.until, listing.width),
+        )
+        view = numbers_view(told, listing, whole, page, now)
+        title = f"Numbers of {slo}, {service}"
+        return self._page(request, "numbers.html", "slos", title, topics="", view=view)
 
     async def services(self, request: Request) -> HTMLResponse:
         """All services."""

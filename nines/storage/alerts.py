@@ -303,6 +303,19 @@ class AlertRecords:
                 attempts=tuple(map(_attempt, tries)),
             )
 
+    def alerts_at(self, at: datetime) -> list[Alert]:
+        """Those that fired at `at`, oldest first; their facts are of when they last changed."""
+        query = (
+            select(alerts)
+            .where(
+                alerts.c.started_at <= at,
+                or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > at),
+            )
+            .order_by(alerts.c.started_at, alerts.c.id)
+        )
+        with self._database.read() as connection:
+            return [_alert(row) for row in connection.execute(query)]
+
     def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""
         query = (

@@ -14,7 +14,11 @@ from nines.past import Past
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CauseDelta, CountBatch, CountStore
 from nines.storage.database import Database
+from slo.alert_state import AlertState, Phase
+from slo.counts import Counts
+from slo.evaluate import evaluate
 from slo.ledger import BucketDelta, Ledger
+from slo.status import NowState, SLOStatus
 from tests.nines.storage.builders import an_alert, an_incident
 from tests.slo.builders import T0, a_ledger, an_slo
 
@@ -136,3 +140,92 @@ def test_of_another_ledger_s_reach_nothing_is_assumed(stored: Stored) -> None:
     ledger = stored.past.budget_ledger(entry, None, stored.now)
 
     assert (ledger.spent, ledger.losses) == (None, ())
+
+
+# --- as of a moment --------------------------------------------------------------------------
+
+
+def live_at(stored: Stored, at: datetime) -> SLOStatus:
+    """What the running service said at `at`, from the ledger that was booked until then."""
+    return evaluate(stored.entry.slo, stored.entry.ledger, at, {}, T0)[0]
+
+
+def comparable(status: SLOStatus) -> SLOStatus:
+    """Without what storage keeps by the bucket, or causes by five minutes, and not to the moment.
+
+    A rule's state is told from records, and a lifetime apart from the rest.
+    """
+    return replace(
+        status,
+        last_observation=None,
+        watched_since=None,
+        causes={},
+        lifetime=Counts(),
+        now_state=NowState.OK,
+    )
+
+
+def test_as_of_equals_what_was_said_then_though_more_has_come_since(stored: Stored) -> None:
+    at = T0 + 15 * DAY + timedelta(hours=2, minutes=43, seconds=20)
+    stored.book([(T0 + n * 30 * MINUTE, 500, 1) for n in range(720)])
+    stored.book([(T0 + 15 * DAY + n * 10 * S, 1, int(n % 3 == 0)) for n in range(980)])
+    then = live_at(stored, at)
+    stored.book([(at + n * 10 * S, 0, 7) for n in range(200)])
+
+    (told,) = stored.past.as_of([stored.entry], at + 9 * S)
+
+    assert told.status.at == at
+    assert then.window.counts.bad == 720 + 327
+    assert comparable(told.status) == comparable(then)
+
+
+def test_where_the_detail_is_gone_as_of_is_exact_on_five_minutes(stored: Stored) -> None:
+    at = T0 + timedelta(hours=8, minutes=15)
+    stored.book([(T0 + n * 10 * S, 1, int(n % 50 == 0)) for n in range(2_970)])
+    then = live_at(stored, at)
+    stored.book([(at + n * 10 * S, 0, 7) for n in range(200)])
+    stored.now, stored.detail = T0 + 20 * DAY, 3 * DAY
+    stored.counts.prune(stored.now, stored.detail, 400 * DAY)
+
+    (told,) = stored.past.as_of([stored.entry], at + 4 * MINUTE)
+
+    assert told.status.at == at
+    assert [burn.window.counts for burn in told.status.burns] == [
+        burn.window.counts for burn in then.burns
+    ]
+    assert told.status.budget == then.budget
+
+
+def test_rules_stand_as_their_alerts_were_recorded_whatever_the_counts(stored: Stored) -> None:
+    stored.book([(T0 + n * 10 * S, 1, 0) for n in range(3_000)])
+    alert = an_alert(started_at=T0 + HOUR, ended_at=T0 + 2 * HOUR)
+    stored.records.apply(Decision(incidents=(an_incident(),), alerts=(alert,)), {})
+
+    during, after = (stored.past.as_of([stored.entry], T0 + hours * HOUR)[0] for hours in (1.5, 2))
+
+    assert during.states == {"page:1h:5m": AlertState(Phase.FIRING, T0 + HOUR)}
+    assert during.status.now_state is NowState.BURNING_FAST
+    assert (after.states, after.status.now_state) == ({}, NowState.OK)
+
+
+def test_what_was_counted_before_a_moment_is_told_from_today_s_total(stored: Stored) -> None:
+    stored.book([(T0 + n * HOUR, 10, n % 2) for n in range(100)])
+
+    lifetime = stored.past.lifetime(stored.entry, T0 + 30 * HOUR)
+
+    assert lifetime == Counts(good=300, bad=15)
+
+
+def test_steps_add_up_whatever_their_width(stored: Stored) -> None:
+    stored.book([(T0 + n * 10 * S, 3, int(n % 7 == 0)) for n in range(20_000)])
+    start, end = T0 + timedelta(hours=5, minutes=2, seconds=10), T0 + 40 * HOUR + 30 * S
+
+    sums = set()
+    for seconds in (86_400, 3_600, 300, 60, 10):
+        steps = stored.past.steps(stored.entry, start, end, timedelta(seconds=seconds))
+        sums.add((sum(one.good for one in steps), sum(one.bad for one in steps)))
+        assert steps[0].bucket == int(start.timestamp())
+        assert all(one.bucket % seconds == 0 for one in steps[1:])
+
+    (both,) = sums
+    assert sum(both) == 3 * 12_590 + both[1]

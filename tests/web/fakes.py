@@ -1,11 +1,12 @@
 """A source of facts made by hand: SLOs in every state, two services, incidents, ugly names."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
@@ -21,6 +22,7 @@ from alerting.notification import (
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.source import (
+    AsOf,
     Change,
     CollectorHealth,
     IncidentDetail,
@@ -33,7 +35,8 @@ from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO, EventsSLI, ProbeSLI
-from slo.ledger import BucketDelta
+from slo.evaluate import told_at
+from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
 from slo.selector import parse_selector
 from slo.severity import Severity
@@ -53,6 +56,7 @@ from slo.window import Rolling
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 MARKUP = '<img src=x onerror="alert(1)">&amp;\'{{7*7}}'
@@ -394,6 +398,36 @@ def _counts_before(at: datetime) -> Counts:
     return Counts(buckets - unknown - bad, bad, unknown)
 
 
+def _buckets(start: datetime, end: datetime, width: timedelta) -> Iterator[BucketDelta]:
+    """The counts of [start, end) as storage keeps them; each event was one observation."""
+    before = _counts_before(start)
+    while start < end:
+        after = _counts_before(min(start + width, end))
+        yield BucketDelta(
+            int(start.timestamp()),
+            good := after.good - before.good,
+            bad := after.bad - before.bad,
+            unknown := after.unknown - before.unknown,
+            seen=good + bad,
+            missed=unknown,
+        )
+        start, before = start + width, after
+
+
+@cache
+def _ledger_until(at: datetime, length: timedelta) -> Ledger:
+    ledger = Ledger(10, length)
+    for width in ledger.widths:
+        reach = min(length, {10: 6 * HOUR, 60: timedelta(days=3)}.get(width, length))
+        # From a full hour before the window on, so on its grid.
+        first = at - timedelta(seconds=int(at.timestamp()) % 3_600) - reach - HOUR
+        rows = [(one.bucket, *one.columns()) for one in _buckets(first, at, width * SECOND)]
+        ledger.load(width, rows)
+    ledger.last_observation = at - timedelta(seconds=4)
+    ledger.watched_since = NOW - 2 * MONTH
+    return ledger
+
+
 def _services(statuses: Sequence[SLOStatus]) -> tuple[ServiceCard, ...]:
     def ids(service: str) -> tuple[str, ...]:
         return tuple(status.slo.id for status in statuses if status.slo.service == service)
@@ -681,6 +715,33 @@ class FakeSource:
             end=until,
             allowed=status.slo.objective.budget_share * sum(b.good + b.bad for b in buckets),
         )
+
+    async def steps(
+        self, slo_id: str, start: datetime, end: datetime, width: timedelta
+    ) -> Sequence[BucketDelta]:
+        if self.status(slo_id) is None:
+            return []
+        past_grid = timedelta(seconds=int(start.timestamp()) % int(width.total_seconds()))
+        turn = min(start - past_grid + width, end)
+        steps = [*_buckets(start, turn, width), *_buckets(turn, end, width)]
+        return [one for one in steps if any(one.columns())]
+
+    async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
+        at -= timedelta(seconds=at.second % 10, microseconds=at.microsecond)
+        told = []
+        for status in self.statuses_:
+            if slo_ids is None or status.slo.id in slo_ids:
+                recorded = {
+                    alert.rule.partition("#")[2]: AlertState(Phase.FIRING, alert.started_at)
+                    for detail in self.details.values()
+                    for alert in detail.alerts
+                    if f"{alert.service}/{alert.slo}" == status.slo.id
+                    and alert.started_at <= at < (alert.ended_at or NOW)
+                }
+                ledger = _ledger_until(at, status.slo.window.length)
+                status_then = told_at(status.slo, ledger, at, recorded)
+                told.append(AsOf(status_then, recorded, timedelta(seconds=10)))
+        return told
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         return sorted(

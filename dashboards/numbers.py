@@ -1,0 +1,477 @@
+"""How a number came to be: each one opened until it is a list of buckets that adds up to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from dashboards import format as write
+from dashboards import links
+from dashboards.format import Moment
+from dashboards.source import AsOf
+from slo.alert_state import AlertState, Phase
+from slo.counts import Counts, WindowCounts
+from slo.definition import SLO
+from slo.edges import Edges, edges
+from slo.evidence import LIMITS, tail
+from slo.ledger import BucketDelta
+from slo.status import Burn, SLOStatus, TierReading, Verdict
+from slo.units import format_duration, parse_duration
+
+ROWS = 100
+_MOST_SPAN = timedelta(days=400)
+_WIDTHS = tuple(timedelta(seconds=seconds) for seconds in (86_400, 3_600, 300, 60))
+_VERDICTS = {Verdict.TRUE: "true", Verdict.FALSE: "not true", Verdict.FROZEN: "cannot tell"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which buckets are listed: those of [start, end) in steps of `width`, `ROWS` of them a page.
+
+    `name` is the window that they are, `after` where the page begins.
+    """
+
+    name: str | None
+    start: datetime
+    end: datetime
+    width: timedelta
+    after: datetime
+
+    @property
+    def until(self) -> datetime:
+        """Where the page ends."""
+        return min(self.end, _floor(self.after, self.width) + ROWS * self.width)
+
+
+def read_listing(asked: Mapping[str, str], told: AsOf) -> Listing:
+    """The listing that an address asks for; the SLO's window unless told. Raises ValueError."""
+    status, base = told.status, told.bucket
+    name: str | None = None
+    if "start" in asked or "end" in asked:
+        start, end = (_floor(_moment(asked.get(key, "")), base) for key in ("start", "end"))
+    else:
+        name = asked.get("window") or status.slo.window.label
+        lengths = dict(_windows(status.slo, status))
+        if name not in lengths:
+            raise ValueError(f"{name!r} is no window of this SLO: {', '.join(lengths)} are")
+        found = _edges(status, lengths[name], base)
+        start, end = found.start, status.at
+    if not start < end:
+        raise ValueError("the start must lie before the end")
+    if end > status.at:
+        raise ValueError("the end must not lie after the moment that is looked at")
+    if end - start > _MOST_SPAN:
+        raise ValueError(f"at most {format_duration(_MOST_SPAN)} can be opened at once")
+    width = parse_duration(asked["step"]) if asked.get("step") else coarsest(end - start, base)
+    if width not in widths(end - start, base):
+        raise ValueError(f"{format_duration(width)} is no step that this stretch can be opened in")
+    after = _moment(asked["after"]) if asked.get("after") else start
+    if not start <= after < end:
+        raise ValueError("this page of the list does not exist")
+    return Listing(name, start, end, width, after)
+
+
+def widths(length: timedelta, base: timedelta) -> tuple[timedelta, ...]:
+    """The steps that a stretch can be opened in, coarsest first; the last are base buckets."""
+    finer = [width for width in _WIDTHS if base < width and width * 2 <= length]
+    return (*finer, base)
+
+
+def coarsest(length: timedelta, base: timedelta) -> timedelta:
+    """The step that a stretch is opened in first."""
+    return widths(length, base)[0]
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number: how it is shown, and the calculation that gives it, line by line."""
+
+    id: str
+    name: str
+    shown: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """One window: its edges, its sums, and where it is opened."""
+
+    name: str
+    start: str
+    end: str
+    unit: str
+    good: str
+    bad: str
+    unknown: str
+    observed: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRow:
+    """One line of the list; `url` opens it further, None for what cannot be."""
+
+    start: str
+    end: str
+    good: str
+    bad: str
+    unknown: str
+    seen: str
+    missed: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepLink:
+    word: str
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersView:
+    """Everything the page prints."""
+
+    name: str
+    service: str
+    slo_url: str
+    service_url: str
+    at: Moment
+    promise: tuple[tuple[str, str], ...]
+    numbers: tuple[Number, ...]
+    windows: tuple[WindowRow, ...]
+    listed: str
+    steps: tuple[StepLink, ...]
+    rows: tuple[BucketRow, ...]
+    sums: BucketRow
+    adds_up: bool
+    check: str
+    smeared: str | None
+    next_url: str | None
+
+
+def numbers_view(
+    told: AsOf,
+    listing: Listing,
+    whole: Sequence[BucketDelta],
+    page: Sequence[BucketDelta],
+    now: datetime,
+) -> NumbersView:
+    """The page. `whole` is the listing in its coarsest steps, `page` the rows of this page."""
+    status, base = told.status, told.bucket
+    slo, total = status.slo, sum(whole, BucketDelta(0))
+    adds_up, check = _check(status, listing, total)
+    address = _Address(slo, status.at)
+    return NumbersView(
+        name=slo.name,
+        service=slo.service,
+        slo_url=links.slo_url(slo.id),
+        service_url=links.service_url(slo.service),
+        at=write.moment(status.at, now),
+        promise=_promise(slo),
+        numbers=(
+            _sli(status),
+            _budget(status),
+            *(_burn(slo, burn) for burn in status.burns),
+            *(_tier(slo, one, told.states.get(one.tier.key)) for one in status.tiers),
+        ),
+        windows=tuple(
+            _window(status, name, length, base, address) for name, length in _windows(slo, status)
+        ),
+        listed=_listed(listing),
+        steps=tuple(
+            StepLink(
+                format_duration(width),
+                address.listing(listing, width),
+                width == listing.width,
+            )
+            for width in widths(listing.end - listing.start, base)
+        ),
+        rows=tuple(_row(one, listing, base, address) for one in page),
+        sums=_sums(listing, total),
+        adds_up=adds_up,
+        check=check,
+        smeared=_smeared(total),
+        next_url=address.listing(listing, listing.width, listing.until)
+        if listing.until < listing.end
+        else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Addresses of this page at its moment."""
+
+    slo: SLO
+    at: datetime
+
+    def window(self, name: str) -> str:
+        return self._url(window=name)
+
+    def listing(self, listing: Listing, width: timedelta, after: datetime | None = None) -> str:
+        follow = {"after": _iso(after)} if after else {}
+        step = {"step": format_duration(width)}
+        if listing.name is not None:
+            return self._url(window=listing.name, **step, **follow)
+        return self._url(start=_iso(listing.start), end=_iso(listing.end), **step, **follow)
+
+    def stretch(self, start: datetime, end: datetime) -> str:
+        return self._url(start=_iso(start), end=_iso(end))
+
+    def _url(self, **parts: str) -> str:
+        return links.with_query(links.numbers_url(self.slo.id), at=_iso(self.at), **parts) + "#list"
+
+
+def _promise(slo: SLO) -> tuple[tuple[str, str], ...]:
+    share = write.exact(slo.objective.budget_share)
+    return (
+        ("Objective T", f"{slo.objective.share.normalize():f}, as it was written"),
+        ("Budget share 1 - T", f"{share}, exactly"),
+        ("Window", f"rolling {slo.window.label}"),
+        ("Good, bad", "events, each booked once in the bucket in which it was due"),
+        ("Unknown", "our failures to look: in no ratio, neither good nor bad"),
+    )
+
+
+def _sli(status: SLOStatus) -> Number:
+    counts = status.window.counts
+    if status.sli is None:
+        return Number("sli", "SLI", write.NO_DATA, ("No event, so no ratio.",))
+    return Number(
+        "sli",
+        "SLI",
+        write.sli(status.sli, status.slo.objective),
+        (
+            "SLI = good / (good + bad)",
+            f"= {_n(counts.good)} / ({_n(counts.good)} + {_n(counts.bad)})",
+            f"= {_n(counts.good)} / {_n(counts.total)}",
+            f"= {write.exact(status.sli)}",
+        ),
+    )
+
+
+def _budget(status: SLOStatus) -> Number:
+    slo, budget, counts = status.slo, status.budget, status.window.counts
+    if budget is None:
+        return Number("budget", "Budget left", write.NO_DATA, ("No event, so no budget either.",))
+    share = write.exact(slo.objective.budget_share)
+    left = write.exact(budget.remaining)
+    seconds = budget.remaining * slo.objective.budget_share * slo.window.seconds
+    return Number(
+        "budget",
+        "Budget left",
+        f"{write.budget(budget.remaining)}, {write.budget_time(budget.remaining_time(slo))}",
+        (
+            (
+                f"allowed = (1 - T) x (good + bad) = {share} x {_n(counts.total)} "
+                f"= {write.exact(budget.allowed)} events"
+            ),
+            (
+                f"spent = bad / allowed = {_n(counts.bad)} / {write.exact(budget.allowed)} "
+                f"= {write.exact(budget.spent)}"
+            ),
+            f"left = 1 - spent = {left}",
+            (
+                f"as time of a full outage = left x (1 - T) x window = {left} "
+                f"x {share} x {_n(slo.window.seconds)} s = {write.exact(seconds)} s"
+            ),
+        ),
+    )
+
+
+def _burn(slo: SLO, burn: Burn) -> Number:
+    label = format_duration(burn.lookback)
+    return Number(
+        f"burn-{label}",
+        f"Burn rate over {label}",
+        write.burn(burn.rate),
+        (f"burn({label}) = {_burn_formula(slo, burn.window.counts, burn.window)}",),
+    )
+
+
+def _burn_formula(slo: SLO, counts: Counts, window: WindowCounts) -> str:
+    if not counts.total:
+        if window.seen:
+            return "0: it was observed, and nothing happened"
+        return "no data: nothing was observed"
+    share = slo.objective.budget_share
+    rate = Fraction(counts.bad, counts.total) / share
+    return (
+        f"(bad / (good + bad)) / (1 - T) = ({_n(counts.bad)} / {_n(counts.total)}) / "
+        f"{write.exact(share)} = {write.exact(rate)}"
+    )
+
+
+def _tier(slo: SLO, reading: TierReading, state: AlertState | None) -> Number:
+    tier = reading.tier
+    long, short = format_duration(tier.long), format_duration(tier.short)
+    window = reading.short.window
+    due = Fraction(
+        tier.short // timedelta(microseconds=1), slo.interval // timedelta(microseconds=1)
+    )
+    lines = [
+        f"threshold = {write.exact(tier.factor)}" + (f" ({tier.note})" if tier.note else ""),
+        (
+            f"burn({long}) = {_burn_formula(slo, reading.long.window.counts, reading.long.window)}"
+            f": {_above(reading.long.rate, tier.factor)}"
+        ),
+        (
+            f"burn({short}), observed events only = "
+            f"{_burn_formula(slo, window.observed, window)}"
+            f": {_above(reading.short.rate, tier.factor)}"
+        ),
+        f"observations in {short} = {_n(window.seen)} of {write.exact(due)} due: "
+        + ("at least half" if window.seen * 2 >= due else "fewer than half, so nothing changes"),
+        _evidence(slo, reading, state),
+    ]
+    fires = state is not None and state.phase is Phase.FIRING
+    return Number(
+        f"rule-{tier.severity.value}-{long}-{short}",
+        f"Rule {tier.severity.value} {write.factor(tier.factor)}, {long} and {short}",
+        f"{_VERDICTS[reading.verdict]}, {'firing' if fires else 'not firing'}",
+        (*lines, f"so: {reading.reason}"),
+    )
+
+
+def _above(rate: Fraction | None, factor: Fraction) -> str:
+    if rate is None:
+        return "not above the threshold"
+    return "above the threshold" if rate > factor else "not above the threshold"
+
+
+def _evidence(slo: SLO, reading: TierReading, state: AlertState | None) -> str:
+    counts, limit = reading.long.window.counts, LIMITS[reading.tier.severity]
+    if state is not None and state.phase is Phase.FIRING:
+        return "evidence: it fires already, and needs none to stay"
+    if not counts.total:
+        return "evidence: no events, none"
+    chance = tail(counts.bad, counts.total, slo.objective.budget_share)
+    verdict = "rules chance out" if chance < limit else "may be chance"
+    return (
+        f"evidence: P(at least {_n(counts.bad)} bad of {_n(counts.total)}, each with probability "
+        f"{write.exact(slo.objective.budget_share)}) = {chance:.3g}, limit {limit:g}: {verdict}"
+    )
+
+
+# --- windows and their buckets -------------------------------------------------------------------
+
+
+def _windows(slo: SLO, status: SLOStatus) -> list[tuple[str, timedelta]]:
+    """Every window that a number of this page is counted over, the SLO's own first."""
+    lengths = [slo.window.length, *(burn.lookback for burn in status.burns)]
+    return [(format_duration(length), length) for length in dict.fromkeys(lengths)]
+
+
+def _window(
+    status: SLOStatus, name: str, length: timedelta, base: timedelta, address: _Address
+) -> WindowRow:
+    found = _edges(status, length, base)
+    window = _counts(status, length)
+    return WindowRow(
+        name=name,
+        start=_stamp(found.start),
+        end=_stamp(status.at),
+        unit=format_duration(found.unit),
+        good=_n(window.counts.good),
+        bad=_n(window.counts.bad),
+        unknown=_n(window.counts.unknown),
+        observed=f"{_n(window.seen)} of {_n(window.due)}",
+        url=address.window(name),
+    )
+
+
+def _counts(status: SLOStatus, length: timedelta) -> WindowCounts:
+    burn = status.burn(length)
+    return burn.window if burn is not None else status.window
+
+
+def _edges(status: SLOStatus, length: timedelta, base: timedelta) -> Edges:
+    return edges(length, status.at, int(base.total_seconds()))
+
+
+def _check(status: SLOStatus, listing: Listing, total: BucketDelta) -> tuple[bool, str]:
+    """Whether the list adds up to its number, and that in words."""
+    counted = f"{_n(total.good)} good, {_n(total.bad)} bad, {_n(total.unknown)} unknown"
+    if listing.name is None:
+        return True, f"Together: {counted}."
+    lengths = dict(_windows(status.slo, status))
+    counts = _counts(status, lengths[listing.name]).counts
+    if (counts.good, counts.bad, counts.unknown) == (total.good, total.bad, total.unknown):
+        return True, f"It adds up to the unit: {counted}."
+    return False, (
+        f"The list holds {counted}, the number was made of {_n(counts.good)} good, "
+        f"{_n(counts.bad)} bad, {_n(counts.unknown)} unknown: counts came in while this page was "
+        "made. Load it again."
+    )
+
+
+def _listed(listing: Listing) -> str:
+    what = f"The last {listing.name}" if listing.name else "This stretch"
+    return (
+        f"{what}: from {_stamp(listing.start)} up to {_stamp(listing.end)} UTC, "
+        f"in steps of {format_duration(listing.width)}"
+    )
+
+
+def _row(one: BucketDelta, listing: Listing, base: timedelta, address: _Address) -> BucketRow:
+    start = datetime.fromtimestamp(one.bucket, UTC)
+    end = min(_floor(start, listing.width) + listing.width, listing.end)
+    return BucketRow(
+        start=_stamp(start),
+        end=_stamp(end),
+        good=_n(one.good),
+        bad=_n(one.bad),
+        unknown=_n(one.unknown),
+        seen=_n(one.seen),
+        missed=_n(one.missed),
+        url=address.stretch(start, end) if listing.width > base else None,
+    )
+
+
+def _sums(listing: Listing, total: BucketDelta) -> BucketRow:
+    return BucketRow(
+        start=_stamp(listing.start),
+        end=_stamp(listing.end),
+        good=_n(total.good),
+        bad=_n(total.bad),
+        unknown=_n(total.unknown),
+        seen=_n(total.seen),
+        missed=_n(total.missed),
+        url=None,
+    )
+
+
+def _smeared(total: BucketDelta) -> str | None:
+    if not (total.smeared_good or total.smeared_bad):
+        return None
+    return (
+        f"Of these, {_n(total.smeared_good)} good and {_n(total.smeared_bad)} bad were counted "
+        "over a gap and spread evenly over it: short windows of rules leave them out."
+    )
+
+
+def _n(number: int) -> str:
+    return write.count(number)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _iso(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not a time such as 2026-11-21T14:00:00Z") from None
+
+
+def _floor(at: datetime, width: timedelta) -> datetime:
+    epoch = datetime.fromtimestamp(0, UTC)
+    return epoch + (at - epoch) // width * width
