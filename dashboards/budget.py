@@ -315,11 +315,11 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
 
 
 def _sentence(account: Account) -> str:
-    ledger, window = account.ledger, account.slo.window.label
+    ledger, window = account.ledger, account.slo.window.phrase
     if ledger.spent is None:
-        return f"No events in the last {window}: there is no budget yet that could go anywhere."
+        return f"No events in {window}: there is no budget yet that could go anywhere."
     if not ledger.cost:
-        return f"Nothing was spent in the last {window}."
+        return f"Nothing was spent in {window}."
     spent = f"{write.share(ledger.spent)} of the budget is spent"
     if not ledger.losses:
         return f"{spent}, all of it in small change: nothing burned faster than the budget allows."

@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localc
 from fractions import Fraction
 
 from slo.objective import Objective
-from slo.window import Rolling
+from slo.window import Calendar, Period, Window
 
 NBSP = "\N{NO-BREAK SPACE}"
 NO_DATA = "no data"
@@ -96,8 +96,10 @@ def span(length: timedelta) -> str:
     return f"{minutes}{NBSP}min"
 
 
-def window_name(window: Rolling) -> str:
-    """A window inside a sentence: `30-day`, `12-hour`."""
+def window_name(window: Window) -> str:
+    """A window inside a sentence: `30-day`, `12-hour`, `monthly`."""
+    if isinstance(window, Calendar):
+        return "daily" if window.period is Period.DAY else f"{window.period}ly"
     for unit, word in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
         if not window.length % unit:
             return f"{window.length // unit}-{word}"

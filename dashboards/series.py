@@ -151,7 +151,7 @@ def burn_down(
     if status.budget is None:
         return [None] * len(points)
     allowed, share = status.budget.allowed.numerator, status.budget.allowed.denominator
-    began = status.at - status.slo.window.length
+    began = status.slo.window.start(status.at)
     if status.watched_since is not None:
         began = max(began, status.watched_since)
     after = list(accumulate((point.bad for point in reversed(points[1:])), initial=bad_since))

@@ -22,6 +22,7 @@ from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.slices import NoData, Slicing
 from slo.status import NowState, SLOStatus, TierReading, Verdict
 from slo.units import format_duration
+from slo.window import Calendar, Rolling, Window
 
 RANGES = {
     "1h": timedelta(hours=1),
@@ -55,6 +56,14 @@ def stretch(length: timedelta, now: datetime) -> Stretch:
     end = _EPOCH + -(-(now - _EPOCH) // grain) * grain
     steps = -(-length // step)
     return Stretch(end - steps * step, end, step)
+
+
+def window_length(slo: SLO, now: datetime) -> timedelta:
+    """How long the SLO's window is by now: a period of the calendar has only begun at first."""
+    if isinstance(slo.window, Rolling):
+        return slo.window.length
+    elapsed = now - slo.window.start(now)
+    return max(-(-elapsed // _FIVE_MINUTES) * _FIVE_MINUTES, _FIVE_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,7 @@ def slo_view(
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the range."""
     slo = status.slo
-    length = RANGES[range_key] or slo.window.length
+    length = RANGES[range_key] or window_length(slo, now)
     return SLOView(
         topic=slo.id,
         name=slo.name,
@@ -267,10 +276,10 @@ def sentence(status: SLOStatus, now: datetime) -> str:
         unknown = status.window.counts.unknown
         if unknown:
             return (
-                f"Nothing can be said: all {write.count(unknown)} {noun(slo, unknown)} of the last "
-                f"{slo.window.label} are unknown, because we failed to look."
+                f"Nothing can be said: all {write.count(unknown)} {noun(slo, unknown)} of "
+                f"{slo.window.phrase} are unknown, because we failed to look."
             )
-        return f"No {what} in the last {slo.window.label}: there is nothing to judge yet."
+        return f"No {what} in {slo.window.phrase}: there is nothing to judge yet."
     counts = hour.window.counts if hour else None
     if counts is None or hour is None or not counts.total:
         lead = f"No {what} in the last hour"
@@ -382,10 +391,10 @@ def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> 
     )
     return Chart(
         kind="budget",
-        title=f"Error budget, last {slo.window.label}",
+        title=f"Error budget, {slo.window.phrase.removeprefix('the ')}",
         finding=_budget_finding(status, points, now),
-        url=_points(slo, slo.window.length, "remaining"),
-        options=json.dumps({"window": slo.window.seconds}),
+        url=_points(slo, window_length(slo, now), "remaining"),
+        options=json.dumps({"window": int(window_length(slo, now).total_seconds())}),
         table=Table(("From", "Budget left after", f"Bad {noun(slo)}"), rows),
     )
 
@@ -605,7 +614,7 @@ def _causes_note(status: SLOStatus) -> str:
         return f"No bad {noun(status.slo)} in the window: nothing to explain."
     if not status.causes:
         return f"The causes of the {write.count(bad)} bad {noun(status.slo)} are not recorded."
-    return f"What made {noun(status.slo)} bad in the last {status.slo.window.label}."
+    return f"What made {noun(status.slo)} bad in {status.slo.window.phrase}."
 
 
 def tier_row(status: SLOStatus, reading: TierReading, state: AlertState, now: datetime) -> TierRow:
@@ -771,6 +780,12 @@ def _anomalies(status: SLOStatus) -> list[tuple[str, str]]:
     return [(said, write.plural(times, "time")) for said, times in ordered[:MOST_ANOMALIES]]
 
 
+def _over(window: Window) -> str:
+    if isinstance(window, Calendar):
+        return f"the calendar's {window.period} in {window.zone.key}"
+    return f"a rolling {window.label}"
+
+
 def _method(slicing: Slicing) -> str:
     counts = (
         "each counts as its ratio"
@@ -783,7 +798,7 @@ def _method(slicing: Slicing) -> str:
 
 def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
     parts = [
-        ("Objective", f"{write.target(slo.objective)} over a rolling {slo.window.label}"),
+        ("Objective", f"{write.target(slo.objective)} over {_over(slo.window)}"),
         ("Collector", f"{slo.collector_id}, every {format_duration(slo.interval)}"),
     ]
     match slo.sli:

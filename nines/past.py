@@ -13,11 +13,13 @@ from nines.engine import Entry
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore, History
 from slo.alert_state import AlertState, Phase
-from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
+from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
 from slo.counts import Counts
-from slo.edges import edges
+from slo.edges import edges_of
 from slo.evaluate import told_at
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
+from slo.slices import Slicing
+from slo.window import Calendar
 
 _DETAIL_REACH = timedelta(days=3)  # beyond, windows are summed from five minutes
 _SLACK = timedelta(minutes=10)
@@ -44,7 +46,9 @@ class Past:
         Without a `start` it is that window. An `end` within a bucket takes in what has come of it.
         """
         slo = entry.slo
-        window = edges(slo.window.length, end, self.bucket_seconds)
+        if slo.slicing is not None:
+            return self._of_slices(entry, slo.slicing, start, end)
+        window = edges_of(slo.window, end, self.bucket_seconds)
         until = _ceiling(end, self._grain(end))
         in_window = self.buckets(entry, window.start, until, window.unit)
         width = window.unit if start is None else self._width(start, end)
@@ -56,6 +60,27 @@ class Past:
             start=first,
             end=until,
             allowed=slo.objective.budget_share * sum(one.good + one.bad for one in in_window),
+        )
+
+    def _of_slices(
+        self, entry: Entry, slicing: Slicing, start: datetime | None, end: datetime
+    ) -> BudgetLedger:
+        """As above; of slices those that are over are told, and cost what they cost."""
+        slo, width = entry.slo, slicing.length
+        until, began = _floor(end, width), _ceiling(end, width) - slo.window.length
+        allowed = None
+        if isinstance(slo.window, Calendar):
+            began = slo.window.start(end)
+            allowed = (slo.window.end(end) - began) // width
+        first = began if start is None else _floor(start, width)
+        in_window = timeslices(self._load(entry, began, until, width), slicing, slo.objective)
+        shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
+        return budget_ledger(
+            shown,
+            self.counts.load_causes(entry.series_id, first, until),
+            start=first,
+            end=max(first, until),
+            allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
         )
 
     def buckets(
@@ -111,11 +136,12 @@ class Past:
         What the rules' alerts did is taken from their records. Lifetime counts are left at none.
         """
         at = self.edge(at)
-        reach = max((entry.slo.window.length for entry in entries), default=timedelta(0))
+        reach = max((entry.slo.window.reach for entry in entries), default=timedelta(0))
+        fine = any(entry.slo.slicing is not None and entry.slo.slicing.is_fine for entry in entries)
         histories = dict(
             self.counts.histories(
                 {entry.series_id for entry in entries},
-                detail=at - min(reach, _DETAIL_REACH) - _SLACK,
+                detail=at - (reach if fine else min(reach, _DETAIL_REACH)) - _SLACK,
                 sums=at - reach - _SLACK,
                 until=at,
             )
@@ -164,11 +190,13 @@ class Past:
         sums = history.sums[history.sums[:, 0] < turn]
         tail = history.detail[history.detail[:, 0] >= turn]
         whole = sums if coarse else np.concatenate([sums, tail])
-        ledger = Ledger(self.bucket_seconds, slo.window.length)
+        ledger = Ledger(self.bucket_seconds, slo.window.reach, slo.slicing)
         for width in ledger.widths:
             # `at` lies on their grid, and so do windows of whole five minutes: coarse is exact.
             fine = width % FIVE_MINUTES != 0 and not coarse
             ledger.load(width, history.detail if fine else whole)
+        if slo.slicing is not None and not (coarse and slo.slicing.is_fine):
+            ledger.load_slices(history.detail if slo.slicing.is_fine else whole)
         ledger.load_causes([row for row in history.causes if row[0] < int(at.timestamp())])
         finest = whole if coarse else np.concatenate([whole, history.detail])
         ledger.last_observation = _last_seen(finest, at)

@@ -72,7 +72,7 @@ def _ledgers(
     """Each SLO's series, fingerprint, and counts as stored."""
     records = counts.register_all([(slo.id, marks[slo.id]) for slo in slos], now)
     by_number = {record.series_id: (slo, record) for slo, record in zip(slos, records, strict=True)}
-    reach = max((slo.window.length for slo in slos), default=timedelta(0))
+    reach = max((slo.window.reach for slo in slos), default=timedelta(0))
     detail = reach if any(map(_has_fine_slices, slos)) else min(reach, _DETAIL_REACH)
     histories = counts.histories(
         by_number,
@@ -83,7 +83,7 @@ def _ledgers(
     ledgers = {}
     for number, history in histories:
         slo, record = by_number[number]
-        ledger = Ledger(bucket_seconds, slo.window.length, slo.slicing)
+        ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing)
         for width in ledger.widths:
             ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
         ledger.load_slices(history.detail if _has_fine_slices(slo) else history.sums)

@@ -1,5 +1,6 @@
 """What an SLO may look like in the configuration, and the SLO it becomes."""
 
+import difflib
 import hashlib
 import math
 import re
@@ -8,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     WithJsonSchema,
     model_validator,
 )
@@ -37,11 +40,15 @@ from slo.units import (
     parse_duration,
     parse_percent,
 )
-from slo.window import Rolling
+from slo.window import Calendar, Period, Rolling
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]*"
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_CALENDAR = re.compile(r"(calendar[ -])?(day|week|month|quarter|year)(ly)?\b")
+_CALENDAR = re.compile(r"(day|week|month|quarter|year) +(\S+)", re.IGNORECASE)
+_LIKE_CALENDAR = re.compile(
+    r"(?:calendar[ -])?(dai|day|week|month|quarter|year)(?:ly)?\b", re.IGNORECASE
+)
+_SLICES_OF_A_PERIOD = timedelta(minutes=15)  # what divides every zone's offset from UTC
 _SHORTEST_WINDOW = timedelta(minutes=5)
 _LONGEST_WINDOW = timedelta(days=366)
 _LEAST_NO_DATA_AFTER = timedelta(minutes=2)
@@ -56,14 +63,21 @@ def parse_objective(value: object) -> Decimal:
     return Objective(parse_percent(value)).share
 
 
-def parse_window(value: object) -> timedelta:
-    """Read a rolling window such as `30d`. Raises ValueError, calendar windows included."""
+def parse_window(value: object) -> timedelta | Calendar:
+    """Read `30d` (rolling) or `month Asia/Tokyo` (the calendar). Raises ValueError."""
+    if isinstance(value, Calendar):
+        return value
     if isinstance(value, list):
         raise ValueError("several windows are not supported by this version; write one")
-    if isinstance(value, str) and _CALENDAR.match(value.strip().lower()):
+    written = _CALENDAR.fullmatch(value.strip()) if isinstance(value, str) else None
+    if written is not None:
+        return Calendar(Period(written[1].lower()), _zone(written[2]))
+    like = _LIKE_CALENDAR.match(value.strip()) if isinstance(value, str) else None
+    if like is not None:
+        period = like[1].lower().replace("dai", "day")
         raise ValueError(
-            f"the calendar window {value!r} is not supported by this version; "
-            "write a rolling one, such as 30d"
+            "a calendar window is a period and its time zone: "
+            f"`{period} Europe/Berlin`, or `{period} UTC`"
         )
     length = parse_duration(value)
     if not _SHORTEST_WINDOW <= length <= _LONGEST_WINDOW:
@@ -72,6 +86,16 @@ def parse_window(value: object) -> timedelta:
             f"{'short' if length < _SHORTEST_WINDOW else 'long'}; write 5m to 366d"
         )
     return length
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        known = available_timezones()
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        hint = f"; did you mean {close[0]}?" if close else ", such as Europe/Berlin or UTC"
+        raise ValueError(f"{name!r} is not a time zone of the IANA database{hint}") from None
 
 
 def parse_selectors(value: object) -> tuple[Selector, ...]:
@@ -120,8 +144,8 @@ def _factor(value: object) -> Fraction:
 
 _WINDOW_SCHEMA: dict[str, Any] = {
     "type": "string",
-    "pattern": DURATION_PATTERN,
-    "examples": ["30d", "28d", "7d"],
+    "pattern": rf"{DURATION_PATTERN}|^(day|week|month|quarter|year) \S+$",
+    "examples": ["30d", "28d", "7d", "month Asia/Tokyo"],
 }
 _SELECTOR_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1}
 ObjectiveShare = Annotated[
@@ -130,10 +154,12 @@ ObjectiveShare = Annotated[
     PlainSerializer(format_percent),
     WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["99.9%"]}),
 ]
-RollingWindow = Annotated[
-    timedelta,
-    BeforeValidator(parse_window),
-    PlainSerializer(format_duration),
+WindowValue = Annotated[
+    timedelta | Calendar,
+    PlainValidator(parse_window),
+    PlainSerializer(
+        lambda value: value.label if isinstance(value, Calendar) else format_duration(value)
+    ),
     WithJsonSchema(_WINDOW_SCHEMA),
 ]
 Selectors = Annotated[
@@ -308,7 +334,7 @@ class SLOConfig(BaseModel):
     model_config = _FROZEN
 
     objective: ObjectiveShare = Field(description="The promised share of good events.")
-    window: RollingWindow | None = Field(None, description="Default: `defaults.window`.")
+    window: WindowValue | None = Field(None, description="Default: `defaults.window`.")
     sli: SLIConfig
     tiers: tuple[TierConfig, ...] | None = Field(
         None, min_length=1, description="When to speak. Default: the SRE Workbook's four tiers."
@@ -375,24 +401,25 @@ class Surroundings:
 
     service: str
     interval: timedelta  # of its collector
-    window: timedelta  # when it names none
+    window: timedelta | Calendar  # when it names none
     bucket: timedelta
 
 
 def build_slo(name: str, config: SLOConfig, around: Surroundings) -> SLO:
     """The SLO as configured; `faults` says whether it makes sense."""
     objective = Objective(config.objective)
-    window = config.window or around.window
+    written = config.window or around.window
+    window = written if isinstance(written, Calendar) else Rolling(written)
     tiers = (
-        default_tiers(objective, window)
+        default_tiers(objective, window.length)
         if config.tiers is None
-        else tuple(tier.build(window) for tier in config.tiers)
+        else tuple(tier.build(window.length) for tier in config.tiers)
     )
     return SLO(
         service=around.service,
         name=name,
         objective=objective,
-        window=Rolling(window),
+        window=window,
         sli=config.sli.build(),
         tiers=tiers,
         interval=around.interval,
@@ -438,6 +465,8 @@ def _slice_faults(slo: SLO, slicing: Slicing, around: Surroundings) -> list[Faul
     said = None
     if length % around.bucket:
         said = f"must be a multiple of the bucket, {format_duration(around.bucket)}"
+    elif isinstance(slo.window, Calendar) and _SLICES_OF_A_PERIOD % length:
+        said = "must divide 15m, as periods of the calendar begin by the quarter of an hour"
     elif slo.window.length % length:
         said = f"must divide the window, {slo.window.label}"
     elif length < around.interval:

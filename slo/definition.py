@@ -8,7 +8,7 @@ from slo.selector import Matcher, Selector
 from slo.slices import Slicing
 from slo.threshold import Side, Threshold
 from slo.tiers import Tier
-from slo.window import Rolling
+from slo.window import Window
 
 BUCKET = "_bucket"  # what a classic histogram's samples are called
 
@@ -101,7 +101,7 @@ class SLO:
     service: str
     name: str
     objective: Objective
-    window: Rolling
+    window: Window
     sli: SLI
     tiers: tuple[Tier, ...]
     interval: timedelta

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from slo.ledger import epoch_micros, unit_seconds
+from slo.ledger import FIVE_MINUTES, epoch_micros, unit_seconds
+from slo.window import Calendar, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +26,16 @@ def edges(length: timedelta, now: datetime, bucket_seconds: int) -> Edges:
         start=datetime.fromtimestamp(ceiling * unit - seconds, UTC),
         end=datetime.fromtimestamp((last + 1) * unit, UTC),
         unit=timedelta(seconds=unit),
+    )
+
+
+def edges_of(window: Window, now: datetime, bucket_seconds: int) -> Edges:
+    """An SLO's own window; that of the calendar is summed by five minutes, however long it is."""
+    if not isinstance(window, Calendar):
+        return edges(window.length, now, bucket_seconds)
+    last = epoch_micros(now) // (FIVE_MINUTES * 1_000_000)
+    return Edges(
+        start=window.start(now),
+        end=datetime.fromtimestamp((last + 1) * FIVE_MINUTES, UTC),
+        unit=timedelta(seconds=FIVE_MINUTES),
     )

@@ -25,11 +25,13 @@ from slo.status import (
 )
 from slo.tiers import Tier
 from slo.units import format_duration
+from slo.window import Calendar
 
 NO_DATA = "no_data"  # the rule's key beside the tiers' keys
 _SHOWN_LOOKBACKS = (timedelta(minutes=5), timedelta(hours=1))
 _AT_RISK_BELOW = Fraction(1, 4)
 _LEARNING_BELOW = Fraction(1, 10)
+_LEARNING_BELOW_OF_A_PERIOD = Fraction(1, 20)
 _STALE_AFTER_INTERVALS = 3
 
 
@@ -66,9 +68,8 @@ def evaluate(
         for_=timedelta(0),
         keep_firing_for=timedelta(0),
     )
-    window = ledger.window(slo.window.length, now)
-    slices = ledger.slices(slo.window.length, now) if slo.slicing is not None else None
-    budget = _budget(slo, window, slices)
+    window, slices = _whole(slo, ledger, now)
+    budget = _budget(slo, window, slices, now)
     outlook = forecast(slo, ledger, now)
     status = SLOStatus(
         slo=slo,
@@ -81,12 +82,12 @@ def evaluate(
         burns=tuple(read_burn(slo, ledger, lookback, now) for lookback in lookbacks(slo)),
         tiers=readings,
         forecast=outlook,
-        budget_state=_budget_state(slo, window, budget, outlook),
+        budget_state=_budget_state(slo, window, budget, outlook, now),
         now_state=_now_state(slo, readings, after, ledger, now),
         lifetime=ledger.lifetime,
         last_observation=ledger.last_observation,
         watched_since=ledger.watched_since,
-        causes=ledger.causes(slo.window.length, now),
+        causes=ledger.causes(now - slo.window.start(now), now),
         slices=slices,
     )
     return status, after
@@ -98,13 +99,29 @@ def _sli(window: WindowCounts, slices: SliceCounts | None) -> Fraction | None:
     return None if slices.bad_ratio is None else 1 - slices.bad_ratio
 
 
-def _budget(slo: SLO, window: WindowCounts, slices: SliceCounts | None) -> Budget | None:
-    weight, cost = (
-        (window.counts.total, window.counts.bad)
-        if slices is None
-        else (slices.observed, slices.cost)
-    )
-    return Budget(slo.objective.budget_share * weight, cost) if weight else None
+def _whole(slo: SLO, ledger: Ledger, now: datetime) -> tuple[WindowCounts, SliceCounts | None]:
+    """The SLO's own window: its sums, and its slices where they are what counts."""
+    if isinstance(slo.window, Calendar):
+        start = slo.window.start(now)
+        slices = ledger.slices_since(start, now) if slo.slicing is not None else None
+        return ledger.since(start, now), slices
+    slices = ledger.slices(slo.window.length, now) if slo.slicing is not None else None
+    return ledger.window(slo.window.length, now), slices
+
+
+def _budget(
+    slo: SLO, window: WindowCounts, slices: SliceCounts | None, now: datetime
+) -> Budget | None:
+    if slices is None or slo.slicing is None:
+        weight = window.counts.total
+        return Budget(slo.objective.budget_share * weight, window.counts.bad) if weight else None
+    if not slices.observed:
+        return None
+    weight = slices.observed
+    if isinstance(slo.window, Calendar):
+        # What a period allows is known from its first day: so many slices it has.
+        weight = (slo.window.end(now) - slo.window.start(now)) // slo.slicing.length
+    return Budget(slo.objective.budget_share * weight, slices.cost)
 
 
 def told_at(
@@ -262,18 +279,27 @@ def _bounds(counts: Counts) -> tuple[Fraction, Fraction] | None:
 
 
 def _budget_state(
-    slo: SLO, window: WindowCounts, budget: Budget | None, outlook: Forecast
+    slo: SLO, window: WindowCounts, budget: Budget | None, outlook: Forecast, now: datetime
 ) -> BudgetState:
     if budget is None:
         return BudgetState.NO_DATA
     observed = window.seen * (slo.interval // timedelta(microseconds=1))
-    if observed < _LEARNING_BELOW * (slo.window.length // timedelta(microseconds=1)):
+    if observed < _learnt_after(slo, now) // timedelta(microseconds=1):
         return BudgetState.LEARNING
     if budget.remaining <= 0:
         return BudgetState.EXHAUSTED
     if budget.remaining < _AT_RISK_BELOW or outlook.at is not None:
         return BudgetState.AT_RISK
     return BudgetState.HEALTHY
+
+
+def _learnt_after(slo: SLO, now: datetime) -> timedelta:
+    """How much has to be observed before a budget means something."""
+    if isinstance(slo.window, Calendar):
+        whole, share = slo.window.end(now) - slo.window.start(now), _LEARNING_BELOW_OF_A_PERIOD
+    else:
+        whole, share = slo.window.length, _LEARNING_BELOW
+    return whole * share.numerator / share.denominator
 
 
 def _now_state(

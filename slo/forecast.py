@@ -9,12 +9,15 @@ from slo.definition import SLO
 from slo.ledger import Ledger
 from slo.slices import Slicing
 from slo.status import Forecast
+from slo.window import Calendar
 
 _HOUR = timedelta(hours=1)
 
 
 def forecast(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
     """The first moment when spent >= 1 at the last hour's burn and traffic, within one window."""
+    if isinstance(slo.window, Calendar):
+        return _of_period(slo, slo.window, ledger, now)
     if slo.slicing is not None:
         return _of_slices(slo, slo.slicing, ledger, now)
     share = float(slo.objective.budget_share)
@@ -32,6 +35,33 @@ def forecast(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
     leaving = bad - share * (good + bad)
     gained = (bad_per_second - share * total_per_second) * width
     return _crossing(whole.bad - share * whole.total, gained - leaving, width, now)
+
+
+def _of_period(slo: SLO, window: Calendar, ledger: Ledger, now: datetime) -> Forecast:
+    """Nothing leaves a period before it is over: what is spent and allowed grow at their pace."""
+    share = float(slo.objective.budget_share)
+    start, end = window.start(now), window.end(now)
+    if slo.slicing is None:
+        whole, pace = ledger.since(start, now).counts, ledger.window(_HOUR, now).counts
+        if whole.total and whole.bad >= share * whole.total:
+            return Forecast(known=True, at=now)
+        if not pace.total:
+            return Forecast(known=False)
+        left = share * whole.total - whole.bad
+        rise = (pace.bad - share * pace.total) / _HOUR.total_seconds()
+    else:
+        slices = ledger.slices_since(start, now)
+        left = share * ((end - start) // slo.slicing.length) - float(slices.cost)
+        over = min(max(_HOUR // slo.slicing.length, 1) * slo.slicing.length, window.length)
+        recent = ledger.slices(over, now)
+        if slices.observed and left <= 0:
+            return Forecast(known=True, at=now)
+        if not recent.observed:
+            return Forecast(known=False)
+        rise = float(recent.cost) / over.total_seconds()
+    if rise <= 0 or left >= rise * (end - now).total_seconds():
+        return Forecast(known=True)
+    return Forecast(known=True, at=now + timedelta(seconds=left / rise))
 
 
 def _of_slices(slo: SLO, slicing: Slicing, ledger: Ledger, now: datetime) -> Forecast:

@@ -163,12 +163,18 @@ class Ledger:
         seconds = int(length.total_seconds())
         unit = unit_seconds(seconds, self.bucket_seconds)
         low, high = _slots(seconds, unit, now)
-        sums = self._rings[unit].running.sums(low, high)
-        counts = Counts(sums[_GOOD], sums[_BAD], sums[_UNKNOWN])
-        observed = Counts(
-            counts.good - sums[_SMEARED_GOOD], counts.bad - sums[_SMEARED_BAD], counts.unknown
-        )
-        return WindowCounts(counts, observed, sums[_SEEN], sums[_SEEN] + sums[_MISSED])
+        return _window_counts(self._rings[unit].running.sums(low, high))
+
+    def since(self, start: datetime, now: datetime) -> WindowCounts:
+        """The sums over [start, now] by five minutes, on whose grid `start` lies."""
+        low, high = (epoch_micros(at) // (FIVE_MINUTES * 1_000_000) for at in (start, now))
+        return _window_counts(self._rings[FIVE_MINUTES].sums(low, high))
+
+    def slices_since(self, start: datetime, now: datetime) -> SliceCounts:
+        """The closed slices of [start, now]; `start` lies on their grid."""
+        slicing, _ = self._sliced()
+        low = epoch_micros(start) // (slicing.seconds * 1_000_000)
+        return self._slice_counts(low, _last_closed(slicing, now))
 
     def slices(self, length: timedelta, now: datetime, *, own: bool = False) -> SliceCounts:
         """The closed slices of [ceil_slice(now) - length, now]; `length` is a multiple of one.
@@ -231,6 +237,14 @@ def _slots(seconds: int, unit: int, now: datetime) -> tuple[int, int]:
     unit_micros = unit * 1_000_000
     ceiling = -(-micros // unit_micros)
     return ceiling - seconds // unit, micros // unit_micros
+
+
+def _window_counts(sums: Sequence[int]) -> WindowCounts:
+    counts = Counts(sums[_GOOD], sums[_BAD], sums[_UNKNOWN])
+    observed = Counts(
+        counts.good - sums[_SMEARED_GOOD], counts.bad - sums[_SMEARED_BAD], counts.unknown
+    )
+    return WindowCounts(counts, observed, sums[_SEEN], sums[_SEEN] + sums[_MISSED])
 
 
 def _last_closed(slicing: Slicing, now: datetime) -> int:

@@ -217,7 +217,7 @@ class API:
         wanted = _included(include)
         now = self._now()
         until = min(_moment("end", end, now) or now, now)
-        since = _moment("start", start, now) or until - status.slo.window.length
+        since = _moment("start", start, now) or status.slo.window.start(until)
         if since >= until:
             raise bad_request("query.start", "must lie before the end, and before now")
         width = _step(step, since, until, now)
@@ -410,7 +410,7 @@ class API:
         full_hour = min(_ceil(end, _HOUR), now)
         bad = 0
         for start, stop, step in ((end, full_hour, BASE), (full_hour, now, _HOUR)):
-            start = max(start, _floor(status.at - status.slo.window.length, step))
+            start = max(start, _floor(status.slo.window.start(status.at), step))
             if start < stop:
                 points = await self._source.points(status.slo.id, start, stop, step)
                 bad += sum(point.bad for point in points)

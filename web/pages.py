@@ -20,7 +20,7 @@ from dashboards.incident_page import incident_view, incidents_view
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.overview import overview
 from dashboards.service_page import service_lines, service_view
-from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch
+from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch, window_length
 from dashboards.slo_row import open_incidents
 from dashboards.source import ServiceCard, Source, TooMuchError
 from slo.alert_state import AlertState
@@ -167,7 +167,8 @@ class Pages:
             return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
         wanted = request.query_params.get("range", DEFAULT_RANGE)
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
-        now, window = self._now(), status.slo.window.length
+        now = self._now()
+        window = window_length(status.slo, now)
         whole, part = stretch(window, now), stretch(RANGES[range_key] or window, now)
         points, range_points, incidents, account = await asyncio.gather(
             self._source.points(status.slo.id, whole.start, whole.end, whole.step),

@@ -96,7 +96,7 @@ def _slo(
     slo = build_slo(name, config, around)
     said: _Said = [(fault.where, fault.sentence) for fault in faults(slo, config, around)]
     kept = file.server.retention.sums
-    if slo.window.length > kept:
+    if slo.window.reach > kept:
         words = (
             f"the window of {slo.window.label} is longer than counts are kept: "
             f"server.retention.sums is {format_duration(kept)}"
@@ -104,7 +104,7 @@ def _slo(
         said.append((("window",) if config.window is not None else (), words))
     detail = file.server.retention.detail
     slicing = slo.slicing
-    if slicing is not None and slicing.is_fine and slo.window.length > detail:
+    if slicing is not None and slicing.is_fine and slo.window.reach > detail:
         words = (
             f"slices of {slicing.label} cannot be told over {slo.window.label}: counts finer than "
             f"5m are kept for {format_duration(detail)} (server.retention.detail)"

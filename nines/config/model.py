@@ -21,7 +21,7 @@ from pydantic import (
 
 from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig
-from slo.config import NAME_PATTERN, PositiveDuration, RollingWindow, SLOConfig
+from slo.config import NAME_PATTERN, PositiveDuration, SLOConfig, WindowValue
 from slo.secret import Secret, SecretText, to_secret
 from slo.units import format_duration
 
@@ -186,7 +186,7 @@ class Defaults(BaseModel):
 
     interval: PositiveDuration = timedelta(seconds=15)
     timeout: PositiveDuration = timedelta(seconds=5)
-    window: RollingWindow = timedelta(days=30)
+    window: WindowValue = timedelta(days=30)
 
 
 class ServiceConfig(BaseModel):

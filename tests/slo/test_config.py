@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +21,7 @@ from slo.definition import SLO
 from slo.severity import Severity
 from slo.slices import NoData, Slicing
 from slo.units import format_duration, parse_duration
+from slo.window import Calendar, Period
 
 AROUND = Surroundings(
     service="shop",
@@ -92,12 +94,26 @@ def test_the_step_of_a_window_grows_with_it() -> None:
     assert steps == [bucket, timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=5)]
 
 
-@pytest.mark.parametrize(
-    "window", ["month", "Month Asia/Tokyo", "calendar month", "weekly", "year"]
-)
-def test_a_calendar_window_is_not_supported_yet(window: str) -> None:
-    with pytest.raises(ValueError, match="not supported by this version"):
+@pytest.mark.parametrize("window", ["month Asia/Tokyo", "Month  Asia/Tokyo", " month Asia/Tokyo "])
+def test_a_window_of_the_calendar_is_a_period_in_a_zone(window: str) -> None:
+    assert parse_window(window) == Calendar(Period.MONTH, ZoneInfo("Asia/Tokyo"))
+
+
+@pytest.mark.parametrize("window", ["month", "calendar month", "weekly", "yearly UTC", "year"])
+def test_a_window_of_the_calendar_names_its_zone(window: str) -> None:
+    with pytest.raises(ValueError, match="a calendar window is a period and its time zone"):
         parse_window(window)
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Else", "../../etc/passwd", "Europe", "UTC+1"])
+def test_a_zone_that_does_not_exist_is_refused(zone: str) -> None:
+    with pytest.raises(ValueError, match="is not a time zone of the IANA database"):
+        parse_window(f"day {zone}")
+
+
+def test_a_period_takes_the_tiers_of_its_nominal_length() -> None:
+    assert build(window="month Asia/Tokyo").tiers == build(window="30d").tiers
+    assert build(window="month Asia/Tokyo").window.label == "month Asia/Tokyo"
 
 
 @pytest.mark.parametrize(
