@@ -12,11 +12,14 @@ from dashboards.source import AsOf
 from slo.alert_state import AlertState, Phase
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO
-from slo.edges import Edges, edges
+from slo.edges import Edges, edges_of
+from slo.evaluate import evidence_of
 from slo.evidence import LIMITS, tail
 from slo.ledger import BucketDelta
-from slo.status import Burn, SLOStatus, TierReading, Verdict
+from slo.slices import NoData, SliceCounts
+from slo.status import Budget, Burn, SLOStatus, TierReading, Verdict
 from slo.units import format_duration, parse_duration
+from slo.window import Calendar, Rolling, Window
 
 ROWS = 100
 _MOST_SPAN = timedelta(days=400)
@@ -230,13 +233,54 @@ def _promise(slo: SLO) -> tuple[tuple[str, str], ...]:
     return (
         ("Objective T", f"{slo.objective.share.normalize():f}, as it was written"),
         ("Budget share 1 - T", f"{share}, exactly"),
-        ("Window", f"rolling {slo.window.label}"),
+        ("Window", _name_of(slo.window)),
+        *_method(slo),
         ("Good, bad", "events, each booked once in the bucket in which it was due"),
         ("Unknown", "our failures to look: in no ratio, neither good nor bad"),
     )
 
 
+def _name_of(window: Window) -> str:
+    if isinstance(window, Calendar):
+        return f"{window.phrase}, from its local start until now"
+    return f"rolling {window.label}"
+
+
+def _method(slo: SLO) -> list[tuple[str, str]]:
+    """What is counted in place of events."""
+    slicing = slo.slicing
+    if slicing is None:
+        return []
+    bad = (
+        "each costs bad / (good + bad) of its events"
+        if slicing.target is None
+        else f"bad where good / (good + bad) is below {write.exact(slicing.target)}"
+    )
+    idle = "is left out" if slicing.no_data is NoData.IGNORE else f"is {slicing.no_data.value}"
+    return [
+        ("Slices", f"of {slicing.label}, once they are over; {bad}"),
+        ("An idle slice", f"{idle}; one that nobody saw is left out"),
+    ]
+
+
+def _slices_sli(status: SLOStatus, slices: SliceCounts) -> Number:
+    if status.sli is None:
+        return Number("sli", "SLI", write.NO_DATA, ("No slice that counts, so no ratio.",))
+    return Number(
+        "sli",
+        "SLI",
+        write.sli(status.sli, status.slo.objective),
+        (
+            "SLI = 1 - cost of bad slices / slices that count",
+            f"= 1 - {write.exact(slices.cost)} / {_n(slices.observed)}",
+            f"= {write.exact(status.sli)}",
+        ),
+    )
+
+
 def _sli(status: SLOStatus) -> Number:
+    if status.slices is not None:
+        return _slices_sli(status, status.slices)
     counts = status.window.counts
     if status.sli is None:
         return Number("sli", "SLI", write.NO_DATA, ("No event, so no ratio.",))
@@ -256,22 +300,21 @@ def _sli(status: SLOStatus) -> Number:
 def _budget(status: SLOStatus) -> Number:
     slo, budget, counts = status.slo, status.budget, status.window.counts
     if budget is None:
-        return Number("budget", "Budget left", write.NO_DATA, ("No event, so no budget either.",))
+        what = "event" if status.slices is None else "slice that counts"
+        return Number("budget", "Budget left", write.NO_DATA, (f"No {what}, so no budget either.",))
     share = write.exact(slo.objective.budget_share)
     left = write.exact(budget.remaining)
+    spent = _n(counts.bad) if status.slices is None else write.exact(status.slices.cost)
     seconds = budget.remaining * slo.objective.budget_share * slo.window.seconds
     return Number(
         "budget",
         "Budget left",
         f"{write.budget(budget.remaining)}, {write.budget_time(budget.remaining_time(slo))}",
         (
+            _allowed(status, budget, share),
             (
-                f"allowed = (1 - T) x (good + bad) = {share} x {_n(counts.total)} "
-                f"= {write.exact(budget.allowed)} events"
-            ),
-            (
-                f"spent = bad / allowed = {_n(counts.bad)} / {write.exact(budget.allowed)} "
-                f"= {write.exact(budget.spent)}"
+                f"spent = {'bad' if status.slices is None else 'cost'} / allowed = "
+                f"{spent} / {write.exact(budget.allowed)} = {write.exact(budget.spent)}"
             ),
             f"left = 1 - spent = {left}",
             (
@@ -282,22 +325,43 @@ def _budget(status: SLOStatus) -> Number:
     )
 
 
+def _allowed(status: SLOStatus, budget: Budget, share: str) -> str:
+    if status.slices is None:
+        return (
+            f"allowed = (1 - T) x (good + bad) = {share} x {_n(status.window.counts.total)} "
+            f"= {write.exact(budget.allowed)} events"
+        )
+    whole = budget.allowed / status.slo.objective.budget_share
+    what = "all of the period" if isinstance(status.slo.window, Calendar) else "that count"
+    return (
+        f"allowed = (1 - T) x slices ({what}) = {share} x {write.exact(whole)} "
+        f"= {write.exact(budget.allowed)} slices"
+    )
+
+
 def _burn(slo: SLO, burn: Burn) -> Number:
     label = format_duration(burn.lookback)
     return Number(
         f"burn-{label}",
         f"Burn rate over {label}",
         write.burn(burn.rate),
-        (f"burn({label}) = {_burn_formula(slo, burn.window.counts, burn.window)}",),
+        (f"burn({label}) = {_burn_formula(slo, burn, burn.window.counts)}",),
     )
 
 
-def _burn_formula(slo: SLO, counts: Counts, window: WindowCounts) -> str:
-    if not counts.total:
-        if window.seen:
+def _burn_formula(slo: SLO, burn: Burn, counts: Counts) -> str:
+    slices = burn.slices
+    if not (counts.total if slices is None else slices.observed):
+        if burn.window.seen:
             return "0: it was observed, and nothing happened"
         return "no data: nothing was observed"
     share = slo.objective.budget_share
+    if slices is not None:
+        rate = slices.cost / slices.observed / share
+        return (
+            f"(cost / slices) / (1 - T) = ({write.exact(slices.cost)} / {_n(slices.observed)}) / "
+            f"{write.exact(share)} = {write.exact(rate)}"
+        )
     rate = Fraction(counts.bad, counts.total) / share
     return (
         f"(bad / (good + bad)) / (1 - T) = ({_n(counts.bad)} / {_n(counts.total)}) / "
@@ -315,12 +379,12 @@ def _tier(slo: SLO, reading: TierReading, state: AlertState | None) -> Number:
     lines = [
         f"threshold = {write.exact(tier.factor)}" + (f" ({tier.note})" if tier.note else ""),
         (
-            f"burn({long}) = {_burn_formula(slo, reading.long.window.counts, reading.long.window)}"
+            f"burn({long}) = {_burn_formula(slo, reading.long, reading.long.window.counts)}"
             f": {_above(reading.long.rate, tier.factor)}"
         ),
         (
             f"burn({short}), observed events only = "
-            f"{_burn_formula(slo, window.observed, window)}"
+            f"{_burn_formula(slo, reading.short, window.observed)}"
             f": {_above(reading.short.rate, tier.factor)}"
         ),
         f"observations in {short} = {_n(window.seen)} of {write.exact(due)} due: "
@@ -343,11 +407,12 @@ def _above(rate: Fraction | None, factor: Fraction) -> str:
 
 
 def _evidence(slo: SLO, reading: TierReading, state: AlertState | None) -> str:
-    counts, limit = reading.long.window.counts, LIMITS[reading.tier.severity]
+    what, counts = evidence_of(slo, reading.long)
+    limit = LIMITS[reading.tier.severity]
     if state is not None and state.phase is Phase.FIRING:
         return "evidence: it fires already, and needs none to stay"
     if not counts.total:
-        return "evidence: no events, none"
+        return f"evidence: no {what}, none"
     chance = tail(counts.bad, counts.total, slo.objective.budget_share)
     verdict = "rules chance out" if chance < limit else "may be chance"
     return (
@@ -359,14 +424,15 @@ def _evidence(slo: SLO, reading: TierReading, state: AlertState | None) -> str:
 # --- windows and their buckets -------------------------------------------------------------------
 
 
-def _windows(slo: SLO, status: SLOStatus) -> list[tuple[str, timedelta]]:
-    """Every window that a number of this page is counted over, the SLO's own first."""
-    lengths = [slo.window.length, *(burn.lookback for burn in status.burns)]
-    return [(format_duration(length), length) for length in dict.fromkeys(lengths)]
+def _windows(slo: SLO, status: SLOStatus) -> list[tuple[str, timedelta | None]]:
+    """Every window that a number of this page is counted over; None is the SLO's own, the first."""
+    lengths = {format_duration(burn.lookback): burn.lookback for burn in status.burns}
+    own = slo.window.label
+    return [(own, None), *((name, length) for name, length in lengths.items() if name != own)]
 
 
 def _window(
-    status: SLOStatus, name: str, length: timedelta, base: timedelta, address: _Address
+    status: SLOStatus, name: str, length: timedelta | None, base: timedelta, address: _Address
 ) -> WindowRow:
     found = _edges(status, length, base)
     window = _counts(status, length)
@@ -383,13 +449,14 @@ def _window(
     )
 
 
-def _counts(status: SLOStatus, length: timedelta) -> WindowCounts:
-    burn = status.burn(length)
+def _counts(status: SLOStatus, length: timedelta | None) -> WindowCounts:
+    burn = None if length is None else status.burn(length)
     return burn.window if burn is not None else status.window
 
 
-def _edges(status: SLOStatus, length: timedelta, base: timedelta) -> Edges:
-    return edges(length, status.at, int(base.total_seconds()))
+def _edges(status: SLOStatus, length: timedelta | None, base: timedelta) -> Edges:
+    window = status.slo.window if length is None else Rolling(length)
+    return edges_of(window, status.at, int(base.total_seconds()))
 
 
 def _check(status: SLOStatus, listing: Listing, total: BucketDelta) -> tuple[bool, str]:
@@ -409,7 +476,10 @@ def _check(status: SLOStatus, listing: Listing, total: BucketDelta) -> tuple[boo
 
 
 def _listed(listing: Listing) -> str:
-    what = f"The last {listing.name}" if listing.name else "This stretch"
+    # A lookback is a duration; a period of the calendar is named with its zone.
+    own = listing.name and " " in listing.name
+    what = f"The {listing.name}" if own else f"The last {listing.name}"
+    what = what if listing.name else "This stretch"
     return (
         f"{what}: from {_stamp(listing.start)} up to {_stamp(listing.end)} UTC, "
         f"in steps of {format_duration(listing.width)}"

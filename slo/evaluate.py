@@ -166,7 +166,8 @@ def lookbacks(slo: SLO) -> tuple[timedelta, ...]:
 def burn_rate(slo: SLO, counts: Counts, seen: int) -> Fraction | None:
     """How fast the budget is spent: 1 is exactly on budget. Observed idle time burns 0."""
     if counts.total:
-        return Fraction(counts.bad, counts.total) / slo.objective.budget_share
+        share = slo.objective.budget_share  # one fraction made, not three
+        return Fraction(counts.bad * share.denominator, counts.total * share.numerator)
     return Fraction(0) if seen else None
 
 
@@ -212,11 +213,7 @@ def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bo
         )
     if long.rate is None or short.rate is None or not _above(tier, long.rate, short.rate):
         return TierReading(tier, long, short, Verdict.FALSE, _below_reason(tier, long, short))
-    # Slices that are good or bad as a whole are the events of their method.
-    what, counts = "events", long.window.counts
-    if long.slices is not None and slo.slicing is not None and slo.slicing.target is not None:
-        bad = int(long.slices.cost)
-        what, counts = "slices", Counts(long.slices.observed - bad, bad)
+    what, counts = evidence_of(slo, long)
     if firing:
         return TierReading(tier, long, short, Verdict.TRUE, _above_reason(tier, long, short))
     limit = LIMITS[tier.severity]
@@ -237,6 +234,16 @@ def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bo
     return TierReading(
         tier, long, short, Verdict.TRUE, _above_reason(tier, long, short), likelihood
     )
+
+
+def evidence_of(slo: SLO, long: Burn) -> tuple[str, Counts]:
+    """What is held against chance, and how much of it: slices that are good or bad as a whole are
+    the events of their method.
+    """
+    if long.slices is None or slo.slicing is None or slo.slicing.target is None:
+        return "events", long.window.counts
+    bad = int(long.slices.cost)
+    return "slices", Counts(long.slices.observed - bad, bad)
 
 
 def _above(tier: Tier, long: Fraction, short: Fraction) -> bool:

@@ -110,5 +110,12 @@ async def _check(process: Nines) -> None:
         page = await process.client.get(f"/slos/shop/{name}")
         assert page.status_code == 200
         assert words in page.text
+        numbers = await process.client.get(f"/slos/shop/{name}/numbers")
+        assert numbers.status_code == 200
         account = await process.get(f"/api/v1/slos/shop/{name}/budget")
         assert account["window"] == (await process.get(f"/api/v1/slos/shop/{name}"))["window"]
+    opened = (await process.client.get("/slos/shop/slices/numbers")).text
+    assert "SLI = 1 - cost of bad slices / slices that count" in opened
+    assert "(cost / slices) / (1 - T)" in opened
+    listed = (await process.client.get("/slos/shop/latency/numbers")).text
+    assert "It adds up to the unit" in listed
