@@ -10,7 +10,10 @@ from slo.severity import Severity
 # The probability, were the service exactly on its objective, below which chance is ruled out.
 LIMITS = {Severity.PAGE: 1e-4, Severity.TICKET: 1e-3, Severity.INFO: 1e-3}
 
-_TOGETHER = 256  # terms
+_TOGETHER = 512  # terms
+# Where the limits' 1e-4 and 1e-3 lie in a normal curve, about, and how far a binomial's tail is
+# longer: only a search's beginning.
+_DEVIATIONS, _SKEW = 3.5, 2.0
 
 
 def tail(bad: int, total: int, bad_share: Fraction) -> float:
@@ -32,16 +35,25 @@ def enough_bad(total: int, bad_share: Fraction, limit: float) -> int | None:
     """The fewest bad events among `total` that chance does not explain; None if none would."""
     if total == 0 or tail(total, total, bad_share) >= limit:
         return None
-    # The tail falls from here on; walk away from the mean in growing steps, then halve.
+    # Begin where a normal curve would have it, then walk in growing steps until it lies between.
     mean = float(bad_share) * total
-    low, high, stride = max(1, math.floor(mean)), total, math.isqrt(int(mean)) + 1
-    if tail(low, total, bad_share) < limit:
-        low, high = 1, low
-    while low + stride < high:
-        if tail(low + stride, total, bad_share) < limit:
-            high = low + stride
-            break
-        low, stride = low + stride, 2 * stride
+    guess = mean + _DEVIATIONS * math.sqrt(mean * (1 - float(bad_share))) + _SKEW
+    at = min(max(1, round(guess)), total)
+    low, high, stride = 1, total, 1
+    if tail(at, total, bad_share) < limit:
+        high = at
+        while high - stride > 1:
+            if tail(high - stride, total, bad_share) >= limit:
+                low = high - stride + 1
+                break
+            high, stride = high - stride, 2 * stride
+    else:
+        low = at + 1
+        while low + stride < total:
+            if tail(low + stride, total, bad_share) < limit:
+                high = low + stride
+                break
+            low, stride = low + stride + 1, 2 * stride
     while low < high:
         middle = (low + high) // 2
         if tail(middle, total, bad_share) < limit:

@@ -105,11 +105,15 @@ class Ledger:
         self._slices = _SliceRing(slicing, seconds) if slicing is not None else None
         self._causes: dict[int, dict[str, int]] = {}  # five-minute number -> cause -> bad events
         self._running_causes = RunningCauses(self._causes)
+        # One judgement asks for the same few windows again and again.
+        self._windows: dict[timedelta, WindowCounts] = {}
+        self._windows_at: datetime | None = None
         self._reach = seconds
 
     def book(self, at: datetime, delta: BucketDelta) -> None:
         """Add to the bucket `delta.bucket`; `at` is when the newest of it was due."""
         columns = delta.columns()
+        self._windows_at = None
         for ring in self._rings.values():
             ring.add(delta.bucket, columns)
         if self._slices is not None:
@@ -136,6 +140,7 @@ class Ledger:
         Buckets may be finer than the grain `width_seconds`, in any order and repeated. Touches
         only that grain; lifetime totals are set by the caller.
         """
+        self._windows_at = None
         self._rings[width_seconds].load(np.asarray(rows, np.int64).reshape(-1, 1 + _COLUMNS))
 
     def load_slices(self, rows: NDArray[np.int64] | Sequence[tuple[int, ...]]) -> None:
@@ -160,10 +165,17 @@ class Ledger:
 
     def window(self, length: timedelta, now: datetime) -> WindowCounts:
         """The sums over [ceil_u(now) - length, now], equal to brute force over the buckets."""
-        seconds = int(length.total_seconds())
-        unit = unit_seconds(seconds, self.bucket_seconds)
-        low, high = _slots(seconds, unit, now)
-        return _window_counts(self._rings[unit].running.sums(low, high))
+        if self._windows_at != now:
+            self._windows.clear()
+            self._windows_at = now
+        known = self._windows.get(length)
+        if known is None:
+            seconds = int(length.total_seconds())
+            unit = unit_seconds(seconds, self.bucket_seconds)
+            low, high = _slots(seconds, unit, now)
+            known = _window_counts(self._rings[unit].running.sums(low, high))
+            self._windows[length] = known
+        return known
 
     def since(self, start: datetime, now: datetime) -> WindowCounts:
         """The sums over [start, now] by five minutes, on whose grid `start` lies."""
