@@ -24,6 +24,7 @@ class Process:
     pid: int
     url: str
     ready_after: float  # seconds of wall time
+    ready_cpu: float = 0.0  # seconds of its own
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used, all threads."""
@@ -56,7 +57,8 @@ def serving(
             if child.poll() is not None or time.perf_counter() - began > _READY_WITHIN:
                 raise RuntimeError(f"It did not start: {log.read_text()[-2000:]}")
             time.sleep(0.01)
-        yield Process(child.pid, url, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        yield Process(child.pid, url, took, Process(child.pid, url, took).cpu())
     finally:
         child.send_signal(signal.SIGTERM)
         try:
