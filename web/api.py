@@ -1,7 +1,7 @@
 """`/api/v1`: every fact as JSON, for programs."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -31,7 +31,8 @@ from dashboards.facts import (
     SLOFacts,
 )
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
-from dashboards.source import ServiceCard, Source
+from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
+from slo.alert_state import AlertState
 from slo.status import SLOStatus
 from slo.units import format_duration
 from web import problem
@@ -51,6 +52,10 @@ Limit = Annotated[int, Query(ge=1, le=MOST_LIMIT, description="How many at most.
 Cursor = Annotated[
     str | None,
     Query(max_length=4_000, description="`next_cursor` of the page before."),
+]
+At = Annotated[
+    str | None,
+    Query(description="A moment in the past, told with what is known now: as `start` elsewhere."),
 ]
 State = Literal[
     "healthy",
@@ -158,12 +163,17 @@ class API:
         sort: Order = "worst",
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
+        at: At = None,
     ) -> Response:
-        """SLOs, worst first unless `sort` says otherwise."""
+        """SLOs, worst first unless `sort` says otherwise; now, or as of a moment in the past."""
         cards = self._cards()
+        statuses = self._source.statuses()
+        if at is not None:
+            wanted = [one.slo.id for one in statuses if not service or one.slo.service in service]
+            statuses = [told.status for told in await self._as_of(at, wanted)]
         found = [
             status
-            for status in self._source.statuses()
+            for status in statuses
             if (not service or status.slo.service in service)
             and (not state or status.budget_state in state or status.now_state in state)
             and (not q or _mentions(status, cards.get(status.slo.service), q.casefold()))
@@ -184,15 +194,14 @@ class API:
             ),
         )
 
-    async def slo(self, request: Request, service: str, slo: str) -> Response:
-        """Everything about one SLO."""
+    async def slo(self, request: Request, service: str, slo: str, at: At = None) -> Response:
+        """Everything about one SLO; now, or as of a moment in the past."""
         status = self._status(service, slo)
-        return answer(
-            request,
-            facts.slo_detail(
-                status, self._cards().get(service), self._source.tier_states(status.slo.id)
-            ),
-        )
+        states: Mapping[str, AlertState] = self._source.tier_states(status.slo.id)
+        if at is not None:
+            for told in await self._as_of(at, [status.slo.id]):
+                status, states = told.status, told.states
+        return answer(request, facts.slo_detail(status, self._cards().get(service), states))
 
     async def points(
         self,
@@ -376,6 +385,16 @@ class API:
             known = [one.slo.id for one in self._source.statuses()]
             raise _unknown("SLO", wanted, known)
         return status
+
+    async def _as_of(self, text: str, slo_ids: Sequence[str]) -> Sequence[AsOf]:
+        now = self._now()
+        at = _moment("at", text, now) or now
+        if at > now:
+            raise bad_request("query.at", "lies in the future")
+        try:
+            return await self._source.as_of(at, slo_ids)
+        except TooMuchError as error:
+            raise ProblemError(503, str(error)) from None
 
     async def _account(self, service: str, slo: str, start: str | None, end: str | None) -> Account:
         status, now = self._status(service, slo), self._now()
