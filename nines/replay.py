@@ -46,7 +46,7 @@ def replay(
     have been silent for as long as it allows.
     """
     step = timedelta(seconds=bucket_seconds)
-    ledger = Ledger(bucket_seconds, slo.window.length)
+    ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing)
     states = dict(states or {})
     longest_short = max((tier.short for tier in slo.tiers), default=timedelta(0))
     last_bad: datetime | None = None
@@ -59,7 +59,10 @@ def replay(
             ledger.book(_start(ahead), ahead)
             last_bad = _start(ahead) if ahead.bad else last_bad
             ahead = next(waiting, None)
-        burned = last_bad is not None and now - last_bad <= longest_short + _COARSEST
+        # A slice counts when it is over, and an idle one may be bad: there every edge counts.
+        burned = slo.slicing is not None or (
+            last_bad is not None and now - last_bad <= longest_short + _COARSEST
+        )
         heard = max(ledger.last_observation or start, start)
         calm = all(state.phase is Phase.INACTIVE for state in states.values())
         if now > start and (burned or not calm or now - heard >= slo.no_data_after):

@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -13,6 +15,7 @@ from nines.replay import Change, replay
 from slo.definition import SLO
 from slo.ledger import BucketDelta, Ledger
 from slo.severity import Severity
+from slo.slices import NoData, Slicing
 from tests.nines.test_engine import HEALTH, an_observation
 from tests.slo.builders import T0, a_tier, an_slo
 
@@ -35,7 +38,7 @@ class Night:
     def __init__(self, slo: SLO) -> None:
         self.engine = Engine(10, awake_since=T0)
         self.engine.watch(
-            [Entry(slo, 1, "fingerprint", Ledger(10, slo.window.length))],
+            [Entry(slo, 1, "fingerprint", Ledger(10, slo.window.reach, slo.slicing))],
             {HEALTH: Target(slo.interval)},
         )
         self.changes: list[AlertChange] = []
@@ -126,6 +129,20 @@ def test_passing_over_calm_edges_loses_nothing(monkeypatch: pytest.MonkeyPatch) 
 
     assert strided == every_edge == night.fired
     assert len(strided) == 4
+
+
+def test_slices_replay_to_the_alerts_that_fired() -> None:
+    rng = random.Random(11)  # noqa: S311 - a simulation, always the same
+    slo = replace(
+        an_slo("99", tiers=(a_tier(),), interval=MINUTE, window=DAY, no_data_after=5 * MINUTE),
+        slicing=Slicing(MINUTE, Fraction(9, 10), NoData.BAD),
+    )
+    night = live_through(slo, T0 + 5 * HOUR, [(T0 + 2 * HOUR, 15 * MINUTE, 0.9)], rng)
+
+    changes = replayed(slo, night.stored, T0 + 5 * HOUR)
+
+    assert changes == night.fired
+    assert [change.rule for change in changes] == ["page:1h:5m", "page:1h:5m"]
 
 
 def test_counts_before_the_start_fill_the_windows_and_change_nothing_themselves() -> None:
