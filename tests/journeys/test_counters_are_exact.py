@@ -174,7 +174,8 @@ async def test_api_page_and_metrics_say_the_same_of_one_moment(tmp_path: Path) -
     assert len(burns) == 6
     assert metric.one("slo_coverage_ratio", **label) == api["coverage_ratio"]
 
-    tiles = dict(re.findall(r"<dt>([^<]+)</dt><dd><span class=\"value\">([^<]+)</span>", page))
+    tile = r"<dt>(?:<a [^>]+>)?([^<]+)(?:</a>)?</dt><dd><span class=\"value\">([^<]+)</span>"
+    tiles = dict(re.findall(tile, page))
     assert same(tiles["SLI"], Fraction(api["sli_ratio"]) * 100)
     assert same(tiles["Budget left"], Fraction(remaining) * 100)
     hour = next(burn for burn in api["burns"] if burn["lookback"] == "1h")
