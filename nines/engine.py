@@ -15,7 +15,6 @@ from slo.evaluate import NO_DATA, evaluate
 from slo.exposition import Page
 from slo.gauge import read_gauges
 from slo.ledger import BucketDelta, Ledger
-from slo.severity import Severity
 from slo.status import SLOStatus
 
 # Beyond six hours no window looks at base buckets, so time that we slept through is booked there
