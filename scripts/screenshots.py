@@ -12,7 +12,15 @@ from nines.demo.simulation import Drill
 CHROMIUM = "/usr/bin/chromium"
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 # One outage that lasts until the pictures are taken.
-_OUTAGE = (Drill("Mewayz", "dead database behind a 200", 600, 1),)
+_OUTAGE = (
+    Drill(
+        "Mewayz",
+        "dead database behind a 200",
+        "its database is dead behind a 200",
+        seconds=600,
+        pause=1,
+    ),
+)
 _BURNING = "mewayz/availability"
 
 

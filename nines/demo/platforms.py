@@ -203,10 +203,10 @@ class Shop:
 
     def _code(self, route: str) -> str:
         chance = 0.0002
-        if self.fault == "errors everywhere" or (self.fault == "restart" and route == "/cart"):
-            chance = 0.3
-        elif self.fault == "failing checkout" and route == "/checkout":
-            chance = 0.6
+        if self.fault in ("errors everywhere", "restart") or (
+            self.fault == "failing checkout" and route == "/checkout"
+        ):
+            chance = 1.0
         if self.rng.random() < chance:
             return "502" if route == "/checkout" else "500"
         return "404" if self.rng.random() < 0.01 else "200"
