@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from slo.definition import SLO, ProbeSLI
 from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
@@ -77,7 +77,7 @@ def make_engine(size: int) -> Engine:
         for width in ledger.widths:
             ledger.load(width, rows[width])
         ledger.last_observation = _NOW
-        entries.append(Entry(slo, number, "v1", ledger))
+        entries.append(Entry(slo, Indicator(slo, number, "v1", ledger)))
     engine = Engine(10, awake_since=_NOW - timedelta(days=30))
     engine.watch(entries, {entry.slo.collector_id: Target(entry.slo.interval) for entry in entries})
     return engine

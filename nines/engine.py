@@ -1,8 +1,9 @@
 """Book every observation, judge its SLOs at once, and say which alerts change. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
@@ -27,19 +28,36 @@ _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent
 
 
 @dataclass(slots=True)
-class Entry:
-    """One SLO under watch: its definition, its counts, its rules' states, its newest status."""
+class Indicator:
+    """One SLI under watch: its counts, stored as series `number`; `slo` is any of its SLOs."""
 
     slo: SLO
-    series_id: int
+    number: int
     fingerprint: str
     ledger: Ledger
-    states: dict[str, AlertState] = field(default_factory=dict)
-    status: SLOStatus | None = None
     last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
     anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
+
+    @property
+    def id(self) -> str:
+        """What it is fed by: the `service/name` that its SLOs share."""
+        return self.slo.sli_id
+
+
+@dataclass(slots=True)
+class Entry:
+    """One SLO under watch, judged over its SLI: its rules' states, its newest status."""
+
+    slo: SLO
+    indicator: Indicator
+    states: dict[str, AlertState] = field(default_factory=dict)
+    status: SLOStatus | None = None
     fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.indicator.ledger
 
 
 @dataclass(slots=True)
@@ -64,7 +82,8 @@ class Engine:
         self._looked_at: datetime | None = None
         self.entries: dict[str, Entry] = {}
         self.targets: dict[str, Target] = {}
-        self._fed_by: dict[str, list[Entry]] = {}
+        self._indicators: dict[str, list[Indicator]] = {}  # by the collector that feeds it
+        self._judged: dict[str, list[Entry]] = {}  # by the collector that feeds it
         self._deltas: dict[int, dict[int, BucketDelta]] = {}
         self._causes: dict[int, dict[tuple[int, str], int]] = {}
         self._observed: dict[int, datetime] = {}
@@ -76,40 +95,50 @@ class Engine:
         What happened since they were put together is not lost: rules of a ledger that goes on keep
         their newest states, and a ledger loaded anew gets the counts that storage did not have.
         """
+        known = {id(one.ledger) for fed in self._indicators.values() for one in fed}
+        self._indicators, self._judged = {}, {}
         for entry in entries:
             running = self.entries.get(entry.slo.id)
             if running is not None and running.ledger is entry.ledger:
                 keys = {NO_DATA, *(tier.key for tier in entry.slo.tiers)}
                 entry.states = {key: s for key, s in running.states.items() if key in keys}
-            else:
-                for delta in self._deltas.get(entry.series_id, {}).values():
+            collector_id = entry.slo.collector_id
+            self._judged.setdefault(collector_id, []).append(entry)
+            fed = self._indicators.setdefault(collector_id, [])
+            if any(one is entry.indicator for one in fed[-1:]):
+                continue  # SLOs of one SLI stand together
+            fed.append(entry.indicator)
+            if id(entry.ledger) not in known:
+                for delta in self._deltas.get(entry.indicator.number, {}).values():
                     entry.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
         self.entries = {entry.slo.id: entry for entry in entries}
         self.targets = dict(targets)
-        self._fed_by = {}
-        for entry in entries:
-            self._fed_by.setdefault(entry.slo.collector_id, []).append(entry)
 
     def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
         """Book one observation and evaluate the SLOs that it feeds, at once."""
         target = self.targets.get(observation.collector_id)
         if target is None:
             return []  # its collector left the configuration while it was under way
-        entries = self._fed_by.get(observation.collector_id, [])
-        increments = self._increments(target, entries, observation)
-        for entry in entries:
-            if isinstance(entry.slo.sli, ProbeSLI):
-                self._book_probe(entry, observation)
+        fed = self._indicators.get(observation.collector_id, [])
+        increments = self._increments(target, fed, observation)
+        for indicator in fed:
+            if isinstance(indicator.slo.sli, ProbeSLI):
+                self._book_probe(indicator, observation)
             else:
-                self._book_increment(entry, observation, increments.get(entry.slo.id))
+                self._book_increment(indicator, observation, increments.get(indicator.id))
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
-        return self._evaluate_all(entries, now)
+        return self._evaluate_all(self.fed_by(observation.collector_id), now)
 
     def fed_by(self, collector_id: str) -> Sequence[Entry]:
         """The SLOs that this collector's observations count for."""
-        return self._fed_by.get(collector_id, [])
+        return self._judged.get(collector_id, [])
+
+    @property
+    def indicators(self) -> Iterator[Indicator]:
+        """Every SLI under watch, once."""
+        return chain.from_iterable(self._indicators.values())
 
     def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
         """Evaluate as time passes: windows slide even when nothing arrives."""
@@ -137,13 +166,13 @@ class Engine:
         first = target.last_due + target.interval
         missed = max(0, -((first - until) // target.interval))
         at, left = first, missed
-        entries = self._fed_by.get(collector_id, [])
+        fed = self._indicators.get(collector_id, [])
         while left > 0:
             coarse = at < until - _FINE_GAP
             together = max(1, min(left, _COARSE_STRIDE // target.interval)) if coarse else 1
-            for entry in entries:
-                unknown = together if isinstance(entry.slo.sli, ProbeSLI) else 0
-                self._book(entry, at, unknown=unknown, missed=together)
+            for indicator in fed:
+                unknown = together if isinstance(indicator.slo.sli, ProbeSLI) else 0
+                self._book(indicator, at, unknown=unknown, missed=together)
             at += together * target.interval
             left -= together
         if missed:
@@ -155,10 +184,10 @@ class Engine:
         self, slo_id: str, at: datetime, delta: BucketDelta, causes: Mapping[str, int]
     ) -> None:
         """Book counts that were made elsewhere (the demo's past) as if observed at `at`."""
-        entry = self.entries[slo_id]
-        self._add(entry, at, delta)
+        indicator = self.entries[slo_id].indicator
+        self._add(indicator, at, delta)
         for cause, bad in causes.items():
-            self._add_cause(entry, at, cause, bad)
+            self._add_cause(indicator, at, cause, bad)
 
     def take_batch(self, batch_id: str) -> CountBatch | None:
         """What has to be stored; None when there is nothing. It is the caller's now."""
@@ -193,20 +222,20 @@ class Engine:
         }
 
     def _increments(
-        self, target: Target, entries: Sequence[Entry], observation: Observation
+        self, target: Target, fed: Sequence[Indicator], observation: Observation
     ) -> Mapping[str, Increment]:
         page = observation.page
         if page is None or _older(observation, target):
             return {}
         gauges = {
-            entry.slo.id: read_gauges(entry.slo.sli, page)
-            for entry in entries
-            if isinstance(entry.slo.sli, GaugeSLI)
+            indicator.id: read_gauges(indicator.slo.sli, page)
+            for indicator in fed
+            if isinstance(indicator.slo.sli, GaugeSLI)
         }
         slis = {
-            entry.slo.id: entry.slo.sli
-            for entry in entries
-            if isinstance(entry.slo.sli, EventsSLI | HistogramSLI)
+            indicator.id: indicator.slo.sli
+            for indicator in fed
+            if isinstance(indicator.slo.sli, EventsSLI | HistogramSLI)
         }
         if not slis:
             return gauges
@@ -214,33 +243,35 @@ class Engine:
         target.counters, increments = advance(state, page, observation.due, slis, target.interval)
         return {**increments, **gauges}
 
-    def _book_probe(self, entry: Entry, observation: Observation) -> None:
+    def _book_probe(self, indicator: Indicator, observation: Observation) -> None:
         match observation.outcome:
             case Outcome.PASSED:
-                self._book(entry, observation.due, good=1, seen=1)
+                self._book(indicator, observation.due, good=1, seen=1)
             case Outcome.FAILED:
-                self._book(entry, observation.due, bad=1, seen=1)
+                self._book(indicator, observation.due, bad=1, seen=1)
                 cause = cause_label(observation)
-                self._add_cause(entry, observation.due, cause, 1)
-                entry.last_detail[cause] = observation.detail
+                self._add_cause(indicator, observation.due, cause, 1)
+                indicator.last_detail[cause] = observation.detail
             case Outcome.UNKNOWN:
-                self._book(entry, observation.due, unknown=1, missed=1)
+                self._book(indicator, observation.due, unknown=1, missed=1)
 
     def _book_increment(
-        self, entry: Entry, observation: Observation, increment: Increment | None
+        self, indicator: Indicator, observation: Observation, increment: Increment | None
     ) -> None:
         for anomaly in increment.anomalies if increment is not None else ():
-            if anomaly in entry.anomalies or len(entry.anomalies) < _ANOMALIES_KEPT:
-                entry.anomalies[anomaly] = entry.anomalies.get(anomaly, 0) + 1
+            if anomaly in indicator.anomalies or len(indicator.anomalies) < _ANOMALIES_KEPT:
+                indicator.anomalies[anomaly] = indicator.anomalies.get(anomaly, 0) + 1
         if increment is None or not increment.data:
-            self._book(entry, observation.due, missed=1)
+            self._book(indicator, observation.due, missed=1)
             if observation.page is not None:
                 missing = increment.missing if increment is not None else ""
-                entry.last_detail[NO_DATA] = missing or _missing_series(entry.slo, observation.page)
+                indicator.last_detail[NO_DATA] = missing or _missing_series(
+                    indicator.slo, observation.page
+                )
             return
         if increment.gap_since is None:
             self._book(
-                entry,
+                indicator,
                 observation.due,
                 good=increment.good,
                 bad=increment.bad,
@@ -251,14 +282,14 @@ class Engine:
             parts = smear(increment, increment.gap_since, observation.due, self.bucket_seconds)
             for bucket, good, bad in parts:
                 delta = BucketDelta(bucket, good, bad, smeared_good=good, smeared_bad=bad)
-                self._add(entry, observation.due, delta)
-            self._book(entry, observation.due, unknown=increment.unknown, seen=1)
+                self._add(indicator, observation.due, delta)
+            self._book(indicator, observation.due, unknown=increment.unknown, seen=1)
         for cause, bad in increment.by.items():
-            self._add_cause(entry, observation.due, cause, bad)
+            self._add_cause(indicator, observation.due, cause, bad)
 
     def _book(
         self,
-        entry: Entry,
+        indicator: Indicator,
         at: datetime,
         *,
         good: int = 0,
@@ -267,18 +298,18 @@ class Engine:
         seen: int = 0,
         missed: int = 0,
     ) -> None:
-        bucket = entry.ledger.bucket_of(at)
-        self._add(entry, at, BucketDelta(bucket, good, bad, unknown, seen, missed))
+        bucket = indicator.ledger.bucket_of(at)
+        self._add(indicator, at, BucketDelta(bucket, good, bad, unknown, seen, missed))
 
-    def _add(self, entry: Entry, at: datetime, delta: BucketDelta) -> None:
-        entry.ledger.book(at, delta)
-        self._pend(entry.series_id, delta)
+    def _add(self, indicator: Indicator, at: datetime, delta: BucketDelta) -> None:
+        indicator.ledger.book(at, delta)
+        self._pend(indicator.number, delta)
         if delta.seen:
-            self._observed[entry.series_id] = max(at, self._observed.get(entry.series_id, at))
+            self._observed[indicator.number] = max(at, self._observed.get(indicator.number, at))
 
-    def _add_cause(self, entry: Entry, at: datetime, cause: str, bad: int) -> None:
-        bucket = entry.ledger.book_cause(at, cause, bad)
-        pending = self._causes.setdefault(entry.series_id, {})
+    def _add_cause(self, indicator: Indicator, at: datetime, cause: str, bad: int) -> None:
+        bucket = indicator.ledger.book_cause(at, cause, bad)
+        pending = self._causes.setdefault(indicator.number, {})
         pending[bucket, cause] = pending.get((bucket, cause), 0) + bad
 
     def _pend(self, series_id: int, delta: BucketDelta) -> None:
@@ -305,8 +336,8 @@ class Engine:
         entry.status, entry.states = evaluate(
             entry.slo, entry.ledger, now, before, self._awake_for(entry)
         )
-        if entry.anomalies:
-            entry.status = replace(entry.status, anomalies=dict(entry.anomalies))
+        if entry.indicator.anomalies:
+            entry.status = replace(entry.status, anomalies=dict(entry.indicator.anomalies))
         return [
             self._change(entry, key, firing=is_firing, now=now)
             for key, state in entry.states.items()
@@ -325,7 +356,7 @@ class Engine:
             severity = next(tier.severity for tier in slo.tiers if tier.key == key)
         facts = self._facts(entry, entry.status, key, firing=firing)
         return AlertChange(
-            rule_key(slo, key), slo.service, slo.name, kind, severity, firing, now, facts
+            rule_key(slo, key), slo.service, slo.key, kind, severity, firing, now, facts
         )
 
     def _facts(self, entry: Entry, status: SLOStatus, key: str, *, firing: bool) -> Facts:
@@ -343,7 +374,7 @@ class Engine:
             return None
         cause, bad = next(iter(causes.items()))
         text = f"{cause}: {bad:,} of {sum(causes.values()):,} failures"
-        detail = entry.last_detail.get(cause)
+        detail = entry.indicator.last_detail.get(cause)
         return f"{text} ({detail})" if detail else text
 
     def _why_no_data(self, entry: Entry) -> tuple[NoDataCause, str]:
@@ -357,7 +388,7 @@ class Engine:
             case Outcome.UNKNOWN:
                 return NoDataCause.COLLECTOR_DOWN, last.detail
             case Outcome.PASSED:
-                return NoDataCause.SERIES_MISSING, entry.last_detail.get(NO_DATA, "")
+                return NoDataCause.SERIES_MISSING, entry.indicator.last_detail.get(NO_DATA, "")
 
 
 def rule_key(slo: SLO, key: str) -> str:

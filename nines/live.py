@@ -155,7 +155,7 @@ class Live:
         entry = self._engine.entries.get(slo_id)
         if entry is None:
             return []
-        series, seconds = entry.series_id, int(step.total_seconds())
+        series, seconds = entry.indicator.number, int(step.total_seconds())
         rows = await self._threads.read(lambda: self._counts.points(series, start, end, seconds))
         found = {at: counts for at, *counts in rows}
         first, last = int(start.timestamp()), int(end.timestamp())
@@ -168,7 +168,7 @@ class Live:
         entry = self._engine.entries.get(slo_id)
         if entry is None:
             return {}
-        series = entry.series_id
+        series = entry.indicator.number
         return await self._threads.read(lambda: self._counts.causes(series, start, end))
 
     async def budget_ledger(

@@ -56,7 +56,7 @@ class Past:
         shown = in_window if start is None else self.buckets(entry, first, until, width)
         return budget_ledger(
             occurrences(shown, width, slo.objective, until),
-            self.counts.load_causes(entry.series_id, first, until),
+            self.counts.load_causes(entry.indicator.number, first, until),
             start=first,
             end=until,
             allowed=slo.objective.budget_share * sum(one.good + one.bad for one in in_window),
@@ -77,7 +77,7 @@ class Past:
         shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
         return budget_ledger(
             shown,
-            self.counts.load_causes(entry.series_id, first, until),
+            self.counts.load_causes(entry.indicator.number, first, until),
             start=first,
             end=max(first, until),
             allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
@@ -103,7 +103,10 @@ class Past:
         if start >= end:
             return []
         seconds = int(width.total_seconds())
-        return [BucketDelta(*row) for row in self.counts.load(entry.series_id, seconds, start, end)]
+        return [
+            BucketDelta(*row)
+            for row in self.counts.load(entry.indicator.number, seconds, start, end)
+        ]
 
     def steps(
         self, entry: Entry, start: datetime, end: datetime, width: timedelta
@@ -140,7 +143,7 @@ class Past:
         fine = any(entry.slo.slicing is not None and entry.slo.slicing.is_fine for entry in entries)
         histories = dict(
             self.counts.histories(
-                {entry.series_id for entry in entries},
+                {entry.indicator.number for entry in entries},
                 detail=at - (reach if fine else min(reach, _DETAIL_REACH)) - _SLACK,
                 sums=at - reach - _SLACK,
                 until=at,
@@ -151,7 +154,7 @@ class Past:
             slo_id, _, key = alert.rule.partition("#")
             firing.setdefault(slo_id, {})[key] = AlertState(Phase.FIRING, alert.started_at)
         return [
-            self._as_of(entry, histories[entry.series_id], at, firing.get(entry.slo.id, {}))
+            self._as_of(entry, histories[entry.indicator.number], at, firing.get(entry.slo.id, {}))
             for entry in entries
         ]
 
@@ -178,8 +181,10 @@ class Past:
         return None
 
     def _lifetime_now(self, entry: Entry) -> Counts | None:
-        records = self.counts.series(entry.slo.id)
-        return next((one.lifetime for one in records if one.series_id == entry.series_id), None)
+        records = self.counts.series(entry.slo.sli_id)
+        return next(
+            (one.lifetime for one in records if one.series_id == entry.indicator.number), None
+        )
 
     def _as_of(
         self, entry: Entry, history: History, at: datetime, firing: Mapping[str, AlertState]
@@ -207,7 +212,7 @@ class Past:
 
     def incidents_of(self, entry: Entry, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that alerts of this SLO stood in between `start` and `end`."""
-        return self.records.incidents_of(entry.slo.service, entry.slo.name, start, end)
+        return self.records.incidents_of(entry.slo.service, entry.slo.key, start, end)
 
     def _width(self, start: datetime, end: datetime) -> timedelta:
         """The unit of a window as long, where it is still kept."""

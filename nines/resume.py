@@ -1,10 +1,10 @@
 """Take up an SLO where it was left: its counts from storage, its rules' states, its absence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nines.engine import Engine, Entry, Target, rule_key
+from nines.engine import Engine, Entry, Indicator, Target, rule_key
 from nines.storage.counts import CollectorRecord, CountStore
 from slo.alert_state import AlertState
 from slo.config import fingerprint
@@ -33,66 +33,83 @@ def resume_entries(
 
     `states` are all rules' stored states by rule key.
     """
-    marks = {slo_id: fingerprint(slo) for slo_id, slo in slos.items()}
-    fresh = [slo for slo in slos.values() if not _goes_on(running.get(slo.id), slo, marks[slo.id])]
-    fine = [slo for slo in fresh if _has_fine_slices(slo)]
-    rest = [slo for slo in fresh if not _has_fine_slices(slo)]
-    ledgers = _ledgers(rest, marks, counts, bucket_seconds, now) | _ledgers(
-        fine, marks, counts, bucket_seconds, now
-    )
+    groups: dict[str, list[SLO]] = {}
+    for slo in slos.values():
+        groups.setdefault(slo.sli_id, []).append(slo)
+    known = {entry.indicator.id: entry.indicator for entry in running.values()}
+    indicators: dict[str, Indicator] = {}
+    fresh: list[_Wanted] = []
+    for sli_id, of_sli in groups.items():
+        wanted = _Wanted(of_sli[0], fingerprint(of_sli[0]), max(slo.window.reach for slo in of_sli))
+        kept = known.get(sli_id)
+        if kept is not None and _goes_on(kept, wanted):
+            indicators[sli_id] = kept
+            kept.slo = wanted.slo
+        else:
+            fresh.append(wanted)
+    fine = [wanted for wanted in fresh if wanted.has_fine_slices]
+    rest = [wanted for wanted in fresh if not wanted.has_fine_slices]
+    loaded = _load(rest, counts, bucket_seconds, now) | _load(fine, counts, bucket_seconds, now)
+    indicators |= loaded
     return [
-        Entry(slo, *ledgers[slo.id], _stored(slo, states), watched_from=now)
-        if slo.id in ledgers
-        else replace(running[slo.id], slo=slo, states=_known(slo, running[slo.id].states))
+        replace(running[slo.id], slo=slo, states=_known(slo, running[slo.id].states))
+        if slo.id in running and slo.sli_id not in loaded
+        else Entry(slo, indicators[slo.sli_id], _stored(slo, states), watched_from=now)
         for slo in slos.values()
     ]
 
 
-def _goes_on(running: Entry | None, slo: SLO, mark: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An SLI to be watched; `slo` is any of its SLOs."""
+
+    slo: SLO
+    mark: str
+    reach: timedelta
+
+    @property
+    def has_fine_slices(self) -> bool:
+        """Five-minute sums cannot tell its slices: detail is wanted of the whole window."""
+        return self.slo.slicing is not None and self.slo.slicing.is_fine
+
+
+def _goes_on(running: Indicator, wanted: _Wanted) -> bool:
     return (
-        running is not None
-        and running.fingerprint == mark
-        and running.slo.window == slo.window
-        and running.slo.slicing == slo.slicing
+        running.fingerprint == wanted.mark
+        and running.ledger.reach == wanted.reach
+        and running.ledger.slicing == wanted.slo.slicing
     )
 
 
-def _has_fine_slices(slo: SLO) -> bool:
-    """Slices that five-minute sums cannot tell, so that detail is wanted of the whole window."""
-    return slo.slicing is not None and slo.slicing.is_fine
-
-
-def _ledgers(
-    slos: Sequence[SLO],
-    marks: Mapping[str, str],
-    counts: CountStore,
-    bucket_seconds: int,
-    now: datetime,
-) -> dict[str, tuple[int, str, Ledger]]:
-    """Each SLO's series, fingerprint, and counts as stored."""
-    records = counts.register_all([(slo.id, marks[slo.id]) for slo in slos], now)
-    by_number = {record.series_id: (slo, record) for slo, record in zip(slos, records, strict=True)}
-    reach = max((slo.window.reach for slo in slos), default=timedelta(0))
-    detail = reach if any(map(_has_fine_slices, slos)) else min(reach, _DETAIL_REACH)
+def _load(
+    wanted: Sequence[_Wanted], counts: CountStore, bucket_seconds: int, now: datetime
+) -> dict[str, Indicator]:
+    """These SLIs with their counts as stored, by id."""
+    records = counts.register_all([(one.slo.sli_id, one.mark) for one in wanted], now)
+    by_number = {
+        record.series_id: (one, record) for one, record in zip(wanted, records, strict=True)
+    }
+    reach = max((one.reach for one in wanted), default=timedelta(0))
+    fine = any(one.has_fine_slices for one in wanted)
     histories = counts.histories(
         by_number,
-        detail=now - detail - _SLACK,
+        detail=now - (reach if fine else min(reach, _DETAIL_REACH)) - _SLACK,
         sums=now - reach - _SLACK,
         until=now + _AHEAD,
     )
-    ledgers = {}
+    loaded = {}
     for number, history in histories:
-        slo, record = by_number[number]
-        ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing)
+        one, record = by_number[number]
+        ledger = Ledger(bucket_seconds, one.reach, one.slo.slicing)
         for width in ledger.widths:
             ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
-        ledger.load_slices(history.detail if _has_fine_slices(slo) else history.sums)
+        ledger.load_slices(history.detail if one.has_fine_slices else history.sums)
         ledger.load_causes(history.causes)
         ledger.lifetime = record.lifetime
         ledger.watched_since = record.watched_since
         ledger.last_observation = record.last_observation
-        ledgers[slo.id] = (number, record.fingerprint, ledger)
-    return ledgers
+        loaded[one.slo.sli_id] = Indicator(one.slo, number, record.fingerprint, ledger)
+    return loaded
 
 
 def _stored(slo: SLO, states: Mapping[str, AlertState]) -> dict[str, AlertState]:

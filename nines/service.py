@@ -459,8 +459,8 @@ class Service:
     async def _retain(self) -> None:
         """Forget what retention says."""
         now, kept = self._clock.now(), self.config.server.retention
-        for entry in self.engine.entries.values():
-            entry.ledger.forget(now)
+        for indicator in self.engine.indicators:
+            indicator.ledger.forget(now)
         await self._in_turns(
             "retention of counts", lambda: self.counts.prune(now, kept.detail, kept.sums)
         )

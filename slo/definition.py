@@ -95,7 +95,8 @@ def sources(sli: SLI) -> tuple[Selector, ...]:
 class SLO:
     """One promise. `interval` is how often its collector is due.
 
-    Without `slicing` every event counts for itself (the method "occurrences").
+    Without `slicing` every event counts for itself (the method "occurrences"). An SLI with several
+    objectives or windows has an SLO for each; `variant` tells those after the first apart.
     """
 
     service: str
@@ -107,6 +108,7 @@ class SLO:
     interval: timedelta
     no_data_after: timedelta
     slicing: Slicing | None = None
+    variant: str = ""  # "99.99", "month-Asia-Tokyo", "99.99-90d"
 
     @property
     def method(self) -> str:
@@ -114,7 +116,17 @@ class SLO:
         return "occurrences" if self.slicing is None else self.slicing.method
 
     @property
+    def key(self) -> str:
+        """What tells it from the service's others: its name, and which variant it is."""
+        return f"{self.name}@{self.variant}" if self.variant else self.name
+
+    @property
     def id(self) -> str:
+        return f"{self.service}/{self.key}"
+
+    @property
+    def sli_id(self) -> str:
+        """What its counts are kept under, shared by the variants."""
         return f"{self.service}/{self.name}"
 
     @property

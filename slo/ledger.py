@@ -93,6 +93,7 @@ class Ledger:
         """`reach` is the longest window that will be asked for, of slices too where there are."""
         seconds = int(reach.total_seconds())
         self.bucket_seconds = bucket_seconds
+        self.reach = reach
         self.lifetime = Counts()
         self.last_observation: datetime | None = None
         self.watched_since: datetime | None = None

@@ -38,7 +38,7 @@ def test_a_period_comes_back_whole_and_its_budget_is_told_to_the_last_bit(
     counts = CountStore(database)
     window = Calendar(period, ZoneInfo("Asia/Kathmandu"))
     slo = replace(an_slo("99", tiers=()), window=window, slicing=slicing)
-    number = resume(counts, slo).series_id
+    number = resume(counts, slo).indicator.number
     start = window.start(NOW)
     hours = int((NOW - start) / HOUR)
     rows = [(start - HOUR, 100), *((start + n * HOUR, n % 3) for n in range(hours))]

@@ -16,7 +16,7 @@ from alerting.incident import Incident
 from alerting.routes import Route
 from nines.changes import Broadcast
 from nines.dispatch import Dispatch
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
@@ -82,7 +82,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     slo = an_slo()
     engine = Engine(10, awake_since=T0)
     engine.watch(
-        [Entry(slo, 1, "fingerprint", Ledger(10, slo.window.length))],
+        [Entry(slo, Indicator(slo, 1, "fingerprint", Ledger(10, slo.window.length)))],
         {"shop/health": Target(slo.interval)},
     )
     records = AlertRecords(database)

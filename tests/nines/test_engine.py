@@ -8,7 +8,7 @@ import pytest
 from alerting.alert import AlertChange, AlertKind
 from collectors.exposition import PageReader
 from collectors.observation import Cause, Observation, Outcome
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from slo.counts import Counts
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, sources
 from slo.exposition import Page, Sample, Series
@@ -67,7 +67,7 @@ def engine() -> Engine:
     """Watches a probe SLO and a counter SLO, both every 10 s."""
     engine = Engine(10, awake_since=T0)
     entries = [
-        Entry(slo, number, "fingerprint", Ledger(10, slo.window.length))
+        Entry(slo, Indicator(slo, number, "fingerprint", Ledger(10, slo.window.length)))
         for number, slo in enumerate((an_slo(tiers=(a_tier(),)), an_events_slo()), start=1)
     ]
     engine.watch(entries, {HEALTH: Target(10 * S), METRICS: Target(10 * S)})
@@ -259,7 +259,9 @@ def test_an_slo_that_is_added_later_is_given_time_before_it_counts_as_silent(
 ) -> None:
     added = T0 + timedelta(days=3)
     slo = an_slo()
-    entry = Entry(slo, 1, "edited", Ledger(10, slo.window.length), watched_from=added)
+    entry = Entry(
+        slo, Indicator(slo, 1, "edited", Ledger(10, slo.window.length)), watched_from=added
+    )
     engine.watch([entry], {HEALTH: Target(10 * S)})
 
     early = tick_on(engine, added, added + slo.no_data_after - S)
@@ -291,7 +293,7 @@ def test_a_counter_that_counts_nonsense_does_not_stop_the_evaluation(engine: Eng
 
 def watching(engine: Engine, slo: SLO) -> Entry:
     """The engine watches this SLO alone, fed by the page."""
-    entry = Entry(slo, 7, "fingerprint", Ledger(10, slo.window.length))
+    entry = Entry(slo, Indicator(slo, 7, "fingerprint", Ledger(10, slo.window.length)))
     engine.watch([entry], {METRICS: Target(10 * S)})
     return entry
 

@@ -9,7 +9,7 @@ import pytest
 
 from alerting.incident import IncidentState
 from alerting.store import Decision
-from nines.engine import Entry
+from nines.engine import Entry, Indicator
 from nines.past import Past
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CauseDelta, CountBatch, CountStore
@@ -35,7 +35,7 @@ class Stored:
         self.counts, self.records = CountStore(database), AlertRecords(database)
         slo = an_slo()
         number = self.counts.register(slo.id, "fingerprint", T0).series_id
-        self.entry = Entry(slo, number, "fingerprint", a_ledger(slo))
+        self.entry = Entry(slo, Indicator(slo, number, "fingerprint", a_ledger(slo)))
         self.now = T0 + 20 * DAY
         self.detail = 35 * DAY
         self.past = Past(self.counts, self.records, 10, lambda: self.now, lambda: self.detail)
@@ -51,7 +51,7 @@ class Stored:
             deltas.append(delta)
             if bad:
                 causes.append(CauseDelta(bucket // 300 * 300, cause, bad))
-        number = self.entry.series_id
+        number = self.entry.indicator.number
         self.counts.flush(CountBatch({number: deltas}, {number: causes}))
 
 
@@ -135,7 +135,8 @@ def test_incidents_are_found_by_the_time_that_their_alerts_fired(
 
 
 def test_of_another_ledger_s_reach_nothing_is_assumed(stored: Stored) -> None:
-    entry = replace(stored.entry, ledger=Ledger(10, 30 * DAY))
+    indicator = replace(stored.entry.indicator, ledger=Ledger(10, 30 * DAY))
+    entry = replace(stored.entry, indicator=indicator)
 
     ledger = stored.past.budget_ledger(entry, None, stored.now)
 

@@ -10,7 +10,7 @@ import pytest
 
 from alerting.alert import AlertChange
 from collectors.observation import Observation, Outcome
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from nines.replay import Change, replay
 from slo.definition import SLO
 from slo.ledger import BucketDelta, Ledger
@@ -38,7 +38,11 @@ class Night:
     def __init__(self, slo: SLO) -> None:
         self.engine = Engine(10, awake_since=T0)
         self.engine.watch(
-            [Entry(slo, 1, "fingerprint", Ledger(10, slo.window.reach, slo.slicing))],
+            [
+                Entry(
+                    slo, Indicator(slo, 1, "fingerprint", Ledger(10, slo.window.reach, slo.slicing))
+                )
+            ],
             {HEALTH: Target(slo.interval)},
         )
         self.changes: list[AlertChange] = []

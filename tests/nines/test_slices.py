@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from nines.engine import Entry
+from nines.engine import Entry, Indicator
 from nines.past import Past
 from nines.resume import resume_entries
 from nines.storage.alerts import AlertRecords
@@ -41,8 +41,8 @@ def fill(counts: CountStore, slo: SLO) -> tuple[Ledger, int]:
     ]
     for delta in deltas:
         entry.ledger.book(datetime.fromtimestamp(delta.bucket, T0.tzinfo), delta)
-    counts.flush(CountBatch({entry.series_id: deltas}))
-    return entry.ledger, entry.series_id
+    counts.flush(CountBatch({entry.indicator.number: deltas}))
+    return entry.ledger, entry.indicator.number
 
 
 def resume(counts: CountStore, slo: SLO) -> list[Entry]:
@@ -74,7 +74,7 @@ def test_where_the_budget_went_adds_up_to_what_is_spent(
 ) -> None:
     counts, slo = CountStore(database), sliced(slicing)
     ledger, number = fill(counts, slo)
-    entry = Entry(slo, number, "fingerprint", ledger)
+    entry = Entry(slo, Indicator(slo, number, "fingerprint", ledger))
     past = Past(counts, AlertRecords(database), 10, lambda: NOW, lambda: 35 * DAY)
 
     account = past.budget_ledger(entry, None, NOW)

@@ -16,7 +16,7 @@ from alerting.alert import AlertKind
 from collectors.exposition import PageReader
 from collectors.observation import Observation, Outcome
 from nines.config import ConfigError
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from slo.counter import Increment, TargetState, advance
 from slo.counts import Counts
 from slo.definition import SLO, CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, PageSLI, sources
@@ -171,7 +171,7 @@ def test_8_the_alert_and_the_page_disagree() -> None:
     """Pyrra #1053, #1074, #697: rules and pages compute twice. Here both are one evaluation."""
     slo = an_slo(tiers=(a_tier(),))
     engine = Engine(10, awake_since=T0)
-    entry = Entry(slo, 1, "fingerprint", a_ledger(slo))
+    entry = Entry(slo, Indicator(slo, 1, "fingerprint", a_ledger(slo)))
     engine.watch([entry], {slo.collector_id: Target(INTERVAL)})
     changes = []
     for n in range(40):

@@ -19,7 +19,7 @@ from nines.demo.history import TRAFFIC
 from nines.demo.http_server import Request, Response
 from nines.demo.platforms import Platform
 from nines.demo.simulation import DRILLS, Drill, Simulation
-from nines.engine import Engine, Entry, Target
+from nines.engine import Engine, Entry, Indicator, Target
 from slo.ledger import BucketDelta, Ledger
 from slo.severity import Severity
 
@@ -45,7 +45,7 @@ def an_engine(services: dict[str, dict[str, AnyCollector]]) -> Engine:
     engine = Engine(10, awake_since=BREAKS - timedelta(days=1))
     slos = load(CONFIG, ENVIRON).slos
     entries = [
-        Entry(slo, number, "fingerprint", Ledger(10, slo.window.reach))
+        Entry(slo, Indicator(slo, number, "fingerprint", Ledger(10, slo.window.reach)))
         for number, slo in enumerate(slos, start=1)
     ]
     engine.watch(
