@@ -54,7 +54,7 @@ class Alert:
     id: str
     rule: str  # "service/slo#page:1h:5m", stable over episodes
     service: str
-    slo: str  # the SLO's own name
+    slo: str  # the SLO's key: its name, and `@` and which variant where there are several
     kind: AlertKind
     severity: Severity
     started_at: datetime
@@ -63,8 +63,18 @@ class Alert:
     ended_at: datetime | None = None
 
     @property
+    def sli(self) -> str:
+        """The SLO's name, whichever of its objectives and windows this is about."""
+        return sli_of(self.slo)
+
+    @property
     def firing(self) -> bool:
         return self.ended_at is None
+
+
+def sli_of(slo: str) -> str:
+    """The name in an SLO's key: of `requests@99.99` it is `requests`."""
+    return slo.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)

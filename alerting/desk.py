@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerting import wording
-from alerting.alert import Alert, AlertChange, AlertKind, Facts
+from alerting.alert import Alert, AlertChange, AlertKind, Facts, sli_of
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import (
     AlertLine,
@@ -98,7 +98,7 @@ def reconcile(
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
     """What routes match on: the service's labels and, over them, the alert's own."""
     service = replace(service, name=alert.service)
-    return rule_labels(service, alert.slo, alert.severity, alert.kind)
+    return rule_labels(service, alert.sli, alert.severity, alert.kind)
 
 
 def rule_labels(service: Service, slo: str, severity: Severity, kind: AlertKind) -> dict[str, str]:
@@ -136,7 +136,7 @@ class _Case:
         return self.opened or self.acknowledged or bool(self.changed)
 
     def holds(self, slo: str) -> bool:
-        return any(alert.slo == slo for alert in self.alerts.values())
+        return any(alert.sli == sli_of(slo) for alert in self.alerts.values())
 
     def told_firing(self, receiver: str) -> bool:
         return self.before.told.get(receiver) == FIRING

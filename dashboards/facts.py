@@ -83,6 +83,7 @@ class SLOFacts:
     id: str
     service: str
     name: str
+    variant: str  # which of several objectives and windows: "99.99"; the first is ""
     service_title: str | None
     owner: str | None
     objective: str  # "99.9"
@@ -359,6 +360,7 @@ def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
         id=slo.id,
         service=slo.service,
         name=slo.name,
+        variant=slo.variant,
         service_title=card.title if card else None,
         owner=card.owner if card else None,
         objective=slo.objective.label,

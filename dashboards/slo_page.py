@@ -161,6 +161,16 @@ class RangeLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the objectives and windows that an SLI has."""
+
+    word: str
+    url: str
+    marks: tuple[Mark, ...]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SLOView:
     """Everything the page prints."""
 
@@ -173,6 +183,7 @@ class SLOView:
     runbook: str | None
     labels: tuple[tuple[str, str], ...]
     marks: tuple[Mark, ...]
+    variants: tuple[Variant, ...]
     sentence: str
     incident: IncidentLink | None
     tiles: tuple[TileView, ...]
@@ -192,9 +203,25 @@ class SLOView:
     at: Moment
 
 
+def variants(status: SLOStatus, siblings: Sequence[SLOStatus]) -> tuple[Variant, ...]:
+    """The objectives and windows of one SLI, where there are several; in the file's order."""
+    if len(siblings) < 2:  # itself
+        return ()
+    return tuple(
+        Variant(
+            f"{write.target(one.slo.objective)} over {one.slo.window.label}",
+            links.slo_url(one.slo.id),
+            states.marks(one),
+            one.slo.id == status.slo.id,
+        )
+        for one in siblings
+    )
+
+
 def slo_view(
     status: SLOStatus,
     *,
+    siblings: Sequence[SLOStatus],
     card: ServiceCard | None,
     alert_states: Mapping[str, AlertState],
     incident: Incident | None,
@@ -204,7 +231,10 @@ def slo_view(
     range_key: str,
     now: datetime,
 ) -> SLOView:
-    """The page at `now`. The points are those of `stretch()` of the window and of the range."""
+    """The page at `now`. The points are those of `stretch()` of the window and of the range.
+
+    `siblings` are the SLOs of the same SLI, itself included.
+    """
     slo = status.slo
     length = RANGES[range_key] or window_length(slo, now)
     return SLOView(
@@ -217,6 +247,7 @@ def slo_view(
         runbook=links.safe_external(card.runbook) if card else None,
         labels=tuple(card.labels.items()) if card else (),
         marks=states.marks(status),
+        variants=variants(status, siblings),
         sentence=sentence(status, now),
         incident=slo_row.incident_link(incident) if incident else None,
         tiles=tiles(status, now),

@@ -4,11 +4,12 @@ import difflib
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from itertools import product
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -40,7 +41,7 @@ from slo.units import (
     parse_duration,
     parse_percent,
 )
-from slo.window import Calendar, Period, Rolling
+from slo.window import Calendar, Period, Rolling, Window
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]*"
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -48,27 +49,52 @@ _CALENDAR = re.compile(r"(day|week|month|quarter|year) +(\S+)", re.IGNORECASE)
 _LIKE_CALENDAR = re.compile(
     r"(?:calendar[ -])?(dai|day|week|month|quarter|year)(?:ly)?\b", re.IGNORECASE
 )
+_NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9+-]+")
 _SLICES_OF_A_PERIOD = timedelta(minutes=15)  # what divides every zone's offset from UTC
 _SHORTEST_WINDOW = timedelta(minutes=5)
 _LONGEST_WINDOW = timedelta(days=366)
 _LEAST_NO_DATA_AFTER = timedelta(minutes=2)
 _LONGEST_TIMEOUT = timedelta(minutes=5)
+_MOST_VARIANTS = 8  # objectives, and windows, of one SLO
 _MOST_OVERLAP = 30  # runs of one probe at the same time
 
 
 def parse_objective(value: object) -> Decimal:
     """Read `99.9%` as an objective's share, strictly between 0 and 1. Raises ValueError."""
-    if isinstance(value, list):
-        raise ValueError("several objectives are not supported by this version; write one")
     return Objective(parse_percent(value)).share
+
+
+Promised = TypeVar("Promised", Decimal, timedelta | Calendar)
+
+
+def _several(value: object) -> object:
+    """One is a list of one."""
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ValueError("the list is empty; write at least one")
+        if len(value) > _MOST_VARIANTS:
+            raise ValueError(f"{len(value)} are too many to be told apart; write at most 8")
+        return value
+    return (value,)
+
+
+def _distinct(values: tuple[Promised, ...]) -> tuple[Promised, ...]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"{_written(value)} is there twice")
+    return values
+
+
+def _written(value: Decimal | timedelta | Calendar) -> str:
+    if isinstance(value, Calendar):
+        return value.label
+    return format_duration(value) if isinstance(value, timedelta) else format_percent(value)
 
 
 def parse_window(value: object) -> timedelta | Calendar:
     """Read `30d` (rolling) or `month Asia/Tokyo` (the calendar). Raises ValueError."""
     if isinstance(value, Calendar):
         return value
-    if isinstance(value, list):
-        raise ValueError("several windows are not supported by this version; write one")
     written = _CALENDAR.fullmatch(value.strip()) if isinstance(value, str) else None
     if written is not None:
         return Calendar(Period(written[1].lower()), _zone(written[2]))
@@ -147,12 +173,24 @@ _WINDOW_SCHEMA: dict[str, Any] = {
     "pattern": rf"{DURATION_PATTERN}|^(day|week|month|quarter|year) \S+$",
     "examples": ["30d", "28d", "7d", "month Asia/Tokyo"],
 }
+_OBJECTIVE_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": PERCENT_PATTERN,
+    "examples": ["99.9%"],
+}
 _SELECTOR_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1}
+
+
+def _one_or_several(schema: dict[str, Any]) -> dict[str, Any]:
+    several = {"type": "array", "items": schema, "minItems": 1, "maxItems": _MOST_VARIANTS}
+    return {"anyOf": [schema, several]}
+
+
 ObjectiveShare = Annotated[
     Decimal,
     BeforeValidator(parse_objective),
     PlainSerializer(format_percent),
-    WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["99.9%"]}),
+    WithJsonSchema(_OBJECTIVE_SCHEMA),
 ]
 WindowValue = Annotated[
     timedelta | Calendar,
@@ -161,6 +199,18 @@ WindowValue = Annotated[
         lambda value: value.label if isinstance(value, Calendar) else format_duration(value)
     ),
     WithJsonSchema(_WINDOW_SCHEMA),
+]
+Objectives = Annotated[
+    tuple[ObjectiveShare, ...],
+    BeforeValidator(_several),
+    AfterValidator(_distinct),
+    WithJsonSchema(_one_or_several(_OBJECTIVE_SCHEMA)),
+]
+Windows = Annotated[
+    tuple[WindowValue, ...],
+    BeforeValidator(_several),
+    AfterValidator(_distinct),
+    WithJsonSchema(_one_or_several(_WINDOW_SCHEMA)),
 ]
 Selectors = Annotated[
     tuple[Selector, ...],
@@ -333,8 +383,8 @@ class SLOConfig(BaseModel):
 
     model_config = _FROZEN
 
-    objective: ObjectiveShare = Field(description="The promised share of good events.")
-    window: WindowValue | None = Field(None, description="Default: `defaults.window`.")
+    objective: Objectives = Field(description="The promised share of good events; or several.")
+    window: Windows | None = Field(None, description="Or several. Default: `defaults.window`.")
     sli: SLIConfig
     tiers: tuple[TierConfig, ...] | None = Field(
         None, min_length=1, description="When to speak. Default: the SRE Workbook's four tiers."
@@ -405,11 +455,28 @@ class Surroundings:
     bucket: timedelta
 
 
-def build_slo(name: str, config: SLOConfig, around: Surroundings) -> SLO:
-    """The SLO as configured; `faults` says whether it makes sense."""
-    objective = Objective(config.objective)
-    written = config.window or around.window
-    window = written if isinstance(written, Calendar) else Rolling(written)
+def build_slos(name: str, config: SLOConfig, around: Surroundings) -> tuple[SLO, ...]:
+    """The SLO as configured, once for each objective over each window.
+
+    The first is the one that the name alone means. `faults` says whether they make sense.
+    """
+    objectives = [Objective(share) for share in config.objective]
+    windows = [
+        written if isinstance(written, Calendar) else Rolling(written)
+        for written in config.window or (around.window,)
+    ]
+    found: list[SLO] = []
+    for objective, window in product(objectives, windows):
+        parts = [objective.label] if len(objectives) > 1 else []
+        parts += [_NOT_IN_A_KEY.sub("-", window.label)] if len(windows) > 1 else []
+        slo = _build_slo(name, config, around, objective, window)
+        found.append(replace(slo, variant="-".join(parts)) if found else slo)
+    return tuple(found)
+
+
+def _build_slo(
+    name: str, config: SLOConfig, around: Surroundings, objective: Objective, window: Window
+) -> SLO:
     tiers = (
         default_tiers(objective, window.length)
         if config.tiers is None
@@ -431,7 +498,7 @@ def build_slo(name: str, config: SLOConfig, around: Surroundings) -> SLO:
 def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
     """Everything that contradicts itself in a well-formed SLO."""
     window = slo.window.length
-    at_window: tuple[str, ...] = () if config.window is None else ("window",)
+    at_window = place_of_window(slo, config)
     found = []
     if not _fits(window, around.bucket):
         found.append(Fault(at_window, _misfit("window", window, around.bucket)))
@@ -457,6 +524,14 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
     if config.tiers is not None:
         found += _tier_faults(slo, around.bucket)
     return found
+
+
+def place_of_window(slo: SLO, config: SLOConfig) -> tuple[str | int, ...]:
+    """Where, inside the SLO, its window is written; the SLO itself where it names none."""
+    if config.window is None:
+        return ()
+    own = slo.window if isinstance(slo.window, Calendar) else slo.window.length
+    return ("window",) if len(config.window) == 1 else ("window", config.window.index(own))
 
 
 def _slice_faults(slo: SLO, slicing: Slicing, around: Surroundings) -> list[Fault]:

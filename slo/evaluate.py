@@ -61,13 +61,14 @@ def evaluate(
         )
         for reading in readings
     }
-    after[NO_DATA] = step(
-        states.get(NO_DATA, AlertState()),
-        silence(slo, ledger.last_observation, now, awake_since),
-        now,
-        for_=timedelta(0),
-        keep_firing_for=timedelta(0),
-    )
+    if not slo.variant:  # what is silent to one is silent to all
+        after[NO_DATA] = step(
+            states.get(NO_DATA, AlertState()),
+            silence(slo, ledger.last_observation, now, awake_since),
+            now,
+            for_=timedelta(0),
+            keep_firing_for=timedelta(0),
+        )
     window, slices = _whole(slo, ledger, now)
     budget = _budget(slo, window, slices, now)
     outlook = forecast(slo, ledger, now)

@@ -235,6 +235,7 @@ def _slo_families(slos: list[_SLO]) -> Iterator[Metric]:
         (
             ((*slo.id, result), count)
             for slo in slos
+            if not slo.facts.variant  # one SLI, counted once
             for result, count in (
                 ("good", slo.status.lifetime.good),
                 ("bad", slo.status.lifetime.bad),
@@ -284,7 +285,7 @@ def _slo_families(slos: list[_SLO]) -> Iterator[Metric]:
         "slo_last_evaluation_timestamp_seconds",
         "When the SLO was last evaluated.",
         _ID,
-        ((slo.id, slo.facts.at.timestamp()) for slo in slos),
+        ((slo.id, slo.facts.at.timestamp()) for slo in slos if not slo.facts.variant),
     )
 
 

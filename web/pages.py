@@ -178,6 +178,7 @@ class Pages:
         )
         view = slo_view(
             status,
+            siblings=[s for s in self._source.statuses() if s.slo.sli_id == status.slo.sli_id],
             card=self._card(service),
             alert_states=self._source.tier_states(status.slo.id),
             incident=open_incidents(incidents, await self._slos_of(incidents)).get(status.slo.id),
@@ -191,7 +192,7 @@ class Pages:
             now=now,
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
-        title = f"{status.slo.name}, {service}"
+        title = f"{status.slo.key}, {service}"
         spent = budget_view(account, now) if account else None
         return self._page(request, "slo.html", "slos", title, topics=topics, view=view, spent=spent)
 

@@ -15,7 +15,7 @@ from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.problem import Problem
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
-from slo.config import SLOConfig, Surroundings, build_slo, faults, timing_fault
+from slo.config import SLOConfig, Surroundings, build_slos, faults, place_of_window, timing_fault
 from slo.definition import SLO
 from slo.units import format_duration
 
@@ -59,8 +59,8 @@ def assemble(
         for key, config in service.slos.items():
             where = (*at, "slos", key)
             feeding = collectors.get(config.sli.collector_name)
-            slo, said = _slo(key, name, config, feeding, file)
-            slos.append(slo)
+            variants, said = _slos(key, name, config, feeding, file)
+            slos += variants
             found += [Finding((*where, *path), words) for path, words in said]
     alerting, said_of_receivers = _alerting(file.alerting, directory)
     found += said_of_receivers
@@ -82,9 +82,9 @@ def with_advice(config: Config, advice: list[Problem]) -> Config:
 _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of
 
 
-def _slo(
+def _slos(
     name: str, service: str, config: SLOConfig, feeding: CollectorConfig | None, file: File
-) -> tuple[SLO, _Said]:
+) -> tuple[tuple[SLO, ...], _Said]:
     interval = None if feeding is None else feeding.interval
     around = Surroundings(
         service=service,
@@ -93,15 +93,28 @@ def _slo(
         window=file.defaults.window,
         bucket=file.server.bucket,
     )
-    slo = build_slo(name, config, around)
-    said: _Said = [(fault.where, fault.sentence) for fault in faults(slo, config, around)]
+    variants = build_slos(name, config, around)
+    said = dict.fromkeys(
+        one
+        for slo in variants
+        for one in (
+            *((fault.where, fault.sentence) for fault in faults(slo, config, around)),
+            *_beyond_retention(slo, config, file),
+        )
+    )
+    return variants, list(said)
+
+
+def _beyond_retention(slo: SLO, config: SLOConfig, file: File) -> _Said:
+    """Windows and slices that reach further back than counts are kept."""
+    said: _Said = []
     kept = file.server.retention.sums
     if slo.window.reach > kept:
         words = (
             f"the window of {slo.window.label} is longer than counts are kept: "
             f"server.retention.sums is {format_duration(kept)}"
         )
-        said.append((("window",) if config.window is not None else (), words))
+        said.append((place_of_window(slo, config), words))
     detail = file.server.retention.detail
     slicing = slo.slicing
     if slicing is not None and slicing.is_fine and slo.window.reach > detail:
@@ -110,7 +123,7 @@ def _slo(
             f"5m are kept for {format_duration(detail)} (server.retention.detail)"
         )
         said.append((("slice",), words))
-    return slo, said
+    return said
 
 
 def _resolved(

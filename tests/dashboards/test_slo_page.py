@@ -50,6 +50,7 @@ async def view(
         card=facts.services()[0],
         alert_states=facts.tier_states(name),
         incident=incident,
+        siblings=[one for one in facts.statuses() if one.slo.sli_id == status.slo.sli_id],
         collector=next(each for each in facts.collectors() if each.id == status.slo.collector_id),
         window_points=await facts.points(name, whole.start, whole.end, whole.step),
         range_points=await facts.points(name, part.start, part.end, part.step),
@@ -367,6 +368,7 @@ async def test_a_window_without_points_is_no_data_and_no_error() -> None:
     points = [Point(empty.start + n * empty.step, 0, 0, 0) for n in range(24)]
     shown = slo_page.slo_view(
         status,
+        siblings=[status],
         card=None,
         alert_states={},
         incident=None,

@@ -10,7 +10,7 @@ import pytest
 from slo.config import (
     SLOConfig,
     Surroundings,
-    build_slo,
+    build_slos,
     faults,
     fingerprint,
     parse_window,
@@ -34,13 +34,13 @@ EVENTS = {"collector": "metrics", "bad": 'errors{code=~"5..", path!="/x"}', "tot
 
 def build(**keys: object) -> SLO:
     raw = {"objective": "99.9%", "sli": {"probe": "home"}, **keys}
-    return build_slo("up", SLOConfig.model_validate(raw), AROUND)
+    return build_slos("up", SLOConfig.model_validate(raw), AROUND)[0]
 
 
 def said(**keys: object) -> list[str]:
     raw = {"objective": "99.9%", "sli": {"probe": "home"}, **keys}
     config = SLOConfig.model_validate(raw)
-    return [fault.sentence for fault in faults(build_slo("up", config, AROUND), config, AROUND)]
+    return [fault.sentence for fault in faults(build_slos("up", config, AROUND)[0], config, AROUND)]
 
 
 def test_the_objective_is_the_decimal_that_was_written() -> None:
@@ -55,7 +55,7 @@ def test_no_data_is_told_after_five_intervals_but_never_before_two_minutes() -> 
     config = SLOConfig.model_validate({"objective": "99%", "sli": {"probe": "home"}})
 
     assert build().no_data_after == timedelta(minutes=2)
-    assert build_slo("up", config, slow).no_data_after == timedelta(minutes=5)
+    assert build_slos("up", config, slow)[0].no_data_after == timedelta(minutes=5)
     assert build(no_data_after="3m").no_data_after == timedelta(minutes=3)
 
 
