@@ -1,6 +1,5 @@
 """What an SLO may look like in the configuration, and the SLO it becomes."""
 
-import difflib
 import hashlib
 import math
 import re
@@ -10,7 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import Annotated, Any, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -42,6 +40,7 @@ from slo.units import (
     parse_percent,
 )
 from slo.window import Calendar, Period, Rolling, Window
+from slo.zone import parse_zone
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]*"
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -97,7 +96,7 @@ def parse_window(value: object) -> timedelta | Calendar:
         return value
     written = _CALENDAR.fullmatch(value.strip()) if isinstance(value, str) else None
     if written is not None:
-        return Calendar(Period(written[1].lower()), _zone(written[2]))
+        return Calendar(Period(written[1].lower()), parse_zone(written[2]))
     like = _LIKE_CALENDAR.match(value.strip()) if isinstance(value, str) else None
     if like is not None:
         period = like[1].lower().replace("dai", "day")
@@ -112,16 +111,6 @@ def parse_window(value: object) -> timedelta | Calendar:
             f"{'short' if length < _SHORTEST_WINDOW else 'long'}; write 5m to 366d"
         )
     return length
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        known = available_timezones()
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        hint = f"; did you mean {close[0]}?" if close else ", such as Europe/Berlin or UTC"
-        raise ValueError(f"{name!r} is not a time zone of the IANA database{hint}") from None
 
 
 def parse_selectors(value: object) -> tuple[Selector, ...]:

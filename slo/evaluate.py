@@ -9,6 +9,7 @@ from slo.alert_state import AlertState, Phase, step
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO
 from slo.evidence import LIMITS, enough_bad, tail
+from slo.exclusion import NOTHING, Overlay, planned_slices
 from slo.forecast import forecast
 from slo.ledger import Ledger
 from slo.severity import Severity
@@ -19,6 +20,7 @@ from slo.status import (
     Burn,
     Forecast,
     NowState,
+    Raw,
     SLOStatus,
     TierReading,
     Verdict,
@@ -32,6 +34,7 @@ _SHOWN_LOOKBACKS = (timedelta(minutes=5), timedelta(hours=1))
 _AT_RISK_BELOW = Fraction(1, 4)
 _LEARNING_BELOW = Fraction(1, 10)
 _LEARNING_BELOW_OF_A_PERIOD = Fraction(1, 20)
+_NONE = timedelta(0)
 _STALE_AFTER_INTERVALS = 3
 
 
@@ -41,11 +44,13 @@ def evaluate(
     now: datetime,
     states: Mapping[str, AlertState],
     awake_since: datetime,
+    raw: Ledger | None = None,
 ) -> tuple[SLOStatus, dict[str, AlertState]]:
     """The SLO's status at `now`, and its rules' states after this look.
 
     `states` are the former states by tier key and NO_DATA; `awake_since` is when this process
-    began to watch, so that our own absence is not taken for the target's silence.
+    began to watch, so that our own absence is not taken for the target's silence. `raw` is a ledger
+    of the same counts with nothing excluded, where something is.
     """
     readings = tuple(
         read_tier(slo, tier, ledger, now, firing=_firing(states.get(tier.key)))
@@ -64,13 +69,13 @@ def evaluate(
     if not slo.variant:  # what is silent to one is silent to all
         after[NO_DATA] = step(
             states.get(NO_DATA, AlertState()),
-            silence(slo, ledger.last_observation, now, awake_since),
+            silence(slo, ledger.last_observation, now, awake_since, ledger.overlay),
             now,
             for_=timedelta(0),
             keep_firing_for=timedelta(0),
         )
     window, slices = _whole(slo, ledger, now)
-    budget = _budget(slo, window, slices, now)
+    budget = _budget(slo, window, slices, now, ledger.overlay)
     outlook = forecast(slo, ledger, now)
     status = SLOStatus(
         slo=slo,
@@ -83,15 +88,23 @@ def evaluate(
         burns=tuple(read_burn(slo, ledger, lookback, now) for lookback in lookbacks(slo)),
         tiers=readings,
         forecast=outlook,
-        budget_state=_budget_state(slo, window, budget, outlook, now),
+        budget_state=_budget_state(slo, window, budget, outlook, now, ledger.overlay),
         now_state=_now_state(slo, readings, after, ledger, now),
         lifetime=ledger.lifetime,
         last_observation=ledger.last_observation,
         watched_since=ledger.watched_since,
         causes=ledger.causes(now - slo.window.start(now), now),
         slices=slices,
+        raw=None if raw is None else _raw(slo, raw, now),
+        excluded_now=ledger.overlay.at(now),
     )
     return status, after
+
+
+def _raw(slo: SLO, ledger: Ledger, now: datetime) -> Raw:
+    window, slices = _whole(slo, ledger, now)
+    budget = _budget(slo, window, slices, now, ledger.overlay)
+    return Raw(window, _sli(window, slices), budget, slices)
 
 
 def _sli(window: WindowCounts, slices: SliceCounts | None) -> Fraction | None:
@@ -111,7 +124,7 @@ def _whole(slo: SLO, ledger: Ledger, now: datetime) -> tuple[WindowCounts, Slice
 
 
 def _budget(
-    slo: SLO, window: WindowCounts, slices: SliceCounts | None, now: datetime
+    slo: SLO, window: WindowCounts, slices: SliceCounts | None, now: datetime, overlay: Overlay
 ) -> Budget | None:
     if slices is None or slo.slicing is None:
         weight = window.counts.total
@@ -121,29 +134,45 @@ def _budget(
     weight = slices.observed
     if isinstance(slo.window, Calendar):
         # What a period allows is known from its first day: so many slices it has.
-        weight = (slo.window.end(now) - slo.window.start(now)) // slo.slicing.length
+        start, end = slo.window.start(now), slo.window.end(now)
+        weight = planned_slices(start, end, slo.slicing.length, overlay)
+        if not weight:
+            return None
     return Budget(slo.objective.budget_share * weight, slices.cost)
 
 
 def told_at(
-    slo: SLO, ledger: Ledger, at: datetime, recorded: Mapping[str, AlertState]
+    slo: SLO,
+    ledger: Ledger,
+    at: datetime,
+    recorded: Mapping[str, AlertState],
+    raw: Ledger | None = None,
 ) -> SLOStatus:
     """The status at a moment that is over, when the rules stood as `recorded`.
 
     The ledger holds nothing after `at`. What fired then stays as it was recorded, whatever the
     counts, which may have come late, would have it be.
     """
-    status, _ = evaluate(slo, ledger, at, recorded, at)
+    status, _ = evaluate(slo, ledger, at, recorded, at, raw)
     return replace(status, now_state=_now_state(slo, status.tiers, recorded, ledger, at))
 
 
 def silence(
-    slo: SLO, last_observation: datetime | None, now: datetime, awake_since: datetime
+    slo: SLO,
+    last_observation: datetime | None,
+    now: datetime,
+    awake_since: datetime,
+    overlay: Overlay = NOTHING,
 ) -> Verdict:
     """Whether observations stopped coming; FROZEN while we have not been awake long enough to say.
 
-    Only an observation ends a silence: a restart of ours is no sign of life of the target.
+    Only an observation ends a silence: a restart of ours is no sign of life of the target. Excluded
+    time has none, and what was silent within it is given as long again.
     """
+    if overlay:
+        if overlay.at(now) is not None:
+            return Verdict.FALSE
+        awake_since = max(awake_since, overlay.last_end(now) or awake_since)
     if last_observation is not None and now - last_observation < slo.no_data_after:
         return Verdict.FALSE
     if now - max(last_observation or awake_since, awake_since) >= slo.no_data_after:
@@ -164,34 +193,39 @@ def lookbacks(slo: SLO) -> tuple[timedelta, ...]:
     )
 
 
-def burn_rate(slo: SLO, counts: Counts, seen: int) -> Fraction | None:
-    """How fast the budget is spent: 1 is exactly on budget. Observed idle time burns 0."""
+def burn_rate(slo: SLO, counts: Counts, seen: int, excluded: timedelta = _NONE) -> Fraction | None:
+    """How fast the budget is spent: 1 is exactly on budget. Idle and excluded time burns 0."""
     if counts.total:
         share = slo.objective.budget_share  # one fraction made, not three
         return Fraction(counts.bad * share.denominator, counts.total * share.numerator)
-    return Fraction(0) if seen else None
+    return Fraction(0) if seen or excluded else None
 
 
 def read_burn(slo: SLO, ledger: Ledger, lookback: timedelta, now: datetime) -> Burn:
     """The burn rate over the last `lookback`, every event counted."""
     window = ledger.window(lookback, now)
     if slo.slicing is None:
-        return Burn(lookback, window, burn_rate(slo, window.counts, window.seen))
-    return _slice_burn(slo, window, ledger.slices(lookback, now), lookback)
+        excluded = ledger.excluded(lookback, now)
+        return Burn(lookback, window, burn_rate(slo, window.counts, window.seen, excluded))
+    return _slice_burn(slo, ledger, ledger.slices(lookback, now), lookback, now)
 
 
 def _read_short(slo: SLO, ledger: Ledger, lookback: timedelta, now: datetime) -> Burn:
     """As `read_burn`, of what was seen in its own time: smeared events may be hours old."""
     window = ledger.window(lookback, now)
     if slo.slicing is None:
-        return Burn(lookback, window, burn_rate(slo, window.observed, window.seen))
-    return _slice_burn(slo, window, ledger.slices(lookback, now, own=True), lookback)
+        excluded = ledger.excluded(lookback, now)
+        return Burn(lookback, window, burn_rate(slo, window.observed, window.seen, excluded))
+    return _slice_burn(slo, ledger, ledger.slices(lookback, now, own=True), lookback, now)
 
 
-def _slice_burn(slo: SLO, window: WindowCounts, slices: SliceCounts, lookback: timedelta) -> Burn:
-    ratio = slices.bad_ratio
+def _slice_burn(
+    slo: SLO, ledger: Ledger, slices: SliceCounts, lookback: timedelta, now: datetime
+) -> Burn:
+    window, ratio = ledger.window(lookback, now), slices.bad_ratio
     if ratio is None:
-        return Burn(lookback, window, Fraction(0) if window.seen else None, slices)
+        calm = window.seen or ledger.excluded(lookback, now)
+        return Burn(lookback, window, Fraction(0) if calm else None, slices)
     return Burn(lookback, window, ratio / slo.objective.budget_share, slices)
 
 
@@ -200,9 +234,8 @@ def read_tier(slo: SLO, tier: Tier, ledger: Ledger, now: datetime, *, firing: bo
     long = read_burn(slo, ledger, tier.long, now)
     short = _read_short(slo, ledger, tier.short, now)
     window = short.window
-    due = Fraction(
-        tier.short // timedelta(microseconds=1), slo.interval // timedelta(microseconds=1)
-    )
+    expected = tier.short - ledger.excluded(tier.short, now)
+    due = Fraction(expected // timedelta(microseconds=1), slo.interval // timedelta(microseconds=1))
     if window.seen * 2 < due:
         return TierReading(
             tier,
@@ -287,12 +320,17 @@ def _bounds(counts: Counts) -> tuple[Fraction, Fraction] | None:
 
 
 def _budget_state(
-    slo: SLO, window: WindowCounts, budget: Budget | None, outlook: Forecast, now: datetime
+    slo: SLO,
+    window: WindowCounts,
+    budget: Budget | None,
+    outlook: Forecast,
+    now: datetime,
+    overlay: Overlay,
 ) -> BudgetState:
     if budget is None:
         return BudgetState.NO_DATA
     observed = window.seen * (slo.interval // timedelta(microseconds=1))
-    if observed < _learnt_after(slo, now) // timedelta(microseconds=1):
+    if observed < _learnt_after(slo, now, overlay) // timedelta(microseconds=1):
         return BudgetState.LEARNING
     if budget.remaining <= 0:
         return BudgetState.EXHAUSTED
@@ -301,12 +339,12 @@ def _budget_state(
     return BudgetState.HEALTHY
 
 
-def _learnt_after(slo: SLO, now: datetime) -> timedelta:
-    """How much has to be observed before a budget means something."""
+def _learnt_after(slo: SLO, now: datetime, overlay: Overlay) -> timedelta:
+    """How much has to be observed before a budget means something; of what is not excluded."""
+    start, end, share = slo.window.start(now), now, _LEARNING_BELOW
     if isinstance(slo.window, Calendar):
-        whole, share = slo.window.end(now) - slo.window.start(now), _LEARNING_BELOW_OF_A_PERIOD
-    else:
-        whole, share = slo.window.length, _LEARNING_BELOW
+        end, share = slo.window.end(now), _LEARNING_BELOW_OF_A_PERIOD
+    whole = end - start - overlay.between(start, end)
     return whole * share.numerator / share.denominator
 
 
@@ -324,7 +362,10 @@ def _now_state(
         return NowState.BURNING_FAST
     if firing:
         return NowState.BURNING
-    heard = ledger.last_observation
+    heard, overlay = ledger.last_observation, ledger.overlay
+    if overlay and heard is not None:
+        # What is silent while it is excluded, is none the worse for it.
+        heard = max(heard, now if overlay.at(now) else overlay.last_end(now) or heard)
     if heard is None or now - heard > _STALE_AFTER_INTERVALS * slo.interval:
         return NowState.STALE
     if _failing(slo, readings, states):

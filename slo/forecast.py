@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slo.definition import SLO
+from slo.exclusion import planned_slices
 from slo.ledger import Ledger
 from slo.slices import Slicing
 from slo.status import Forecast
@@ -51,7 +52,8 @@ def _of_period(slo: SLO, window: Calendar, ledger: Ledger, now: datetime) -> For
         rise = (pace.bad - share * pace.total) / _HOUR.total_seconds()
     else:
         slices = ledger.slices_since(start, now)
-        left = share * ((end - start) // slo.slicing.length) - float(slices.cost)
+        planned = planned_slices(start, end, slo.slicing.length, ledger.overlay)
+        left = share * planned - float(slices.cost)
         over = min(max(_HOUR // slo.slicing.length, 1) * slo.slicing.length, window.length)
         recent = ledger.slices(over, now)
         if slices.observed and left <= 0:

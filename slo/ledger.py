@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slo.counts import Counts, WindowCounts
+from slo.exclusion import NOTHING, Overlay
 from slo.running import RunningCauses, RunningSums
 from slo.slices import SliceCounts, Slicing
 
@@ -88,11 +89,19 @@ class Ledger:
     """The counts of one SLI in memory. Late bookings land where they belong while in reach."""
 
     def __init__(
-        self, bucket_seconds: int, reach: timedelta, slicing: Slicing | None = None
+        self,
+        bucket_seconds: int,
+        reach: timedelta,
+        slicing: Slicing | None = None,
+        overlay: Overlay = NOTHING,
     ) -> None:
-        """`reach` is the longest window that will be asked for, of slices too where there are."""
+        """`reach` is the longest window that will be asked for, of slices too where there are.
+
+        What `overlay` excludes is not counted when it is booked; `load` is given what counts.
+        """
         seconds = int(reach.total_seconds())
         self.bucket_seconds = bucket_seconds
+        self.overlay = overlay
         self.reach = reach
         self.lifetime = Counts()
         self.last_observation: datetime | None = None
@@ -113,12 +122,18 @@ class Ledger:
 
     def book(self, at: datetime, delta: BucketDelta) -> None:
         """Add to the bucket `delta.bucket`; `at` is when the newest of it was due."""
+        self._note(at, delta)
+        if self.overlay and self.overlay.covers(delta.bucket):
+            return
         columns = delta.columns()
         self._windows_at = None
         for ring in self._rings.values():
             ring.add(delta.bucket, columns)
         if self._slices is not None:
             self._slices.add(delta.bucket, columns)
+
+    def _note(self, at: datetime, delta: BucketDelta) -> None:
+        """What is true of all that was ever booked, excluded or not."""
         self.lifetime += Counts(delta.good, delta.bad, delta.unknown)
         if self.watched_since is None or at < self.watched_since:
             self.watched_since = at
@@ -128,7 +143,8 @@ class Ledger:
     def book_cause(self, at: datetime, cause: str, bad: int) -> int:
         """Remember what made events bad; gives the five-minute bucket that it went to."""
         number = epoch_micros(at) // 1_000_000 // FIVE_MINUTES
-        self._add_cause(number, cause, bad)
+        if not (self.overlay and self.overlay.covers(self.bucket_of(at))):
+            self._add_cause(number, cause, bad)
         return number * FIVE_MINUTES
 
     def bucket_of(self, at: datetime) -> int:
@@ -177,6 +193,15 @@ class Ledger:
             known = _window_counts(self._rings[unit].running.sums(low, high))
             self._windows[length] = known
         return known
+
+    def excluded(self, length: timedelta, now: datetime) -> timedelta:
+        """How much of the window [ceil_u(now) - length, ceil_u(now)) is excluded."""
+        if not self.overlay:
+            return timedelta(0)
+        seconds = int(length.total_seconds())
+        unit = unit_seconds(seconds, self.bucket_seconds)
+        low, _ = _slots(seconds, unit, now)
+        return timedelta(seconds=self.overlay.seconds(low * unit, low * unit + seconds))
 
     def since(self, start: datetime, now: datetime) -> WindowCounts:
         """The sums over [start, now] by five minutes, on whose grid `start` lies."""

@@ -113,6 +113,16 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """What an SLO's window would say if nothing were excluded."""
+
+    window: WindowCounts
+    sli: Fraction | None
+    budget: Budget | None
+    slices: SliceCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SLOStatus:
     """Everything there is to say about one SLO at `at`. Ratios are exact, None without data."""
 
@@ -134,6 +144,18 @@ class SLOStatus:
     slices: SliceCounts | None = None  # of the window, where the budget is one of slices
     # What could not be counted as it came, and how often since the process began.
     anomalies: Mapping[str, int] = field(default_factory=dict)
+
+    # None: nothing is excluded, so that the numbers are the raw ones.
+    raw: Raw | None = None
+    excluded_now: tuple[datetime, datetime] | None = None  # the excluded stretch that `at` is in
+
+    @property
+    def excluded(self) -> Counts:
+        """The window's events that are excluded."""
+        if self.raw is None:
+            return Counts()
+        raw, left = self.raw.window.counts, self.window.counts
+        return Counts(raw.good - left.good, raw.bad - left.bad, raw.unknown - left.unknown)
 
     def burn(self, lookback: timedelta) -> Burn | None:
         """The burn rate over one of the lookbacks that are kept."""
