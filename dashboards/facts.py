@@ -19,6 +19,7 @@ from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, Syst
 from slo.alert_state import AlertState
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.outlook import ENOUGH_WEEKS, Outlook
 from slo.status import BudgetState, Burn, NowState, SLOStatus, TierReading
 from slo.units import format_duration
 
@@ -101,6 +102,23 @@ class SLOFacts:
     burns: tuple[BurnFacts, ...]  # shortest lookback first
     forecast: ForecastFacts
     last_observation: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookFacts:
+    """The share of the budget left at `end`, were the coming weeks like past ones.
+
+    In the worst, the middle and the best of `weeks` observed weeks; None while `weeks` is less
+    than `weeks_needed`, as nothing is guessed.
+    """
+
+    slo: str
+    end: datetime
+    weeks: int
+    weeks_needed: int
+    lowest_ratio: float | None
+    middle_ratio: float | None
+    highest_ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +399,19 @@ def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
             exhausts_at=status.forecast.at,
         ),
         last_observation=status.last_observation,
+    )
+
+
+def outlook_facts(slo: SLO, outlook: Outlook) -> OutlookFacts:
+    """The facts of what will be left."""
+    return OutlookFacts(
+        slo=slo.id,
+        end=outlook.end,
+        weeks=outlook.weeks,
+        weeks_needed=ENOUGH_WEEKS,
+        lowest_ratio=_ratio(outlook.lowest),
+        middle_ratio=_ratio(outlook.middle),
+        highest_ratio=_ratio(outlook.highest),
     )
 
 

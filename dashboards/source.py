@@ -12,6 +12,7 @@ from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
+from slo.outlook import Outlook
 from slo.status import SLOStatus
 
 
@@ -141,6 +142,9 @@ class Source(Protocol):
 
         Without a `start` it is that window itself.
         """
+
+    async def outlook(self, slo_id: str, at: datetime) -> Outlook | None:
+        """What will be left of its budget, were the weeks after `at` like those before."""
 
     async def steps(
         self, slo_id: str, start: datetime, end: datetime, width: timedelta

@@ -30,6 +30,7 @@ from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
+from slo.outlook import Outlook
 from slo.status import SLOStatus
 
 
@@ -178,6 +179,12 @@ class Live:
         if entry is None:
             return None
         return await self._threads.read(lambda: self._past.budget_ledger(entry, start, end))
+
+    async def outlook(self, slo_id: str, at: datetime) -> Outlook | None:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return None
+        return await self._threads.read(lambda: self._past.outlook(entry, at))
 
     async def steps(
         self, slo_id: str, start: datetime, end: datetime, width: timedelta

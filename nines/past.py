@@ -18,6 +18,7 @@ from slo.counts import Counts
 from slo.edges import edges_of
 from slo.evaluate import told_at
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
+from slo.outlook import Outlook, outlook, reach_of
 from slo.slices import Slicing
 from slo.window import Calendar
 
@@ -82,6 +83,15 @@ class Past:
             end=max(first, until),
             allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
         )
+
+    def outlook(self, entry: Entry, at: datetime) -> Outlook:
+        """What will be left of its budget, were the weeks after `at` like those before."""
+        slo = entry.slo
+        width = timedelta(seconds=FIVE_MINUTES) if slo.slicing is None else slo.slicing.length
+        start = _floor(reach_of(slo, at), width)
+        if slo.slicing is not None:
+            return outlook(slo, self._load(entry, start, _floor(at, width), width), at)
+        return outlook(slo, self.buckets(entry, start, at, width), at)
 
     def buckets(
         self, entry: Entry, start: datetime, end: datetime, width: timedelta

@@ -26,6 +26,7 @@ from dashboards.facts import (
     HealthFacts,
     IncidentFacts,
     IncidentFile,
+    OutlookFacts,
     ServiceFacts,
     SLODetail,
     SLOFacts,
@@ -262,6 +263,17 @@ class API:
         response.headers["Vary"] = "Accept"
         return response
 
+    async def outlook(self, request: Request, service: str, slo: str, at: At = None) -> Response:
+        """The budget left when the window ends, with a band from past weeks.
+
+        A rolling window is looked at a week ahead.
+        """
+        status = self._status(service, slo)
+        found = await self._source.outlook(status.slo.id, self._past(at))
+        if found is None:
+            raise _unknown("SLO", status.slo.id, [])  # it left the configuration meanwhile
+        return answer(request, facts.outlook_facts(status.slo, found))
+
     async def budget_csv(
         self,
         service: str,
@@ -387,14 +399,18 @@ class API:
         return status
 
     async def _as_of(self, text: str, slo_ids: Sequence[str]) -> Sequence[AsOf]:
+        try:
+            return await self._source.as_of(self._past(text), slo_ids)
+        except TooMuchError as error:
+            raise ProblemError(503, str(error)) from None
+
+    def _past(self, text: str | None) -> datetime:
+        """The moment that is asked about: now, or one before."""
         now = self._now()
         at = _moment("at", text, now) or now
         if at > now:
             raise bad_request("query.at", "lies in the future")
-        try:
-            return await self._source.as_of(at, slo_ids)
-        except TooMuchError as error:
-            raise ProblemError(503, str(error)) from None
+        return at
 
     async def _account(self, service: str, slo: str, start: str | None, end: str | None) -> Account:
         status, now = self._status(service, slo), self._now()
@@ -457,6 +473,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         ("/slos/{service}/{slo}", api.slo, SLODetail),
         ("/slos/{service}/{slo}/points", api.points, Series),
         ("/slos/{service}/{slo}/budget", api.budget, BudgetLedgerFacts),
+        ("/slos/{service}/{slo}/outlook", api.outlook, OutlookFacts),
         ("/services", api.services, ServiceList),
         ("/services/{name}", api.service, ServiceDetail),
         ("/collectors", api.collectors, CollectorList),

@@ -18,6 +18,7 @@ from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
 from dashboards.numbers import coarsest, numbers_view, read_listing
+from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
 from dashboards.service_page import service_lines, service_view
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch, window_length
@@ -170,11 +171,12 @@ class Pages:
         now = self._now()
         window = window_length(status.slo, now)
         whole, part = stretch(window, now), stretch(RANGES[range_key] or window, now)
-        points, range_points, incidents, account = await asyncio.gather(
+        points, range_points, incidents, account, outlook = await asyncio.gather(
             self._source.points(status.slo.id, whole.start, whole.end, whole.step),
             self._source.points(status.slo.id, part.start, part.end, part.step),
             self._open_incidents(service),
             read_account(self._source, status.slo, None, now),
+            self._source.outlook(status.slo.id, now),
         )
         view = slo_view(
             status,
@@ -194,7 +196,17 @@ class Pages:
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
         spent = budget_view(account, now) if account else None
-        return self._page(request, "slo.html", "slos", title, topics=topics, view=view, spent=spent)
+        coming = outlook_sentence(status.slo, outlook, now) if outlook else None
+        return self._page(
+            request,
+            "slo.html",
+            "slos",
+            title,
+            topics=topics,
+            view=view,
+            spent=spent,
+            coming=coming,
+        )
 
     async def numbers(self, request: Request, service: str, slo: str) -> HTMLResponse:
         """How an SLO's numbers came to be."""

@@ -230,3 +230,17 @@ def test_steps_add_up_whatever_their_width(stored: Stored) -> None:
 
     (both,) = sums
     assert sum(both) == 3 * 12_590 + both[1]
+
+
+def test_the_outlook_is_read_from_what_is_stored_before_the_moment(stored: Stored) -> None:
+    stored.now = T0 + 40 * DAY
+    every = [(T0 + n * 5 * MINUTE, 999, int(n % 2)) for n in range(40 * 288)]
+    stored.book(every)
+    slo = replace(stored.entry.slo, interval=5 * MINUTE)
+    entry = replace(stored.entry, slo=slo)
+
+    late, early = (stored.past.outlook(entry, T0 + days * DAY) for days in (38, 15))
+
+    assert (late.weeks, late.end) == (5, T0 + 45 * DAY)
+    assert late.lowest == late.highest
+    assert (early.weeks, early.lowest) == (2, None)

@@ -38,6 +38,7 @@ from slo.definition import SLO, EventsSLI, ProbeSLI
 from slo.evaluate import told_at
 from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
+from slo.outlook import Outlook, end_of
 from slo.selector import parse_selector
 from slo.severity import Severity
 from slo.status import (
@@ -715,6 +716,16 @@ class FakeSource:
             end=until,
             allowed=status.slo.objective.budget_share * sum(b.good + b.bad for b in buckets),
         )
+
+    async def outlook(self, slo_id: str, at: datetime) -> Outlook | None:
+        """Of three weeks; of SLOs that are learning, of one."""
+        status = self.status(slo_id)
+        if status is None:
+            return None
+        if status.budget is None or status.budget_state is BudgetState.LEARNING:
+            return Outlook(end_of(status.slo, at), 1)
+        left = status.budget.remaining
+        return Outlook(end_of(status.slo, at), 3, left - Fraction(1, 4), left, left)
 
     async def steps(
         self, slo_id: str, start: datetime, end: datetime, width: timedelta

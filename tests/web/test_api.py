@@ -400,6 +400,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/slos/{service}/{slo}/points",
             "/slos/{service}/{slo}/budget",
             "/slos/{service}/{slo}/budget.csv",
+            "/slos/{service}/{slo}/outlook",
             "/services",
             "/services/{name}",
             "/collectors",
@@ -447,3 +448,17 @@ async def test_times_are_utc_with_a_z(client: httpx.AsyncClient) -> None:
     assert slo["forecast"]["exhausts_at"] == "2026-11-21T13:07:07Z"
     assert slo["last_observation"] == "2026-11-21T12:00:03Z"
     assert timedelta(seconds=slo["window_seconds"]) == timedelta(days=30)
+
+
+async def test_the_outlook_has_a_band_where_weeks_suffice(client: httpx.AsyncClient) -> None:
+    told = (await client.get("/api/v1/slos/shop/checkout/outlook")).json()
+
+    assert told["weeks"] == told["weeks_needed"] == 3
+    assert told["lowest_ratio"] < told["middle_ratio"] <= told["highest_ratio"]
+
+
+async def test_an_outlook_from_the_future_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/slos/shop/checkout/outlook", params={"at": "2100-01-01"})
+
+    assert answer.status_code == 400
+    assert "lies in the future" in answer.text
