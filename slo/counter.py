@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -11,8 +11,16 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from slo.definition import BUCKET, CounterSLI, HistogramSLI
+from slo.definition import CounterSLI, HistogramSLI, sources
 from slo.exposition import Page, Sample, Series
+from slo.native_edges import (
+    Cumulative,
+    histogram_of,
+    is_former_edge,
+    split,
+    threshold_of,
+    with_edges,
+)
 from slo.selector import Selector
 
 Number = int | float
@@ -166,6 +174,7 @@ def advance(
     Rules: semantics 2, "Counters". Pages are to be given in the order of their times.
     """
     selectors = _selectors(slis)
+    page = with_edges(page, slis.values())
     selected = _select(state, page, selectors)
     switch = _switch(state, page, selected)
     flips, calm = _unrest(state, switch)
@@ -235,11 +244,7 @@ def smear(
 
 
 def _selectors(slis: Mapping[str, CounterSLI]) -> dict[str, Selector]:
-    return {
-        str(selector): selector
-        for sli in slis.values()
-        for selector in (*sli.total, *sli.bad, *sli.good)
-    }
+    return {str(selector): selector for sli in slis.values() for selector in sources(sli)}
 
 
 def _select(
@@ -459,7 +464,11 @@ def _remember(
     if restarted:
         return after, False  # the former process's series are gone for good
     gone = [
-        series for series in state.series if series not in page.samples and series.metric in metrics
+        series
+        for series in state.series
+        if series not in page.samples
+        and series.metric in metrics
+        and not is_former_edge(series, page)
     ]
     kept = gone[:_VANISHED_LIMIT]  # those that went last come first
     after.update({series: replace(state.series[series], vanished=True) for series in kept})
@@ -486,7 +495,9 @@ class _Counting:
         self._sli, self._interval = sli, interval
         self._total_names = frozenset(map(str, sli.total))
         self._side_names = frozenset(map(str, sli.bad or sli.good))
-        mine = self._total_names | self._side_names
+        edges = sli.edges if isinstance(sli, HistogramSLI) else ()
+        self._edge_names = frozenset(map(str, edges))
+        mine = self._total_names | self._side_names | self._edge_names
         self._deltas = {s: d for s, d in deltas.items() if not mine.isdisjoint(d.names)}
         self._memory = self._recall(slo)
         self._gap_since: datetime | None = None
@@ -511,7 +522,12 @@ class _Counting:
             return self._memory, Increment(anomalies=(missing,), data=False, missing=missing)
         if self._is_new and self._state.at is not None:
             return self._memory, self._increment()  # its past is not ours, whoever else counts it
-        counts = {series: self._worth(delta, series) for series, delta in self._deltas.items()}
+        counts = {
+            series: self._worth(delta, series)
+            for series, delta in self._deltas.items()
+            # Native edges count with their histogram.
+            if self._edge_names.isdisjoint(delta.names)
+        }
         total = self._sum(counts, self._total_names)
         side = self._sum(counts, self._side_names)
         if max(total, side) > MOST_EVENTS:
@@ -524,8 +540,8 @@ class _Counting:
         unsplit: Exact = 0
         if isinstance(self._sli, HistogramSLI):
             counts, unsplit = self._splittable(counts, self._sli)
-            total -= unsplit
-            side = self._sum(counts, self._side_names)
+            total = self._sum(counts, self._total_names)
+            side = self._sum(counts, self._side_names | self._edge_names)
         total += self._memory.total_rest
         side += self._memory.side_rest
         memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
@@ -608,7 +624,7 @@ class _Counting:
         sli = self._sli
         if not isinstance(sli, HistogramSLI) or not self._has_data():
             return ""
-        if any(True for _ in self._of(self._side_names)):
+        if any(True for _ in self._of(self._side_names | self._edge_names)):
             return ""
         if any(_selects(sli.good, series) for series in self._state.series):
             return ""  # it vanished: what is counted since is unknown, and the promise stands
@@ -617,19 +633,19 @@ class _Counting:
 
     @cached_property
     def _edges(self) -> Mapping[Series, frozenset[str]]:
-        """The finite edges of each histogram of this SLI on the page, by `_histogram`."""
+        """The finite edges of each histogram of this SLI on the page, by `histogram_of`."""
         metrics = {one.metric for one in self._sli.total}
         histograms = {
-            _histogram(series)
+            histogram_of(series)
             for series, delta in self._deltas.items()
             if not delta.names.isdisjoint(self._total_names)
         }
         edges: dict[Series, set[str]] = {one: set() for one in histograms}
         for series in self._page.samples:
-            if series.metric in metrics and _histogram(series) in edges:
+            if series.metric in metrics and histogram_of(series) in edges:
                 edge = dict(series.labels).get("le", "")
                 if _edge(edge) is not None:
-                    edges[_histogram(series)].add(edge)
+                    edges[histogram_of(series)].add(edge)
         return {one: frozenset(texts) for one, texts in edges.items()}
 
     def _splittable(
@@ -640,15 +656,19 @@ class _Counting:
         Good and total come from the same histogram of the same page or not at all.
         """
         at_threshold: dict[Series, Series] = {}
-        kept: dict[Series, Exact] = dict.fromkeys(counts, 0)
+        kept: dict[Series, Exact] = dict.fromkeys(self._deltas, 0)
         for series, delta in self._deltas.items():
             if not delta.names.isdisjoint(self._side_names):
-                at_threshold.setdefault(_histogram(series), series)
+                at_threshold.setdefault(histogram_of(series), series)
         unsplit: Exact = 0
         for series, delta in self._deltas.items():
             if delta.names.isdisjoint(self._total_names):
                 continue
-            edge = at_threshold.get(_histogram(series))
+            edge = at_threshold.get(histogram_of(series))
+            native = self._native_edges.get(histogram_of(series))
+            if edge is None and native is not None:
+                unsplit += self._split_native(series, native, sli, counts, kept)
+                continue
             why = self._why_unsplit(series, delta, edge, sli)
             if why:
                 unsplit += counts[series]
@@ -660,6 +680,54 @@ class _Counting:
             if edge is not None and not refused:
                 kept[edge] = counts[edge]
         return kept, unsplit
+
+    @cached_property
+    def _native_edges(self) -> Mapping[Series, Mapping[float, Series]]:
+        """The edges of each native histogram on the page, by `histogram_of`."""
+        edges: defaultdict[Series, dict[float, Series]] = defaultdict(dict)
+        for series, delta in self._deltas.items():
+            if not delta.names.isdisjoint(self._edge_names):
+                edges[histogram_of(series)][float(dict(series.labels)["le"])] = series
+        return edges
+
+    def _split_native(
+        self,
+        total: Series,
+        edges: Mapping[float, Series],
+        sli: HistogramSLI,
+        counts: Mapping[Series, Exact],
+        kept: dict[Series, Exact],
+    ) -> Exact:
+        """Keep what a native histogram tells good from bad; gives what its buckets cannot tell."""
+        delta, was = self._deltas[total], self._state.series.get(total)
+        if delta.known is None and not counts[total]:
+            return 0  # a baseline
+        now = Cumulative(
+            _exact(self._page.samples[total].value),
+            {edge: _exact(self._page.samples[one].value) for edge, one in edges.items()},
+        )
+        before = None
+        if was is not None and counts[total] != now.total:
+            states = {edge: self._state.series.get(one) for edge, one in edges.items()}
+            before = Cumulative(
+                _exact(was.value),
+                {edge: _exact(one.value) for edge, one in states.items() if one is not None},
+            )
+        parts = split(threshold_of(sli), now, before, counts[total])
+        kept[total] = parts.events - parts.unknown
+        kept[next(iter(edges.values()))] = parts.good
+        if parts.unknown:
+            self._say_cut(sli, edges)
+        return parts.unknown
+
+    def _say_cut(self, sli: HistogramSLI, edges: Collection[float]) -> None:
+        names = ", ".join(str(one) for one in sli.histograms)
+        nearest = _nearest(sli, [map(repr, edges)])
+        said = f"{sli.below} is not an edge of {names}{nearest}: events between them are unknown"
+        if threshold_of(sli) in edges:
+            said = f"{sli.below} was not an edge of {names} before: events since are unknown"
+        if said not in self._anomalies:
+            self._say(said)
 
     def _why_unsplit(
         self, series: Series, delta: _Delta, edge: Series | None, sli: HistogramSLI
@@ -677,9 +745,9 @@ class _Counting:
             if before is not None and before.vanished and whole and not whole.vanished:
                 return f"{edge} is back: what it counted meanwhile is unknown"
             return ""
-        histogram = _histogram(series)
+        histogram = histogram_of(series)
         if any(
-            _selects(sli.good, one) and _histogram(one) == histogram for one in self._state.series
+            _selects(sli.good, one) and histogram_of(one) == histogram for one in self._state.series
         ):
             return f"the bucket of {series} at {sli.below} vanished: these events are unknown"
         edges = self._edges[histogram]
@@ -724,7 +792,7 @@ class _Counting:
         for series, delta in self._deltas.items():
             labels = dict(series.labels)
             name = " ".join(f"{label}={labels.get(label, '')}" for label in self._sli.by)
-            if not delta.names.isdisjoint(self._side_names):
+            if not delta.names.isdisjoint(self._side_names | self._edge_names):
                 sums[name] += counts[series] if self._sli.bad else -counts[series]
             if self._sli.good and not delta.names.isdisjoint(self._total_names):
                 sums[name] += counts[series]
@@ -753,12 +821,6 @@ class _Counting:
 
 
 # --- Histograms. ---
-
-
-def _histogram(series: Series) -> Series:
-    """What the buckets of one histogram share."""
-    labels = tuple(pair for pair in series.labels if pair[0] != "le")
-    return Series(series.metric.removesuffix(BUCKET), labels)
 
 
 def _edge(text: str) -> float | None:

@@ -40,7 +40,8 @@ class HistogramSLI:
     """Events measured by histograms on one page: good are those at or below a bucket's edge.
 
     `histograms` name them without `_bucket`; their series are summed. `total` are the buckets
-    `+Inf` and `good` those at `below`, both cumulative counters.
+    `+Inf` and `good` those at `below`, both cumulative counters. `edges` are those of native
+    histograms, as `slo.native_edges` adds them to a page.
     """
 
     collector: str
@@ -50,10 +51,16 @@ class HistogramSLI:
     total: tuple[Selector, ...] = field(init=False)
     good: tuple[Selector, ...] = field(init=False)
     bad: tuple[Selector, ...] = field(init=False, default=())
+    edges: tuple[Selector, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        edges = tuple(
+            Selector(one.metric, (Matcher("le", "!=", ""), *one.matchers))
+            for one in self.histograms
+        )
         object.__setattr__(self, "total", self._buckets("+Inf"))
         object.__setattr__(self, "good", self._buckets(f"{self.below.value:f}"))
+        object.__setattr__(self, "edges", edges)
 
     def _buckets(self, edge: str) -> tuple[Selector, ...]:
         return tuple(
@@ -87,8 +94,10 @@ def sources(sli: SLI) -> tuple[Selector, ...]:
             return ()
         case GaugeSLI(metric=metric):
             return metric
-        case EventsSLI() | HistogramSLI():
+        case EventsSLI():
             return (*sli.total, *sli.bad, *sli.good)
+        case HistogramSLI():
+            return (*sli.total, *sli.good, *sli.edges)
 
 
 @dataclass(frozen=True, slots=True)

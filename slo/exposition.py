@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from slo.native import NativeHistogram
+
 Labels = tuple[tuple[str, str], ...]  # sorted by name
 
 
@@ -31,10 +33,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One complete page: the wanted series, and the process's own start where it was told."""
+    """One complete page: the wanted series, and the process's own start where it was told.
+
+    A native histogram stands among `natives` by its bare name; its count, sum and `+Inf` bucket are
+    samples, as they are of a classic one.
+    """
 
     samples: Mapping[Series, Sample]
     process_start: float | None = None  # process_start_time_seconds
-    lines: int = 0
+    lines: int = 0  # of text, or series of protobuf
     size_bytes: int = 0
     advice: tuple[str, ...] = field(default_factory=tuple)  # what a strict reader would object to
+    natives: Mapping[Series, NativeHistogram] = field(default_factory=dict)
