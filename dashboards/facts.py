@@ -20,7 +20,7 @@ from slo.alert_state import AlertState
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.outlook import ENOUGH_WEEKS, Outlook
-from slo.status import BudgetState, Burn, NowState, SLOStatus, TierReading
+from slo.status import Budget, BudgetState, Burn, NowState, SLOStatus, TierReading
 from slo.units import format_duration
 
 if TYPE_CHECKING:
@@ -587,12 +587,19 @@ def _budget(status: SLOStatus) -> BudgetFacts | None:
         allowed_events=allowed / unit,
         spent_events=_plain(budget.spent_events),
         spent_ratio=float(spent / allowed),
-        remaining_ratio=float((allowed - spent) / allowed),
+        remaining_ratio=remaining_ratio(budget),
         remaining_seconds=float(
             (allowed - spent) * share.numerator * slo.window.seconds / (allowed * share.denominator)
         ),
         total_seconds=share.numerator * slo.window.seconds / share.denominator,
     )
+
+
+def remaining_ratio(budget: Budget) -> float:
+    """The share that is left, rounded once."""
+    allowed, spent = budget.allowed, budget.spent_events
+    whole = allowed.numerator * spent.denominator
+    return (whole - spent.numerator * allowed.denominator) / whole
 
 
 def _plain(number: Fraction | int) -> float:

@@ -3,31 +3,34 @@
 import asyncio
 import gzip
 import subprocess
-import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from typing import TypeVar
 
 import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from prometheus_client.registry import Collector
 
 from slo.alert_state import AlertState, Phase
+from slo.counts import Counts
+from slo.objective import Objective
 from slo.severity import Severity
-from slo.status import BudgetState
+from slo.status import BudgetState, SLOStatus
 from tests.web.fakes import MARKUP, NOW, FakeSource, make_slo, make_status
 from web import exporter
-from web.exporter import Exporter, Snapshot, render, take_snapshot, wants_openmetrics
+from web.exporter import Exporter, Printer, Samples, page, take_snapshot, wants_openmetrics
 
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+Done = TypeVar("Done")
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-def samples_of(text: str) -> Samples:
+def samples_of(text: str) -> Values:
     """Every sample of a text page; fails on one that appears twice."""
-    found: Samples = {}
+    found: Values = {}
     for family in read_text(text):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
@@ -36,7 +39,7 @@ def samples_of(text: str) -> Samples:
     return found
 
 
-def value(samples: Samples, name: str, **labels: str) -> float | None:
+def value(samples: Values, name: str, **labels: str) -> float | None:
     """The one sample of this name that bears these labels; None without one."""
     fitting = [
         number
@@ -47,7 +50,7 @@ def value(samples: Samples, name: str, **labels: str) -> float | None:
     return fitting[0] if fitting else None
 
 
-async def scrape(client: httpx.AsyncClient) -> Samples:
+async def scrape(client: httpx.AsyncClient) -> Values:
     response = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
     assert response.status_code == 200
     return samples_of(response.text)
@@ -174,13 +177,13 @@ async def test_storage_tells_how_it_grows_once_it_was_looked_at(
     before = await scrape(client)
     rows = {"series": 3, "packed_counts": 120}
     source.health_ = replace(source.health_, storage_bytes=4_096_000, storage_rows=rows)
-    page = await asker(source, Clock())(False)
-    samples = samples_of(page.decode())
+    page = await text_of(exporter_of(source))
+    samples = samples_of(page)
 
     assert value(before, "nines_storage_bytes") is None
     assert value(samples, "nines_storage_bytes") == 4_096_000
     assert value(samples, "nines_storage_rows", table="packed_counts") == 120
-    assert "# HELP nines_storage_bytes What" in page.decode()
+    assert "# HELP nines_storage_bytes What" in page
 
 
 async def test_nines_tells_of_itself(client: httpx.AsyncClient) -> None:
@@ -277,72 +280,191 @@ class Clock:
         return self.seconds
 
 
-class Prints:
-    """Counts the pages that were printed, and in which threads."""
-
-    def __init__(self) -> None:
-        self.threads: list[threading.Thread] = []
-
-    def __call__(
-        self, snapshot: Snapshot, process: Collector | None, *, as_openmetrics: bool
-    ) -> bytes:
-        self.threads.append(threading.current_thread())
-        return render(snapshot, process, as_openmetrics=as_openmetrics)
+async def text_of(exporter_: Exporter, *, zipped: bool = False) -> str:
+    body = b"".join(await exporter_.page(as_openmetrics=False, zipped=zipped))
+    return (gzip.decompress(body) if zipped else body).decode()
 
 
-@pytest.fixture
-def prints(monkeypatch: pytest.MonkeyPatch) -> Prints:
-    prints = Prints()
-    monkeypatch.setattr(exporter, "render", prints)
-    return prints
+def exporter_of(source: FakeSource, clock: Clock | None = None) -> Exporter:
+    return Exporter(source, lambda: NOW, clock or Clock())
 
 
-def asker(source: FakeSource, clock: Clock) -> Callable[[bool], Awaitable[bytes]]:
-    printing = Exporter(source, lambda: NOW, clock)
-    return lambda zipped: printing._body(as_openmetrics=False, zipped=zipped)
+class AskedSource(FakeSource):
+    """Counts how often it was asked for everything."""
+
+    asked = 0
+
+    def statuses(self) -> Sequence[SLOStatus]:
+        self.asked += 1
+        return super().statuses()
 
 
-async def test_an_evaluation_is_printed_once_and_off_the_loop(
-    source: FakeSource, prints: Prints
-) -> None:
-    ask = asker(source, Clock())
+async def test_an_evaluation_is_printed_once_whoever_asks_at_the_same_time() -> None:
+    source = AskedSource()
+    printing = exporter_of(source)
 
-    await asyncio.gather(*(ask(number % 2 == 0) for number in range(8)))
+    pages = await asyncio.gather(*(text_of(printing, zipped=n % 2 == 0) for n in range(8)))
 
-    assert len(prints.threads) == 1
-    assert prints.threads[0] is not threading.main_thread()
+    assert source.asked == 1
+    assert len(set(pages)) == 1
 
 
-async def test_the_next_evaluation_is_printed_anew(source: FakeSource, prints: Prints) -> None:
-    ask = asker(source, Clock())
-    await ask(False)
+async def test_the_next_evaluation_is_printed_anew() -> None:
+    source = AskedSource()
+    printing = exporter_of(source)
+    await text_of(printing)
     source.health_ = replace(source.health_, last_evaluation=NOW, outbox_pending=77)
 
-    page = await ask(False)
+    page = await text_of(printing)
 
-    assert len(prints.threads) == 2
-    assert value(samples_of(page.decode()), "nines_outbox_pending") == 77
+    assert source.asked == 2
+    assert value(samples_of(page), "nines_outbox_pending") == 77
 
 
 async def test_a_stalled_evaluation_does_not_hide_our_own_vital_signs(
     source: FakeSource,
 ) -> None:
     clock = Clock()
-    ask = asker(source, clock)
-    await ask(False)
+    printing = exporter_of(source, clock)
+    await text_of(printing)
     source.health_ = replace(source.health_, outbox_pending=77)
     clock.seconds += 5
 
-    page = await ask(False)
+    page = await text_of(printing)
 
-    assert value(samples_of(page.decode()), "nines_outbox_pending") == 77
+    assert value(samples_of(page), "nines_outbox_pending") == 77
+
+
+async def test_everything_else_has_its_turn_while_a_page_is_printed(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "_ROWS_TOGETHER", 1)
+    turns = 0
+
+    async def something_else() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(something_else())
+    await text_of(exporter_of(source))
+    other.cancel()
+
+    assert turns > len(source.statuses_)
+
+
+async def test_a_page_in_many_parts_is_the_same_page(
+    source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = b"".join(finish(page(printed(Printer(), source), None, as_openmetrics=False)))
+    monkeypatch.setattr(exporter, "_PIECES_TOGETHER", 3)
+
+    parts = finish(page(printed(Printer(), source), None, as_openmetrics=False))
+    answer = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
+
+    assert len(parts) > 10
+    assert b"".join(parts) == whole
+    assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+def finish(steps: Generator[None, None, Done]) -> Done:
+    """All the steps without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            done: Done = end.value
+            return done
+
+
+def printed(printer: Printer, source: FakeSource) -> Samples:
+    return finish(printer.samples(take_snapshot(source, NOW)))
+
+
+def page_of(printer: Printer, source: FakeSource) -> str:
+    parts = finish(page(printed(printer, source), None, as_openmetrics=False))
+    return b"".join(parts).decode()
+
+
+def test_only_what_has_changed_is_printed_anew(source: FakeSource) -> None:
+    printer = Printer()
+    before = printed(printer, source)
+    first, *others = source.statuses_
+    source.statuses_ = (replace(first, lifetime=Counts(7_000, 7, 7)), *others)
+
+    after = printed(printer, source)
+
+    same = [one is other for one, other in zip(before.slos, after.slos, strict=True)]
+    assert same == [False] + [True] * len(others)
+    page = samples_of(page_of(printer, source))
+    assert value(page, "slo_events_total", slo="checkout", result="good") == 7_000
+
+
+def test_a_rule_that_begins_to_fire_is_told_though_the_numbers_stay(source: FakeSource) -> None:
+    printer = Printer()
+    page_of(printer, source)
+    slo = next(one.slo for one in source.statuses_ if one.slo.name == "catalogue")
+    source.states[slo.id] = {slo.tiers[0].key: AlertState(Phase.FIRING, NOW)}
+
+    page = samples_of(page_of(printer, source))
+
+    page_tier = {"severity": "page", "long_window": "1h"}
+    assert value(page, "slo_alert_firing", slo="catalogue", **page_tier) == 1
+
+
+def test_labels_follow_the_configuration(source: FakeSource) -> None:
+    printer = Printer()
+    page_of(printer, source)
+    first, *others = source.statuses_
+    stricter = replace(first.slo, objective=Objective(Decimal("0.9995")))
+    source.statuses_ = (replace(first, slo=stricter), *others)
+    redefined = samples_of(page_of(printer, source))
+    source.services_ = tuple(replace(card, owner="another-team") for card in source.services_)
+    handed_over = samples_of(page_of(printer, source))
+
+    assert value(redefined, "slo_info", slo="checkout", objective="99.95") == 1
+    assert value(handed_over, "slo_info", slo="checkout", owner="another-team") == 1
+
+
+def test_a_collector_that_ran_again_is_told_anew(source: FakeSource) -> None:
+    printer = Printer()
+    page_of(printer, source)
+    first, *others = source.collectors_
+    assert first.last is not None
+    last = replace(first.last, duration=timedelta(seconds=3))
+    source.collectors_ = (replace(first, last=last, runs={"passed": 258_741}), *others)
+
+    page = samples_of(page_of(printer, source))
+
+    shop = {"service": "shop", "collector": "health"}
+    assert value(page, "probe_duration_seconds", **shop) == 3
+    assert value(page, "nines_collector_runs_total", **shop, result="passed") == 258_741
 
 
 def test_an_slo_that_is_gone_leaves_no_sample_behind(source: FakeSource) -> None:
+    printer = Printer()
+    page_of(printer, source)
     source.statuses_ = source.statuses_[:1]
 
-    page = render(take_snapshot(source, NOW), None, as_openmetrics=False)
+    page = page_of(printer, source)
 
-    assert {
-        dict(labels)["slo"] for _, labels in samples_of(page.decode()) if "slo" in dict(labels)
-    } == {"checkout"}
+    assert {dict(labels)["slo"] for _, labels in samples_of(page) if "slo" in dict(labels)} == {
+        "checkout"
+    }
+
+
+def test_counts_beyond_what_a_float_holds_stay_whole(source: FakeSource) -> None:
+    assert " 9007199254740993\n" in page_of(Printer(), source)
+
+
+def test_variants_of_an_slo_tell_what_they_share_once(source: FakeSource) -> None:
+    first = source.statuses_[0]
+    stricter = replace(first.slo, objective=Objective(Decimal("0.9995")), variant="99.95")
+    source.statuses_ = (first, replace(first, slo=stricter))
+
+    page = samples_of(page_of(Printer(), source))
+
+    assert value(page, "slo_events_total", slo="checkout", result="bad") == 260
+    for objective in ("99.9", "99.95"):
+        assert value(page, "slo_sli_ratio", slo="checkout", objective=objective) is not None
