@@ -10,7 +10,8 @@ from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_fa
 from collectors.observation import Cause, Observation, Outcome
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
 from slo.alert_state import AlertState, Phase
-from slo.counter import Increment, TargetState, advance, smear
+from slo.counter import Increment, advance, smear
+from slo.counter_state import TargetState
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.evaluate import NO_DATA, evaluate
 from slo.exposition import Page

@@ -8,7 +8,7 @@ from nines.engine import Engine, Entry, Indicator, Target, rule_key
 from nines.storage.counts import CollectorRecord, CountStore
 from slo.alert_state import AlertState
 from slo.config import fingerprint
-from slo.counter import TargetState
+from slo.counter_state import TargetState
 from slo.definition import SLO
 from slo.evaluate import NO_DATA
 from slo.ledger import FIVE_MINUTES, Ledger

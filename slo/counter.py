@@ -1,6 +1,5 @@
 """From two pages to exact increments: resets, new series, other processes, gaps."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
-from slo.definition import CounterSLI, HistogramSLI, sources
+from slo.counter_state import Memory, Number, SeriesState, TargetState
+from slo.definition import CounterSLI, HistogramSLI
 from slo.exposition import Page, Sample, Series
 from slo.native_edges import (
     Cumulative,
@@ -21,9 +20,9 @@ from slo.native_edges import (
     threshold_of,
     with_edges,
 )
+from slo.selection import Reads, Selection
 from slo.selector import Selector
 
-Number = int | float
 Exact = int | Fraction
 
 CARRY_INTERVALS = 10  # how long bad events above the total wait for room
@@ -37,109 +36,6 @@ _VANISHED_LIMIT = 20_000
 _STARTS_LIMIT = 8
 _ANOMALIES_LIMIT = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesState:
-    """The last value of one series, and of the process that answered before this one did.
-
-    `names` are the selectors that select it, where that was found out since the state was read.
-    """
-
-    value: Number
-    created: float | None = None
-    vanished: bool = False
-    other_value: Number | None = None
-    other_created: float | None = None
-    names: frozenset[str] | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What one SLI remembers: the pace it is known for, and events that wait.
-
-    `carry` are events of its bad (or good) side above the total, with the page that had them.
-    `total_rest` and `side_rest` are the fractions of events not yet counted.
-    """
-
-    selectors: str
-    since: datetime
-    hour_max: int = 0
-    minutes: tuple[tuple[int, int], ...] = ()  # (minute since the epoch, counted), at most an hour
-    carry: tuple[tuple[datetime, int], ...] = ()
-    total_rest: Fraction = Fraction(0)
-    side_rest: Fraction = Fraction(0)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetState:
-    """What is known of one target's counters after its last good page; empty before the first.
-
-    `flips` counts how often, lately, another process seemed to answer; `calm` the pages since.
-    """
-
-    at: datetime | None = None
-    process_start: float | None = None
-    starts: tuple[float, ...] = ()  # of the processes that answered lately, this one included
-    selectors: frozenset[str] = frozenset()
-    series: Mapping[Series, SeriesState] = field(default_factory=dict)
-    memories: Mapping[str, Memory] = field(default_factory=dict)
-    flips: int = 0
-    calm: int = 0
-    forgot: bool = False  # so many series vanished that not all of them are remembered
-
-    def to_json(self) -> str:
-        """As text that `from_json` reads back to an equal state."""
-        return json.dumps(
-            {
-                "at": _from_time(self.at),
-                "process_start": self.process_start,
-                "starts": self.starts,
-                "selectors": sorted(self.selectors),
-                "series": [
-                    [key.metric, key.labels, value.value, value.created, value.vanished,
-                     value.other_value, value.other_created]
-                    for key, value in self.series.items()
-                ],
-                "memories": {
-                    slo: [memory.selectors, _from_time(memory.since), memory.hour_max,
-                          memory.minutes, [[_from_time(at), n] for at, n in memory.carry],
-                          str(memory.total_rest), str(memory.side_rest)]
-                    for slo, memory in self.memories.items()
-                },
-                "flips": self.flips,
-                "calm": self.calm,
-                "forgot": self.forgot,
-            },
-            separators=(",", ":"),
-            allow_nan=False,
-        )  # fmt: skip
-
-    @classmethod
-    def from_json(cls, text: str) -> "TargetState":
-        """The state that `to_json` wrote. Other text raises ValueError, KeyError or TypeError."""
-        stored: dict[str, Any] = json.loads(text)
-        return cls(
-            at=_to_time(stored["at"]),
-            process_start=stored["process_start"],
-            starts=tuple(stored["starts"]),
-            selectors=frozenset(stored["selectors"]),
-            series={
-                Series(metric, tuple((name, value) for name, value in labels)): SeriesState(*rest)
-                for metric, labels, *rest in stored["series"]
-            },
-            memories={
-                slo: Memory(
-                    selectors, _time(since), hour_max, tuple((m, n) for m, n in minutes),
-                    tuple((_time(at), n) for at, n in carry), Fraction(total), Fraction(side),
-                )
-                for slo, (selectors, since, hour_max, minutes, carry, total, side)
-                in stored["memories"].items()
-            },
-            flips=stored["flips"],
-            calm=stored["calm"],
-            forgot=stored["forgot"],
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +69,29 @@ def advance(
 
     Rules: semantics 2, "Counters". Pages are to be given in the order of their times.
     """
-    selectors = _selectors(slis)
     page = with_edges(page, slis.values())
-    selected = _select(state, page, selectors)
+    selection = state.selection
+    if selection is None or not selection.is_of(slis):
+        selection = Selection(slis)
+    matches = selection.matches(page.samples, state.matches if selection is state.selection else {})
+    selected = {
+        series: (sample, matches[series])
+        for series, sample in page.samples.items()
+        if matches[series]
+    }
     switch = _switch(state, page, selected)
     flips, calm = _unrest(state, switch)
-    deltas = {
-        series: _delta(state, series, page.samples[series], names, switch)
-        for series, names in selected.items()
-    }
+    deltas: dict[str, dict[Series, _Delta]] = {slo: {} for slo in slis}
+    for series, (sample, names) in selected.items():
+        delta = _delta(state, series, sample, names, switch)
+        for slo in selection.readers(names):
+            deltas[slo][series] = delta
     untrusted = page.process_start is None and flips >= 3
     unknown = switch is _Switch.OTHER or untrusted
     increments: dict[str, Increment] = {}
     memories: dict[str, Memory] = {}
     for slo, sli in slis.items():
-        counting = _Counting(state, page, at, slo, sli, interval, deltas)
+        counting = _Counting(state, page, at, slo, sli, selection.reads[slo], interval, deltas[slo])
         if unknown:
             memories[slo], increments[slo] = counting.refuse(
                 "several processes answer behind one address: what they counted cannot be told "
@@ -197,18 +101,19 @@ def advance(
             )
         else:
             memories[slo], increments[slo] = counting.count(leap=switch is _Switch.LEAP)
-    metrics = frozenset(selector.metric for selector in selectors.values())
-    series, forgot = _remember(state, page, selected, metrics, switch, calm)
+    series_after, forgot = _remember(state, page, selected, selection.metrics, switch, calm)
     after = TargetState(
         at=at,
         process_start=_either(page.process_start, state.process_start),
         starts=_starts(state, page, calm),
-        selectors=frozenset(selectors),
-        series=series,
+        selectors=selection.selectors,
+        series=series_after,
         memories=memories,
         flips=flips,
         calm=calm,
         forgot=forgot,
+        selection=selection,
+        matches=matches,
     )
     return after, increments
 
@@ -240,42 +145,14 @@ def smear(
     return spread
 
 
-# --- Which series are read, and by whom. ---
-
-
-def _selectors(slis: Mapping[str, CounterSLI]) -> dict[str, Selector]:
-    return {str(selector): selector for sli in slis.values() for selector in sources(sli)}
-
-
-def _select(
-    state: TargetState, page: Page, selectors: Mapping[str, Selector]
-) -> dict[Series, frozenset[str]]:
-    """The page's series that some selector selects, each with its selectors."""
-    by_metric: defaultdict[str, list[tuple[str, Selector]]] = defaultdict(list)
-    for name, selector in selectors.items():
-        by_metric[selector.metric].append((name, selector))
-    # Matching is most of the work, and what it finds changes with the configuration alone.
-    before = state.series if state.selectors == selectors.keys() else {}
-    selected = {}
-    for series in page.samples:
-        candidates = by_metric.get(series.metric)
-        if not candidates:
-            continue
-        known = before.get(series)
-        names = known.names if known is not None else None
-        if names is None:
-            labels = dict(series.labels)
-            names = frozenset(name for name, one in candidates if one.matches(labels))
-        if names:
-            selected[series] = names
-    return selected
-
-
 def _selects(selectors: Iterable[Selector], series: Series) -> bool:
     return any(
         selector.metric == series.metric and selector.matches(dict(series.labels))
         for selector in selectors
     )
+
+
+Selected = Mapping[Series, tuple[Sample, frozenset[str]]]  # with the selectors, as text
 
 
 # --- Which process answered. ---
@@ -292,13 +169,13 @@ class _Switch(Enum):
     LEAP = auto()  # values are back above where they fell from, and nothing says why
 
 
-def _switch(state: TargetState, page: Page, selected: Iterable[Series]) -> _Switch:
+def _switch(state: TargetState, page: Page, selected: Selected) -> _Switch:
     if state.at is None:
         return _Switch.FIRST
     pairs = [
-        (page.samples[series], state.series[series])
-        for series in selected
-        if series in state.series and _is_count(page.samples[series].value)
+        (sample, before)
+        for series, (sample, _) in selected.items()
+        if (before := state.series.get(series)) is not None and _is_count(sample.value)
     ]
     fell = any(now.value < before.value for now, before in pairs)
     if any(_is_older(now, before) for now, before in pairs):
@@ -440,7 +317,7 @@ def _either(first: float | None, second: float | None) -> float | None:
 def _remember(
     state: TargetState,
     page: Page,
-    selected: Mapping[Series, frozenset[str]],
+    selected: Selected,
     metrics: frozenset[str],
     switch: _Switch,
     calm: int,
@@ -449,8 +326,8 @@ def _remember(
     restarted = switch is _Switch.RESTART
     switched = restarted or switch in (_Switch.OTHER, _Switch.FELL, _Switch.LEAP)
     after: dict[Series, SeriesState] = {}
-    for series, names in selected.items():
-        sample, before = page.samples[series], state.series.get(series)
+    for series, (sample, _) in selected.items():
+        before = state.series.get(series)
         if not _is_count(sample.value):
             if before is not None:
                 after[series] = before
@@ -460,7 +337,7 @@ def _remember(
             other = before.value, before.created
         elif before is not None and calm < CALM_PAGES:
             other = before.other_value, before.other_created
-        after[series] = SeriesState(sample.value, sample.created, False, *other, names)
+        after[series] = SeriesState(sample.value, sample.created, False, *other)
     if restarted:
         return after, False  # the former process's series are gone for good
     gone = [
@@ -488,18 +365,16 @@ class _Counting:
         at: datetime,
         slo: str,
         sli: CounterSLI,
+        reads: Reads,
         interval: timedelta,
         deltas: Mapping[Series, _Delta],
     ) -> None:
         self._state, self._page, self._at = state, page, at
         self._sli, self._interval = sli, interval
-        self._total_names = frozenset(map(str, sli.total))
-        self._side_names = frozenset(map(str, sli.bad or sli.good))
-        edges = sli.edges if isinstance(sli, HistogramSLI) else ()
-        self._edge_names = frozenset(map(str, edges))
-        mine = self._total_names | self._side_names | self._edge_names
-        self._deltas = {s: d for s, d in deltas.items() if not mine.isdisjoint(d.names)}
-        self._memory = self._recall(slo)
+        self._total_names, self._side_names = reads.total, reads.side
+        self._edge_names = reads.edges
+        self._deltas = deltas
+        self._memory = self._recall(slo, reads.mark)
         self._gap_since: datetime | None = None
         if state.at is not None and (at - state.at) * 2 > interval * 5:
             self._gap_since = state.at
@@ -566,9 +441,8 @@ class _Counting:
             good, bad, unknown, by or {}, tuple(said), self._gap_since, self._has_data()
         )
 
-    def _recall(self, slo: str) -> Memory:
+    def _recall(self, slo: str, selectors: str) -> Memory:
         """This SLI's memory; an SLI that now selects something else begins a new one."""
-        selectors = f"{sorted(self._total_names)} {sorted(self._side_names)} {bool(self._sli.bad)}"
         memory = self._state.memories.get(slo)
         self._is_new = memory is None or memory.selectors != selectors
         if memory is None or memory.selectors != selectors:
@@ -843,18 +717,3 @@ def _nearest(sli: HistogramSLI, edges: Iterable[Iterable[str]]) -> str:
         return ", which has no edge but +Inf"
     names = " and ".join(by_value[value] for value in sorted(two))
     return f"; the nearest {'is' if len(two) == 1 else 'are'} {names}"
-
-
-# --- Times as text. ---
-
-
-def _from_time(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _to_time(text: str | None) -> datetime | None:
-    return _time(text) if text is not None else None

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from slo.counter import Increment, SeriesState, TargetState, advance
+from slo.counter import Increment, advance
+from slo.counter_state import SeriesState, TargetState
 from slo.definition import EventsSLI
 from slo.exposition import Page, Sample, Series
 from slo.selector import parse_selector

@@ -17,7 +17,8 @@ from collectors.exposition import PageReader
 from collectors.observation import Observation, Outcome
 from nines.config import ConfigError
 from nines.engine import Engine, Entry, Indicator, Target
-from slo.counter import Increment, TargetState, advance
+from slo.counter import Increment, advance
+from slo.counter_state import TargetState
 from slo.counts import Counts
 from slo.definition import SLO, CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, PageSLI, sources
 from slo.evaluate import evaluate

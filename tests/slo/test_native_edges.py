@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.counter import Increment, TargetState, advance
+from slo.counter import Increment, advance
+from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
 from slo.exposition import Page, Sample, Series
 from slo.native import NativeHistogram
