@@ -13,6 +13,7 @@ import httpx
 
 from collectors.config import PrometheusConfig
 from collectors.exposition import PageError, PageReader
+from collectors.exposition_protobuf import ProtobufReader
 from collectors.http import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
 from collectors.look import Look
 from collectors.observation import Cause, Observation, Phase
@@ -20,14 +21,21 @@ from collectors.resolve import Resolver
 from collectors.runnable import Clock
 from collectors.target import without_secrets
 from collectors.transport import FreshTransport
+from slo.definition import BUCKET
 from slo.exposition import Page, Series
 
-# As Prometheus 3 builds it (scrape/scrape.go), without protobuf.
+# As Prometheus 3 builds it (scrape/scrape.go).
 ACCEPT = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
     "application/openmetrics-text;version=0.0.1;q=0.5,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
     "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+# Before text, where a histogram is wanted: only protobuf carries native ones.
+_PROTOBUF = "application/vnd.google.protobuf"
+_FAMILIES = "io.prometheus.client.MetricFamily"
+ACCEPT_NATIVE = (
+    f"{_PROTOBUF};proto={_FAMILIES};encoding=delimited;escaping=allow-utf-8;q=0.7,{ACCEPT}"
 )
 _TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 _OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOUT_HEADER}
@@ -61,7 +69,8 @@ class Scrape:
         self._wanted = frozenset(wanted)
         self._trust = trust(config.tls)
         self._known: Mapping[bytes, Series] = {}
-        own = {"accept": ACCEPT, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
+        accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
+        own = {"accept": accept, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
         configured = {name.lower() for name in config.headers}
         self._headers = request_headers(config) | {
             name: value for name, value in own.items() if name not in configured
@@ -139,13 +148,7 @@ class Scrape:
 
     async def _read(self, response: httpx.Response, look: Look) -> Page:
         """The page, decoded and parsed in threads while it comes."""
-        openmetrics, look.warning = _format(response.headers.get("content-type", ""))
-        reader = PageReader(
-            self._wanted,
-            openmetrics=openmetrics,
-            limit_bytes=self._config.page_limit,
-            known=self._known,
-        )
+        reader = self._reader(response.headers.get("content-type", ""), look)
         body = _Body(response.headers.get("content-encoding", ""), reader)
         gathered: list[bytes] = []
         size = 0
@@ -163,6 +166,18 @@ class Scrape:
         self._known = reader.seen
         return page
 
+    def _reader(self, content_type: str, look: Look) -> PageReader | ProtobufReader:
+        """What reads a page of this type."""
+        if _is_protobuf(content_type):
+            return ProtobufReader(self._wanted, limit_bytes=self._config.page_limit)
+        openmetrics, look.warning = _format(content_type)
+        return PageReader(
+            self._wanted,
+            openmetrics=openmetrics,
+            limit_bytes=self._config.page_limit,
+            known=self._known,
+        )
+
     def _named(self) -> tuple[str, str] | None:
         if self._config.tls.server_name is None:
             return None
@@ -172,7 +187,7 @@ class Scrape:
 class _Body:
     """Undoes the content encoding piece by piece, so that a bomb is found before it is whole."""
 
-    def __init__(self, content_encoding: str, reader: PageReader) -> None:
+    def __init__(self, content_encoding: str, reader: PageReader | ProtobufReader) -> None:
         encoding = content_encoding.strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise PageError(f"the page is encoded as {encoding[:40]!r}, and only gzip was accepted")
@@ -205,6 +220,24 @@ class _Body:
             if piece:
                 yield piece
             raw = self._member.unconsumed_tail or self._member.unused_data
+
+
+def wants_natives(wanted: Collection[str]) -> bool:
+    """Whether a histogram is among these by its bare name, as histogram SLIs want them."""
+    return any(f"{name}{BUCKET}" in wanted for name in wanted)
+
+
+def _is_protobuf(content_type: str) -> bool:
+    """Whether the page is delimited metric families. Raises PageError for other protobuf."""
+    media, *parameters = (part.strip().lower().replace('"', "") for part in content_type.split(";"))
+    if media != _PROTOBUF:
+        return False
+    if not {f"proto={_FAMILIES.lower()}", "encoding=delimited"} <= set(parameters):
+        raise PageError(
+            f"the page is protobuf as {content_type[:120]!r}; only delimited metric families "
+            "are read"
+        )
+    return True
 
 
 def _format(content_type: str) -> tuple[bool, str | None]:
