@@ -841,7 +841,7 @@ def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
             parts.append(("Total", " + ".join(str(each) for each in total)))
         case HistogramSLI(histograms=histograms, below=below):
             parts.append(("Histogram", " + ".join(str(each) for each in histograms)))
-            parts.append(("Good", f"at or below {below}, an edge of its buckets"))
+            parts.append(("Good", f"at or below {below}, as its buckets tell"))
         case GaugeSLI(metric=metric, side=wanted, threshold=threshold):
             parts.append(("Gauge", " + ".join(str(each) for each in metric)))
             parts.append(("Good", f"each sample that is {wanted.value} {threshold}"))
