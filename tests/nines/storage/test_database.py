@@ -13,6 +13,8 @@ from nines.storage.database import Database, migrate, open_database, schema_vers
 from nines.storage.errors import StorageError
 from nines.storage.schema import metadata
 
+NEWEST = "0002"
+
 
 def test_migrations_from_nothing_make_the_tables_that_the_code_knows(database: Database) -> None:
     with database.read() as connection:
@@ -30,13 +32,13 @@ def test_an_empty_database_has_no_version_and_a_migrated_one_does(empty_database
     database.close()
 
     assert before is None
-    assert after == "0001"
+    assert after == NEWEST
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
     migrate(database)
 
-    assert schema_version(database) == "0001"
+    assert schema_version(database) == NEWEST
 
 
 def test_a_newer_schema_is_refused_in_a_sentence(database: Database) -> None:
@@ -59,7 +61,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_database_url: str) -> None:
         connection.execute(text("DROP TABLE handles"))
     assert schema_version(database) is None
     migrate(database)
-    assert schema_version(database) == "0001"
+    assert schema_version(database) == NEWEST
     database.close()
 
 
@@ -80,7 +82,7 @@ def test_processes_that_start_together_migrate_once(empty_database_url: str) -> 
         thread.join()
 
     assert failures == []
-    assert schema_version(databases[0]) == "0001"
+    assert schema_version(databases[0]) == NEWEST
     for database in databases:
         database.close()
 
