@@ -1,34 +1,44 @@
-"""Read a page of 100,000 samples: PageReader beside prometheus_client and a bare scan.
+"""Read a page of 100,000 samples: our two readers beside prometheus_client and a bare scan.
 
-The bare scan splits lines and values and checks nothing; it is the least that Python can do.
-Medians of rounds that take turns, in CPU time. Run: python -m benchmarks.parse_page
+The bare scan splits lines and values and checks nothing. PageReader checks every line, as on a
+target's first page; SelectiveReader reads the pages after it, of the same series and of shuffled
+lines. Medians of rounds that take turns, in CPU time. Run: python -m benchmarks.parse_page
 """
 
+import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from collectors.exposition import PageReader
-from slo.exposition import Series
+from collectors.known import Known
+from collectors.selective import SelectiveReader
 
 SAMPLES = 100_000
 WANTED = 8_400  # of them, in one family
 ROUNDS = 5
-_CHUNK_BYTES = 256 * 1024
+NAME = "http_requests_total"
+_CHUNK_BYTES = 1024 * 1024
 
 
 def main() -> None:
     """Print each way's milliseconds and how they compare."""
     page = make_page()
-    known = _learn(page)
+    scattered = shuffled(page)
+    few, many = ("node_family_7_total",), (NAME,)
+    taught = {names: _learn(page, names) for names in (few, many)}
+    mixed = {names: _learn(scattered, names) for names in (few, many)}
     ways: dict[str, Callable[[], object]] = {
         "prometheus_client": lambda: _client(page.decode()),
         "bare scan, nothing checked": lambda: _scan(page),
-        "PageReader, nothing wanted": lambda: _read(page, "absent_total", {}),
-        f"PageReader, {WANTED:,} wanted": lambda: _read(page, "http_requests_total", {}),
-        f"PageReader, {WANTED:,} known": lambda: _read(page, "http_requests_total", known),
+        "every line, none wanted": lambda: _every(page, ("absent_total",)),
+        f"every line, {WANTED:,} wanted": lambda: _every(page, many),
+        "selective, 100 wanted": lambda: _some(page, few, taught[few]),
+        f"selective, {WANTED:,} wanted": lambda: _some(page, many, taught[many]),
+        "scattered, 100 wanted": lambda: _some(scattered, few, mixed[few]),
+        f"scattered, {WANTED:,} wanted": lambda: _some(scattered, many, mixed[many]),
     }
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -60,6 +70,13 @@ def make_page() -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
+def shuffled(page: bytes) -> bytes:
+    """The same lines in no order, as the format forbids it."""
+    lines = page.splitlines(keepends=True)
+    random.Random(1).shuffle(lines)
+    return b"".join(lines)
+
+
 def _cpu_seconds(way: Callable[[], object]) -> float:
     begun = time.process_time()
     way()
@@ -79,18 +96,24 @@ def _scan(page: bytes) -> int:
     return len(values)
 
 
-def _read(page: bytes, wanted: str, known: Mapping[bytes, Series]) -> int:
-    reader = PageReader({wanted}, openmetrics=False, limit_bytes=len(page), known=known)
+def _every(page: bytes, wanted: Collection[str]) -> PageReader:
+    reader = PageReader(wanted, openmetrics=False, limit_bytes=len(page))
     for start in range(0, len(page), _CHUNK_BYTES):
         reader.feed(page[start : start + _CHUNK_BYTES])
-    return len(reader.close().samples)
-
-
-def _learn(page: bytes) -> Mapping[bytes, Series]:
-    reader = PageReader({"http_requests_total"}, openmetrics=False, limit_bytes=len(page))
-    reader.feed(page)
     reader.close()
-    return reader.seen
+    return reader
+
+
+def _some(page: bytes, wanted: Collection[str], known: Known) -> SelectiveReader:
+    reader = SelectiveReader(wanted, limit_bytes=len(page), known=known)
+    for start in range(0, len(page), _CHUNK_BYTES):
+        reader.feed(page[start : start + _CHUNK_BYTES])
+    reader.close()
+    return reader
+
+
+def _learn(page: bytes, wanted: Collection[str]) -> Known:
+    return _some(page, wanted, _every(page, wanted).known).known
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ that was cut off between two messages looks whole; that its transfer was, HTTP t
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 
 from google.protobuf.message import DecodeError
 from prometheus_client.utils import floatToGoString
 
-from collectors.exposition import PROCESS_START, PageError
+from collectors.exposition_line import PROCESS_START, PageError
+from collectors.known import Known
 from collectors.metric_family import (
     COUNTER,
     GAUGE,
@@ -40,14 +41,12 @@ class ProtobufReader:
     name.
     """
 
-    seen: Mapping[bytes, Series] = {}
-
     def __init__(self, wanted: Collection[str], *, limit_bytes: int) -> None:
         self._wanted = frozenset(wanted)
         self._families = {PROCESS_START, *wanted}
         self._families.update(name.removesuffix(suffix) for name in wanted for suffix in _SUFFIXES)
         self._limit_bytes = limit_bytes
-        self.seen: Mapping[bytes, Series] = {}  # of text alone
+        self.known = Known()  # of text alone
         self._pending = bytearray()
         self._size = 0
         self._messages = 0

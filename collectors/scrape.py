@@ -2,27 +2,30 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 
 from collectors.config import PrometheusConfig
-from collectors.exposition import PageError, PageReader
+from collectors.exposition import PageReader
+from collectors.exposition_line import PageError
 from collectors.exposition_protobuf import ProtobufReader
 from collectors.http import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
+from collectors.known import Known
 from collectors.look import Look
 from collectors.observation import Cause, Observation, Phase
 from collectors.resolve import Resolver
 from collectors.runnable import Clock
+from collectors.selective import SelectiveReader
 from collectors.target import without_secrets
 from collectors.transport import FreshTransport
 from slo.definition import BUCKET
-from slo.exposition import Page, Series
+from slo.exposition import Page
 
 # As Prometheus 3 builds it (scrape/scrape.go).
 ACCEPT = (
@@ -42,6 +45,16 @@ _OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOU
 _REDIRECTS_FOLLOWED = 5
 _READ_ASIDE_BYTES = 64 * 1024  # raw bytes gathered before a thread reads them
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
+
+
+class Reader(Protocol):
+    """Takes one page in chunks; `known` is what it taught, once it is closed."""
+
+    known: Known
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def close(self) -> Page: ...
 
 
 class Scrape:
@@ -68,7 +81,7 @@ class Scrape:
         self._resolver = resolver
         self._wanted = frozenset(wanted)
         self._trust = trust(config.tls)
-        self._known: Mapping[bytes, Series] = {}
+        self._known = Known()
         accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
         own = {"accept": accept, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
         configured = {name.lower() for name in config.headers}
@@ -163,20 +176,22 @@ class Scrape:
                     gathered, size = [], 0
         look.watch.enter(Phase.JUDGE)
         page = await asyncio.to_thread(body.close, b"".join(gathered))
-        self._known = reader.seen
+        self._known = reader.known
         return page
 
-    def _reader(self, content_type: str, look: Look) -> PageReader | ProtobufReader:
-        """What reads a page of this type."""
+    def _reader(self, content_type: str, look: Look) -> Reader:
+        """What reads a page of this type.
+
+        Text is read whole until something of it is known, and again after a page that was bad.
+        """
+        known, self._known = self._known, Known()
+        limit = self._config.page_limit
         if _is_protobuf(content_type):
-            return ProtobufReader(self._wanted, limit_bytes=self._config.page_limit)
+            return ProtobufReader(self._wanted, limit_bytes=limit)
         openmetrics, look.warning = _format(content_type)
-        return PageReader(
-            self._wanted,
-            openmetrics=openmetrics,
-            limit_bytes=self._config.page_limit,
-            known=self._known,
-        )
+        if known.series and known.openmetrics is openmetrics:
+            return SelectiveReader(self._wanted, limit_bytes=limit, known=known)
+        return PageReader(self._wanted, openmetrics=openmetrics, limit_bytes=limit)
 
     def _named(self) -> tuple[str, str] | None:
         if self._config.tls.server_name is None:
@@ -187,7 +202,7 @@ class Scrape:
 class _Body:
     """Undoes the content encoding piece by piece, so that a bomb is found before it is whole."""
 
-    def __init__(self, content_encoding: str, reader: PageReader | ProtobufReader) -> None:
+    def __init__(self, content_encoding: str, reader: Reader) -> None:
         encoding = content_encoding.strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise PageError(f"the page is encoded as {encoding[:40]!r}, and only gzip was accepted")

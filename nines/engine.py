@@ -408,7 +408,9 @@ def _missing_series(slo: SLO, page: Page) -> str:
     sli = slo.sli
     selectors = sli.total if isinstance(sli, EventsSLI | HistogramSLI) else sources(sli)
     wanted = ", ".join(str(selector) for selector in selectors)
-    return f"the page of {page.lines:,} lines has no series for {wanted}"
+    # Whose lines were counted is only known of a page that was read whole.
+    size = f" of {page.lines:,} lines" if page.lines else ""
+    return f"the page{size} has no series for {wanted}"
 
 
 def _older(observation: Observation, target: Target) -> bool:

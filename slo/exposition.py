@@ -1,6 +1,6 @@
 """What a scraped page said of the families that SLIs need: plain values, no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slo.native import NativeHistogram
@@ -29,6 +29,47 @@ class Sample:
 
     value: int | float
     created: float | None = None
+
+
+class Layout:
+    """The series of a page in their order; the same object as long as they stay the same."""
+
+    __slots__ = ("at", "series")
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self.series = tuple(series)
+        self.at = {one: number for number, one in enumerate(self.series)}
+
+
+class Samples(Mapping[Series, Sample]):
+    """A page's samples as columns over a layout; each is made when it is asked for."""
+
+    __slots__ = ("created", "layout", "numbers")
+
+    def __init__(
+        self,
+        layout: Layout,
+        numbers: Sequence[int | float],
+        created: Sequence[float | None] | None = None,
+    ) -> None:
+        """`numbers` are the values; `created` is None where no series tells."""
+        self.layout, self.numbers, self.created = layout, numbers, created
+
+    def __getitem__(self, series: Series) -> Sample:
+        at = self.layout.at[series]
+        return Sample(self.numbers[at], self.created[at] if self.created is not None else None)
+
+    def __contains__(self, series: object) -> bool:
+        return series in self.layout.at
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self.layout.series)
+
+    def __len__(self) -> int:
+        return len(self.layout.series)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.exposition import BLOCK_BYTES, LINE_BYTES, PageError, PageReader
+from collectors.exposition import BLOCK_BYTES, PageReader
+from collectors.exposition_line import LINE_BYTES, PageError
 from slo.exposition import Page, Sample, Series
 from tests.collectors.pages import read
 
@@ -285,18 +286,6 @@ def test_the_longest_line_is_read() -> None:
     text = b'a{x="' + b"y" * (LINE_BYTES - len(b'a{x=""} 1')) + b'"} 1\n'
 
     assert [sample.value for sample in read(text).samples.values()] == [1]
-
-
-def test_what_an_earlier_page_taught_is_used_and_changes_nothing() -> None:
-    text = b'a{x="1"} 5\n{"a",x="2"} 6\na 7\n'
-    first = PageReader({"a"}, openmetrics=False, limit_bytes=1000)
-    first.feed(text)
-    page = first.close()
-    second = PageReader({"a"}, openmetrics=False, limit_bytes=1000, known=first.seen)
-    second.feed(text)
-
-    assert second.close() == page
-    assert len(first.seen) == 3
 
 
 @pytest.mark.parametrize("names", [1, 2, 500])

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text_format
 
-from collectors.exposition import PageError
+from collectors.exposition_line import PageError
 from tests.collectors.pages import DATA, every_name, read, values, values_of
 
 CORPUS: list[dict[str, Any]] = json.loads(

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from collectors.exposition import PageError
+from collectors.exposition_line import PageError
 from collectors.exposition_protobuf import ProtobufReader
 from collectors.metric_family import (
     COUNTER,

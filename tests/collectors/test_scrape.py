@@ -14,7 +14,8 @@ import pytest
 import trustme
 
 from collectors.config import PrometheusConfig
-from collectors.exposition import PageError, PageReader
+from collectors.exposition import PageReader
+from collectors.exposition_line import PageError
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Address, Resolver
 from collectors.scrape import ACCEPT, Scrape, _Body
