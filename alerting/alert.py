@@ -12,9 +12,11 @@ class AlertKind(StrEnum):
 
     BURN = "burn"  # a burn-rate tier
     NO_DATA = "no_data"  # observations stopped coming
+    BUDGET = "budget"  # a mark of the error budget was passed: told once, never firing
 
 
 NO_DATA_SEVERITY = Severity.TICKET
+NOTICE_SEVERITY = Severity.TICKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Facts:
     exhausts_at: datetime | None = None
     lasts: bool | None = None  # at this pace the budget lasts beyond the window
     top_cause: str | None = None  # "status: 212 of 230 failures"
+    spent_most: str | None = None  # what took most of the budget, as a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,35 @@ def sli_of(slo: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowAlert:
+    """One episode of a rule in shadow: recorded, told to nobody, part of no incident.
+
+    `receivers`: whom the routes named when it began.
+    """
+
+    id: str
+    rule: str
+    service: str
+    slo: str
+    kind: AlertKind
+    severity: Severity
+    started_at: datetime
+    facts: Facts
+    receivers: tuple[str, ...]
+    ended_at: datetime | None = None
+
+    @property
+    def firing(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertChange:
-    """The engine says: this rule began (`firing`) or ceased to fire at `at`."""
+    """The engine says: this rule began (`firing`) or ceased to fire at `at`.
+
+    Of a budget's mark: it was passed, which is told once; or it may be told again from now on.
+    `shadow`: nobody is to be told.
+    """
 
     rule: str
     service: str
@@ -89,3 +119,4 @@ class AlertChange:
     firing: bool
     at: datetime
     facts: Facts
+    shadow: bool = False

@@ -51,19 +51,58 @@ class Context:
         return self.services.get(name) or Service(name, name)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is configured now, after an edit: every rule, and which of them are in shadow.
+
+    `firing`: what there is to say of each that fires. `renamed`: a rule that is gone, and the one
+    that goes on in its place.
+    """
+
+    configured: Set[str]
+    shadow: Set[str] = frozenset()
+    firing: Mapping[str, AlertChange] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, service: str) -> "Rules":
+        """The same, with what fires of one service alone."""
+        firing = {rule: one for rule, one in self.firing.items() if one.service == service}
+        return replace(self, firing=firing)
+
+    def after(self, earlier: "Rules") -> "Rules":
+        """These, where nobody has acted on the `earlier` ones yet."""
+        way = {old: self.renamed.get(new, new) for old, new in earlier.renamed.items()}
+        return replace(self, renamed={**way, **self.renamed})
+
+
 def decide(
-    changes: Sequence[AlertChange], files: Sequence[IncidentFile], context: Context
+    changes: Sequence[AlertChange],
+    files: Sequence[IncidentFile],
+    context: Context,
+    rules: Rules | None = None,
 ) -> Decision:
     """What follows from the changes of one service. `files`: its open incidents.
 
-    A change that tells nothing new (the rule fires already, or does not) has no effect.
+    A change that tells nothing new (the rule fires already, or does not) has no effect. After an
+    edit of the configuration `rules` are those of now, and what is open is made to fit them, all in
+    one: who is told anything hears of the edit at most once.
     """
     cases = _open_cases(files)
+    if rules is not None:
+        _rename(cases, rules, context)
+    notices = [change for change in changes if change.kind is AlertKind.BUDGET]
     for change in changes:
+        if change.kind is AlertKind.BUDGET:
+            continue
         if change.firing:
             _begin(change, cases, context)
         else:
             _end(change.rule, change.at, change.facts, cases, context)
+    if rules is not None:
+        _conform(cases, rules, context)
+    for notice in notices:
+        if notice.firing:
+            _notice(notice, cases, context)
     return _settle(cases, context)
 
 
@@ -80,19 +119,6 @@ def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
     case = _Case(file)
     case.acknowledge(by, context)
     return _settle([case], context)
-
-
-def reconcile(
-    files: Sequence[IncidentFile], configured_rules: Set[str], context: Context
-) -> Decision:
-    """After an edited configuration: end what has no rule any more, tell whom routes now name."""
-    cases = _open_cases(files)
-    for case in cases:
-        for alert in case.firing:
-            if alert.rule not in configured_rules:
-                gone = replace(alert.facts, reason="Its rule is no longer in the configuration.")
-                _end(alert.rule, context.now, gone, [case], context)
-    return _settle(cases, context)
 
 
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
@@ -124,6 +150,8 @@ class _Case:
         self.opened = opened
         self.acknowledged = False
         self.changed: dict[str, str] = {}  # alert id to the sentence about what became of it
+        self.carried: set[str] = set()  # ids of alerts that changed in nothing to speak of
+        self.is_notice = False  # it is nothing but a notice, closed as it is opened
         self.events: list[IncidentEvent] = []
 
     @property
@@ -138,12 +166,21 @@ class _Case:
     def holds(self, slo: str) -> bool:
         return any(alert.sli == sli_of(slo) for alert in self.alerts.values())
 
+    def news(self, view: Sequence[Alert]) -> list[Alert]:
+        """The notices of this decision among these."""
+        return [a for a in view if a.kind is AlertKind.BUDGET and a.id in self.changed]
+
     def told_firing(self, receiver: str) -> bool:
         return self.before.told.get(receiver) == FIRING
 
     def put(self, alert: Alert, sentence: str) -> None:
         self.alerts[alert.id] = alert
         self.changed[alert.id] = sentence
+
+    def carry(self, alert: Alert) -> None:
+        """Keep it as it is now, without a word to anybody."""
+        self.alerts[alert.id] = alert
+        self.carried.add(alert.id)
 
     def log(self, kind: EventKind, text: str, context: Context) -> None:
         self.events.append(IncidentEvent(self.incident.id, context.now, kind, text))
@@ -193,17 +230,7 @@ def _begin(change: AlertChange, cases: list[_Case], context: Context) -> None:
     if any(alert.rule == change.rule for case in cases for alert in case.firing):
         return
     case = _home(change, cases) or _opened(change, cases, context)
-    alert = Alert(
-        id=context.new_id(),
-        rule=change.rule,
-        service=change.service,
-        slo=change.slo,
-        kind=change.kind,
-        severity=change.severity,
-        started_at=change.at,
-        facts=change.facts,
-        incident_id=case.incident.id,
-    )
+    alert = _alert(change, case, context)
     name = wording.name(alert.slo, alert.severity, alert.facts)
     fires = wording.sentences(f"{name} fires: {alert.facts.headline}")
     case.put(alert, fires)
@@ -214,6 +241,65 @@ def _begin(change: AlertChange, cases: list[_Case], context: Context) -> None:
     )
     routed = context.tree.explain(labels_of(alert, context.service(alert.service)))
     case.log(EventKind.ROUTED, wording.sentences(str(routed)), context)
+
+
+def _alert(change: AlertChange, case: _Case, context: Context) -> Alert:
+    return Alert(
+        id=context.new_id(),
+        rule=change.rule,
+        service=change.service,
+        slo=change.slo,
+        kind=change.kind,
+        severity=change.severity,
+        started_at=change.at,
+        facts=change.facts,
+        incident_id=case.incident.id,
+    )
+
+
+def _notice(change: AlertChange, cases: list[_Case], context: Context) -> None:
+    """A budget's mark was passed: evidence of what is open, else told alone; it holds nothing open.
+
+    An acknowledged incident takes it too: it wakes nobody, so nobody misses a call by it.
+    """
+    fit = [case for case in cases if case.firing]
+    at_home = [case for case in fit if case.holds(change.slo)]
+    best = at_home or fit
+    case = best[-1] if best else _only_a_notice(change, cases, context)
+    alert = replace(_alert(change, case, context), ended_at=change.at)
+    case.put(alert, wording.sentences(f"{alert.slo}: {alert.facts.headline}"))
+    case.log(
+        EventKind.NOTICE,
+        wording.sentences(
+            f"{alert.slo}: {alert.facts.headline}",
+            wording.capital(alert.facts.reason),
+            alert.facts.spent_most or "",
+        ),
+        context,
+    )
+    routed = context.tree.explain(labels_of(alert, context.service(alert.service)))
+    case.log(EventKind.ROUTED, wording.sentences(str(routed)), context)
+
+
+def _only_a_notice(change: AlertChange, cases: list[_Case], context: Context) -> _Case:
+    incident = Incident(
+        id=context.new_id(),
+        service=change.service,
+        state=IncidentState.RESOLVED,
+        severity=change.severity,
+        title="",  # given once every change is known
+        opened_at=change.at,
+        resolved_at=change.at,
+    )
+    case = _Case(IncidentFile(incident, (), {}), opened=True)
+    case.is_notice = True
+    case.log(
+        EventKind.OPENED,
+        "A notice of its own, closed as it was opened: nothing of this service was open.",
+        context,
+    )
+    cases.append(case)
+    return case
 
 
 def _home(change: AlertChange, cases: Sequence[_Case]) -> _Case | None:
@@ -260,6 +346,35 @@ def _end(rule: str, at: datetime, facts: Facts, cases: Sequence[_Case], context:
             case.log(EventKind.ALERT_RESOLVED, ended, context)
 
 
+def _rename(cases: Sequence[_Case], rules: Rules, context: Context) -> None:
+    """An alert goes on under the rule that took its rule's place; nobody has to hear of it."""
+    for case in cases:
+        for alert in case.firing:
+            new = rules.renamed.get(alert.rule)
+            if new is not None and new in rules.configured and new not in rules.shadow:
+                case.carry(replace(alert, rule=new))
+                old_key, new_key = (rule.partition("#")[2] for rule in (alert.rule, new))
+                text = f"The configuration was edited: {alert.slo} {old_key} goes on as {new_key}."
+                case.log(EventKind.NOTE, text, context)
+
+
+def _conform(cases: list[_Case], rules: Rules, context: Context) -> None:
+    """End what has no rule any more or is in shadow; begin what fires and was never told."""
+    for case in cases:
+        for alert in case.firing:
+            why = None
+            if alert.rule not in rules.configured:
+                why = "Its rule is no longer in the configuration."
+            elif alert.rule in rules.shadow:
+                why = "It is in shadow from now on: nobody is told of it."
+            if why is not None:
+                gone = replace(alert.facts, reason=why)
+                _end(alert.rule, context.now, gone, [case], context)
+    for rule, change in rules.firing.items():
+        if rule not in rules.shadow:
+            _begin(change, cases, context)
+
+
 def _settle(cases: Sequence[_Case], context: Context) -> Decision:
     incidents: list[Incident] = []
     alerts: list[Alert] = []
@@ -268,13 +383,14 @@ def _settle(cases: Sequence[_Case], context: Context) -> Decision:
     for case in cases:
         _rate(case, context)
         said = _said(case, context)
-        if not case.touched and not said:
+        if not case.touched and not said and not case.carried:
             continue
         if not case.opened:
             case.incident = replace(case.incident, revision=case.incident.revision + 1)
         _log_said(case, said, context)
         incidents.append(case.incident)
-        alerts.extend(alert for alert in case.alerts.values() if alert.id in case.changed)
+        moved = case.changed.keys() | case.carried
+        alerts.extend(alert for alert in case.alerts.values() if alert.id in moved)
         events.extend(case.events)
         notifications.extend(_notification(say, case, context) for say in said)
     return Decision(tuple(incidents), tuple(alerts), tuple(events), tuple(notifications))
@@ -285,6 +401,10 @@ def _rate(case: _Case, context: Context) -> None:
     if not case.touched:
         return
     service, was = context.service(case.incident.service), case.incident.severity
+    if case.is_notice:
+        lines = [_line(alert, context) for alert in case.alerts.values()]
+        case.incident = replace(case.incident, title=wording.title(service.title, lines))
+        return
     shown = case.firing or _sorted(case.alerts.values())
     if case.firing or case.opened:
         lines = [_line(alert, context) for alert in shown]
@@ -322,8 +442,21 @@ def _said(case: _Case, context: Context) -> list[_Say]:
             views.setdefault(receiver, []).append(alert)
     for receiver in case.before.told:
         views.setdefault(receiver, [])
-    found = (_say(receiver, view, case) for receiver, view in views.items())
+    found = (
+        say
+        for receiver, view in views.items()
+        for say in (_say(receiver, view, case), _say_notice(receiver, view, case))
+    )
     return [say for say in found if say]
+
+
+def _say_notice(receiver: str, view: list[Alert], case: _Case) -> _Say | None:
+    """What a receiver for whom nothing fires has to hear all the same; others have it as news."""
+    news = case.news(view)
+    if not news or any(alert.firing for alert in view):
+        return None
+    sentences = wording.sentences(*(case.changed[alert.id] for alert in news))
+    return _Say(receiver, NotificationKind.NOTICE, news, sentences)
 
 
 def _say(receiver: str, view: list[Alert], case: _Case) -> _Say | None:
@@ -372,7 +505,7 @@ def _resolve(receiver: str, view: list[Alert], sentences: list[str], case: _Case
 
 
 def _log_said(case: _Case, said: Sequence[_Say], context: Context) -> None:
-    if case.opened and not case.firing:
+    if case.opened and not case.firing and not case.is_notice:
         text = "Nobody is told: it ended in the same evaluation in which it began."
         case.log(EventKind.ROUTED, text, context)
     groups: dict[tuple[NotificationKind, str], list[str]] = {}

@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     SEVERITY = "severity"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    NOTICE = "notice"  # a budget's mark was passed
     NOTE = "note"
     ROUTED = "routed"  # who is to be told, and why; or why nobody
     ATTEMPT = "attempt"  # one try to deliver a notification

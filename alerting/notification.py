@@ -15,6 +15,7 @@ class NotificationKind(StrEnum):
     UPDATE = "update"
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
+    NOTICE = "notice"  # said once; it leaves nothing open
 
 
 class NotificationState(StrEnum):

@@ -1,21 +1,23 @@
 """What alerting needs remembered. Every method is synchronous and one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from alerting.alert import Alert
+from alerting.alert import Alert, ShadowAlert
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification
 from slo.alert_state import AlertState
+from slo.notices import Marks
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentFile:
     """An incident with all that belongs to the next decision about it.
 
-    `told` maps a receiver's name to "firing" or "resolved": the last notification decided for it.
+    `told` maps a receiver's name to "firing" or "resolved": the last notification decided for it
+    that was no notice.
     """
 
     incident: Incident
@@ -28,16 +30,20 @@ class Decision:
     """What follows from a change: new and changed rows, all written in one transaction.
 
     Rows are told by their id: one that is stored already is replaced. Events are always new.
+    `marks` are the budgets' marks by the SLO's id.
     """
 
     incidents: tuple[Incident, ...] = ()
     alerts: tuple[Alert, ...] = ()
     events: tuple[IncidentEvent, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    shadows: tuple[ShadowAlert, ...] = ()
+    marks: Mapping[str, Marks] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
-        return not (self.incidents or self.alerts or self.events or self.notifications)
+        told = self.incidents or self.alerts or self.events or self.notifications
+        return not (told or self.shadows or self.marks)
 
 
 class AlertStore(Protocol):
@@ -70,9 +76,9 @@ class AlertStore(Protocol):
     def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
         """Whether the receiver may still show the incident as open.
 
-        True when a notification that is no resolve, decided after the last *delivered* resolve to
-        this receiver (or ever, without one), was delivered or has a try that is ambiguous or
-        without an end.
+        True when a notification that is no resolve and no notice, decided after the last
+        *delivered* resolve to this receiver (or ever, without one), was delivered or has a try that
+        is ambiguous or without an end.
         """
 
     def close_open_attempts(self, now: datetime) -> int:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from math import floor
 
 from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
+from slo.budget_ledger import Loss
 from slo.definition import ProbeSLI
 from slo.status import BudgetState, SLOStatus, TierReading
 from slo.units import format_duration
@@ -73,6 +75,27 @@ def data_again_facts(status: SLOStatus) -> Facts:
     return _facts(status, "data comes again", "Observations come again.")
 
 
+def notice_facts(status: SLOStatus, mark: Decimal) -> Facts:
+    """The budget passed one of its marks, such as 0.25."""
+    below, forecast = f"below {share(Fraction(mark))}", status.forecast
+    facts = _facts(status, "", f"the remaining error budget is {below}, a mark to be told of")
+    return replace(
+        facts,
+        headline=f"{facts.headline.removeprefix(', ')}, {below}",
+        exhausts_at=forecast.at,
+        lasts=forecast.at is None if forecast.known else None,
+    )
+
+
+def spent_most(loss: Loss) -> str:
+    """What took most of a budget: `Most went in 30 min from ...: 61.2 % of the whole`."""
+    ran = f"{duration(loss.end - loss.start)} from {moment(loss.start)}"
+    took = f"{share(loss.share)} of the whole" if loss.share is not None else "most of it"
+    cause = next(iter(loss.causes), None)
+    why = f", mostly {cause}" if cause else ""
+    return f"Most went in {ran}: {took}{why}"
+
+
 def title(service_title: str, lines: Sequence[AlertLine]) -> str:
     """One line about what fires (or, when nothing does, what fired), loudest first."""
     firing = [line for line in lines if line.ended_at is None]
@@ -100,6 +123,12 @@ def paragraph(message: Message) -> str:
     if message.kind is NotificationKind.RESOLVE:
         return _resolution(message)
     lead, *rest = message.alerts
+    if message.kind is NotificationKind.NOTICE:
+        more = "; ".join(line_text(line) for line in rest)
+        return sentences(
+            *_notice(message.service_title, lead, message.decided_at),
+            f"Also: {more}" if more else "",
+        )
     opening = ""
     if message.kind is not NotificationKind.TRIGGER:
         opening = message.what_changed
@@ -136,6 +165,8 @@ def letter(message: Message) -> str:
 
 def line_text(line: AlertLine) -> str:
     """One alert in a list: `availability (page, 1h and 5m): burning 14.6x, ...`."""
+    if line.kind is AlertKind.BUDGET:
+        return f"{line.slo}: {line.facts.headline}"
     return f"{name(line.slo, line.severity, line.facts)}: {line.facts.headline}"
 
 
@@ -158,6 +189,8 @@ def state(message: Message) -> str:
             return "RESOLVED"
         case NotificationKind.ACKNOWLEDGE:
             return "ACKNOWLEDGED"
+        case NotificationKind.NOTICE:
+            return "NOTICE"
         case _:
             return "FIRING"
 
@@ -293,6 +326,17 @@ def _story(service_title: str, line: AlertLine, now: datetime) -> list[str]:
     ]
 
 
+def _notice(service_title: str, line: AlertLine, now: datetime) -> list[str]:
+    facts = line.facts
+    promise = f"(promised: {facts.objective} % over {facts.window})"
+    return [
+        f"{service_title} {line.slo} {promise} has {facts.headline}",
+        facts.spent_most or "",
+        _runs_out(facts, now),
+        "Nothing fires because of this, and nothing has to be resolved",
+    ]
+
+
 def _pace(service_title: str, line: AlertLine) -> str:
     facts = line.facts
     promised = f"(promised: {facts.objective} % over {facts.window})"
@@ -340,7 +384,8 @@ def _resolution(message: Message) -> str:
 
 
 def _newest(lines: Sequence[AlertLine]) -> AlertLine:
-    """What still fires, else what ended last: its facts are the newest."""
+    """What still fires, else what ended last: its facts are the newest. A notice never fired."""
+    lines = [line for line in lines if line.kind is not AlertKind.BUDGET] or lines
     newest = [line for line in lines if line.ended_at is None]
     return newest[0] if newest else max(lines, key=lambda line: line.ended_at or line.started_at)
 

@@ -37,6 +37,7 @@ _EVENT_WORDS = {
     EventKind.SEVERITY: "Severity",
     EventKind.ACKNOWLEDGED: "Acknowledged",
     EventKind.RESOLVED: "Resolved",
+    EventKind.NOTICE: "Budget notice",
     EventKind.NOTE: "Note",
     EventKind.ROUTED: "Routed",
     EventKind.ATTEMPT: "Delivery tried",
@@ -48,6 +49,7 @@ _EVENT_TONES = {
     EventKind.ALERT_FIRING: "bad",
     EventKind.GAVE_UP: "bad",
     EventKind.SEVERITY: "warn",
+    EventKind.NOTICE: "warn",
     EventKind.ACKNOWLEDGED: "accent",
     EventKind.ALERT_RESOLVED: "good",
     EventKind.RESOLVED: "good",
@@ -64,6 +66,8 @@ _NOTIFICATION_WORDS = {
     NotificationState.DELIVERED: "delivered",
     NotificationState.FAILED: "given up",
 }
+_WHAT = {AlertKind.NO_DATA: "No data", AlertKind.BUDGET: "Error budget"}
+_NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
 
 
@@ -274,7 +278,7 @@ def incident_view(
     return IncidentView(
         row=incident_row(incident, sorted({alert.slo for alert in detail.alerts}), now),
         id=incident.id,
-        summary=summary(incident, now),
+        summary=_NOTICE if _is_notice(detail) else summary(incident, now),
         facts=_times(incident, now),
         runbook=links.safe_external(card.runbook) if card else None,
         owner=card.owner if card else None,
@@ -289,6 +293,10 @@ def incident_view(
         notice=notice,
         name_missing=name_missing and incident.state is IncidentState.TRIGGERED,
     )
+
+
+def _is_notice(detail: IncidentDetail) -> bool:
+    return bool(detail.alerts) and all(a.kind is AlertKind.BUDGET for a in detail.alerts)
 
 
 def summary(incident: Incident, now: datetime) -> str:
@@ -316,18 +324,21 @@ def entry(event: IncidentEvent, now: datetime) -> Entry:
 def alert_row(alert: Alert, now: datetime) -> AlertRow:
     """One alert, with the numbers it was decided on."""
     facts = alert.facts
-    no_data = alert.kind is AlertKind.NO_DATA
+    is_notice = alert.kind is AlertKind.BUDGET
+    state_word, then = ("Firing", "fired") if alert.firing else ("Resolved", "resolved")
+    if is_notice:
+        state_word, then = "Noticed", "was noticed"
     return AlertRow(
         slo=alert.slo,
         url=links.slo_url(f"{alert.service}/{alert.slo}"),
-        what="No data" if no_data else f"Burn rate over {facts.long} and {facts.short}",
+        what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,
         severity_word=_SEVERITY_WORDS[alert.severity],
         firing=alert.firing,
-        state_word="Firing" if alert.firing else "Resolved",
+        state_word=state_word,
         started=write.moment(alert.started_at, now),
         lasted=write.span((alert.ended_at or now) - alert.started_at),
-        headline=f"When it {'fired' if alert.firing else 'resolved'}: {facts.headline}",
+        headline=f"When it {then}: {facts.headline}",
         reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
@@ -374,6 +385,8 @@ def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
         found.append(("Budget", facts.learning))
     else:
         found += _budget_figures(facts, now)
+    if facts.spent_most:
+        found.append(("Spent", facts.spent_most))
     if facts.top_cause:
         found.append(("Top cause", facts.top_cause))
     return tuple(found)

@@ -1,15 +1,17 @@
 """Turn alert changes into stored decisions, in their order, until storage takes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
 import structlog
 
-from alerting.alert import AlertChange
-from alerting.desk import Context, acknowledge, decide, reconcile
+from alerting import shadow
+from alerting.alert import AlertChange, AlertKind
+from alerting.desk import Context, Rules, acknowledge, decide
 from alerting.incident import IncidentEvent
 from alerting.store import Decision
 from nines.changes import Broadcast
@@ -17,8 +19,10 @@ from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountBatch, CountStore
 from nines.storage.errors import StorageError
+from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
+from slo.notices import Marks
 
 log = structlog.get_logger("nines.dispatch")
 States: TypeAlias = Mapping[str, AlertState]  # by rule key
@@ -43,8 +47,14 @@ class Dispatch:
         decided: Callable[[], None],
         broadcast: Broadcast,
         new_id: Callable[[], str],
+        marks_of: Callable[[Sequence[AlertChange]], Mapping[str, Marks]] = lambda _: {},
+        spent_most: Callable[[AlertChange], str | None] = lambda _: None,
     ) -> None:
-        """`decided` is called after each write that may have put something into the outbox."""
+        """`decided` is called after each write that may have put something into the outbox.
+
+        `marks_of` gives what is to be stored of budgets with these changes; `spent_most` says what
+        took most of one, from storage.
+        """
         self._engine = engine
         self._records = records
         self._counts = counts
@@ -53,9 +63,12 @@ class Dispatch:
         self._decided = decided
         self._broadcast = broadcast
         self._new_id = new_id
+        self._marks_of = marks_of
+        self._spent_most = spent_most
+        self._shadows = ShadowRecords(records.database)
         self._unstored: CountBatch | None = None
         self._waiting: list[AlertChange] = []
-        self._configured: frozenset[str] | None = None  # rules that are still to be reconciled
+        self._rules: Rules | None = None  # what is open is still to be made to fit them
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
@@ -67,9 +80,12 @@ class Dispatch:
             self._waiting.extend(changes)
             self._wake.set()
 
-    def reconcile(self, rules: Iterable[str]) -> None:
-        """These are all rules: end what has none any more, tell whom the routes now name."""
-        self._configured = frozenset(rules)
+    def reconcile(self, rules: Rules) -> None:
+        """These are all rules: end what has none any more, tell whom the routes now name.
+
+        Decided together with the changes that wait, so that an edit is told at most once.
+        """
+        self._rules = rules if self._rules is None else rules.after(self._rules)
         self._wake.set()
 
     async def run(self) -> None:
@@ -83,7 +99,7 @@ class Dispatch:
         """Decide on everything that waits now; returns when it is stored."""
         async with self._settling:
             failures = 0
-            while self._waiting or self._configured is not None:
+            while self._waiting or self._rules is not None:
                 if await self._settle_next():
                     failures = 0
                 else:
@@ -126,36 +142,62 @@ class Dispatch:
         return known
 
     async def _settle_next(self) -> bool:
-        if not self._waiting and self._configured is not None:
-            return await self._settle_rules(self._configured)
-        changes = list(self._waiting)
+        changes, rules = list(self._waiting), self._rules
         states = self._states_of(changes)
-        stored = await self._write(lambda context: (self._decisions(changes, context), states))
-        if stored:
-            del self._waiting[: len(changes)]
-        return stored
+        # What a tier took over from another is stored under its own name.
+        going_on = {} if rules is None else self._going_on(rules)
+        marks = Decision(marks=self._marks_of(changes))
 
-    async def _settle_rules(self, rules: frozenset[str]) -> bool:
         def decide_on(context: Context) -> tuple[list[Decision], States]:
-            files = self._records.open_incidents()
+            if rules is None:
+                return [*self._decisions(changes, context), marks], states
             # A rule that comes back begins anew: were it still firing, nobody would be told.
-            gone = self._records.alert_states().keys() - rules
-            at_rest = dict.fromkeys(gone, AlertState())
-            return [reconcile([file], rules, context) for file in files], at_rest
+            gone = self._records.alert_states().keys() - rules.configured
+            kept = {**dict.fromkeys(gone, AlertState()), **going_on, **states}
+            return [*self._decisions(changes, context, rules), marks], kept
 
         stored = await self._write(decide_on)
-        if stored and self._configured is rules:
-            self._configured = None
+        if stored:
+            del self._waiting[: len(changes)]
+            if self._rules is rules:
+                self._rules = None
         return stored
 
-    def _decisions(self, changes: Sequence[AlertChange], context: Context) -> list[Decision]:
+    def _decisions(
+        self, changes: Sequence[AlertChange], context: Context, rules: Rules | None = None
+    ) -> list[Decision]:
         by_service: dict[str, list[AlertChange]] = {}
+        hidden: list[AlertChange] = []
         for change in changes:
-            by_service.setdefault(change.service, []).append(change)
-        return [
-            decide(of_service, self._records.open_incidents(service), context)
+            if change.kind is AlertKind.BUDGET and not change.firing:
+                continue  # nothing but marks to store
+            if change.shadow:
+                hidden.append(self._explained(change))
+            else:
+                by_service.setdefault(change.service, []).append(self._explained(change))
+        if rules is not None:
+            of_open = [file.incident.service for file in self._records.open_incidents()]
+            of_firing = [change.service for change in rules.firing.values()]
+            for service in (*of_open, *of_firing):
+                by_service.setdefault(service, [])
+        decisions = [
+            decide(
+                of_service,
+                self._records.open_incidents(service),
+                context,
+                None if rules is None else rules.of(service),
+            )
             for service, of_service in by_service.items()
         ]
+        if hidden or rules is not None:
+            decisions.append(shadow.record(hidden, self._shadows.open(), context, rules))
+        return decisions
+
+    def _explained(self, change: AlertChange) -> AlertChange:
+        """A notice with what took most of the budget."""
+        if change.kind is not AlertKind.BUDGET:
+            return change
+        return replace(change, facts=replace(change.facts, spent_most=self._spent_most(change)))
 
     async def _write(
         self, decide_on: Callable[[Context], tuple[Sequence[Decision], States]]
@@ -206,6 +248,13 @@ class Dispatch:
         self.problem = None
         return True
 
+    def _going_on(self, rules: Rules) -> States:
+        return {
+            rule: state
+            for rule, state in self._engine.states().items()
+            if state != AlertState() and rule in rules.configured
+        }
+
     def _states_of(self, changes: Sequence[AlertChange]) -> States:
         states = self._engine.states()
         return {change.rule: states[change.rule] for change in changes if change.rule in states}
@@ -217,6 +266,8 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         alerts=tuple(row for decision in decisions for row in decision.alerts),
         events=tuple(row for decision in decisions for row in decision.events),
         notifications=tuple(row for decision in decisions for row in decision.notifications),
+        shadows=tuple(row for decision in decisions for row in decision.shadows),
+        marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts
+from alerting.desk import Rules
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
@@ -18,6 +19,7 @@ from slo.exposition import Page
 from slo.gauge import read_gauges
 from slo.ledger import BucketDelta, Ledger
 from slo.status import SLOStatus
+from slo.succession import succeed
 
 # Beyond six hours no window looks at base buckets, so time that we slept through is booked there
 # in five-minute strides.
@@ -52,6 +54,7 @@ class Entry:
     slo: SLO
     indicator: Indicator
     states: dict[str, AlertState] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)  # tiers gone, and who took their place
     status: SLOStatus | None = None
     fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
@@ -93,16 +96,18 @@ class Engine:
     def watch(self, entries: Sequence[Entry], targets: Mapping[str, Target]) -> None:
         """Watch exactly these SLOs and collectors from now on.
 
-        What happened since they were put together is not lost: rules of a ledger that goes on keep
-        their newest states, and a ledger loaded anew gets the counts that storage did not have.
+        What happened since they were put together is not lost: rules keep their newest states,
+        also where a tier took another's place or the SLI is another one, and a ledger loaded anew
+        gets the counts that storage did not have.
         """
         known = {id(one.ledger) for fed in self._indicators.values() for one in fed}
         self._indicators, self._judged = {}, {}
         for entry in entries:
             running = self.entries.get(entry.slo.id)
-            if running is not None and running.ledger is entry.ledger:
-                keys = {NO_DATA, *(tier.key for tier in entry.slo.tiers)}
-                entry.states = {key: s for key, s in running.states.items() if key in keys}
+            states = entry.states if running is None else running.states
+            succession = succeed(states, entry.slo.tiers, (NO_DATA,))
+            entry.states = dict(succession.states)
+            entry.renamed = dict(succession.renamed)
             collector_id = entry.slo.collector_id
             self._judged.setdefault(collector_id, []).append(entry)
             fed = self._indicators.setdefault(collector_id, [])
@@ -213,6 +218,27 @@ class Engine:
         self._deltas, self._causes, self._observed = {}, {}, {}
         self._dirty_targets = set()
         return batch
+
+    def take_rules(self, now: datetime) -> Rules:
+        """Every rule after an edit, for those who keep what is open; renamings are told once."""
+        configured: set[str] = set()
+        in_shadow: set[str] = set()
+        firing: dict[str, AlertChange] = {}
+        renamed: dict[str, str] = {}
+        for entry in self.entries.values():
+            slo = entry.slo
+            keys = [rule_key(slo, key) for key in (*(tier.key for tier in slo.tiers), NO_DATA)]
+            configured.update(keys)
+            if slo.shadow:
+                in_shadow.update(keys)
+            for key, state in entry.states.items():
+                if state.phase is Phase.FIRING and entry.status is not None:
+                    change = self._change(entry, key, firing=True, now=now)
+                    firing[change.rule] = change
+            for old, new in entry.renamed.items():
+                renamed[rule_key(slo, old)] = rule_key(slo, new)
+            entry.renamed = {}
+        return Rules(configured, in_shadow, firing, renamed)
 
     def states(self) -> dict[str, AlertState]:
         """Every rule's state by rule key."""
@@ -357,7 +383,7 @@ class Engine:
             severity = next(tier.severity for tier in slo.tiers if tier.key == key)
         facts = self._facts(entry, entry.status, key, firing=firing)
         return AlertChange(
-            rule_key(slo, key), slo.service, slo.key, kind, severity, firing, now, facts
+            rule_key(slo, key), slo.service, slo.key, kind, severity, firing, now, facts, slo.shadow
         )
 
     def _facts(self, entry: Entry, status: SLOStatus, key: str, *, firing: bool) -> Facts:

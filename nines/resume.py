@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nines.engine import Engine, Entry, Indicator, Target, rule_key
+from nines.engine import Engine, Entry, Indicator, Target
 from nines.storage.counts import CollectorRecord, CountStore
 from slo.alert_state import AlertState
 from slo.config import fingerprint
 from slo.counter_state import TargetState
 from slo.definition import SLO
-from slo.evaluate import NO_DATA
 from slo.ledger import FIVE_MINUTES, Ledger
 
 # The detail that any ledger wants; its five-minute sums reach over the whole window.
@@ -51,12 +50,16 @@ def resume_entries(
     rest = [wanted for wanted in fresh if not wanted.has_fine_slices]
     loaded = _load(rest, counts, bucket_seconds, now) | _load(fine, counts, bucket_seconds, now)
     indicators |= loaded
-    return [
-        replace(running[slo.id], slo=slo, states=_known(slo, running[slo.id].states))
-        if slo.id in running and slo.sli_id not in loaded
-        else Entry(slo, indicators[slo.sli_id], _stored(slo, states), watched_from=now)
-        for slo in slos.values()
-    ]
+    by_slo = _by_slo(states)
+    entries = []
+    for slo in slos.values():
+        before = running.get(slo.id)
+        if before is not None and slo.sli_id not in loaded:
+            entries.append(replace(before, slo=slo))
+        else:
+            stored = by_slo.get(slo.id, {})
+            entries.append(Entry(slo, indicators[slo.sli_id], stored, watched_from=now))
+    return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +115,15 @@ def _load(
     return loaded
 
 
-def _stored(slo: SLO, states: Mapping[str, AlertState]) -> dict[str, AlertState]:
-    return {
-        key: states[rule_key(slo, key)]
-        for key in (*(tier.key for tier in slo.tiers), NO_DATA)
-        if rule_key(slo, key) in states
-    }
+def _by_slo(states: Mapping[str, AlertState]) -> dict[str, dict[str, AlertState]]:
+    """Stored states by the SLO's id and the rule's own key; also of tiers that an edit took away
+    while nobody was here, for which others may go on.
+    """
+    found: dict[str, dict[str, AlertState]] = {}
+    for rule, state in states.items():
+        slo_id, _, key = rule.partition("#")
+        found.setdefault(slo_id, {})[key] = state
+    return found
 
 
 def resume_target(
@@ -135,8 +141,3 @@ def resume_target(
 def book_our_absence(engine: Engine, now: datetime) -> int:
     """The runs that were due while we were not there are unknown; gives how many."""
     return sum(engine.book_absence(collector_id, now) for collector_id in engine.targets)
-
-
-def _known(slo: SLO, states: Mapping[str, AlertState]) -> dict[str, AlertState]:
-    keys = {NO_DATA, *(tier.key for tier in slo.tiers)}
-    return {key: state for key, state in states.items() if key in keys}

@@ -5,7 +5,7 @@ import contextlib
 import random
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,11 +13,13 @@ from typing import Protocol
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from alerting.alert import AlertChange
 from alerting.delivery import Delivery
 from alerting.desk import Context
 from alerting.desk import Service as AlertedService
 from alerting.notification import Receiver
 from alerting.receivers import RECEIVERS
+from alerting.wording import spent_most
 from collectors.build import build
 from collectors.observation import Observation
 from collectors.runnable import Runnable
@@ -30,6 +32,8 @@ from nines.config.watch import Watch
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine, Entry
 from nines.live import CollectorCard, Live, Pulse
+from nines.notices import Notices
+from nines.past import Past
 from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CollectorRecord, CountStore
@@ -37,6 +41,8 @@ from nines.storage.database import Database, migrate, open_database
 from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.instance import hold
+from nines.storage.marks import MarkRecords
+from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.definition import sources
@@ -106,6 +112,15 @@ class Service:
     async def _open(self) -> None:
         self.counts = CountStore(self.database)
         self.records = AlertRecords(self.database)
+        self.marks = MarkRecords(self.database)
+        self.notices = Notices(await self.threads.read(self.marks.load))
+        self._past = Past(
+            self.counts,
+            self.records,
+            self.engine.bucket_seconds,
+            self._clock.now,
+            lambda: self.config.server.retention.detail,
+        )
         self.dispatch = Dispatch(
             engine=self.engine,
             records=self.records,
@@ -115,6 +130,8 @@ class Service:
             decided=lambda: self.delivery.notify(),
             broadcast=self.broadcast,
             new_id=self._new_id,
+            marks_of=self.notices.marks_of,
+            spent_most=self._spent_most,
         )
         self.live = Live(
             engine=self.engine,
@@ -175,9 +192,7 @@ class Service:
             steady.append(asyncio.create_task(self._reload_on_change(), name="watch-file"))
         serving = [asyncio.create_task(self._serve(), name="serve")] if serve_web else []
         housekeeping = self._housekeeping()
-        self.dispatch.submit(self.engine.tick(self._clock.now()))
-        # The configuration may have been edited while nobody was here.
-        self.dispatch.reconcile(self.engine.states())
+        self.take_up()  # the configuration may have been edited while nobody was here
         try:
             await self._until_stopped([*steady, *serving])
         finally:
@@ -231,11 +246,11 @@ class Service:
                 await _close(receivers)
                 return self._reload_refused((f"Nines itself failed with {error!r}.",))
             self.config = config
+            # Before anything else is decided: an edit is told at most once.
+            self.take_up()
             old, self.receivers = self.receivers, receivers
             await self.delivery.replace(receivers)
             await _close(old)
-            self.dispatch.submit(self.engine.tick(self._clock.now()))
-            self.dispatch.reconcile(self.engine.states())
             # The decide task goes on for as long as storage refuses; whoever asked need not wait.
             self._settling = asyncio.create_task(self.dispatch.settle())
             await asyncio.wait({self._settling}, timeout=_RELOAD_WAITS)
@@ -244,6 +259,18 @@ class Service:
             self.broadcast.tell(self.engine.entries)
             log.info("reloaded", slos=len(self.engine.entries))
             return ReloadResult()
+
+    def take_up(self) -> None:
+        """Judge everything by the configuration of now, and make what is open fit it."""
+        self.judge(list(self.engine.entries))
+        self.dispatch.reconcile(self.engine.take_rules(self._clock.now()))
+
+    def judge(self, slo_ids: Sequence[str]) -> None:
+        """Evaluate these SLOs as time passes, and hand on what changed."""
+        now = self._clock.now()
+        self.dispatch.submit(self.engine.tick(now, slo_ids))
+        entries = (self.engine.entries.get(slo_id) for slo_id in slo_ids)
+        self.dispatch.submit(self.notices.look(filter(None, entries), now))
 
     def context(self) -> Context:
         """What decisions rest on at this moment."""
@@ -323,12 +350,22 @@ class Service:
             for collector in collectors.values()
         }
         self.engine.watch(entries, targets)
+        self.notices.watch(entries)
         self._collectors = collectors
         self.live.show(services, cards)
         self.schedule.set(list(collectors.values()))
         self._told = {slo_id: self._told.get(slo_id) for slo_id in self.engine.entries}
 
+    def _spent_most(self, change: AlertChange) -> str | None:
+        """What took most of the budget that a notice is about; blocks on storage."""
+        entry = self.engine.entries.get(f"{change.service}/{change.slo}")
+        if entry is None:
+            return None
+        losses = self._past.budget_ledger(entry, None, change.at).losses
+        return spent_most(losses[0]) if losses else None
+
     def _entries(self, config: Config) -> list[Entry]:
+        self.marks.keep({slo.id for slo in config.slos})
         return resume_entries(
             {slo.id: slo for slo in config.slos},
             counts=self.counts,
@@ -397,7 +434,7 @@ class Service:
             ids_ = list(self.engine.entries)
             for start in range(0, len(ids_), _TICK_TOGETHER):
                 part = ids_[start : start + _TICK_TOGETHER]
-                self.dispatch.submit(self.engine.tick(self._clock.now(), part))
+                self.judge(part)
                 await asyncio.sleep(0)
             self._tell_changed(self.engine.entries.values())
             self.pulse.last_evaluation = self._clock.now()
@@ -465,6 +502,8 @@ class Service:
             "retention of counts", lambda: self.counts.prune(now, kept.detail, kept.sums)
         )
         await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
+        shadows = ShadowRecords(self.database)
+        await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
 
     async def _in_turns(self, what: str, work: Callable[[], int]) -> None:
         """Many short transactions, so that flushes and pages have their turn in between."""

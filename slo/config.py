@@ -144,6 +144,18 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _marks(values: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    for value in values:
+        if not 0 <= value < 1:
+            raise ValueError(
+                f"a mark of the remaining budget is 0% or more and less than 100%, not "
+                f"{format_percent(value)}"
+            )
+        if values.count(value) > 1:
+            raise ValueError(f"{format_percent(value)} stands there twice")
+    return tuple(sorted(values, reverse=True))
+
+
 def _factor(value: object) -> Fraction:
     """Read a burn rate; a float stands for the decimal it is written as."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | Fraction):
@@ -225,6 +237,12 @@ ThresholdValue = Annotated[
 ]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 LabelName = Annotated[str, AfterValidator(_label)]
+
+BudgetMarks = Annotated[
+    tuple[Percent, ...],
+    AfterValidator(_marks),
+    Field(max_length=20, examples=[["50%", "25%", "0%"]]),
+]
 
 _FROZEN = ConfigDict(
     frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
@@ -391,6 +409,11 @@ class SLOConfig(BaseModel):
     no_data_after: PositiveDuration | None = Field(
         None, description="How long without data is an alert. Default: 5 intervals, at least 2m."
     )
+    shadow: bool = Field(False, description="Compute and record everything, and tell nobody.")
+    notices: BudgetMarks | None = Field(
+        None,
+        description="Marks of the remaining budget to be told of. Default: `defaults.notices`.",
+    )
 
     @model_validator(mode="after")
     def _says_what_a_slice_is(self) -> Self:
@@ -442,6 +465,7 @@ class Surroundings:
     interval: timedelta  # of its collector
     window: timedelta | Calendar  # when it names none
     bucket: timedelta
+    notices: tuple[Decimal, ...] = ()  # when it names none
 
 
 def build_slos(name: str, config: SLOConfig, around: Surroundings) -> tuple[SLO, ...]:
@@ -481,6 +505,8 @@ def _build_slo(
         interval=around.interval,
         no_data_after=config.no_data_after or max(5 * around.interval, _LEAST_NO_DATA_AFTER),
         slicing=config.slicing(),
+        shadow=config.shadow,
+        notices=around.notices if config.notices is None else config.notices,
     )
 
 

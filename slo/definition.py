@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from slo.objective import Objective
 from slo.selector import Matcher, Selector
@@ -117,6 +118,8 @@ class SLO:
     interval: timedelta
     no_data_after: timedelta
     slicing: Slicing | None = None
+    shadow: bool = False  # everything is computed and recorded, nobody is told
+    notices: tuple[Decimal, ...] = ()  # marks of the remaining budget that are told when passed
     variant: str = ""  # "99.99", "month-Asia-Tokyo", "99.99-90d"
 
     @property

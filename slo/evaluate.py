@@ -141,6 +141,14 @@ def _budget(
     return Budget(slo.objective.budget_share * weight, slices.cost)
 
 
+def standing(slo: SLO, ledger: Ledger, now: datetime) -> tuple[Budget | None, bool]:
+    """The budget at `now`, as in the status, and whether it is still being learnt."""
+    window, slices = _whole(slo, ledger, now)
+    overlay = ledger.overlay
+    budget = _budget(slo, window, slices, now, overlay)
+    return budget, is_learning(slo, window, now, overlay)
+
+
 def told_at(
     slo: SLO,
     ledger: Ledger,
@@ -329,14 +337,19 @@ def _budget_state(
 ) -> BudgetState:
     if budget is None:
         return BudgetState.NO_DATA
-    observed = window.seen * (slo.interval // timedelta(microseconds=1))
-    if observed < _learnt_after(slo, now, overlay) // timedelta(microseconds=1):
+    if is_learning(slo, window, now, overlay):
         return BudgetState.LEARNING
     if budget.remaining <= 0:
         return BudgetState.EXHAUSTED
     if budget.remaining < _AT_RISK_BELOW or outlook.at is not None:
         return BudgetState.AT_RISK
     return BudgetState.HEALTHY
+
+
+def is_learning(slo: SLO, window: WindowCounts, now: datetime, overlay: Overlay) -> bool:
+    """Whether too little of the SLO's own window was observed for its budget to mean something."""
+    observed = window.seen * (slo.interval // timedelta(microseconds=1))
+    return observed < _learnt_after(slo, now, overlay) // timedelta(microseconds=1)
 
 
 def _learnt_after(slo: SLO, now: datetime, overlay: Overlay) -> timedelta:

@@ -188,6 +188,8 @@ def subject(message: Message) -> str:
     Mail programs that thread by subject would part mails whose subjects differ by a word, so the
     SLO and the severity are those that it began with; a louder one is told in the brackets.
     """
+    if message.kind is NotificationKind.NOTICE:
+        return one_line(f"[{wording.state(message)}] {message.title}", SUBJECT_LIMIT)
     began_with = message.first_slo or message.alerts[0].slo
     severity = message.first_severity or message.severity
     state = wording.state(message)
@@ -377,7 +379,7 @@ def _view(message: Message) -> Mapping[str, object]:
         "story": printable(wording.paragraph(message)),
         "rows": [(what, printable(text)) for what, text in evidence.rows(lines[0])],
         "others": [
-            (printable(wording.line_text(line)), evidence.ended_at(message, line) is not None)
+            (printable(wording.line_text(line)), evidence.is_over(message, line))
             for line in lines[1:]
         ],
         "more": len(message.alerts) - len(lines),

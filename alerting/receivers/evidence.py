@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from alerting import wording
+from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
 
 
@@ -27,6 +28,11 @@ def ended_at(message: Message, line: AlertLine) -> datetime | None:
     return line.ended_at
 
 
+def is_over(message: Message, line: AlertLine) -> bool:
+    """Whether to show it as past; a notice is none that could be over."""
+    return line.kind is not AlertKind.BUDGET and ended_at(message, line) is not None
+
+
 def links(message: Message) -> tuple[tuple[str, str], ...]:
     """What can be followed by a click: (words, address). A runbook may be a path in a wiki."""
     found = wording.links(message)
@@ -39,7 +45,18 @@ def fingerprint(line: AlertLine) -> str:
 
 
 def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
-    facts = line.facts
+    yield from _of_budget(line.facts)
+    yield from _of_burning(line)
+    yield "Promised", f"{line.facts.objective} % over {line.facts.window}"
+    if line.kind is AlertKind.BUDGET:
+        yield "Noticed", wording.moment(line.started_at)
+        return
+    yield "Since", wording.moment(line.started_at)
+    if line.ended_at is not None:
+        yield "Until", wording.moment(line.ended_at)
+
+
+def _of_budget(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.learning:
         yield "Budget", facts.learning
     elif facts.budget_left_ratio is not None and facts.budget_left_seconds is not None:
@@ -51,6 +68,12 @@ def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
         yield "Runs out", f"{wording.moment(facts.exhausts_at)}, at this pace"
     elif facts.lasts:
         yield "Runs out", "not at this pace"
+    if facts.spent_most:
+        yield "Spent", facts.spent_most
+
+
+def _of_burning(line: AlertLine) -> Iterator[tuple[str, str]]:
+    facts = line.facts
     if facts.burn_long is not None and facts.long:
         burning = f"{wording.burn(facts.burn_long)} over {facts.long}"
         if facts.burn_short is not None and facts.short:
@@ -62,7 +85,3 @@ def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
         yield "Failed", f"{facts.bad:,} of {facts.total:,} events in {facts.long}"
     if facts.top_cause:
         yield "Mostly", facts.top_cause
-    yield "Promised", f"{facts.objective} % over {facts.window}"
-    yield "Since", wording.moment(line.started_at)
-    if line.ended_at is not None:
-        yield "Until", wording.moment(line.ended_at)

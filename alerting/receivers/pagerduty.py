@@ -1,4 +1,7 @@
-"""Page people through PagerDuty's Events API v2, with the incident's id as the dedup_key."""
+"""Page people through PagerDuty's Events API v2, with the incident's id as the dedup_key.
+
+A notice is a change event: it opens nothing that somebody would have to resolve.
+"""
 
 import functools
 import json
@@ -77,6 +80,8 @@ class PagerDutyConfig(BaseModel):
 
 def event(message: Message) -> Event:
     """What PagerDuty is sent, but for the routing key; always within its limits."""
+    if message.kind is NotificationKind.NOTICE:
+        return _change(message)
     action = ACTIONS[message.kind]
     if action != "trigger":
         return {"event_action": action, "dedup_key": message.incident_id}
@@ -89,6 +94,24 @@ def event(message: Message) -> Event:
         "class": f"slo_{message.alerts[0].kind}",
         "custom_details": _details(message),
     }
+    return _fitting(full)
+
+
+def _change(message: Message) -> Event:
+    """A change event: it stands beside the service's incidents, opens none and rings no phone."""
+    full = {
+        "payload": {
+            "summary": one_line(message.title, SUMMARY_LIMIT),
+            "source": one_line(message.service, NAME_LIMIT) or "nines",
+            "timestamp": message.decided_at.isoformat(),
+            "custom_details": _details(message),
+        },
+        "links": _links(message),
+    }
+    return _fitting(full)
+
+
+def _fitting(full: Event) -> Event:
     if _size(full) >= BODY_LIMIT:
         note = "The details are too long for PagerDuty; the incident's page has them."
         full["payload"]["custom_details"] = {"note": note}
@@ -96,7 +119,14 @@ def event(message: Message) -> Event:
 
 
 def smallest_event(message: Message) -> Event:
-    """A trigger with nothing in it that PagerDuty could object to."""
+    """The same with nothing in it that PagerDuty could object to."""
+    if message.kind is NotificationKind.NOTICE:
+        return {
+            "payload": {
+                "summary": one_line(message.title, SUMMARY_LIMIT),
+                "timestamp": message.decided_at.isoformat(),
+            }
+        }
     return {
         "event_action": "trigger",
         "dedup_key": message.incident_id,
@@ -119,12 +149,16 @@ class PagerDuty:
             trust(config.ca_file)  # what cannot be read is said now, not with the first page
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
-        """Send the event once. Sent again, it changes nothing: the dedup_key sees to that."""
+        """Send the event once. Sent again, it changes nothing: the dedup_key sees to that.
+
+        A change event has no such key: after a lost answer it may stand there twice.
+        """
         del handle, attempt  # PagerDuty knows the incident by our own id
         try:
             return await self._send(event(message))
         except DeliveryError as error:
-            objected = error.status in (400, 413) and ACTIONS[message.kind] == "trigger"
+            full = message.kind is NotificationKind.NOTICE or ACTIONS[message.kind] == "trigger"
+            objected = error.status in (400, 413) and full
             if not objected:
                 raise
         # A page with less in it is better than none.
@@ -148,13 +182,13 @@ class PagerDuty:
         raise answers.refused(self._who, response.status_code, response.headers, _words(said))
 
     def _post(self, sent: Event) -> requests.Response:
+        # Both take the same integration key, which the session puts in.
+        path = "/v2/enqueue" if "event_action" in sent else "/v2/change/enqueue"
         with _SingleShot(self._config) as session:
             try:
                 # `post` rather than `trigger`: that one takes an accepted event for a failure
                 # when the answer has no dedup_key.
-                response: requests.Response = session.post(
-                    "/v2/enqueue", json=sent, allow_redirects=False
-                )
+                response: requests.Response = session.post(path, json=sent, allow_redirects=False)
             except pdpyras.PDHTTPError as error:  # 401, the one status that it raises for
                 response = error.response
             return response

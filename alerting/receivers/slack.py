@@ -5,6 +5,7 @@ import json
 import logging
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
@@ -18,6 +19,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from alerting import wording
+from alerting.alert import AlertKind
 from alerting.notification import (
     AlertLine,
     AttemptOutcome,
@@ -79,6 +81,7 @@ HOPELESS = {
 }
 HOPELESS_BEGINNING = "restricted_action"
 
+INFO_SIGN = ":large_blue_circle:"
 SIGNS = {Severity.PAGE: ":red_circle:", Severity.TICKET: ":large_orange_circle:"}
 
 
@@ -167,6 +170,9 @@ class Slack:
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
         """Post the incident, or bring its message up to date and add to its thread."""
+        if message.kind is NotificationKind.NOTICE:
+            told = await self._post(message, attempt, "posted")
+            return replace(told, handle=None)  # nothing goes on in its place
         channel, ts = handle.get("channel"), handle.get("ts")
         if not channel or not ts:
             return await self._post(message, attempt, "posted")
@@ -340,9 +346,14 @@ def _fields(message: Message) -> list[Block]:
 
 
 def _line(line: AlertLine, message: Message) -> Block:
+    if line.kind is AlertKind.BUDGET:
+        text = mrkdwn(wording.line_text(line), 600)
+        return _section(
+            f"{SIGNS.get(line.severity, INFO_SIGN)} {text} (noticed {_date(line.started_at)})"
+        )
     over = evidence.ended_at(message, line)
     when = f"over since {_date(over)}" if over else f"since {_date(line.started_at)}"
-    sign = ":white_check_mark:" if over else SIGNS.get(line.severity, ":large_blue_circle:")
+    sign = ":white_check_mark:" if over else SIGNS.get(line.severity, INFO_SIGN)
     return _section(f"{sign} {mrkdwn(wording.line_text(line), 600)} ({when})")
 
 
@@ -417,7 +428,7 @@ def _plain_text(text: str, limit: int) -> Block:
 def _sign(message: Message) -> str:
     if message.kind is NotificationKind.RESOLVE:
         return ":white_check_mark:"
-    return SIGNS.get(message.severity, ":large_blue_circle:")
+    return SIGNS.get(message.severity, INFO_SIGN)
 
 
 def _changed(message: Message) -> str:

@@ -41,7 +41,11 @@ ANSWER_LIMIT = 4096
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix of secrets, not one
 # Go's zero time: how Alertmanager says that an alert has no end yet.
 NO_END = "0001-01-01T00:00:00Z"
-ALERT_NAMES = {AlertKind.BURN: "ErrorBudgetBurn", AlertKind.NO_DATA: "NoData"}
+ALERT_NAMES = {
+    AlertKind.BURN: "ErrorBudgetBurn",
+    AlertKind.NO_DATA: "NoData",
+    AlertKind.BUDGET: "ErrorBudgetNotice",
+}
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = {"content-length", "content-type", "transfer-encoding", "connection", "host"}
@@ -232,6 +236,8 @@ def _key(secret: Secret) -> bytes:
 
 def _alert(line: AlertLine, message: Message) -> dict[str, Any]:
     over = evidence.ended_at(message, line)
+    # Whoever keeps alerts open until their end is told it with the first word.
+    is_news = message.kind is NotificationKind.NOTICE
     labels = {
         **message.labels,
         "alertname": ALERT_NAMES[line.kind],
@@ -248,7 +254,7 @@ def _alert(line: AlertLine, message: Message) -> dict[str, Any]:
         **{what.lower(): text for what, text in evidence.rows(line)},
     }
     return {
-        "status": "resolved" if over else "firing",
+        "status": "resolved" if over and not is_news else "firing",
         "labels": {_text(key): _text(value) for key, value in labels.items()},
         "annotations": {key: _text(value) for key, value in annotations.items() if value},
         "startsAt": _time(line.started_at),

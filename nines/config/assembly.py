@@ -92,6 +92,7 @@ def _slos(
         interval=interval or timedelta(seconds=1),
         window=file.defaults.window,
         bucket=file.server.bucket,
+        notices=file.defaults.notices,
     )
     variants = build_slos(name, config, around)
     said = dict.fromkeys(

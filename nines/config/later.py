@@ -15,7 +15,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
         {
-            "evidence", "shadow", "composite", "exclude",
+            "evidence", "composite", "exclude",
         }
     ),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(
@@ -23,7 +23,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
             "gauge", "json", "query", "push", "log", "value", "quorum", "of",
         }
     ),
-    ("alerting",): frozenset({"silences", "notices"}),
+    ("alerting",): frozenset({"silences"}),
     ("alerting", "receivers", _ANY): frozenset({"teams", "discord", "telegram", "opsgenie"}),
 }  # fmt: skip
 

@@ -21,7 +21,8 @@ from pydantic import (
 
 from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig
-from slo.config import NAME_PATTERN, PositiveDuration, SLOConfig, WindowValue
+from slo.config import NAME_PATTERN, BudgetMarks, PositiveDuration, SLOConfig, WindowValue
+from slo.notices import DEFAULT_MARKS
 from slo.secret import Secret, SecretText, to_secret
 from slo.units import format_duration
 
@@ -187,6 +188,9 @@ class Defaults(BaseModel):
     interval: PositiveDuration = timedelta(seconds=15)
     timeout: PositiveDuration = timedelta(seconds=5)
     window: WindowValue = timedelta(days=30)
+    notices: BudgetMarks = Field(
+        DEFAULT_MARKS, description="Marks of the remaining error budget to be told of; [] for none."
+    )
 
 
 class ServiceConfig(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alerting.alert import NO_DATA_SEVERITY, AlertKind
+from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
 from alerting.config import RootRouteConfig, RouteConfig
 from alerting.desk import Service, rule_labels
 from alerting.routes import Routed
@@ -134,6 +134,9 @@ def _rules(config: Config) -> Iterator[_Rule]:
             slo.service, slo.service, owner=written.owner, labels=dict(written.labels)
         )
         kinds = {(tier.severity, AlertKind.BURN) for tier in slo.tiers}
-        for severity, kind in sorted(kinds | {(NO_DATA_SEVERITY, AlertKind.NO_DATA)}):
+        kinds.add((NO_DATA_SEVERITY, AlertKind.NO_DATA))
+        if slo.notices:
+            kinds.add((NOTICE_SEVERITY, AlertKind.BUDGET))
+        for severity, kind in sorted(kinds):
             routed = tree.explain(rule_labels(service, slo.name, severity, kind))
             yield _Rule(slo, severity, routed)

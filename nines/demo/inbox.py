@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nines.demo import inbox_slack
 from nines.demo.http_server import HttpServer, Misbehaviour, Request, Response
 from nines.demo.inbox_mail import Mail, MailServer
-from nines.demo.inbox_pagerduty import PagerDutyEvents, PagerDutyIncident
+from nines.demo.inbox_pagerduty import PagerDutyChange, PagerDutyEvents, PagerDutyIncident
 from nines.demo.inbox_slack import SlackMessage, SlackWorkspace
 
 KEPT = 200  # of each kind; older ones are forgotten
@@ -116,6 +116,11 @@ class Inbox:
         return self._pagerduty.incidents
 
     @property
+    def changes(self) -> Sequence[PagerDutyChange]:
+        """PagerDuty's change events, oldest first."""
+        return self._pagerduty.changes
+
+    @property
     def slack(self) -> Sequence[SlackMessage]:
         """Oldest first, each with its thread."""
         return self._slack.messages
@@ -150,6 +155,8 @@ class Inbox:
         match request.path.removeprefix("/").split("/"):
             case ["v2", "enqueue"]:
                 faults, take = self.faults.pagerduty, partial(self._pagerduty.enqueue, request.body)
+            case ["v2", "change", "enqueue"]:
+                faults, take = self.faults.pagerduty, partial(self._pagerduty.change, request.body)
             case ["api", "chat.postMessage" | "chat.update" as method]:
                 faults = self.faults.slack
                 take = partial(self._slack.call, method, request.headers, request.body)
@@ -184,6 +191,7 @@ class Inbox:
         return {
             "version": self._version(),
             "incidents": list(reversed(self.pagerduty)),
+            "changes": list(reversed(self.changes)),
             "messages": list(reversed(self.slack)),
             "mails": list(reversed(self.mails)),
             "calls": [json.dumps(call.said, indent=2) for call in reversed(self.webhook)],
@@ -197,6 +205,7 @@ class Inbox:
                 {"dedup_key": one.dedup_key, "state": one.state, "events": one.events}
                 for one in self.pagerduty
             ],
+            "changes": [{"payload": one.payload, "links": one.links} for one in self.changes],
             "slack": [_message(one) for one in self.slack],
             "mails": [
                 {

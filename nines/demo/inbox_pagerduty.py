@@ -1,8 +1,11 @@
-"""PagerDuty's side of the Events API v2, as documented: one incident for each dedup_key."""
+"""PagerDuty's side of the Events API v2, as documented: one incident for each dedup_key.
+
+A change event opens none.
+"""
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -46,15 +49,22 @@ class PagerDutyIncident:
     def links(self) -> list[tuple[str, str]]:
         """(words, address), as the newest trigger has them."""
         triggers = [event for event in self.events if event["event_action"] == "trigger"]
-        links = triggers[-1].get("links", []) if triggers else []
-        found = [(str(link.get("text") or link["href"]), str(link["href"])) for link in links]
-        return [link for link in found if link[1].startswith(("https://", "http://"))]
+        return _safe(triggers[-1].get("links", []) if triggers else [])
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutyChange:
+    """What would stand among the service's recent changes, and ring no phone."""
+
+    payload: Mapping[str, Any]
+    links: tuple[tuple[str, str], ...]
 
 
 class PagerDutyEvents:
-    """Takes events; keeps the newest incidents."""
+    """Takes events; keeps the newest incidents and changes."""
 
     def __init__(self, keep: int) -> None:
+        self.changes: deque[PagerDutyChange] = deque(maxlen=keep)
         self.incidents: deque[PagerDutyIncident] = deque(maxlen=keep)
         self._opened = 0
 
@@ -72,6 +82,19 @@ class PagerDutyEvents:
         said = {"status": "success", "message": "Event processed", "dedup_key": key}
         return _json(202, said)
 
+    def change(self, body: bytes) -> Response:
+        """POST /v2/change/enqueue."""
+        try:
+            event = json.loads(body)
+        except ValueError:
+            return _invalid("Invalid JSON Document")
+        errors = list(_change_errors(event, len(body)))
+        if errors:
+            return _invalid(*errors)
+        links = _safe(event.get("links", []))
+        self.changes.append(PagerDutyChange(event["payload"], tuple(links)))
+        return _json(202, {"status": "success", "message": "Change event processed"})
+
     def _take(self, event: dict[str, Any], key: str) -> None:
         event = {name: value for name, value in event.items() if name != "routing_key"}
         action = event["event_action"]
@@ -85,6 +108,48 @@ class PagerDutyEvents:
         found.events.append(event)
         if not (action == "trigger" and found.state == "acknowledged"):
             found.state = STATES[action]
+
+
+def _safe(links: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(words, address) of those that a browser may follow."""
+    found = [(str(link.get("text") or link["href"]), str(link["href"])) for link in links]
+    return [link for link in found if link[1].startswith(("https://", "http://"))]
+
+
+def _change_errors(event: object, size: int) -> Iterator[str]:
+    if size > BODY_LIMIT:
+        yield "Event is larger than 512 KB"
+        return
+    if not isinstance(event, dict):
+        yield "Event must be an object"
+        return
+    key = event.get("routing_key")
+    if not isinstance(key, str) or len(key) != 32:
+        yield "Invalid routing key"
+    for name in event.keys() - {"routing_key", "payload", "links", "images"}:
+        yield f"'{name}' is not a field of a change event"
+    yield from _link_errors(event)
+    payload = event.get("payload")
+    if not isinstance(payload, dict):
+        yield "'payload' is missing or blank"
+        return
+    yield from _summary_errors(payload)
+    for name in payload.keys() - {"summary", "source", "timestamp", "custom_details"}:
+        yield f"'payload.{name}' is not a field of a change event"
+
+
+def _link_errors(event: Mapping[str, Any]) -> Iterator[str]:
+    for link in event.get("links", []):
+        if not isinstance(link, dict) or not link.get("href"):
+            yield "'links' need a href each"
+
+
+def _summary_errors(payload: Mapping[str, Any], *required: str) -> Iterator[str]:
+    for name in ("summary", *required):
+        if not isinstance(payload.get(name), str) or not payload[name].strip():
+            yield f"'payload.{name}' is missing or blank"
+    if len(str(payload.get("summary", ""))) > SUMMARY_LIMIT:
+        yield "'payload.summary' is too long (maximum is 1024 characters)"
 
 
 def _errors(event: object, size: int) -> Iterator[str]:
@@ -106,9 +171,7 @@ def _errors(event: object, size: int) -> Iterator[str]:
         yield "'dedup_key' is missing or blank"
     for name in event.keys() - KNOWN:
         yield f"'{name}' is not a field of an event"
-    for link in event.get("links", []):
-        if not isinstance(link, dict) or not link.get("href"):
-            yield "'links' need a href each"
+    yield from _link_errors(event)
     if event.get("event_action") == "trigger":
         yield from _payload_errors(event.get("payload"))
 
@@ -117,11 +180,7 @@ def _payload_errors(payload: object) -> Iterator[str]:
     if not isinstance(payload, dict):
         yield "'payload' is missing or blank"
         return
-    for name in ("summary", "source"):
-        if not isinstance(payload.get(name), str) or not payload[name].strip():
-            yield f"'payload.{name}' is missing or blank"
-    if len(str(payload.get("summary", ""))) > SUMMARY_LIMIT:
-        yield "'payload.summary' is too long (maximum is 1024 characters)"
+    yield from _summary_errors(payload, "source")
     if payload.get("severity") not in SEVERITIES:
         yield "'payload.severity' is invalid (must be one of: [critical, warning, error, info])"
 

@@ -50,6 +50,7 @@ from nines.storage.codec import (
 from nines.storage.counts import CountBatch, write_batch
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
+from nines.storage.marks import write_marks
 from nines.storage.schema import (
     alert_states,
     alerts,
@@ -60,6 +61,7 @@ from nines.storage.schema import (
     instant,
     notifications,
 )
+from nines.storage.shadows import write_shadows
 from nines.storage.upsert import upsert
 from slo.alert_state import AlertState
 from slo.ledger import epoch_micros
@@ -82,7 +84,7 @@ class AlertRecords:
     """The AlertStore of `alerting`, and what pages ask about incidents."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = self.database = database
 
     def open_incidents(self, service: str | None = None) -> list[IncidentFile]:
         """Files of the incidents that are not resolved, oldest first."""
@@ -210,6 +212,7 @@ class AlertRecords:
     def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
         """Whether the receiver may still show the incident as open; see `AlertStore`."""
         resolve = notifications.c.kind == NotificationKind.RESOLVE
+        opens = notifications.c.kind.not_in((NotificationKind.RESOLVE, NotificationKind.NOTICE))
         delivered = notifications.c.state == NotificationState.DELIVERED
         to_receiver = and_(
             notifications.c.incident_id == incident_id, notifications.c.receiver == receiver
@@ -230,7 +233,7 @@ class AlertRecords:
                 tuple(since) if since else (-1, -1)
             )
             query = select(notifications.c.id).where(
-                to_receiver, ~resolve, after, or_(delivered, unsure)
+                to_receiver, opens, after, or_(delivered, unsure)
             )
             return connection.execute(query.limit(1)).first() is not None
 
@@ -340,6 +343,7 @@ class AlertRecords:
         fired = exists().where(
             alerts.c.incident_id == incidents.c.id,
             alerts.c.slo == slo,
+            alerts.c.kind != AlertKind.BUDGET,
             alerts.c.started_at < end,
             or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > start),
         )
@@ -379,6 +383,8 @@ def _write_decision(connection: Connection, decision: Decision) -> None:
     tries = frozenset({"attempts"})
     _replace(connection, notifications, map(_notification_values, decision.notifications), tries)
     _write_events(connection, decision.events)
+    write_shadows(connection, decision.shadows)
+    write_marks(connection, decision.marks)
 
 
 def _write_states(connection: Connection, states: Mapping[str, AlertState]) -> None:
@@ -461,7 +467,7 @@ def _told(connection: Connection, *where: ColumnElement[bool]) -> dict[str, dict
     query = (
         select(notifications.c.incident_id, notifications.c.receiver, notifications.c.kind)
         .join(incidents, incidents.c.id == notifications.c.incident_id)
-        .where(*where)
+        .where(notifications.c.kind != NotificationKind.NOTICE, *where)
         .order_by(notifications.c.revision, notifications.c.sequence)
     )
     told: dict[str, dict[str, str]] = {}

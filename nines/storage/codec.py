@@ -1,8 +1,9 @@
 """Evidence and messages as JSON text, readable again by older and newer versions of us."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -11,6 +12,7 @@ from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
+from slo.notices import Marks
 from slo.severity import Severity
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _INSTANTS = {
     "opened_at",
     "decided_at",
     "resolved_at",
+    "period",
 }
 
 
@@ -72,6 +75,36 @@ def state_from_json(text: str) -> AlertState:
     return _build(AlertState, _object(text), phase=Phase)
 
 
+def marks_to_json(marks: Marks) -> str:
+    """A budget's marks; each as the decimal that was written."""
+    return orjson.dumps(
+        {
+            "budget": marks.budget,
+            "period": marks.period,
+            "known": sorted(map(str, marks.known)),
+            "passed": sorted(map(str, marks.passed)),
+        }
+    ).decode()
+
+
+def marks_from_json(text: str) -> Marks:
+    """What `marks_to_json` was given; raises StorageError when it cannot be read."""
+    return _build(Marks, _object(text), known=_decimals, passed=_decimals)
+
+
+def names_to_json(names: Sequence[str]) -> str:
+    """A list of names."""
+    return orjson.dumps(list(names)).decode()
+
+
+def names_from_json(text: str) -> tuple[str, ...]:
+    """What `names_to_json` was given."""
+    try:
+        return tuple(map(str, orjson.loads(text)))
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise StorageError(f"A stored row holds no list of names: {error}.") from error
+
+
 def mapping_to_json(mapping: Mapping[str, str]) -> str:
     """A flat object of strings."""
     return orjson.dumps(dict(mapping)).decode()
@@ -80,6 +113,10 @@ def mapping_to_json(mapping: Mapping[str, str]) -> str:
 def mapping_from_json(text: str) -> dict[str, str]:
     """What `mapping_to_json` was given."""
     return {str(key): str(value) for key, value in _object(text).items()}
+
+
+def _decimals(texts: Sequence[str]) -> frozenset[Decimal]:
+    return frozenset(map(Decimal, texts))
 
 
 def _facts(raw: Mapping[str, Any]) -> Facts:
@@ -108,5 +145,5 @@ def _build(of: type[_T], raw: Mapping[str, Any], **readers: Callable[[Any], obje
             value = raw[name]
             values[name] = value if value is None or read is None else read(value)
         return of(**values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise StorageError(f"A stored {of.__name__} cannot be read: {error}.") from error

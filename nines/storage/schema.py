@@ -106,9 +106,6 @@ sums = _bucket_table("sums")  # five-minute sums, still being written to
 packed_counts = _packed_table("packed_counts")  # base buckets, an hour a row
 packed_sums = _packed_table("packed_sums")  # five-minute sums, a day a row
 
-# Base buckets of five minutes that an exclusion's edge cuts, kept for as long as the sums.
-edge_counts = _bucket_table("edge_counts")
-
 causes = Table(
     "causes",
     metadata,
@@ -132,36 +129,6 @@ flushes = Table(
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
     Column("batch_id", Text, nullable=False, unique=True),
-)
-
-exclusions = Table(
-    "exclusions",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("service", Text),
-    Column("slo", Text),
-    Column("labels", Text, nullable=False),
-    Column("schedule", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("origin", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Column("undone_at", Instant),
-)
-
-exclusion_events = Table(
-    "exclusion_events",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("exclusion_id", Text, ForeignKey("exclusions.id", ondelete="CASCADE"), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("before", Text),
-    Column("after", Text, nullable=False),
-    Index(None, "exclusion_id", "number"),
 )
 
 incidents = Table(
@@ -215,6 +182,40 @@ alert_states = Table(
     metadata,
     Column("rule", Text, primary_key=True),
     Column("state", Text, nullable=False),
+)
+
+budget_marks = Table(
+    "budget_marks",
+    metadata,
+    Column("slo_id", Text, primary_key=True),
+    Column("marks", Text, nullable=False),
+)
+
+# Alerts that nobody was told of: no incident holds them.
+shadow_alerts = Table(
+    "shadow_alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("slo", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("facts", Text, nullable=False),
+    Column("receivers", Text, nullable=False),
+    Index(None, "service", "slo", "started_at"),
+)
+
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("sli_id", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("definition", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("valid_from", Instant, nullable=False),
 )
 
 incident_events = Table(

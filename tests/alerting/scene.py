@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from alerting.alert import AlertChange, AlertKind, Facts
-from alerting.desk import Context, Service, acknowledge, decide, reconcile
+from alerting.desk import Context, Rules, Service, acknowledge, decide
 from alerting.incident import Incident
 from alerting.notification import Notification
 from alerting.routes import Route
@@ -103,7 +103,11 @@ class Scene:
 
     def reconfigured(self, rules: set[str], tree: Route | None = None) -> Decision:
         self.tree = tree or self.tree
-        return self.keep(reconcile(self.store.open_incidents(), rules, self.context))
+        return self.edited(Rules(rules))
+
+    def edited(self, rules: Rules, *changes: AlertChange) -> Decision:
+        """The configuration was edited, and these are the changes that came of it."""
+        return self.keep(decide(changes, self.store.open_incidents(), self.context, rules))
 
     def keep(self, decision: Decision) -> Decision:
         self.store.apply(decision, {})

@@ -13,6 +13,7 @@ from alerting.alert import AlertKind
 from alerting.notification import AlertLine, Message, NotificationKind
 from alerting.receivers import evidence
 from tests.alerting.scene import FACTS, PAGE, TICKET, Scene, only
+from tests.alerting.test_notices import notice
 from tests.fakes.clock import START
 
 
@@ -26,6 +27,7 @@ def told(kind: str = "trigger", receiver: str = "sre") -> Message:
     }
     scene.ends("latency", TICKET)
     decisions["resolve"] = scene.ends("availability", PAGE)
+    decisions["notice"] = notice(scene)
     return only(decisions[kind], lambda n: n.receiver == receiver).message
 
 

@@ -100,6 +100,8 @@ class MemoryAlertStore:
         for row in self.notifications.values():
             if (row.incident_id, row.receiver) != (incident_id, receiver):
                 continue
+            if row.kind is NotificationKind.NOTICE:
+                continue
             delivered = row.state is NotificationState.DELIVERED
             if row.kind is NotificationKind.RESOLVE:
                 known = known and not delivered
@@ -131,7 +133,7 @@ class MemoryAlertStore:
         told = {
             row.receiver: "resolved" if row.kind is NotificationKind.RESOLVE else "firing"
             for row in self.notifications.values()
-            if row.incident_id == incident.id
+            if row.incident_id == incident.id and row.kind is not NotificationKind.NOTICE
         }
         alerts = tuple(a for a in self.alerts.values() if a.incident_id == incident.id)
         return IncidentFile(incident, alerts, told)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alerting.alert import AlertChange, AlertKind
-from alerting.desk import Context
+from alerting.desk import Context, Rules
 from alerting.incident import Incident
 from alerting.routes import Route
 from nines.changes import Broadcast
@@ -141,7 +141,7 @@ async def test_two_who_settle_at_once_decide_once(scene: Scene) -> None:
 async def test_an_alert_without_a_rule_ends(scene: Scene) -> None:
     scene.dispatch.submit([a_change("removed")])
 
-    scene.dispatch.reconcile([RULE])
+    scene.dispatch.reconcile(Rules({RULE}))
     await scene.dispatch.settle()
 
     assert scene.firing() == []
@@ -156,7 +156,7 @@ async def test_a_rule_that_left_the_configuration_is_at_rest_when_it_comes_back(
     await scene.dispatch.settle()
     stored = scene.records.alert_states()
 
-    scene.dispatch.reconcile([])
+    scene.dispatch.reconcile(Rules(frozenset()))
     await scene.dispatch.settle()
 
     assert stored[RULE].phase is Phase.FIRING
@@ -166,7 +166,7 @@ async def test_a_rule_that_left_the_configuration_is_at_rest_when_it_comes_back(
 async def test_changes_are_decided_before_the_rules_that_they_came_from_are_gone(
     scene: Scene,
 ) -> None:
-    scene.dispatch.reconcile([])
+    scene.dispatch.reconcile(Rules(frozenset()))
     scene.dispatch.submit([a_change("removed", at=T0 + timedelta(seconds=1))])
 
     await scene.dispatch.settle()

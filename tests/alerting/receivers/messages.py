@@ -11,6 +11,7 @@ from slo.severity import Severity
 
 TRIGGER, UPDATE = NotificationKind.TRIGGER, NotificationKind.UPDATE
 ACKNOWLEDGE, RESOLVE = NotificationKind.ACKNOWLEDGE, NotificationKind.RESOLVE
+NOTICE = NotificationKind.NOTICE
 
 OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 FACTS = Facts(
@@ -74,6 +75,38 @@ def message(kind: NotificationKind = TRIGGER, revision: int = 1, **changes: obje
         labels={"env": "prod", "service": "shop", "slo": "availability", "severity": "page"},
     )
     return replace(written, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+def notice(**changes: object) -> Message:
+    """What receiver `sre` hears when a budget passes a mark."""
+    left = "24.9 % of the 30d budget left (10 min 45 s), below 25 %"
+    noticed = replace(
+        line(severity=Severity.TICKET),
+        rule="shop/availability#budget",
+        kind=AlertKind.BUDGET,
+        ended_at=OPENED,
+        facts=replace(
+            FACTS,
+            headline=left,
+            burn_long=None,
+            burn_short=None,
+            budget_left_ratio=0.249,
+            budget_left_seconds=645.4,
+            top_cause=None,
+            spent_most="Most went in 30 min from 2026-11-20 13:00 UTC: 61 % of the whole",
+        ),
+    )
+    labels = {"service": "shop", "slo": "availability", "severity": "ticket", "kind": "budget"}
+    made = message(
+        NOTICE,
+        severity=Severity.TICKET,
+        title=f"Shop availability: {left}",
+        what_changed=f"availability: {left}.",
+        alerts=(noticed,),
+        resolved_at=OPENED,
+        labels=labels,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # any field of it
 
 
 # Any character at all, lone surrogates and controls included, and some that mean something.

@@ -25,6 +25,7 @@ from tests.alerting.receivers.messages import (
     horrible,
     line,
     message,
+    notice,
 )
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
 from tests.alerting.scene import PAGE, TICKET, Scene, only
@@ -83,6 +84,20 @@ async def test_the_mails_of_an_incident_are_one_thread() -> None:
             "[ACKNOWLEDGED] Shop availability (page) since 2026-11-20 14:00 UTC",
             "[RESOLVED] Shop availability (page) since 2026-11-20 14:00 UTC",
         ]
+
+
+def test_the_subject_of_a_notice_is_the_notice() -> None:
+    assert subject(notice()) == (
+        "[NOTICE] Shop availability: 24.9 % of the 30d budget left (10 min 45 s), below 25 %"
+    )
+
+
+def test_a_mail_shows_a_notice_among_alerts_as_what_it_is() -> None:
+    (noticed,) = notice().alerts
+    text = mail(message(alerts=(line(), noticed)), FROM, [ANN]).get_body(["plain"])
+
+    assert text is not None
+    assert "\n* availability: 24.9 % of the 30d budget left" in text.get_content()
 
 
 def test_the_head_says_that_no_person_wrote_it() -> None:

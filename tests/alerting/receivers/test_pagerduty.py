@@ -21,6 +21,7 @@ from tests.alerting.receivers.messages import (
     horrible,
     line,
     message,
+    notice,
 )
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
 from tests.alerting.receivers.vendor import HANG, RESET, answer, vendor
@@ -82,11 +83,39 @@ def test_every_event_is_within_the_limits(bad: object) -> None:
     written = event(bad)  # type: ignore[arg-type]  # hypothesis does not tell the type
 
     assert len(json.dumps({**written, "routing_key": KEY})) < 512_000
-    if written["event_action"] == "trigger":
+    if written.get("event_action", "trigger") == "trigger":
         payload = written["payload"]
         assert len(payload["summary"]) <= 1024
         assert payload["source"]
         assert all(len(link["href"]) <= 2048 for link in written["links"])
+
+
+async def test_a_notice_is_a_change_event_and_opens_nothing() -> None:
+    async with Inbox.start() as inbox:
+        result = await deliver(receiver(inbox.url), notice())
+
+        assert (result.outcome, result.status) == (OK, 202)
+        assert not inbox.pagerduty
+        [change] = inbox.changes
+        assert change.payload["summary"] == (
+            "Shop availability: 24.9 % of the 30d budget left (10 min 45 s), below 25 %"
+        )
+        assert change.payload["custom_details"]["spent"].startswith("Most went in 30 min")
+        assert [words for words, _ in change.links] == [
+            "Runbook",
+            "Incident",
+            "Dashboard of availability",
+        ]
+
+
+async def test_a_notice_that_is_refused_is_sent_with_the_summary_alone() -> None:
+    async with vendor(answer(400, INVALID), answer(202, b"{}")) as stands:
+        result = await deliver(receiver(stands.url), notice())
+
+    first, second = (json.loads(one) for one in stands.bodies)
+    assert result.outcome is OK
+    assert first["payload"]["custom_details"]
+    assert set(second["payload"]) == {"summary", "timestamp"}
 
 
 def test_details_that_do_not_fit_are_replaced_by_a_note() -> None:

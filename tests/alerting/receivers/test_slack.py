@@ -24,6 +24,7 @@ from tests.alerting.receivers.messages import (
     horrible,
     line,
     message,
+    notice,
 )
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
 from tests.alerting.receivers.vendor import HANG, RESET, answer, vendor
@@ -60,6 +61,25 @@ async def test_an_incident_is_one_message_with_its_story_in_a_thread() -> None:
         assert posted.edits == 3
         said = [re.findall(r"[A-Z]{6,}", answer.text)[0] for answer in posted.replies]
         assert said == ["FIRING", "ACKNOWLEDGED", "RESOLVED"]
+
+
+async def test_a_notice_is_a_message_of_its_own() -> None:
+    async with Inbox.start() as inbox:
+        handle = await told(inbox)
+        result = await deliver(receiver(inbox.url), notice(), handle)
+
+        assert (result.outcome, result.handle) == (OK, None)
+        incident, said = inbox.slack
+        assert (incident.edits, incident.replies) == (0, [])
+        assert said.text.startswith("[NOTICE] Shop availability: 24.9 % of the 30d budget left")
+
+
+def test_a_notice_among_alerts_is_neither_firing_nor_over() -> None:
+    (noticed,) = notice().alerts
+    blocks = post(message(alerts=(line(), noticed)))["blocks"]
+
+    assert ":large_orange_circle: availability: 24.9 %" in str(blocks)
+    assert "(noticed <!date^" in str(blocks)
 
 
 async def test_the_handle_is_where_the_message_stands() -> None:

@@ -17,7 +17,14 @@ from alerting.notification import AttemptOutcome, Message
 from alerting.receivers import webhook
 from alerting.receivers.webhook import Webhook, WebhookConfig, body
 from nines.demo.inbox import Inbox
-from tests.alerting.receivers.messages import ACKNOWLEDGE, RESOLVE, horrible, line, message
+from tests.alerting.receivers.messages import (
+    ACKNOWLEDGE,
+    RESOLVE,
+    horrible,
+    line,
+    message,
+    notice,
+)
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
 from tests.alerting.receivers.vendor import HANG, RESET, answer, vendor
 
@@ -71,6 +78,16 @@ def test_an_acknowledgement_still_fires_and_says_who() -> None:
 
     assert said["status"] == "firing"
     assert (said["nines"]["kind"], said["nines"]["acknowledged_by"]) == ("acknowledge", "Mia")
+
+
+def test_a_notice_is_told_with_its_end() -> None:
+    said = body(notice(), HOME)
+
+    (alert,) = said["alerts"]
+    assert (said["status"], said["nines"]["kind"]) == ("firing", "notice")
+    assert (alert["status"], alert["endsAt"]) == ("firing", "2026-11-20T14:00:00Z")
+    assert alert["labels"]["alertname"] == "ErrorBudgetNotice"
+    assert (alert["labels"]["kind"], alert["labels"]["severity"]) == ("budget", "ticket")
 
 
 def test_a_rule_keeps_its_fingerprint() -> None:

@@ -68,6 +68,37 @@ async def test_an_event_opens_one_incident_for_each_key() -> None:
         ]
 
 
+async def test_a_change_event_opens_nothing() -> None:
+    change = {"routing_key": KEY, "payload": {"summary": "24.9 % left", "source": "shop"}}
+    async with Inbox.start() as inbox:
+        answer = await post(inbox, "/v2/change/enqueue", change)
+        page = (await get(inbox, "/")).text
+
+        assert (answer.status_code, answer.json()["status"]) == (202, "success")
+        assert not inbox.pagerduty
+        assert [one.payload["summary"] for one in inbox.changes] == ["24.9 % left"]
+        assert "<h3>24.9 % left</h3>" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"routing_key": "short", "payload": {"summary": "x"}}, "routing key"),
+        ({"routing_key": KEY}, "'payload' is missing"),
+        ({"routing_key": KEY, "payload": {"summary": ""}}, "summary' is missing"),
+        ({"routing_key": KEY, "payload": {"summary": "x"}, "dedup_key": "a"}, "not a field"),
+        ({"routing_key": KEY, "payload": {"summary": "x", "severity": "info"}}, "not a field"),
+    ],
+)
+async def test_a_wrong_change_event_is_refused(change: dict[str, object], problem: str) -> None:
+    async with Inbox.start() as inbox:
+        answer = await post(inbox, "/v2/change/enqueue", change)
+
+        assert answer.status_code == 400
+        assert problem in answer.json()["errors"][0]
+        assert not inbox.changes
+
+
 async def test_what_is_resolved_opens_again_as_another_incident() -> None:
     async with Inbox.start() as inbox:
         await enqueue(inbox)
