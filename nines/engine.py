@@ -27,6 +27,7 @@ _FINE_GAP = timedelta(hours=6)
 _COARSE_STRIDE = timedelta(minutes=5)
 # No look for so long: we slept (a suspended machine, a stopped process), or the clock was set.
 _ASLEEP = timedelta(seconds=45)
+_RUNS_KNOWN = 128  # of a target; no more than 30 are ever under way
 _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
 
 
@@ -72,6 +73,16 @@ class Target:
     last_due: datetime | None = None
     last: Observation | None = None
     counters: TargetState | None = None  # None: a probe, or a page that was never read
+    met: dict[datetime, None] = field(default_factory=dict)  # the runs that were counted lately
+
+    def meets(self, due: datetime) -> bool:
+        """Whether the run that was due then is new: one that is told twice is one event."""
+        if due in self.met:
+            return False
+        self.met[due] = None
+        if len(self.met) > _RUNS_KNOWN:
+            del self.met[next(iter(self.met))]
+        return True
 
 
 class Engine:
@@ -125,6 +136,8 @@ class Engine:
         target = self.targets.get(observation.collector_id)
         if target is None:
             return []  # its collector left the configuration while it was under way
+        if not target.meets(observation.due):
+            return []
         fed = self._indicators.get(observation.collector_id, [])
         increments = self._increments(target, fed, observation)
         for indicator in fed:

@@ -345,3 +345,20 @@ def test_a_gauge_is_one_event_a_sample(engine: Engine) -> None:
 
     assert entry.ledger.lifetime == Counts(2, 1)
     assert entry.ledger.causes(timedelta(hours=1), T0 + 30 * S) == {"queue=b": 1}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.UNKNOWN])
+def test_a_run_that_is_told_twice_is_one_event(engine: Engine, outcome: Outcome) -> None:
+    engine.observe(an_observation(T0 + 10 * S), T0 + 10 * S)
+    engine.observe(an_observation(T0, Outcome.FAILED), T0 + 11 * S)
+    engine.observe(an_observation(T0, outcome), T0 + 12 * S)
+
+    assert engine.entries["shop/availability"].ledger.lifetime == Counts(good=1, bad=1)
+
+
+def test_a_page_that_comes_twice_counts_nothing_and_misses_nothing(engine: Engine) -> None:
+    for at, count in ((T0, 10), (T0 + 10 * S, 15), (T0 + 10 * S, 15)):
+        engine.observe(an_observation(at, collector_id=METRICS, page=a_page({"200": count})), at)
+
+    window = engine.entries["shop/requests"].ledger.window(timedelta(hours=1), T0 + 10 * S)
+    assert (window.counts.good, window.seen, window.due) == (5, 2, 2)
