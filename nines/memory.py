@@ -34,7 +34,7 @@ class Memory:
         self._past = past
         self._threads = threads
         self._turn = asyncio.Lock()
-        self._kept: OrderedDict[tuple[int, datetime], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, datetime], _Kept] = OrderedDict()
 
     async def recall(self, entries: Sequence[Entry], at: datetime, now: datetime) -> list[AsOf]:
         """These SLOs at `at`, in their order. Only one asked for alone has its lifetime counts.
@@ -50,13 +50,13 @@ class Memory:
                 if answer is None:
                     missing.append(entry)
                 else:
-                    found[entry.indicator.number] = answer
+                    found[entry.slo.id] = answer
             answers = await self._threads.read(lambda: self._count(missing, at)) if missing else []
             for entry, answer in zip(missing, answers, strict=True):
-                found[entry.indicator.number] = answer
+                found[entry.slo.id] = answer
                 if now - at > _STILL_COMING:
                     self._keep(entry, at, _Kept(entry.slo, now, alone, answer))
-        return [found[entry.indicator.number] for entry in entries]
+        return [found[entry.slo.id] for entry in entries]
 
     def _count(self, entries: Sequence[Entry], at: datetime) -> list[AsOf]:
         answers = self._past.as_of(entries, at)
@@ -69,7 +69,7 @@ class Memory:
         return [replace(answer, status=replace(answer.status, lifetime=lifetime))]
 
     def _find(self, entry: Entry, at: datetime, now: datetime, *, alone: bool) -> AsOf | None:
-        kept = self._kept.get((entry.indicator.number, at))
+        kept = self._kept.get((entry.slo.id, at))
         if (
             kept is None
             or kept.slo != entry.slo
@@ -80,7 +80,7 @@ class Memory:
         return kept.answer
 
     def _keep(self, entry: Entry, at: datetime, kept: _Kept) -> None:
-        self._kept[entry.indicator.number, at] = kept
-        self._kept.move_to_end((entry.indicator.number, at))
+        self._kept[entry.slo.id, at] = kept
+        self._kept.move_to_end((entry.slo.id, at))
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

@@ -1,7 +1,9 @@
 """Moments in the past are counted again, and kept only for a little while."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +12,7 @@ from nines.memory import Memory
 from nines.storage.database import Database
 from nines.threads import StorageThreads
 from slo.counts import Counts
+from slo.objective import Objective
 from tests.nines.test_past import HOUR, S, Stored
 from tests.slo.builders import T0
 
@@ -66,3 +69,15 @@ async def test_asked_for_alone_it_has_its_lifetime_though_a_list_was_kept_withou
 
     assert [one.status.lifetime for one in listed] == [Counts(), Counts()]
     assert alone.status.lifetime == Counts(50, 5)
+
+
+async def test_each_variant_of_an_sli_is_told_by_its_own_promise(
+    memory: Memory, stored: Stored
+) -> None:
+    stricter = replace(stored.entry.slo, objective=Objective(Decimal("0.99")), variant="99")
+    entries = [stored.entry, replace(stored.entry, slo=stricter)]
+
+    first, second = await memory.recall(entries, AT, AT + HOUR)
+
+    assert (first.status.slo, second.status.slo) == (stored.entry.slo, stricter)
+    assert first.status.window.counts == second.status.window.counts
