@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from dashboards import format as write
 from dashboards import states
 from dashboards.format import Moment
+from dashboards.past import PastView
 from dashboards.source import SystemHealth
 from slo.status import SLOStatus
 
@@ -27,6 +28,13 @@ class Frame:
     clock: str
     problems: tuple[str, ...]
     version: str
+    past: PastView | None = None  # None: it is about now
+    look_back: str | None = None  # the same page a while ago
+
+    @property
+    def at(self) -> str | None:
+        """The moment that links of the page carry on."""
+        return self.past.at if self.past else None
 
 
 def frame(
@@ -38,8 +46,15 @@ def frame(
     statuses: Sequence[SLOStatus],
     health: SystemHealth,
     now: datetime,
+    past: PastView | None = None,
+    look_back: str | None = None,
 ) -> Frame:
-    """The frame at this moment. The title begins with how many SLOs need a person now."""
+    """The frame at this moment. The title begins with how many SLOs need a person now.
+
+    That of a page about the past says when it was, and nothing of how the whole stands now.
+    """
+    if past is not None:
+        title, statuses = f"{title}, {past.when}", ()
     census = states.census(statuses)
     fast, slow = census[states.BURNING_FAST], census[states.BURNING]
     prefix = f"({fast}!) " if fast else f"({slow}) " if slow else ""
@@ -51,8 +66,10 @@ def frame(
         here=here,
         now=write.moment(now, now),
         clock=write.clock(now),
-        problems=problems(health, bool(statuses), now),
+        problems=() if past else problems(health, bool(statuses), now),
         version=health.version,
+        past=past,
+        look_back=look_back,
     )
 
 

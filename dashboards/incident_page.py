@@ -11,6 +11,7 @@ from alerting.wording import capital
 from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
+from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
 from slo.severity import Severity
 
@@ -69,6 +70,7 @@ _NOTIFICATION_WORDS = {
 _WHAT = {AlertKind.NO_DATA: "No data", AlertKind.BUDGET: "Error budget"}
 _NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
+_INTO_IT = timedelta(minutes=1)  # counts are told up to the edge of a bucket, which comes before
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class AlertRow:
 
     slo: str
     url: str
+    then_url: str  # the SLO's page when it had just fired
     what: str
     severity: str
     severity_word: str
@@ -330,7 +333,8 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         state_word, then = "Noticed", "was noticed"
     return AlertRow(
         slo=alert.slo,
-        url=links.slo_url(f"{alert.service}/{alert.slo}"),
+        url=(url := links.slo_url(f"{alert.service}/{alert.slo}")),
+        then_url=links.at_moment(url, moment_query(alert.started_at + _INTO_IT)),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,
         severity_word=_SEVERITY_WORDS[alert.severity],

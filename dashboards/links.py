@@ -1,6 +1,6 @@
 """Where each page lives. Names may hold anything, so each part is quoted whole."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 
 def slo_url(slo_id: str) -> str:
@@ -31,6 +31,20 @@ def with_query(path: str, **parts: str | int | None) -> str:
     """The path with those parts of the query that say something."""
     told = {key: value for key, value in parts.items() if value not in (None, "")}
     return f"{path}?{urlencode(told)}" if told else path
+
+
+def at_moment(url: str, at: str | None) -> str:
+    """The same address at a moment in the past; of one that names its moment, and of others'
+    sites, itself.
+    """
+    if at is None or not url.startswith("/"):
+        return url
+    place, mark, fragment = url.partition("#")
+    path, _, query = place.partition("?")
+    told = parse_qsl(query, keep_blank_values=True)
+    if any(key == "at" for key, _ in told):
+        return url
+    return f"{path}?{urlencode([*told, ('at', at)])}{mark}{fragment}"
 
 
 def safe_return(path: str | None) -> str:

@@ -76,8 +76,12 @@ def service_view(
     collectors: Sequence[CollectorHealth],
     sparks: Mapping[str, Sparkline],
     now: datetime,
+    past: bool = False,
 ) -> ServiceView:
-    """The page at `now`; `statuses` and `incidents` are its own, `slos` by incident."""
+    """The page at `now`; `statuses` and `incidents` are its own, `slos` by incident.
+
+    `past`: it is not now any more.
+    """
     ordered = states.worst_first(statuses)
     open_ = slo_row.open_incidents(incidents, slos)
     return ServiceView(
@@ -100,7 +104,7 @@ def service_view(
             for status in ordered
         ),
         collectors=tuple(
-            collector_row(each, now) for each in collectors if each.id in card.collectors
+            collector_row(each, now, past=past) for each in collectors if each.id in card.collectors
         ),
         incidents=incident_rows(incidents, slos, now),
         incidents_url=links.with_query("/incidents", service=card.name),
@@ -118,7 +122,7 @@ def sentence(statuses: Sequence[SLOStatus]) -> str:
     return f"{write.plural(len(statuses), 'SLO')}: {', '.join(parts)}."
 
 
-def collector_row(collector: CollectorHealth, now: datetime) -> CollectorRow:
+def collector_row(collector: CollectorHealth, now: datetime, *, past: bool = False) -> CollectorRow:
     """How one collector is doing."""
     last = collector.last
     return CollectorRow(
@@ -127,7 +131,7 @@ def collector_row(collector: CollectorHealth, now: datetime) -> CollectorRow:
         target=collector.target,
         interval=format_duration(collector.interval),
         outcome=last.outcome.value if last else "none",
-        word=_WORDS[last.outcome] if last else "No run yet",
+        word=_WORDS[last.outcome] if last else "Not kept" if past else "No run yet",
         detail=(last.detail or last.warning or "") if last else "",
         last=write.moment(last.started, now) if last else None,
         took=write.latency(last.duration) if last else "-",
@@ -137,7 +141,7 @@ def collector_row(collector: CollectorHealth, now: datetime) -> CollectorRow:
             for key in (outcome.value for outcome in Outcome)
             if collector.runs.get(key)
         )
-        or "none",
+        or ("not kept" if past else "none"),
     )
 
 

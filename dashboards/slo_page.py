@@ -230,10 +230,11 @@ def slo_view(
     range_points: Sequence[Point],
     range_key: str,
     now: datetime,
+    past: bool = False,
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the range.
 
-    `siblings` are the SLOs of the same SLI, itself included.
+    `siblings` are the SLOs of the same SLI, itself included. `past`: it is not now any more.
     """
     slo = status.slo
     length = RANGES[range_key] or window_length(slo, now)
@@ -273,7 +274,7 @@ def slo_view(
         collector_problem=collector_problem(status, collector, now),
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=_runs(collector, now),
-        runs_note=_runs_note(slo, collector),
+        runs_note=_runs_note(slo, collector, past=past),
         coverage=coverage(status, now),
         definition=_definition(slo),
         at=write.moment(status.at, now),
@@ -718,7 +719,9 @@ def _runs(collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...
     return tuple(run_row(run, longest, now) for run in shown)
 
 
-def _runs_note(slo: SLO, collector: CollectorHealth | None) -> str:
+def _runs_note(slo: SLO, collector: CollectorHealth | None, *, past: bool) -> str:
+    if past and (collector is None or not collector.recent):
+        return "Single runs are kept for a short while only; their counts stay."
     if collector is None or not collector.recent:
         return f"No run of {slo.collector_id} since Nines started."
     shown = min(len(collector.recent), MOST_RUNS)

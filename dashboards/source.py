@@ -160,6 +160,17 @@ class Source(Protocol):
         Raises TooMuchError.
         """
 
+    def kept_since(self) -> datetime | None:
+        """Since when anything is known of any SLO; None while nothing is."""
+
+    async def incidents_at(
+        self, at: datetime, *, service: str | None, limit: int
+    ) -> Sequence[Incident]:
+        """The newest opened by `at`, at most `limit`, and those open then; as they are now.
+
+        Newest first.
+        """
+
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that its alerts stood in between `start` and `end`, oldest first."""
 

@@ -79,8 +79,9 @@ class Live:
         pulse: Pulse,
         now: Callable[[], datetime],
         detail: Callable[[], timedelta],
+        sums: Callable[[], timedelta],
     ) -> None:
-        """`detail` says how long buckets finer than five minutes are kept."""
+        """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._engine = engine
         self._dispatch = dispatch
         self._counts = counts
@@ -89,6 +90,7 @@ class Live:
         self._broadcast = broadcast
         self._pulse = pulse
         self._now = now
+        self._sums = sums
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._services: tuple[ServiceCard, ...] = ()
@@ -203,6 +205,16 @@ class Live:
                 f"once ({MOST_AS_OF:,} are not): ask for one service, or for one SLO."
             )
         return await self._memory.recall(entries, at, self._now())
+
+    def kept_since(self) -> datetime | None:
+        watched = [entry.ledger.watched_since for entry in self._engine.entries.values()]
+        earliest = min((at for at in watched if at is not None), default=None)
+        return None if earliest is None else max(earliest, self._now() - self._sums())
+
+    async def incidents_at(
+        self, at: datetime, *, service: str | None, limit: int
+    ) -> Sequence[Incident]:
+        return await self._threads.read(lambda: self._records.incidents_at(at, service, limit))
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         entry = self._engine.entries.get(slo_id)

@@ -143,6 +143,7 @@ class Service:
             pulse=self.pulse,
             now=self._clock.now,
             detail=lambda: self.config.server.retention.detail,
+            sums=lambda: self.config.server.retention.sums,
         )
         self.receivers = build_receivers(self.config)
         self.delivery = Delivery(

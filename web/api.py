@@ -1,7 +1,7 @@
 """`/api/v1`: every fact as JSON, for programs."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -32,13 +32,13 @@ from dashboards.facts import (
     SLOFacts,
 )
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
-from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
-from slo.alert_state import AlertState
+from dashboards.source import ServiceCard, Source, TooMuchError
 from slo.status import SLOStatus
 from slo.units import format_duration
 from web import problem
 from web.answer import answer
 from web.cursor import Key, page_of
+from web.look import Look, MomentError, look, read_past
 from web.moment import read_moment, read_step
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
@@ -168,13 +168,14 @@ class API:
     ) -> Response:
         """SLOs, worst first unless `sort` says otherwise; now, or as of a moment in the past."""
         cards = self._cards()
-        statuses = self._source.statuses()
-        if at is not None:
-            wanted = [one.slo.id for one in statuses if not service or one.slo.service in service]
-            statuses = [told.status for told in await self._as_of(at, wanted)]
+        wanted = None
+        if at is not None and service:
+            wanted = [
+                one for card in cards.values() for one in card.slo_ids if card.name in service
+            ]
         found = [
             status
-            for status in statuses
+            for status in (await self._look(at, wanted)).statuses
             if (not service or status.slo.service in service)
             and (not state or status.budget_state in state or status.now_state in state)
             and (not q or _mentions(status, cards.get(status.slo.service), q.casefold()))
@@ -197,12 +198,9 @@ class API:
 
     async def slo(self, request: Request, service: str, slo: str, at: At = None) -> Response:
         """Everything about one SLO; now, or as of a moment in the past."""
-        status = self._status(service, slo)
-        states: Mapping[str, AlertState] = self._source.tier_states(status.slo.id)
-        if at is not None:
-            for told in await self._as_of(at, [status.slo.id]):
-                status, states = told.status, told.states
-        return answer(request, facts.slo_detail(status, self._cards().get(service), states))
+        seen, status = await self._one(service, slo, at)
+        rules = seen.rules(status.slo.id)
+        return answer(request, facts.slo_detail(status, self._cards().get(service), rules))
 
     async def points(
         self,
@@ -221,11 +219,15 @@ class API:
         include: Annotated[
             str | None, Query(description="`remaining`, `burn` or both, parted by a comma.")
         ] = None,
+        at: At = None,
     ) -> Response:
-        """Counts by step from `start` to `end` in columns, at most 5,000 of them."""
-        status = self._status(service, slo)
+        """Counts by step from `start` to `end` in columns, at most 5,000 of them.
+
+        With `at` nothing later is told, and `now` means that moment.
+        """
         wanted = _included(include)
-        now = self._now()
+        seen, status = await self._one(service, slo, at)
+        now = seen.now
         until = min(_moment("end", end, now) or now, now)
         since = _moment("start", start, now) or status.slo.window.start(until)
         if since >= until:
@@ -234,7 +236,10 @@ class API:
         first, last = _floor(since, width), _ceil(until, width)
         lookbacks = lookbacks_of(status, width) if "burn" in wanted else ()
         points = await self._source.points(
-            status.slo.id, first - max(lookbacks, default=timedelta(0)), last, width
+            status.slo.id,
+            first - max(lookbacks, default=timedelta(0)),
+            min(last, now) if seen.past else last,
+            width,
         )
         bad_since = await self._bad_since(status, last, now) if "remaining" in wanted else None
         return answer(
@@ -253,10 +258,11 @@ class API:
         ] = None,
         end: Annotated[str | None, Query(description="The same; `now`.")] = None,
         limit: Limit = DEFAULT_LIMIT,
+        at: At = None,
         accept: Annotated[str, Header(max_length=1_000)] = "",
     ) -> Response:
         """Where the budget went: the intervals that spent it, largest first. CSV if accepted."""
-        account = await self._account(service, slo, start, end)
+        account = await self._account(service, slo, start, end, at)
         if _prefers_csv(accept):
             return self._csv(account, limit)
         response = answer(request, account_facts(account, limit))
@@ -281,13 +287,16 @@ class API:
         start: str | None = None,
         end: str | None = None,
         limit: Limit = MOST_LIMIT,
+        at: At = None,
     ) -> Response:
         """The same as a table for spreadsheets."""
-        return self._csv(await self._account(service, slo, start, end), limit)
+        return self._csv(await self._account(service, slo, start, end, at), limit)
 
-    async def services(self, request: Request) -> Response:
-        """Every service, in the configuration's order."""
-        by_service = self._by_service()
+    async def services(self, request: Request, at: At = None) -> Response:
+        """Every service, in the configuration's order; now, or as of a moment in the past."""
+        by_service: dict[str, list[SLOStatus]] = {}
+        for status in (await self._look(at)).statuses:
+            by_service.setdefault(status.slo.service, []).append(status)
         return answer(
             request,
             ServiceList(
@@ -298,13 +307,14 @@ class API:
             ),
         )
 
-    async def service(self, request: Request, name: str) -> Response:
-        """One service, its SLOs and collectors."""
+    async def service(self, request: Request, name: str, at: At = None) -> Response:
+        """One service, its SLOs and collectors; now, or as of a moment in the past."""
         cards = self._cards()
         card = cards.get(name)
         if card is None:
             raise _unknown("service", name, list(cards))
-        statuses = self._by_service().get(name, [])
+        seen = await self._look(at, card.slo_ids)
+        statuses = seen.of(name)
         return answer(
             request,
             ServiceDetail(
@@ -312,7 +322,7 @@ class API:
                 slos=tuple(facts.slo_facts(one, card) for one in states.worst_first(statuses)),
                 collectors=tuple(
                     facts.collector_facts(one)
-                    for one in self._source.collectors()
+                    for one in seen.collectors()
                     if one.id in card.collectors
                 ),
             ),
@@ -384,12 +394,6 @@ class API:
     def _cards(self) -> dict[str, ServiceCard]:
         return {card.name: card for card in self._source.services()}
 
-    def _by_service(self) -> dict[str, list[SLOStatus]]:
-        found: dict[str, list[SLOStatus]] = {}
-        for status in self._source.statuses():
-            found.setdefault(status.slo.service, []).append(status)
-        return found
-
     def _status(self, service: str, slo: str) -> SLOStatus:
         wanted = f"{service}/{slo}"
         status = self._source.status(wanted)
@@ -398,22 +402,32 @@ class API:
             raise _unknown("SLO", wanted, known)
         return status
 
-    async def _as_of(self, text: str, slo_ids: Sequence[str]) -> Sequence[AsOf]:
+    async def _look(self, at: str | None, slo_ids: Sequence[str] | None = None) -> Look:
+        """What is told from: the newest evaluations, or the moment asked for."""
         try:
-            return await self._source.as_of(self._past(text), slo_ids)
+            return await look(self._source, self._now(), at, slo_ids)
+        except MomentError as error:
+            raise bad_request("query.at", str(error)) from None
         except TooMuchError as error:
             raise ProblemError(503, str(error)) from None
 
-    def _past(self, text: str | None) -> datetime:
-        """The moment that is asked about: now, or one before."""
-        now = self._now()
-        at = _moment("at", text, now) or now
-        if at > now:
-            raise bad_request("query.at", "lies in the future")
-        return at
+    async def _one(self, service: str, slo: str, at: str | None) -> tuple[Look, SLOStatus]:
+        """One SLO, and what it is told from."""
+        newest = self._status(service, slo)
+        seen = await self._look(at, [newest.slo.id])
+        return seen, seen.status(newest.slo.id) or newest
 
-    async def _account(self, service: str, slo: str, start: str | None, end: str | None) -> Account:
-        status, now = self._status(service, slo), self._now()
+    def _past(self, text: str | None) -> datetime:
+        now = self._now()
+        try:
+            return read_past(text, now, self._source.kept_since()) if text else now
+        except MomentError as error:
+            raise bad_request("query.at", str(error)) from None
+
+    async def _account(
+        self, service: str, slo: str, start: str | None, end: str | None, at: str | None
+    ) -> Account:
+        status, now = self._status(service, slo), self._past(at)
         until = min(_moment("end", end, now) or now, now)
         since = _moment("start", start, now)
         if since is not None and since >= until:

@@ -1,16 +1,18 @@
 """The pages for people: routes, forms, cookies. What a page says is decided in `dashboards`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Protocol
 from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, links, slo_list
@@ -20,14 +22,14 @@ from dashboards.incident_page import incident_view, incidents_view
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
+from dashboards.past import PastView, moment_query, past_view
 from dashboards.service_page import service_lines, service_view
-from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view, stretch, window_length
+from dashboards.slo_page import DEFAULT_RANGE, RANGES, Stretch, slo_view, stretch, window_length
 from dashboards.slo_row import open_incidents
-from dashboards.source import ServiceCard, Source, TooMuchError
-from slo.alert_state import AlertState
+from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
 from slo.status import SLOStatus
 from web.assets import Assets
-from web.moment import read_moment
+from web.look import Look, MomentError, look, read_past
 
 _NAME_COOKIE = "nines_name"
 _THEME_COOKIE = "nines_theme"
@@ -35,8 +37,8 @@ _YEAR_SECONDS = 365 * 86_400
 _NAME_LIMIT = 80
 _RECENT_INCIDENTS = 6
 _INCIDENTS_PER_PAGE = 50
-# At most one open incident a service that is not acknowledged, and its linked ones.
-_OPEN_INCIDENTS = 200
+_LOOK_BACK = timedelta(hours=1)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
     "resolved": "It was resolved already: acknowledging changed nothing.",
@@ -71,6 +73,12 @@ def error_page(
     return Pages(source, settings.now).error(request, status, words)
 
 
+@pass_context
+def _then(context: Context, url: str) -> str:
+    """The filter of links between pages: they stay at the moment that the page shows."""
+    return links.at_moment(url, context["frame"].at)
+
+
 _ASSETS = Assets(Path(__file__).parent / "static")
 _TEMPLATES = Environment(
     loader=PackageLoader("dashboards"),
@@ -80,6 +88,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals["static"] = _ASSETS.url
+_TEMPLATES.filters["then"] = _then
 
 
 class Pages:
@@ -103,7 +112,9 @@ class Pages:
             ("/incidents", self.incidents),
             ("/incidents/{incident_id}", self.incident),
         ):
-            router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None)
+            router.add_api_route(
+                path, self._telling(endpoint), methods=["GET", "HEAD"], response_model=None
+            )
         router.add_api_route(
             "/static/{digest}/{name:path}",
             self.static,
@@ -123,79 +134,86 @@ class Pages:
 
     async def overview(self, request: Request) -> HTMLResponse:
         """Does anybody need to do anything?"""
-        statuses = self._source.statuses()
-        recent, open_ = await asyncio.gather(
-            self._source.incidents(state=None, service=None, cursor=None, limit=_RECENT_INCIDENTS),
-            self._open_incidents(),
-        )
-        known = {incident.id for incident in recent.incidents}
-        # An old incident that is still open belongs here more than a young one that is over.
-        older = [incident for incident in open_ if incident.id not in known]
-        incidents = [*recent.incidents, *older]
+        seen = await self._look(request)
+        incidents = await seen.incidents(None, _RECENT_INCIDENTS)
+        health = self._source.health()
+        if seen.past:  # what is so of the process now was not so then
+            health = replace(health, last_evaluation=None, started_at=_LONG_AGO)
         view = overview(
             services=self._source.services(),
-            statuses=statuses,
-            alert_states=self._alert_states(statuses),
+            statuses=seen.statuses,
+            alert_states=seen.rules_of(seen.statuses),
             incidents=incidents,
             slos=await self._slos_of(incidents),
-            health=self._source.health(),
-            now=self._now(),
+            health=health,
+            now=seen.now,
         )
-        return self._page(request, "overview.html", "overview", "Overview", topics="*", view=view)
+        return self._page(
+            request, "overview.html", "overview", "Overview", topics="*", view=view, seen=seen
+        )
 
     async def slos(self, request: Request) -> HTMLResponse:
         """The list, as the address asks for it."""
         query = slo_list.read_query(request.query_params)
-        statuses, services = self._source.statuses(), self._source.services()
-        _, shown = slo_list.page_of(statuses, query, {card.name: card for card in services})
-        sparks, incidents = await asyncio.gather(self._sparklines(shown), self._open_incidents())
+        services = self._source.services()
+        seen = await self._look(request, self._wanted(query.service) if _asked(request) else None)
+        _, shown = slo_list.page_of(seen.statuses, query, {card.name: card for card in services})
+        sparks, incidents = await asyncio.gather(
+            self._sparklines(shown, seen), seen.incidents(None, 0)
+        )
         view = slo_list.slo_list(
             query=query,
-            statuses=statuses,
+            statuses=seen.statuses,
             services=services,
-            alert_states=self._alert_states(shown),
+            alert_states=seen.rules_of(shown),
             incidents=incidents,
             slos=await self._slos_of(incidents),
             sparks=sparks,
-            now=self._now(),
+            now=seen.now,
         )
-        return self._page(request, "slos.html", "slos", "SLOs", topics="*", view=view)
+        return self._page(request, "slos.html", "slos", "SLOs", topics="*", view=view, seen=seen)
 
     async def slo(self, request: Request, service: str, slo: str) -> HTMLResponse:
         """One SLO."""
-        status = self._source.status(f"{service}/{slo}")
-        if status is None:
+        slo_id = f"{service}/{slo}"
+        newest = self._source.status(slo_id)
+        if newest is None:
             return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+        variants = [
+            one.slo.id for one in self._source.statuses() if one.slo.sli_id == newest.slo.sli_id
+        ]
+        seen = await self._look(request, variants)
+        status = seen.status(slo_id) or newest
         wanted = request.query_params.get("range", DEFAULT_RANGE)
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
-        now = self._now()
+        now = seen.now
         window = window_length(status.slo, now)
-        whole, part = stretch(window, now), stretch(RANGES[range_key] or window, now)
         points, range_points, incidents, account, outlook = await asyncio.gather(
-            self._source.points(status.slo.id, whole.start, whole.end, whole.step),
-            self._source.points(status.slo.id, part.start, part.end, part.step),
-            self._open_incidents(service),
+            self._points(seen, slo_id, stretch(window, now)),
+            self._points(seen, slo_id, stretch(RANGES[range_key] or window, now)),
+            seen.incidents(service, 0),
             read_account(self._source, status.slo, None, now),
-            self._source.outlook(status.slo.id, now),
+            self._source.outlook(slo_id, now),
         )
         view = slo_view(
             status,
-            siblings=[s for s in self._source.statuses() if s.slo.sli_id == status.slo.sli_id],
+            siblings=seen.statuses,
             card=self._card(service),
-            alert_states=self._source.tier_states(status.slo.id),
-            incident=open_incidents(incidents, await self._slos_of(incidents)).get(status.slo.id),
+            alert_states=seen.rules(slo_id),
+            incident=open_incidents(incidents, await self._slos_of(incidents)).get(slo_id),
             collector=next(
-                (one for one in self._source.collectors() if one.id == status.slo.collector_id),
+                (one for one in seen.collectors() if one.id == status.slo.collector_id),
                 None,
             ),
             window_points=points,
             range_points=range_points,
             range_key=range_key,
             now=now,
+            past=seen.past,
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
-        spent = budget_view(account, now) if account else None
+        spent = budget_view(account, now, now if seen.past else None) if account else None
         coming = outlook_sentence(status.slo, outlook, now) if outlook else None
         return self._page(
             request,
@@ -204,6 +222,7 @@ class Pages:
             title,
             topics=topics,
             view=view,
+            seen=seen,
             spent=spent,
             coming=coming,
         )
@@ -214,14 +233,13 @@ class Pages:
         status = self._source.status(slo_id)
         if status is None:
             return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+        asked = _asked(request)
+        at = read_past(asked, now, self._source.kept_since()) if asked else now
+        told = next(iter(await self._source.as_of(at, [slo_id])))
         try:
-            at = min(read_moment(request.query_params.get("at", "now"), now), now)
-            told = next(iter(await self._source.as_of(at, [slo_id])))
             listing = read_listing(request.query_params, told)
         except ValueError as error:
             return self.error(request, 400, f"This cannot be opened: {error}.")
-        except TooMuchError as error:
-            return self.error(request, 503, str(error))
         first = coarsest(listing.end - listing.start, told.bucket)
         whole, page = await asyncio.gather(
             self._source.steps(slo_id, listing.start, listing.end, first),
@@ -229,37 +247,41 @@ class Pages:
         )
         view = numbers_view(told, listing, whole, page, now)
         title = f"Numbers of {slo}, {service}"
-        return self._page(request, "numbers.html", "slos", title, topics="", view=view)
+        seen = Look(self._source, told.status.at if asked else now, [told.status], bool(asked))
+        return self._page(request, "numbers.html", "slos", title, topics="", view=view, seen=seen)
 
     async def services(self, request: Request) -> HTMLResponse:
         """All services."""
-        view = service_lines(self._source.services(), self._source.statuses())
-        return self._page(request, "services.html", "services", "Services", topics="*", view=view)
+        seen = await self._look(request)
+        view = service_lines(self._source.services(), seen.statuses)
+        return self._page(
+            request, "services.html", "services", "Services", topics="*", view=view, seen=seen
+        )
 
     async def service(self, request: Request, name: str) -> HTMLResponse:
         """One service."""
         card = self._card(name)
         if card is None:
             return self.error(request, 404, f"There is no service “{name}”.")
-        statuses = [status for status in self._source.statuses() if status.slo.service == name]
-        sparks, page, open_ = await asyncio.gather(
-            self._sparklines(statuses),
-            self._source.incidents(state=None, service=name, cursor=None, limit=_RECENT_INCIDENTS),
-            self._open_incidents(name),
+        seen = await self._look(request, self._wanted(name))
+        statuses = seen.of(name)
+        sparks, incidents = await asyncio.gather(
+            self._sparklines(statuses, seen), seen.incidents(name, _RECENT_INCIDENTS)
         )
-        known = {incident.id for incident in page.incidents}
-        incidents = [*page.incidents, *(each for each in open_ if each.id not in known)]
         view = service_view(
             card,
             statuses=statuses,
-            alert_states=self._alert_states(statuses),
+            alert_states=seen.rules_of(statuses),
             incidents=incidents,
             slos=await self._slos_of(incidents),
-            collectors=self._source.collectors(),
+            collectors=seen.collectors(),
             sparks=sparks,
-            now=self._now(),
+            now=seen.now,
+            past=seen.past,
         )
-        return self._page(request, "service.html", "services", card.title, topics="*", view=view)
+        return self._page(
+            request, "service.html", "services", card.title, topics="*", view=view, seen=seen
+        )
 
     async def incidents(self, request: Request) -> HTMLResponse:
         """The incidents, newest first."""
@@ -268,9 +290,14 @@ class Pages:
         if state is not None and state not in {each.value for each in IncidentState}:
             state = None
         service, cursor = asked.get("service") or None, asked.get("cursor") or None
+        seen = await self._look(request, ())
         try:
-            page = await self._source.incidents(
-                state=state, service=service, cursor=cursor, limit=_INCIDENTS_PER_PAGE
+            page = (
+                await self._incidents_then(seen, state, service)
+                if seen.past
+                else await self._source.incidents(
+                    state=state, service=service, cursor=cursor, limit=_INCIDENTS_PER_PAGE
+                )
             )
         except ValueError:
             return self.error(request, 400, "This place in the list of incidents does not exist.")
@@ -280,10 +307,10 @@ class Pages:
             state=state,
             service=service,
             cursor=cursor,
-            now=self._now(),
+            now=seen.now,
         )
         return self._page(
-            request, "incidents.html", "incidents", "Incidents", topics="*", view=view
+            request, "incidents.html", "incidents", "Incidents", topics="*", view=view, seen=seen
         )
 
     async def incident(self, request: Request, incident_id: str) -> HTMLResponse:
@@ -291,6 +318,7 @@ class Pages:
         detail = await self._source.incident(incident_id)
         if detail is None:
             return self.error(request, 404, f"There is no incident “{incident_id}”.")
+        seen = await self._look(request, ())
         view = incident_view(
             detail,
             card=self._card(detail.incident.service),
@@ -306,6 +334,7 @@ class Pages:
             view.row.title,
             topics=_topic(incident_id),
             view=view,
+            seen=seen,
         )
 
     async def static(self, request: Request, digest: str, name: str) -> Response:
@@ -345,6 +374,22 @@ class Pages:
             response.delete_cookie(_THEME_COOKIE)
         return response
 
+    def _telling(
+        self, endpoint: Callable[..., Awaitable[HTMLResponse]]
+    ) -> Callable[..., Awaitable[HTMLResponse]]:
+        """The endpoint, with a page in words where it cannot tell of the moment asked for."""
+
+        @wraps(endpoint)
+        async def told(request: Request, **path: str) -> HTMLResponse:
+            try:
+                return await endpoint(request, **path)
+            except MomentError as error:
+                return self.error(request, 400, f"This moment cannot be shown: {error}.")
+            except TooMuchError as error:
+                return self.error(request, 503, str(error))
+
+        return told
+
     # --- how -------------------------------------------------------------------------------------
 
     def error(self, request: Request, status: int, words: str | None) -> HTMLResponse:
@@ -363,9 +408,11 @@ class Pages:
         topics: str,
         view: object,
         status: int = 200,
+        seen: Look | None = None,
         **parts: object,
     ) -> HTMLResponse:
         query = f"?{request.url.query}" if request.url.query else ""
+        past = self._past(request, seen) if seen is not None and seen.past else None
         around = frame.frame(
             section=section,
             title=title,
@@ -374,52 +421,80 @@ class Pages:
             statuses=self._source.statuses(),
             health=self._source.health(),
             now=self._now(),
+            past=past,
+            look_back=None if seen is None or past else self._look_back(request),
         )
         html = _TEMPLATES.get_template(template).render(
-            frame=around, view=view, topics=topics, **parts
+            frame=around, view=view, topics="" if past else topics, **parts
         )
         return HTMLResponse(html, status)
 
-    async def _sparklines(self, statuses: Sequence[SLOStatus]) -> Mapping[str, Sparkline]:
-        """Seven days each. Kept for five minutes: they change slowly and are many."""
-        now = self._now()
-        made = await asyncio.gather(*(self._sparkline(status, now) for status in statuses))
+    def _past(self, request: Request, seen: Look) -> PastView:
+        return past_view(
+            seen.now,
+            self._now(),
+            self._source.kept_since(),
+            request.url.path,
+            request.query_params.multi_items(),
+        )
+
+    def _look_back(self, request: Request) -> str | None:
+        """The same page a while ago, where anything is kept from then."""
+        at, since = self._now() - _LOOK_BACK, self._source.kept_since()
+        if since is None or at < since:
+            return None
+        query = f"?{request.url.query}" if request.url.query else ""
+        return links.at_moment(f"{request.url.path}{query}", moment_query(at))
+
+    async def _look(self, request: Request, slo_ids: Sequence[str] | None = None) -> Look:
+        """What the page is told from. Raises MomentError and TooMuchError."""
+        return await look(self._source, self._now(), _asked(request), slo_ids)
+
+    def _wanted(self, service: str) -> Sequence[str] | None:
+        """The SLOs of this service, where one is named: those of the past are dear."""
+        card = self._card(service)
+        return card.slo_ids if card else None
+
+    async def _incidents_then(
+        self, seen: Look, state: str | None, service: str | None
+    ) -> IncidentPage:
+        found = await seen.incidents(service, _INCIDENTS_PER_PAGE)
+        return IncidentPage(tuple(one for one in found if state in (None, one.state)), None)
+
+    async def _points(self, seen: Look, slo_id: str, of: Stretch) -> Sequence[Point]:
+        """The points of a stretch; of the past none that came after it."""
+        end = min(of.end, seen.now) if seen.past else of.end
+        return await self._source.points(slo_id, of.start, end, of.step)
+
+    async def _sparklines(
+        self, statuses: Sequence[SLOStatus], seen: Look
+    ) -> Mapping[str, Sparkline]:
+        """Seven days each."""
+        make = self._sparkline_then if seen.past else self._sparkline
+        made = await asyncio.gather(*(make(status, seen.now) for status in statuses))
         return dict(zip((status.slo.id for status in statuses), made, strict=True))
 
+    async def _sparkline_then(self, status: SLOStatus, at: datetime) -> Sparkline:
+        end = _ceiling(at, charts.SPARK_STEP)
+        start = end - charts.SPARK_STEPS * charts.SPARK_STEP
+        points = await self._source.points(status.slo.id, start, at, charts.SPARK_STEP)
+        return charts.sparkline(status.slo, points)
+
     async def _sparkline(self, status: SLOStatus, now: datetime) -> Sparkline:
+        """Kept for five minutes: they change slowly and are many."""
         slo = status.slo
         until = _ceiling(now, timedelta(minutes=5))
         kept = self._sparks.get(slo.id)
         if kept is not None and kept[0] == until:
             return kept[1]
-        end = _ceiling(now, charts.SPARK_STEP)
-        start = end - charts.SPARK_STEPS * charts.SPARK_STEP
-        points = await self._source.points(slo.id, start, end, charts.SPARK_STEP)
-        made = charts.sparkline(slo, points)
+        made = await self._sparkline_then(status, _ceiling(now, charts.SPARK_STEP))
         self._sparks[slo.id] = (until, made)
         if len(self._sparks) > 2 * len(self._source.statuses()) + 100:
             self._sparks.clear()  # SLOs that were renamed away must not pile up
         return made
 
-    async def _open_incidents(self, service: str | None = None) -> list[Incident]:
-        """Those that nobody has taken first."""
-        pages = await asyncio.gather(
-            *(
-                self._source.incidents(
-                    state=state.value, service=service, cursor=None, limit=_OPEN_INCIDENTS
-                )
-                for state in (IncidentState.TRIGGERED, IncidentState.ACKNOWLEDGED)
-            )
-        )
-        return [incident for page in pages for incident in page.incidents]
-
     async def _slos_of(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[str]]:
         return await self._source.slos_of([incident.id for incident in incidents])
-
-    def _alert_states(
-        self, statuses: Sequence[SLOStatus]
-    ) -> Mapping[str, Mapping[str, AlertState]]:
-        return {status.slo.id: self._source.tier_states(status.slo.id) for status in statuses}
 
     def _card(self, name: str) -> ServiceCard | None:
         return next((card for card in self._source.services() if card.name == name), None)
@@ -432,6 +507,12 @@ class ErrorView:
     status: int
     title: str
     words: str
+
+
+def _asked(request: Request) -> str | None:
+    """The moment in the past that the address asks for."""
+    at = request.query_params.get("at", "").strip()
+    return at if at not in ("", "now") else None
 
 
 def _topic(identity: str) -> str:

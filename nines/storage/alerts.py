@@ -319,6 +319,24 @@ class AlertRecords:
         with self._database.read() as connection:
             return [_alert(row) for row in connection.execute(query)]
 
+    def incidents_at(
+        self, at: datetime, service: str | None = None, limit: int = 50
+    ) -> list[Incident]:
+        """The newest opened by `at`, at most `limit`, and those open then; newest first."""
+        query = (
+            select(incidents)
+            .where(incidents.c.opened_at <= at)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+        )
+        if service is not None:
+            query = query.where(incidents.c.service == service)
+        open_then = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > at)
+        with self._database.read() as connection:
+            found = [_incident(row) for row in connection.execute(query.limit(limit))]
+            still = connection.execute(query.where(open_then).limit(_MOST_RECORDS))
+            known = {incident.id for incident in found}
+            return found + [one for row in still if (one := _incident(row)).id not in known]
+
     def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""
         query = (

@@ -117,5 +117,16 @@ async def _check(process: Nines) -> None:
     opened = (await process.client.get("/slos/shop/slices/numbers")).text
     assert "SLI = 1 - cost of bad slices / slices that count" in opened
     assert "(cost / slices) / (1 - T)" in opened
+    await _check_the_past(process)
     listed = (await process.client.get("/slos/shop/latency/numbers")).text
     assert "It adds up to the unit" in listed
+
+
+async def _check_the_past(process: Nines) -> None:
+    for path in ("/", "/slos", "/slos/shop/slices", "/slos/shop/latency", "/services/shop"):
+        past = await process.client.get(path, params={"at": "now-1s"})
+        assert past.status_code == 200
+        assert "This is the past: " in past.text
+        before = await process.client.get(path, params={"at": "now-1d"})
+        assert before.status_code == 400
+        assert "nothing is kept from before" in before.text

@@ -754,6 +754,25 @@ class FakeSource:
                 told.append(AsOf(status_then, recorded, timedelta(seconds=10)))
         return told
 
+    def kept_since(self) -> datetime | None:
+        return NOW - 2 * MONTH
+
+    async def incidents_at(
+        self, at: datetime, *, service: str | None, limit: int
+    ) -> Sequence[Incident]:
+        opened = sorted(
+            (
+                detail.incident
+                for detail in self.details.values()
+                if detail.incident.opened_at <= at and service in (None, detail.incident.service)
+            ),
+            key=lambda incident: incident.opened_at,
+            reverse=True,
+        )
+        late = opened[limit:]
+        still = [one for one in late if one.resolved_at is None or one.resolved_at > at]
+        return [*opened[:limit], *still]
+
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         return sorted(
             (

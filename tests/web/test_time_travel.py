@@ -80,3 +80,52 @@ async def test_too_many_at_once_are_said_to_be(
 
     assert response.status_code == 503
     assert response.json()["detail"] == "12,000 SLOs are too many: ask for one service."
+
+
+async def test_before_anything_is_kept_nothing_is_told(client: httpx.AsyncClient) -> None:
+    for path in (API, f"{API}/shop/checkout", "/api/v1/services", "/api/v1/services/shop"):
+        response = await client.get(path, params={"at": "2026-09-01T00:00:00Z"})
+
+        assert response.status_code == 400
+        assert "nothing is kept from before 2026-09-22 12:00:07 UTC" in response.text
+
+
+async def test_services_are_of_the_moment(client: httpx.AsyncClient) -> None:
+    listed = await get(client, "/api/v1/services", at=THEN)
+    shop = await get(client, "/api/v1/services/shop", at=THEN)
+
+    (known,) = (one for one in listed["services"] if one["name"] == "shop")
+    assert known["states"]["burning_fast"] == shop["service"]["states"]["burning_fast"] == 1
+    assert {one["at"] for one in shop["slos"]} == {THEN}
+    assert shop["collectors"][0]["last"] is None  # single runs of then are not kept
+
+
+async def test_points_end_at_the_moment_and_add_up_to_its_window(
+    client: httpx.AsyncClient,
+) -> None:
+    moment = "2026-11-21T11:15:20Z"  # within a step of five minutes
+    status = await get(client, f"{API}/shop/checkout", at=moment)
+    drawn = await get(
+        client,
+        f"{API}/shop/checkout/points",
+        at=moment,
+        start="now-1d",
+        step="5m",
+        include="remaining,burn",
+    )
+
+    assert drawn["ends"][-1] == 1795259720.0
+    assert drawn["good"][-1] + drawn["bad"][-1] == 2  # twenty seconds of the last five minutes
+    last_hour = await get(
+        client, f"{API}/shop/checkout/points", at=moment, start="2026-11-21T10:15:20Z", step="10s"
+    )
+    (hour,) = (burn for burn in status["burns"] if burn["lookback"] == "1h")
+    assert sum(last_hour["bad"]) == hour["events"]["bad"]
+    assert sum(last_hour["good"]) == hour["events"]["good"]
+    assert drawn["remaining"][-1] == status["budget"]["remaining_ratio"]
+
+
+async def test_the_budget_s_ledger_is_of_the_moment(client: httpx.AsyncClient) -> None:
+    ledger = await get(client, f"{API}/shop/checkout/budget", at=THEN)
+
+    assert ledger["end"] == THEN

@@ -530,6 +530,29 @@ def test_a_made_up_cursor_is_refused(records: AlertRecords, cursor: str) -> None
         records.incidents(cursor=cursor)
 
 
+def test_at_a_moment_there_are_those_opened_by_then_and_all_that_were_open(
+    records: AlertRecords,
+) -> None:
+    hour = timedelta(hours=1)
+    over, resolved = {"state": IncidentState.RESOLVED}, {"resolved_at": T0 + 4 * hour}
+    found = (
+        an_incident("old-open", opened_at=T0, **over, **resolved),
+        an_incident("over", opened_at=T0 + hour, resolved_at=T0 + 2 * hour, **over),
+        an_incident("newest", opened_at=T0 + 3 * hour),
+        an_incident("later", opened_at=T0 + 4 * hour),
+        an_incident("elsewhere", opened_at=T0, service="pets"),
+    )
+    records.apply(Decision(incidents=found), {})
+
+    then = records.incidents_at(T0 + 3 * hour, service="shop", limit=2)
+    only_open = records.incidents_at(T0 + 3 * hour, limit=0)
+    after = records.incidents_at(T0 + 5 * hour, service="shop", limit=0)
+
+    assert [one.id for one in then] == ["newest", "over", "old-open"]
+    assert {one.id for one in only_open} == {"newest", "old-open", "elsewhere"}
+    assert [one.id for one in after] == ["later", "newest"]
+
+
 def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
     records: AlertRecords, database: Database
 ) -> None:

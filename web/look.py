@@ -1,0 +1,88 @@
+"""What a page or an answer is told from: what is true now, or what was at a moment in the past."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerting.incident import Incident
+from dashboards import format as write
+from dashboards.past import collector_then, incident_then
+from dashboards.source import CollectorHealth, Source
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from web.moment import read_moment
+
+
+class MomentError(ValueError):
+    """A moment that nothing can be told of; why, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The facts at `now`. `past`: it is a moment in the past, told with what is known since."""
+
+    source: Source
+    now: datetime
+    statuses: Sequence[SLOStatus]
+    past: bool = False
+    _recorded: Mapping[str, Mapping[str, AlertState]] = field(default_factory=dict)
+
+    def status(self, slo_id: str) -> SLOStatus | None:
+        return next((one for one in self.statuses if one.slo.id == slo_id), None)
+
+    def of(self, service: str) -> list[SLOStatus]:
+        """Those of one service."""
+        return [one for one in self.statuses if one.slo.service == service]
+
+    def rules(self, slo_id: str) -> Mapping[str, AlertState]:
+        """How an SLO's rules stand; those of the past as they were recorded."""
+        return self._recorded.get(slo_id, {}) if self.past else self.source.tier_states(slo_id)
+
+    def rules_of(self, statuses: Iterable[SLOStatus]) -> Mapping[str, Mapping[str, AlertState]]:
+        return {status.slo.id: self.rules(status.slo.id) for status in statuses}
+
+    def collectors(self) -> Sequence[CollectorHealth]:
+        """Every collector; of the past, what is left of its runs."""
+        collectors = self.source.collectors()
+        return [collector_then(one, self.now) for one in collectors] if self.past else collectors
+
+    async def incidents(self, service: str | None, limit: int) -> list[Incident]:
+        """The newest incidents by then, and all that were open; of the past as they stood then."""
+        found = await self.source.incidents_at(self.now, service=service, limit=limit)
+        return [incident_then(one, self.now) for one in found] if self.past else [*found]
+
+
+async def look(
+    source: Source, now: datetime, asked: str | None, slo_ids: Sequence[str] | None = None
+) -> Look:
+    """These SLOs (None: all) at the moment `asked` for; now, when none is.
+
+    Raises MomentError and TooMuchError.
+    """
+    if not asked:
+        if slo_ids is None:
+            return Look(source, now, source.statuses())
+        known = [source.status(slo_id) for slo_id in slo_ids]
+        return Look(source, now, [status for status in known if status is not None])
+    told = await source.as_of(read_past(asked, now, source.kept_since()), slo_ids)
+    at = told[0].status.at if told else read_moment(asked, now)
+    recorded = {one.status.slo.id: one.states for one in told}
+    return Look(source, at, [one.status for one in told], True, recorded)
+
+
+def read_past(asked: str, now: datetime, since: datetime | None) -> datetime:
+    """The moment asked for, if anything can be told of it. Raises MomentError."""
+    try:
+        at = read_moment(asked, now)
+    except ValueError as error:
+        raise MomentError(str(error)) from None
+    if at > now:
+        raise MomentError(f"{asked[:40]!r} lies in the future")
+    if since is None:
+        raise MomentError("nothing has been counted yet, so there is no past to look at")
+    if at < since:
+        raise MomentError(
+            f"nothing is kept from before {write.moment(since, now).absolute}; "
+            f"{asked[:40]!r} is earlier"
+        )
+    return at
