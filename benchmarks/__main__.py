@@ -11,6 +11,7 @@ ALL = (
     "render_metrics",  # printing /metrics beside prometheus_client and Prometheus's /federate
     "start",  # starting with 1,000 SLOs x 30 days beside an empty start
     "scrape_page",  # 20 series of a page of 100,000 lines beside Prometheus with relabel-keep
+    "side_by_side",  # the counts of one live page beside Prometheus's increase()
     "rules",  # the whole service beside Prometheus with Sloth-style rules
 )
 
