@@ -4,7 +4,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ from nines.storage.schema import (
     causes,
     collectors,
     counts,
+    edge_counts,
     flushes,
     packed_counts,
     packed_sums,
@@ -39,6 +40,7 @@ from nines.storage.schema import (
 )
 from nines.storage.upsert import insert_or, upsert
 from slo.counts import Counts
+from slo.exclusion import NOTHING, Overlay, counted, counted_causes, counted_sums
 from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
 
 _PRUNE_ROWS = 10_000  # a batch: the writer is never held up for long
@@ -46,6 +48,7 @@ _PACK_ROWS = 10_000
 # Any number will do that no other lock of ours has.
 _PACK_LOCK = 0x7061636B
 _KEPT_BATCH_IDS = 1_000
+_BAD = 2  # the column of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,29 @@ class SeriesRecord:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a ledger is filled with: base buckets, five-minute sums, and causes."""
+    """What a ledger is filled with: base buckets, five-minute sums, and causes.
+
+    `edges` are the base buckets of sums that an exclusion cuts, without those from `edges_end` on
+    that are in `detail`.
+    """
 
     detail: Rows
     sums: Rows
     causes: Sequence[tuple[int, str, int]]  # (five-minute start, cause, bad events)
+    edges: Rows = field(default_factory=lambda: NO_ROWS)
+    edges_end: int = 0
+
+    def under(self, overlay: Overlay) -> "History":
+        """What of it counts."""
+        if not overlay:
+            return self
+        finer = np.concatenate([self.edges, self.detail[self.detail[:, 0] >= self.edges_end]])
+        left = add_up(counted_sums(self.sums, finer, overlay), FIVE_MINUTES)
+        return History(
+            detail=counted(self.detail, overlay),
+            sums=left,
+            causes=counted_causes(self.causes, _bad(self.sums), _bad(left), overlay),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,27 +201,41 @@ class CountStore:
             write_batch(connection, batch)
 
     def load(
-        self, series_id: int, width_seconds: int, since: datetime, until: datetime
+        self,
+        series_id: int,
+        width_seconds: int,
+        since: datetime,
+        until: datetime,
+        overlay: Overlay = NOTHING,
     ) -> list[StoredBucket]:
         """Stored counts in buckets of `width_seconds` that touch [since, until), oldest first.
 
         Widths that are whole five minutes come from the five-minute sums, others from the base
-        buckets. Empty buckets are left out.
+        buckets. Empty buckets are left out, and what `overlay` excludes.
         """
         first = _seconds(since) // width_seconds * width_seconds
         end = -(-_ceiling(until) // width_seconds) * width_seconds
         grain = _DETAIL if width_seconds % FIVE_MINUTES else _SUMS
         with self._database.read() as connection:
-            rows = _read(connection, grain, series_id, first, end)
-        columns = (column.tolist() for column in add_up(rows, width_seconds).T)
+            rows = _counted(connection, grain, series_id, first, end, overlay)
+        rows = add_up(rows, width_seconds)
+        if overlay:
+            rows = rows[rows[:, 1:].any(axis=1)]
+        columns = (column.tolist() for column in rows.T)
         return list(zip(*columns, strict=True))
 
     def histories(
-        self, numbers: Iterable[int], detail: datetime, sums: datetime, until: datetime
+        self,
+        numbers: Iterable[int],
+        detail: datetime,
+        sums: datetime,
+        until: datetime,
+        overlays: Mapping[int, Overlay] | None = None,
     ) -> Iterator[tuple[int, History]]:
         """Each series' base buckets from `detail`, and sums and causes from `sums`, to `until`.
 
-        Some may be older. One snapshot; what is still loose is read once for many series.
+        Some may be older. One snapshot; what is still loose is read once for many series. Nothing
+        is left out, and what the `overlays` of these series need is in it, so that the caller can.
         """
         end = _ceiling(until)
         wanted = sorted(set(numbers))
@@ -215,10 +250,24 @@ class CountStore:
                         for (grain, first), rows in zip(grains, loose, strict=True)
                     )
                     fine, coarse = _before(end, fine), _before(end, coarse)
-                    yield number, History(fine, coarse, whys.get(number, ()))
+                    edges, edges_end = NO_ROWS, 0
+                    overlay = (overlays or {}).get(number, NOTHING)
+                    if overlay:
+                        edges_end, last = (
+                            -(-at // FIVE_MINUTES) * FIVE_MINUTES for at in (_seconds(detail), end)
+                        )
+                        oldest = int(coarse[:, 0].min()) if len(coarse) else edges_end
+                        cut = overlay.cut(min(oldest, edges_end), max(edges_end, last))
+                        edges = _edges(connection, number, cut, edges_end)
+                    yield number, History(fine, coarse, whys.get(number, ()), edges, edges_end)
 
     def points(
-        self, series_id: int, start: datetime, end: datetime, step_seconds: int
+        self,
+        series_id: int,
+        start: datetime,
+        end: datetime,
+        step_seconds: int,
+        overlay: Overlay = NOTHING,
     ) -> list[tuple[int, int, int, int, int]]:
         """(step's start, good, bad, unknown, seen) in steps from `start` on; empty ones left out.
 
@@ -230,14 +279,21 @@ class CountStore:
         turn = max(first, last // FIVE_MINUTES * FIVE_MINUTES) if on_grid else first
         with self._database.read() as connection:
             parts = [
-                _read(connection, _SUMS, series_id, first, turn),
-                _read(connection, _DETAIL, series_id, turn, last),
+                _counted(connection, _SUMS, series_id, first, turn, overlay),
+                _counted(connection, _DETAIL, series_id, turn, last, overlay),
             ]
         steps = add_up(np.concatenate(parts), step_seconds, anchor=first)[:, :5].tolist()
         return [(at, good, bad, unknown, seen) for at, good, bad, unknown, seen in steps]
 
-    def causes(self, series_id: int, start: datetime, end: datetime) -> dict[str, int]:
+    def causes(
+        self, series_id: int, start: datetime, end: datetime, overlay: Overlay = NOTHING
+    ) -> dict[str, int]:
         """Bad events by cause in the five minutes that [start, end) touches, largest first."""
+        if overlay:
+            sums: dict[str, int] = {}
+            for _, cause, count in self.load_causes(series_id, start, end, overlay):
+                sums[cause] = sums.get(cause, 0) + count
+            return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
         bad = func.sum(causes.c.bad)
         query = (
             select(causes.c.cause, bad)
@@ -249,7 +305,7 @@ class CountStore:
             return {cause: int(bad) for cause, bad in connection.execute(query)}
 
     def load_causes(
-        self, series_id: int, since: datetime, until: datetime
+        self, series_id: int, since: datetime, until: datetime, overlay: Overlay = NOTHING
     ) -> list[tuple[int, str, int]]:
         """(five-minute start, cause, bad events), oldest first: what `Ledger.load_causes` takes."""
         query = (
@@ -258,7 +314,13 @@ class CountStore:
             .order_by(causes.c.bucket, causes.c.cause)
         )
         with self._database.read() as connection:
-            return [(bucket, cause, bad) for bucket, cause, bad in connection.execute(query)]
+            found = [(bucket, cause, bad) for bucket, cause, bad in connection.execute(query)]
+            if not overlay or not found:
+                return found
+            first, end = found[0][0], found[-1][0] + FIVE_MINUTES
+            whole = _read(connection, _SUMS, series_id, first, end)
+            left = _counted(connection, _SUMS, series_id, first, end, overlay)
+        return counted_causes(found, _bad(whole), _bad(left), overlay)
 
     def collector_states(self) -> dict[str, CollectorRecord]:
         """Every collector's stored state, by its id."""
@@ -282,25 +344,37 @@ class CountStore:
             return moved or sum(_join(connection, grain, at) for grain in (_DETAIL, _SUMS))
 
     def prune(
-        self, now: datetime, detail: timedelta, sums: timedelta, limit: int = _PRUNE_ROWS
+        self,
+        now: datetime,
+        detail: timedelta,
+        sums: timedelta,
+        limit: int = _PRUNE_ROWS,
+        overlays: Mapping[int, Overlay] | None = None,
     ) -> int:
         """Forget base buckets older than `detail` and all else older than `sums`.
 
         One short transaction of about `limit` rows: call it until it gives 0, the number of rows
-        that went. Flushes get their turn in between.
+        that went. Flushes get their turn in between. Base buckets of sums that the `overlays` of
+        their series cut are kept for as long as the sums.
         """
+        overlays = overlays or {}
         oldest_detail = _seconds(now - detail)
         oldest_sum = _seconds(now - sums) // FIVE_MINUTES * FIVE_MINUTES
         unused_since = now - max(detail, sums)
         newest = select(func.max(flushes.c.number)).scalar_subquery()
         with self._database.write() as connection:
-            removed = _forget_old(connection, counts.c.bucket, oldest_detail, limit)
+            old = _oldest(connection, counts.c.bucket, oldest_detail, limit)
+            _keep_loose_edges(connection, old, overlays)
+            removed = connection.execute(delete(counts).where(old)).rowcount
             # A packed row goes when the last of its buckets may.
-            old = oldest_detail - _DETAIL.cold + 1
-            removed += _forget_old(connection, packed_counts.c.start, old, limit)
+            last = oldest_detail - _DETAIL.cold + 1
+            old = _oldest(connection, packed_counts.c.start, last, limit)
+            _keep_packed_edges(connection, old, overlays)
+            removed += connection.execute(delete(packed_counts).where(old)).rowcount
+            removed += _forget_old(connection, edge_counts.c.bucket, oldest_sum, limit)
             removed += _forget_old(connection, _SUMS.rows.c.bucket, oldest_sum, limit)
-            old = oldest_sum - _SUMS.cold + 1
-            removed += _forget_old(connection, packed_sums.c.start, old, limit)
+            last = oldest_sum - _SUMS.cold + 1
+            removed += _forget_old(connection, packed_sums.c.start, last, limit)
             for forget in (
                 delete(causes).where(_old_causes(oldest_sum, limit)),
                 delete(collectors).where(collectors.c.last_due < now - sums),
@@ -549,10 +623,97 @@ def _array(rows: Sequence[Iterable[int]], width: int) -> Rows:
 
 def _forget_old(connection: Connection, at: Column[int], oldest: int, limit: int) -> int:
     """Delete the rows before `oldest`; with more than `limit` of them, only the first."""
+    old = _oldest(connection, at, oldest, limit)
+    return connection.execute(delete(at.table).where(old)).rowcount
+
+
+def _oldest(
+    connection: Connection, at: Column[int], oldest: int, limit: int
+) -> ColumnElement[bool]:
+    """The rows before `oldest`; of more than `limit` of them, the first."""
     nth = select(at).where(at < oldest).order_by(at).offset(limit).limit(1)
     edge = connection.execute(nth).scalar()
-    old = at < oldest if edge is None else at <= edge
-    return connection.execute(delete(at.table).where(old)).rowcount
+    return at < oldest if edge is None else at <= edge
+
+
+def _keep_loose_edges(
+    connection: Connection, old: ColumnElement[bool], overlays: Mapping[int, Overlay]
+) -> None:
+    """Before these rows of `counts` go, put by what the overlays will still need of them."""
+    if not overlays:
+        return
+    columns = [counts.c[name] for name in ("series_id", *_COLUMNS)]
+    rows = _array(connection.execute(select(*columns).where(old)).all(), len(columns))
+    if len(rows):
+        for number, of_series in _by_series(rows):
+            _keep_edges(connection, number, of_series, overlays.get(number, NOTHING))
+
+
+def _keep_packed_edges(
+    connection: Connection, old: ColumnElement[bool], overlays: Mapping[int, Overlay]
+) -> None:
+    """The same of packed rows."""
+    if not overlays:
+        return
+    packed = packed_counts.c
+    keys = connection.execute(select(packed.series_id, packed.start).where(old)).all()
+    for number, start in keys:
+        overlay = overlays.get(number, NOTHING)
+        if overlay.cut(start, start + _DETAIL.cold):
+            chunk = select(packed.rows).where(packed.series_id == number, packed.start == start)
+            rows = unpack(connection.execute(chunk).scalar_one())
+            _keep_edges(connection, number, rows, overlay)
+
+
+def _keep_edges(connection: Connection, number: int, rows: Rows, overlay: Overlay) -> None:
+    first = int(rows[:, 0].min()) // FIVE_MINUTES * FIVE_MINUTES
+    end = int(rows[:, 0].max()) // FIVE_MINUTES * FIVE_MINUTES + FIVE_MINUTES
+    kept = _of_stretches(rows, overlay.cut(first, end))
+    amounts = {(bucket, number): tuple(columns) for bucket, *columns in add_up(kept).tolist()}
+    _add(connection, edge_counts, amounts)
+
+
+def _edges(
+    connection: Connection, number: int, stretches: Sequence[int], before: int | None = None
+) -> Rows:
+    """The base buckets of these five minutes, kept as edges or, up to `before`, in detail."""
+    parts = [NO_ROWS]
+    in_detail = [one for one in stretches if before is None or one < before]
+    for _, day in groupby(in_detail, lambda stretch: stretch // _DETAIL.cold):
+        cut = list(day)
+        rows = _read(connection, _DETAIL, number, cut[0], cut[-1] + FIVE_MINUTES)
+        parts.append(_of_stretches(rows, cut))
+    if stretches:
+        kept = edge_counts.c
+        query = select(*(kept[name] for name in _COLUMNS)).where(
+            kept.series_id == number,
+            kept.bucket.between(stretches[0], stretches[-1] + FIVE_MINUTES - 1),
+        )
+        rows = _array(connection.execute(query).all(), len(_COLUMNS))
+        parts.append(_of_stretches(rows, stretches))
+    return np.concatenate(parts)
+
+
+def _of_stretches(rows: Rows, stretches: Sequence[int]) -> Rows:
+    return rows[np.isin(rows[:, 0] // FIVE_MINUTES * FIVE_MINUTES, stretches)]
+
+
+def _counted(
+    connection: Connection, grain: _Grain, number: int, first: int, end: int, overlay: Overlay
+) -> Rows:
+    """As `_read`, without what is excluded; lines of five minutes may be negative corrections."""
+    rows = _read(connection, grain, number, first, end)
+    if not overlay:
+        return rows
+    if grain is _DETAIL:
+        return counted(rows, overlay)
+    low, high = first // FIVE_MINUTES * FIVE_MINUTES, -(-end // FIVE_MINUTES) * FIVE_MINUTES
+    return counted_sums(rows, _edges(connection, number, overlay.cut(low, high)), overlay)
+
+
+def _bad(sums: Rows) -> dict[int, int]:
+    """Bad events by five minutes."""
+    return dict(add_up(sums, FIVE_MINUTES)[:, [0, _BAD]].tolist())
 
 
 def _old_causes(oldest: int, limit: int) -> ColumnElement[bool]:

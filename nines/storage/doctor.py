@@ -24,7 +24,7 @@ _CLOCK_ERROR = timedelta(minutes=1)
 _LEAST_FREE = 256 * 1024 * 1024  # bytes
 _COMPARED = timedelta(days=2)
 _SHOWN = 3  # examples in a sentence
-_OF_SERIES = ("counts", "sums", "packed_counts", "packed_sums", "causes")
+_OF_SERIES = ("counts", "sums", "packed_counts", "packed_sums", "edge_counts", "causes")
 
 
 @dataclass(frozen=True, slots=True)

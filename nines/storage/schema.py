@@ -106,6 +106,9 @@ sums = _bucket_table("sums")  # five-minute sums, still being written to
 packed_counts = _packed_table("packed_counts")  # base buckets, an hour a row
 packed_sums = _packed_table("packed_sums")  # five-minute sums, a day a row
 
+# Base buckets of five minutes that an exclusion's edge cuts, kept for as long as the sums.
+edge_counts = _bucket_table("edge_counts")
+
 causes = Table(
     "causes",
     metadata,
@@ -129,6 +132,36 @@ flushes = Table(
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
     Column("batch_id", Text, nullable=False, unique=True),
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text),
+    Column("slo", Text),
+    Column("labels", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("undone_at", Instant),
+)
+
+exclusion_events = Table(
+    "exclusion_events",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("exclusion_id", Text, ForeignKey("exclusions.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Index(None, "exclusion_id", "number"),
 )
 
 incidents = Table(
