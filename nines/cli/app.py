@@ -134,9 +134,22 @@ def probe(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Do not verify the certificate.")
     ] = False,
+    histogram: Annotated[
+        str | None,
+        typer.Option(help="Read it as a page of metrics, and show this histogram's buckets."),
+    ] = None,
+    below: Annotated[
+        str | None, typer.Option(help="With --histogram: what an SLI with this threshold reads.")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Look once at an address, and say what was seen. Exit code 1 when it is not as expected."""
+    if histogram is not None or below is not None:
+        from nines.cli.histogram import Question, show
+
+        expected = bool(expect_status or expect_json or expect_body or latency)
+        question = Question(url, histogram, below, timeout, insecure=insecure)
+        raise typer.Exit(show(question, as_json=output is Output.JSON, expected=expected))
     from nines.cli import probe as command
 
     looking = command.Looking(
