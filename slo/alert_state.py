@@ -15,11 +15,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """Where one rule stands. `since` is when the phase began; `false_since` while it cools down."""
+    """Where one rule stands. `since` is when the phase began; `false_since` while it cools down.
+
+    `frozen_since`: since when nothing can be said of one that is pending. That time is no time
+    that it held, so `since` moves on by it.
+    """
 
     phase: Phase = Phase.INACTIVE
     since: datetime | None = None
     false_since: datetime | None = None
+    frozen_since: datetime | None = None
 
 
 def step(
@@ -32,11 +37,13 @@ def step(
 ) -> AlertState:
     """The state after one more verdict. FROZEN changes nothing and restarts the cooling down."""
     if verdict is Verdict.FROZEN:
-        return replace(state, false_since=None)
+        return freeze(state, now)
     if verdict is Verdict.TRUE:
         if state.phase is Phase.FIRING:
             return replace(state, false_since=None)
-        began = state.since if state.phase is Phase.PENDING and state.since else now
+        began = now
+        if state.phase is Phase.PENDING and state.since:
+            began = state.since + max(now - (state.frozen_since or now), timedelta(0))
         phase = Phase.FIRING if now - began >= for_ else Phase.PENDING
         return AlertState(phase, began if phase is Phase.PENDING else now)
     if state.phase is not Phase.FIRING:
@@ -45,3 +52,10 @@ def step(
     if now - false_since >= keep_firing_for:
         return AlertState()
     return replace(state, false_since=false_since)
+
+
+def freeze(state: AlertState, now: datetime) -> AlertState:
+    """The state from when on nothing can be said."""
+    if state.phase is Phase.PENDING:
+        return replace(state, frozen_since=state.frozen_since or now)
+    return replace(state, false_since=None)

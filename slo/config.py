@@ -52,7 +52,7 @@ _NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9+-]+")
 _SLICES_OF_A_PERIOD = timedelta(minutes=15)  # what divides every zone's offset from UTC
 _SHORTEST_WINDOW = timedelta(minutes=5)
 _LONGEST_WINDOW = timedelta(days=366)
-_LEAST_NO_DATA_AFTER = timedelta(minutes=2)
+LEAST_NO_DATA_AFTER = timedelta(minutes=2)
 _LONGEST_TIMEOUT = timedelta(minutes=5)
 _MOST_VARIANTS = 8  # objectives, and windows, of one SLO
 _MOST_OVERLAP = 30  # runs of one probe at the same time
@@ -244,15 +244,27 @@ BudgetMarks = Annotated[
     Field(max_length=20, examples=[["50%", "25%", "0%"]]),
 ]
 
-_FROZEN = ConfigDict(
+FROZEN = ConfigDict(
     frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True
 )
+
+
+def named_as_histogram(selectors: tuple[Selector, ...], edge: str) -> None:
+    """Refuse, by ValueError, what selects parts of histograms; `edge` is the key that does."""
+    for one in selectors:
+        for suffix in ("_bucket", "_count", "_sum"):
+            if one.metric.endswith(suffix):
+                raise ValueError(
+                    f"write the histogram without `{suffix}`: {one.metric.removesuffix(suffix)}"
+                )
+        if any(matcher.label == "le" for matcher in one.matchers):
+            raise ValueError(f"the edge of a histogram is chosen by `{edge}`, not by `le`")
 
 
 class SLIConfig(BaseModel):
     """What is counted: runs of a probe, events by counters or histograms, samples of a gauge."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     probe: str | None = Field(None, description="The http, tcp or tls collector whose runs count.")
     collector: str | None = Field(None, description="The prometheus collector with the counters.")
@@ -314,14 +326,7 @@ class SLIConfig(BaseModel):
     def _is_histogram(self) -> Self:
         if self.below is None:
             raise ValueError("`below` is missing: the edge of the histogram up to which is good")
-        for one in self.histogram or ():
-            for suffix in ("_bucket", "_count", "_sum"):
-                if one.metric.endswith(suffix):
-                    raise ValueError(
-                        f"write the histogram without `{suffix}`: {one.metric.removesuffix(suffix)}"
-                    )
-            if any(matcher.label == "le" for matcher in one.matchers):
-                raise ValueError("the edge of a histogram is chosen by `below`, not by `le`")
+        named_as_histogram(self.histogram or (), "below")
         return self
 
     @property
@@ -351,7 +356,7 @@ class SLIConfig(BaseModel):
 class TierConfig(BaseModel):
     """One burn-rate tier: a long and a short window, and how fast is too fast."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     severity: Severity
     spent: Percent | None = Field(
@@ -388,7 +393,7 @@ class TierConfig(BaseModel):
 class SLOConfig(BaseModel):
     """One promise: an objective for an SLI over a window."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     objective: Objectives = Field(description="The promised share of good events; or several.")
     window: Windows | None = Field(None, description="Or several. Default: `defaults.window`.")
@@ -503,7 +508,7 @@ def _build_slo(
         sli=config.sli.build(),
         tiers=tiers,
         interval=around.interval,
-        no_data_after=config.no_data_after or max(5 * around.interval, _LEAST_NO_DATA_AFTER),
+        no_data_after=config.no_data_after or max(5 * around.interval, LEAST_NO_DATA_AFTER),
         slicing=config.slicing(),
         shadow=config.shadow,
         notices=around.notices if config.notices is None else config.notices,

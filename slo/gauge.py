@@ -8,14 +8,13 @@ from fractions import Fraction
 from slo.counter import BY_VALUES, Increment
 from slo.definition import GaugeSLI
 from slo.exposition import Page, Series
-from slo.threshold import Side
 
 _MOST_SAID = 10
 
 
 def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
     """The events of one page. Values are compared exactly, in the metric's own unit."""
-    limit, nearest = Fraction(sli.threshold.value), float(sli.threshold.value)
+    limit = Fraction(sli.threshold.value)
     good = bad = found = 0
     causes: Counter[str] = Counter()
     said: list[str] = []
@@ -26,11 +25,7 @@ def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
         if not math.isfinite(sample.value):
             said.append(f"{series} is {sample.value:g}, which is not a value: it is left out")
             continue
-        # A float is what was nearest to the decimal on the page, so 0.7 is as little below 70%
-        # as 0.7 is; a whole number stands for itself.
-        value = sample.value
-        edge = limit if isinstance(value, int) else nearest
-        if value < edge if sli.side is Side.BELOW else value > edge:
+        if sli.side.holds(sample.value, limit):
             good += 1
         else:
             bad += 1

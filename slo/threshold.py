@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 
 from slo.units import parse_duration, parse_percent
 
@@ -16,6 +17,13 @@ class Side(StrEnum):
 
     BELOW = "below"
     ABOVE = "above"
+
+    def holds(self, value: int | float | Fraction, limit: Fraction) -> bool:
+        """Whether the value lies on this side of the limit, strictly and exactly."""
+        # A float is what was nearest to the decimal on the page, so 0.7 is as little below 70%
+        # as 0.7 is; a whole number or a fraction stands for itself.
+        edge: Fraction | float = float(limit) if isinstance(value, float) else limit
+        return value < edge if self is Side.BELOW else value > edge
 
 
 @dataclass(frozen=True, slots=True)

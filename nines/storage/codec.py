@@ -25,6 +25,7 @@ _T = TypeVar("_T", bound="DataclassInstance")
 _INSTANTS = {
     "since",
     "false_since",
+    "frozen_since",
     "exhausts_at",
     "started_at",
     "ended_at",

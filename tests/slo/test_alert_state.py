@@ -33,6 +33,8 @@ def walk(verdicts: str, for_: timedelta = 0 * S, keep: timedelta = 60 * S) -> li
         pytest.param("tffftffff", 0, 60, Phase.FIRING, id="one true restarts the cooling down"),
         pytest.param("tfffxffff", 0, 60, Phase.FIRING, id="missing data restarts it too"),
         pytest.param("xxx", 0, 60, Phase.INACTIVE, id="missing data fires nothing"),
+        pytest.param("txxxxt", 30, 60, Phase.PENDING, id="missing data is no time that it held"),
+        pytest.param("txxxxttt", 30, 60, Phase.FIRING, id="after which for goes on"),
         pytest.param("txxxxxxxxxxxx", 0, 60, Phase.FIRING, id="missing data resolves nothing"),
         pytest.param("tf", 0, 0, Phase.INACTIVE, id="resolves at once without keep_firing_for"),
     ],

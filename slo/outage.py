@@ -1,0 +1,95 @@
+"""Service down: a probe's failures one after the other, until one more look confirms them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from slo.alert_state import AlertState, Phase, freeze, step
+from slo.rule import DownCheck, Rule
+from slo.status import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What the runs have come to. Times are the runs' own due times.
+
+    `first` and `last` are of the failures in a row, of which there are `failures`; `detail` is the
+    newest one's sentence. `asked`: a confirming look is under way. `confirmed` is what it saw.
+    """
+
+    state: AlertState = field(default_factory=AlertState)
+    first: datetime | None = None
+    last: datetime | None = None
+    failures: int = 0
+    detail: str = ""
+    asked: bool = False
+    confirmed: str = ""
+
+    @property
+    def lasted(self) -> timedelta:
+        """From the first failure in a row to the last."""
+        return timedelta(0) if not self.first or not self.last else self.last - self.first
+
+
+def failed(rule: Rule, check: DownCheck, outage: Outage, due: datetime, detail: str) -> Outage:
+    """One more run failed. Where that makes `down_for`, a confirming look is asked for."""
+    after = step(
+        outage.state, Verdict.TRUE, due, for_=check.down_for, keep_firing_for=rule.keep_firing_for
+    )
+    told = Outage(
+        state=after,
+        first=min(outage.first or due, due),
+        last=max(outage.last or due, due),
+        failures=outage.failures + 1,
+        detail=detail,
+        asked=outage.asked,
+        confirmed=outage.confirmed,
+    )
+    if after.phase is Phase.FIRING and outage.state.phase is not Phase.FIRING:
+        # It held long enough; whether it still does is for the confirming look to say.
+        began = outage.state if outage.state.phase is Phase.PENDING else AlertState(since=due)
+        state = replace(began, phase=Phase.PENDING)
+        return replace(told, state=_thawed(state, due), asked=True)
+    return told
+
+
+def _thawed(state: AlertState, now: datetime) -> AlertState:
+    """The same, pending on, with the time left out in which nothing could be said."""
+    if state.frozen_since is None or state.since is None:
+        return state
+    skipped = max(now - state.frozen_since, timedelta(0))
+    return AlertState(state.phase, state.since + skipped)
+
+
+def passed(rule: Rule, check: DownCheck, outage: Outage, due: datetime) -> Outage:
+    """A run passed: what was pending is over, and what fires cools down."""
+    if outage.first is not None and due < outage.first:
+        return outage  # it was due before the first failure, and came in after it
+    after = step(
+        outage.state, Verdict.FALSE, due, for_=check.down_for, keep_firing_for=rule.keep_firing_for
+    )
+    if after.phase is Phase.FIRING:
+        return replace(outage, state=after)
+    return Outage(state=after)
+
+
+def unknown(outage: Outage, due: datetime) -> Outage:
+    """We could not look: nothing begins, and nothing ends."""
+    return replace(outage, state=freeze(outage.state, due))
+
+
+def confirm(outage: Outage, verdict: Verdict, at: datetime, detail: str) -> Outage:
+    """The confirming look came back: TRUE, it failed too; FALSE, it passed; FROZEN, we failed.
+
+    A look that nobody waits for any more changes nothing.
+    """
+    if not outage.asked or outage.state.phase is not Phase.PENDING:
+        return replace(outage, asked=False)
+    match verdict:
+        case Verdict.TRUE:
+            return replace(
+                outage, state=AlertState(Phase.FIRING, at), asked=False, confirmed=detail
+            )
+        case Verdict.FALSE:
+            return Outage()
+        case Verdict.FROZEN:
+            return replace(outage, asked=False)  # the next failure asks again
