@@ -1,4 +1,4 @@
-"""An alert: one rule of one SLO that fires, with the evidence at the moment it changed."""
+"""An alert: one rule that fires, with the evidence at the moment it changed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ class AlertKind(StrEnum):
     BURN = "burn"  # a burn-rate tier
     NO_DATA = "no_data"  # observations stopped coming
     BUDGET = "budget"  # a mark of the error budget was passed: told once, never firing
+    THRESHOLD = "threshold"  # a threshold rule
 
 
 NO_DATA_SEVERITY = Severity.TICKET
@@ -29,8 +30,8 @@ class Facts:
 
     headline: str
     reason: str
-    objective: str  # "99.9"
-    window: str  # "30d"
+    objective: str = ""  # "99.9"
+    window: str = ""  # "30d"
     long: str | None = None  # "1h"
     short: str | None = None  # "5m"
     factor: float | None = None
@@ -48,6 +49,10 @@ class Facts:
     lasts: bool | None = None  # at this pace the budget lasts beyond the window
     top_cause: str | None = None  # "status: 212 of 230 failures"
     spent_most: str | None = None  # what took most of the budget, as a sentence
+    # Of a threshold rule, which has no objective: what it saw, against which limit, and where.
+    measured: str | None = None  # "83.2 %"
+    limit: str | None = None  # "above 70% for 5m"
+    series: str | None = None  # "instance=a 83.2 %, instance=b 71 %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,9 @@ class Alert:
     id: str
     rule: str  # "service/slo#page:1h:5m", stable over episodes
     service: str
-    slo: str  # the SLO's key: its name, and `@` and which variant where there are several
+    # The SLO's key: its name, and `@` and which variant where there are several. Of a threshold
+    # rule its own name.
+    slo: str
     kind: AlertKind
     severity: Severity
     started_at: datetime
@@ -120,3 +127,12 @@ class AlertChange:
     at: datetime
     facts: Facts
     shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Evidence that begins and ends nothing: it belongs to what is open of its service, if any."""
+
+    service: str
+    at: datetime
+    text: str

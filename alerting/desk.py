@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerting import wording
-from alerting.alert import Alert, AlertChange, AlertKind, Facts, sli_of
+from alerting.alert import Alert, AlertChange, AlertKind, Facts, Remark, sli_of
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import (
     AlertLine,
@@ -16,6 +16,7 @@ from alerting.notification import (
 )
 from alerting.routes import Route, join
 from alerting.store import Decision, IncidentFile
+from slo.rule import is_of_rule
 from slo.severity import Severity
 
 FIRING = "firing"  # what a receiver was told last, if not "resolved"
@@ -76,25 +77,29 @@ class Rules:
 
 
 def decide(
-    changes: Sequence[AlertChange],
+    changes: Sequence[AlertChange | Remark],
     files: Sequence[IncidentFile],
     context: Context,
     rules: Rules | None = None,
 ) -> Decision:
     """What follows from the changes of one service. `files`: its open incidents.
 
-    A change that tells nothing new (the rule fires already, or does not) has no effect. After an
-    edit of the configuration `rules` are those of now, and what is open is made to fit them, all in
-    one: who is told anything hears of the edit at most once.
+    A change that tells nothing new (the rule fires already, or does not) has no effect; a remark
+    goes to the timelines, and tells nobody. After an edit of the configuration `rules` are those of
+    now, and what is open is made to fit them, all in one: who is told anything hears of the edit at
+    most once.
     """
     cases = _open_cases(files)
     if rules is not None:
         _rename(cases, rules, context)
-    notices = [change for change in changes if change.kind is AlertKind.BUDGET]
+    notices: list[AlertChange] = []
     for change in changes:
-        if change.kind is AlertKind.BUDGET:
-            continue
-        if change.firing:
+        if isinstance(change, Remark):
+            for case in cases:
+                case.log(EventKind.NOTE, change.text, context)
+        elif change.kind is AlertKind.BUDGET:
+            notices.append(change)
+        elif change.firing:
             _begin(change, cases, context)
         else:
             _end(change.rule, change.at, change.facts, cases, context)
@@ -124,17 +129,21 @@ def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
     """What routes match on: the service's labels and, over them, the alert's own."""
     service = replace(service, name=alert.service)
-    return rule_labels(service, alert.sli, alert.severity, alert.kind)
+    return rule_labels(
+        service, alert.sli, alert.severity, alert.kind, of_threshold=is_of_rule(alert.rule)
+    )
 
 
-def rule_labels(service: Service, slo: str, severity: Severity, kind: AlertKind) -> dict[str, str]:
-    """The labels of the alerts that one rule would raise."""
+def rule_labels(
+    service: Service, name: str, severity: Severity, kind: AlertKind, *, of_threshold: bool = False
+) -> dict[str, str]:
+    """The labels of the alerts that one rule would raise; `name` is its SLO's, or its own."""
     owner = {"owner": service.owner} if service.owner else {}
     return {
         **service.labels,
         **owner,
         "service": service.name,
-        "slo": slo,
+        "alert" if of_threshold else "slo": name,
         "severity": str(severity),
         "kind": str(kind),
     }
@@ -384,6 +393,7 @@ def _settle(cases: Sequence[_Case], context: Context) -> Decision:
         _rate(case, context)
         said = _said(case, context)
         if not case.touched and not said and not case.carried:
+            events.extend(case.events)
             continue
         if not case.opened:
             case.incident = replace(case.incident, revision=case.incident.revision + 1)
@@ -578,7 +588,9 @@ def _first(say: _Say, case: _Case, context: Context) -> Alert:
 
 
 def _line(alert: Alert, context: Context) -> AlertLine:
-    board = f"{context.external_url.rstrip('/')}/slos/{alert.service}/{alert.slo}"
+    base, page = context.external_url.rstrip("/"), f"slos/{alert.service}/{alert.slo}"
+    if is_of_rule(alert.rule):
+        page = f"services/{alert.service}#rule-{alert.slo}"
     return AlertLine(
         rule=alert.rule,
         slo=alert.slo,
@@ -587,7 +599,7 @@ def _line(alert: Alert, context: Context) -> AlertLine:
         started_at=alert.started_at,
         ended_at=alert.ended_at,
         facts=_present(alert, context),
-        dashboard_url=board,
+        dashboard_url=f"{base}/{page}",
     )
 
 

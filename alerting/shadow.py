@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from alerting.alert import AlertChange, AlertKind, ShadowAlert
 from alerting.desk import Context, Rules, rule_labels
 from alerting.store import Decision
+from slo.rule import is_of_rule
 from slo.severity import Severity
 
 SHOWN = timedelta(days=30)
@@ -103,7 +104,13 @@ class _Log:
             return
         is_notice = change.kind is AlertKind.BUDGET
         service = self._context.service(change.service)
-        labels = rule_labels(service, change.slo, change.severity, change.kind)
+        labels = rule_labels(
+            service,
+            change.slo,
+            change.severity,
+            change.kind,
+            of_threshold=is_of_rule(change.rule),
+        )
         one = ShadowAlert(
             id=self._context.new_id(),
             rule=change.rule,

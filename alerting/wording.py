@@ -28,7 +28,7 @@ class NoDataCause(StrEnum):
     SERIES_MISSING = "series_missing"
 
 
-_NO_DATA = {
+NO_DATA_WORDS = {
     NoDataCause.TARGET_DOWN: "the target does not answer",
     NoDataCause.COLLECTOR_DOWN: "our own collector does not run; the target may be well",
     NoDataCause.SERIES_MISSING: "the target answers, but without the series that are counted",
@@ -62,7 +62,7 @@ def no_data_facts(status: SLOStatus, cause: NoDataCause, detail: str = "") -> Fa
     since = last or status.watched_since
     waited = f" for {duration(status.at - since)}" if since else ""
     seen = f"the last observation came at {moment(last)}" if last else "no observation ever came"
-    words = _NO_DATA[cause]
+    words = NO_DATA_WORDS[cause]
     return _facts(
         status,
         f"no data{waited}: {words}",

@@ -63,6 +63,7 @@ class _Collector:
     reliving: bool = False  # the clock went back, and has not passed `high_water_us` again
     waiting: deque[int] = field(default_factory=deque)
     active: list[_Run] = field(default_factory=list)
+    aside: list[_Run] = field(default_factory=list)  # out of turn: no due instant's
     retired: bool = False
 
     @property
@@ -109,6 +110,7 @@ class Schedule:
         self._order = itertools.count()
         self._backlog: deque[Iterator[Observation]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
         self._stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_REMEMBERED)
         self._next_review = 0.0
         self._ending = False
@@ -143,6 +145,21 @@ class Schedule:
             for runnable in wanted.values()
         }
         self._requeue()
+
+    def look_again(self, collector_id: str, after: timedelta, tell: Sink) -> None:
+        """Run a collector once more, out of turn, and tell `tell` alone what it saw.
+
+        It meets no due instant and stands in no tally. Of a collector that is gone by then nothing
+        is told.
+        """
+        collector = self._collectors.get(collector_id)
+        if collector is None or self._ending:
+            return
+        looking = asyncio.create_task(
+            self._look_aside(collector, after, tell), name=f"look again {collector_id}"
+        )
+        self._aside.add(looking)
+        looking.add_done_callback(self._aside.discard)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Drive the collectors until `stop` is set or this is cancelled; leave no task behind."""
@@ -312,6 +329,21 @@ class Schedule:
         self._tell(seen)
         self._start_waiting(collector)
 
+    async def _look_aside(self, collector: _Collector, after: timedelta, tell: Sink) -> None:
+        await self._clock.sleep(after.total_seconds())
+        if collector.retired or self._ending:
+            return
+        run = _Run(self._now_us(), self._clock.monotonic(), asyncio.current_task())
+        collector.aside.append(run)
+        try:
+            seen = await self._observe(collector, run)
+        finally:
+            collector.aside.remove(run)
+        try:
+            tell(seen)
+        except Exception:  # noqa: BLE001 - who listens must not stop who looks
+            _log.exception("a look at %s was not taken", collector.runnable.id)
+
     async def _observe(self, collector: _Collector, run: _Run) -> Observation:
         runnable = collector.runnable
         due = from_us(run.due_us)
@@ -380,11 +412,11 @@ class Schedule:
             while collector.waiting and now_us - collector.waiting[0] > collector.timeout_us:
                 self._give_up_waiting(collector)
             allowed = collector.runnable.timeout.total_seconds() + _OVERTIME_SECONDS
-            for run in collector.active:
+            for run in (*collector.active, *collector.aside):
                 if not run.overdue and run.task is not None and now - run.began > allowed:
                     run.overdue = True
                     run.task.cancel()
-        for collector in [old for old in self._retired if not old.active]:
+        for collector in [old for old in self._retired if not old.active and not old.aside]:
             self._retired.remove(collector)
             closing = asyncio.create_task(self._close(collector.runnable))
             self._closing.add(closing)
@@ -402,6 +434,7 @@ class Schedule:
             collector.waiting.clear()  # or a run that ends now would start the next
         self._ending = True
         tasks = [run.task for one in everyone for run in one.active if run.task is not None]
+        tasks += self._aside
         for task in (*tasks, stopping):
             task.cancel()
         _, left = await asyncio.wait({*tasks, stopping, *self._closing}, timeout=_FAREWELL_SECONDS)

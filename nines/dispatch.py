@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from alerting import shadow
-from alerting.alert import AlertChange, AlertKind
+from alerting.alert import AlertChange, AlertKind, Remark
 from alerting.desk import Context, Rules, acknowledge, decide
 from alerting.incident import IncidentEvent
 from alerting.store import Decision
@@ -67,14 +67,14 @@ class Dispatch:
         self._spent_most = spent_most
         self._shadows = ShadowRecords(records.database)
         self._unstored: CountBatch | None = None
-        self._waiting: list[AlertChange] = []
+        self._waiting: list[AlertChange | Remark] = []
         self._rules: Rules | None = None  # what is open is still to be made to fit them
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self.problem: str | None = None
 
-    def submit(self, changes: Sequence[AlertChange]) -> None:
+    def submit(self, changes: Sequence[AlertChange | Remark]) -> None:
         """These happened; they will be decided on as soon as storage can take it."""
         if changes:
             self._waiting.extend(changes)
@@ -146,7 +146,8 @@ class Dispatch:
         states = self._states_of(changes)
         # What a tier took over from another is stored under its own name.
         going_on = {} if rules is None else self._going_on(rules)
-        marks = Decision(marks=self._marks_of(changes))
+        budgets = [change for change in changes if isinstance(change, AlertChange)]
+        marks = Decision(marks=self._marks_of(budgets))
 
         def decide_on(context: Context) -> tuple[list[Decision], States]:
             if rules is None:
@@ -164,14 +165,19 @@ class Dispatch:
         return stored
 
     def _decisions(
-        self, changes: Sequence[AlertChange], context: Context, rules: Rules | None = None
+        self,
+        changes: Sequence[AlertChange | Remark],
+        context: Context,
+        rules: Rules | None = None,
     ) -> list[Decision]:
-        by_service: dict[str, list[AlertChange]] = {}
+        by_service: dict[str, list[AlertChange | Remark]] = {}
         hidden: list[AlertChange] = []
         for change in changes:
-            if change.kind is AlertKind.BUDGET and not change.firing:
+            if isinstance(change, Remark):
+                by_service.setdefault(change.service, []).append(change)
+            elif change.kind is AlertKind.BUDGET and not change.firing:
                 continue  # nothing but marks to store
-            if change.shadow:
+            elif change.shadow:
                 hidden.append(self._explained(change))
             else:
                 by_service.setdefault(change.service, []).append(self._explained(change))
@@ -255,9 +261,10 @@ class Dispatch:
             if state != AlertState() and rule in rules.configured
         }
 
-    def _states_of(self, changes: Sequence[AlertChange]) -> States:
+    def _states_of(self, changes: Sequence[AlertChange | Remark]) -> States:
         states = self._engine.states()
-        return {change.rule: states[change.rule] for change in changes if change.rule in states}
+        rules = [change.rule for change in changes if isinstance(change, AlertChange)]
+        return {rule: states[rule] for rule in rules if rule in states}
 
 
 def _together(decisions: Sequence[Decision]) -> Decision:

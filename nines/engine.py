@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts
+from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Remark
 from alerting.desk import Rules
-from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
+from alerting.wording import data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
+from nines.silence import why_no_data
 from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
+from nines.threshold_memory import pack
+from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase
 from slo.counter import Increment, advance, smear
 from slo.counter_state import TargetState
@@ -103,9 +106,15 @@ class Engine:
         self._causes: dict[int, dict[tuple[int, str], int]] = {}
         self._observed: dict[int, datetime] = {}
         self._dirty_targets: set[str] = set()
+        self.thresholds = ThresholdRules(self._last_of, self._has_slo)
 
-    def watch(self, entries: Sequence[Entry], targets: Mapping[str, Target]) -> None:
-        """Watch exactly these SLOs and collectors from now on.
+    def watch(
+        self,
+        entries: Sequence[Entry],
+        targets: Mapping[str, Target],
+        rules: Sequence[Watched] = (),
+    ) -> None:
+        """Watch exactly these SLOs, collectors and threshold rules from now on.
 
         What happened since they were put together is not lost: rules keep their newest states,
         also where a tier took another's place or the SLI is another one, and a ledger loaded anew
@@ -130,6 +139,7 @@ class Engine:
                     entry.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
         self.entries = {entry.slo.id: entry for entry in entries}
         self.targets = dict(targets)
+        self.thresholds.watch(rules)
 
     def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
         """Book one observation and evaluate the SLOs that it feeds, at once."""
@@ -139,6 +149,7 @@ class Engine:
         if not target.meets(observation.due):
             return []
         fed = self._indicators.get(observation.collector_id, [])
+        since = target.counters.at if target.counters is not None else None
         increments = self._increments(target, fed, observation)
         for indicator in fed:
             if isinstance(indicator.slo.sli, ProbeSLI):
@@ -148,7 +159,14 @@ class Engine:
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
-        return self._evaluate_all(self.fed_by(observation.collector_id), now)
+        return [
+            *self._evaluate_all(self.fed_by(observation.collector_id), now),
+            *self.thresholds.observe(observation, since, increments, now, self.awake_since),
+        ]
+
+    def confirm(self, observation: Observation, now: datetime) -> list[AlertChange | Remark]:
+        """Take in a look that a rule asked for: evidence, never an event."""
+        return self.thresholds.confirm(observation, now, self.awake_since)
 
     def fed_by(self, collector_id: str) -> Sequence[Entry]:
         """The SLOs that this collector's observations count for."""
@@ -160,15 +178,23 @@ class Engine:
         return chain.from_iterable(self._indicators.values())
 
     def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
-        """Evaluate as time passes: windows slide even when nothing arrives."""
+        """Evaluate as time passes: windows slide even when nothing arrives.
+
+        Without `slo_ids` it is all of them, and the threshold rules.
+        """
         wanted = self.entries if slo_ids is None else slo_ids
-        return self._evaluate_all(
+        changes = self._evaluate_all(
             [self.entries[slo_id] for slo_id in wanted if slo_id in self.entries], now
         )
+        return [*changes, *self.tick_rules(now)] if slo_ids is None else changes
+
+    def tick_rules(self, now: datetime) -> list[AlertChange]:
+        """Judge the threshold rules as time passes."""
+        return self.thresholds.tick(now, self.awake_since)
 
     def present_facts(self) -> dict[str, Facts]:
         """The facts of every rule that fires, as of its SLO's newest evaluation."""
-        return {
+        return self.thresholds.present_facts() | {
             rule_key(entry.slo, key): self._facts(entry, entry.status, key, firing=True)
             for entry in self.entries.values()
             if entry.status is not None
@@ -195,6 +221,7 @@ class Engine:
             at += together * target.interval
             left -= together
         if missed:
+            self.thresholds.absent(collector_id, first)
             target.last_due = first + (missed - 1) * target.interval
             self._dirty_targets.add(collector_id)
         return missed
@@ -221,7 +248,7 @@ class Engine:
                 for series, rows in self._causes.items()
             },
             collector_states={
-                name: _record(self.targets[name])
+                name: self._record(name, self.targets[name])
                 for name in self._dirty_targets
                 if name in self.targets and self.targets[name].last_due is not None
             },
@@ -251,11 +278,16 @@ class Engine:
             for old, new in entry.renamed.items():
                 renamed[rule_key(slo, old)] = rule_key(slo, new)
             entry.renamed = {}
+        for one in self.thresholds.watched.values():
+            configured.update(one.keys)
+            if one.rule.shadow:
+                in_shadow.update(one.keys)
+        firing |= self.thresholds.firing(now)
         return Rules(configured, in_shadow, firing, renamed)
 
     def states(self) -> dict[str, AlertState]:
         """Every rule's state by rule key."""
-        return {
+        return self.thresholds.states() | {
             rule_key(entry.slo, key): state
             for entry in self.entries.values()
             for key, state in entry.states.items()
@@ -276,7 +308,7 @@ class Engine:
             indicator.id: indicator.slo.sli
             for indicator in fed
             if isinstance(indicator.slo.sli, EventsSLI | HistogramSLI)
-        }
+        } | self.thresholds.counters(observation.collector_id)
         if not slis:
             return gauges
         state = target.counters if target.counters is not None else TargetState()
@@ -402,7 +434,9 @@ class Engine:
     def _facts(self, entry: Entry, status: SLOStatus, key: str, *, firing: bool) -> Facts:
         if key == NO_DATA:
             if firing:
-                return no_data_facts(status, *self._why_no_data(entry))
+                last = self._last_of(entry.slo.collector_id)
+                missing = entry.indicator.last_detail.get(NO_DATA, "")
+                return no_data_facts(status, *why_no_data(last, missing))
             return data_again_facts(status)
         reading = next(reading for reading in status.tiers if reading.tier.key == key)
         top_cause = self._top_cause(entry, reading.tier.long, status.at)
@@ -417,18 +451,19 @@ class Engine:
         detail = entry.indicator.last_detail.get(cause)
         return f"{text} ({detail})" if detail else text
 
-    def _why_no_data(self, entry: Entry) -> tuple[NoDataCause, str]:
-        """Target down, collector down and series missing, told apart."""
-        last = self.targets[entry.slo.collector_id].last
-        if last is None:
-            return NoDataCause.COLLECTOR_DOWN, "It has not run since Nines started."
-        match last.outcome:
-            case Outcome.FAILED:
-                return NoDataCause.TARGET_DOWN, last.detail
-            case Outcome.UNKNOWN:
-                return NoDataCause.COLLECTOR_DOWN, last.detail
-            case Outcome.PASSED:
-                return NoDataCause.SERIES_MISSING, entry.indicator.last_detail.get(NO_DATA, "")
+    def _has_slo(self, collector_id: str) -> bool:
+        """Whether an SLO is fed by a collector, and so tells that it went silent."""
+        return bool(self.fed_by(collector_id))
+
+    def _last_of(self, collector_id: str) -> Observation | None:
+        """A collector's newest observation, where there was one."""
+        target = self.targets.get(collector_id)
+        return None if target is None else target.last
+
+    def _record(self, collector_id: str, target: Target) -> CollectorRecord:
+        assert target.last_due is not None  # noqa: S101 - only such targets are asked for
+        state = pack(target.counters, self.thresholds.fed_by(collector_id))
+        return CollectorRecord(target.last_due, state)
 
 
 def rule_key(slo: SLO, key: str) -> str:
@@ -459,9 +494,3 @@ def _older(observation: Observation, target: Target) -> bool:
 def _was_firing(states: Mapping[str, AlertState], key: str) -> bool:
     state = states.get(key)
     return state is not None and state.phase is Phase.FIRING
-
-
-def _record(target: Target) -> CollectorRecord:
-    assert target.last_due is not None  # noqa: S101 - only such targets are asked for
-    state = "" if target.counters is None else target.counters.to_json()
-    return CollectorRecord(target.last_due, state)

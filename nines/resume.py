@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from nines.engine import Engine, Entry, Indicator, Target
 from nines.storage.counts import CollectorRecord, CountStore
+from nines.threshold_memory import edited, resume, unpack
+from nines.thresholds import Watched
 from slo.alert_state import AlertState
 from slo.config import fingerprint
-from slo.counter_state import TargetState
 from slo.definition import SLO
 from slo.ledger import FIVE_MINUTES, Ledger
+from slo.rule import Rule
 
 # The detail that any ledger wants; its five-minute sums reach over the whole window.
 _DETAIL_REACH = timedelta(days=3)
@@ -134,8 +136,30 @@ def resume_target(
         return replace(running, interval=interval)
     if record is None:
         return Target(interval)
-    counters = TargetState.from_json(record.state) if record.state else None
+    counters, _ = unpack(record.state)
     return Target(interval, last_due=record.last_due, counters=counters)
+
+
+def resume_rules(
+    rules: Sequence[Rule],
+    *,
+    records: Mapping[str, CollectorRecord],
+    states: Mapping[str, AlertState],
+    now: datetime,
+    running: Mapping[str, Watched],
+) -> list[Watched]:
+    """These threshold rules under watch: as they run, else as they were left."""
+    remembered = {
+        collector_id: unpack(records[collector_id].state)[1]
+        for collector_id in {rule.collector_id for rule in rules}
+        if collector_id in records
+    }
+    return [
+        edited(rule, running[rule.id])
+        if rule.id in running
+        else resume(rule, remembered.get(rule.collector_id, {}).get(rule.name), states, now)
+        for rule in rules
+    ]
 
 
 def book_our_absence(engine: Engine, now: datetime) -> int:

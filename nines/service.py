@@ -34,7 +34,7 @@ from nines.engine import Engine, Entry
 from nines.live import CollectorCard, Live, Pulse
 from nines.notices import Notices
 from nines.past import Past
-from nines.resume import book_our_absence, resume_entries, resume_target
+from nines.resume import book_our_absence, resume_entries, resume_rules, resume_target
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
@@ -45,6 +45,7 @@ from nines.storage.marks import MarkRecords
 from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from nines.version import VERSION
+from slo.alert_state import AlertState
 from slo.definition import sources
 from slo.status import SLOStatus
 from web.app import create_app
@@ -300,23 +301,37 @@ class Service:
             collector_log.add(observation)
         now = self._clock.now()
         self.dispatch.submit(self.engine.observe(observation, now))
+        for look in self.engine.thresholds.take_looks():
+            self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
         self._tell_changed(self.engine.fed_by(observation.collector_id))
+
+    def on_confirming_look(self, observation: Observation) -> None:
+        """A look that a rule asked for: it may page, and counts for nothing else."""
+        self.dispatch.submit(self.engine.confirm(observation, self._clock.now()))
 
     async def _watch(self, config: Config) -> None:
         """Watch what this configuration says; what stays the same goes on undisturbed."""
         async with self.dispatch.all_stored():
             entries = await self.threads.write(lambda: self._entries(config))
             records = await self.threads.read(self.counts.collector_states)
-            self._watch_these(config, entries, records)
+            states = await self.threads.read(self.records.alert_states)
+            self._watch_these(config, entries, records, states)
 
     def _watch_these(
-        self, config: Config, entries: list[Entry], records: Mapping[str, CollectorRecord]
+        self,
+        config: Config,
+        entries: list[Entry],
+        records: Mapping[str, CollectorRecord],
+        states: Mapping[str, AlertState],
     ) -> None:
         """The part of `_watch` in which nothing can come in between."""
         wanted: dict[str, set[str]] = {}
         for slo in config.slos:
             names = wanted.setdefault(slo.collector_id, set())
             names.update(selector.metric for selector in sources(slo.sli))
+        for rule in config.rules:
+            names = wanted.setdefault(rule.collector_id, set())
+            names.update(selector.metric for selector in rule.sources())
         collectors: dict[str, Runnable] = {}
         cards, services = [], []
         for name, service in config.services.items():
@@ -350,7 +365,14 @@ class Service:
             )
             for collector in collectors.values()
         }
-        self.engine.watch(entries, targets)
+        rules = resume_rules(
+            config.rules,
+            records=records,
+            states=states,
+            now=self._clock.now(),
+            running=self.engine.thresholds.watched,
+        )
+        self.engine.watch(entries, targets, rules)
         self.notices.watch(entries)
         self._collectors = collectors
         self.live.show(services, cards)
@@ -437,6 +459,7 @@ class Service:
                 part = ids_[start : start + _TICK_TOGETHER]
                 self.judge(part)
                 await asyncio.sleep(0)
+            self.dispatch.submit(self.engine.tick_rules(self._clock.now()))
             self._tell_changed(self.engine.entries.values())
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began

@@ -92,7 +92,11 @@ class TargetState:
     @classmethod
     def from_json(cls, text: str) -> "TargetState":
         """The state that `to_json` wrote. Other text raises ValueError, KeyError or TypeError."""
-        stored: dict[str, Any] = json.loads(text)
+        return cls.of(json.loads(text))
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "TargetState":
+        """As `from_json`, of text that was read already."""
         return cls(
             at=_to_time(stored["at"]),
             process_start=stored["process_start"],

@@ -181,9 +181,16 @@ def silence(
         if overlay.at(now) is not None:
             return Verdict.FALSE
         awake_since = max(awake_since, overlay.last_end(now) or awake_since)
-    if last_observation is not None and now - last_observation < slo.no_data_after:
+    return silent(slo.no_data_after, last_observation, now, awake_since)
+
+
+def silent(
+    after: timedelta, last_observation: datetime | None, now: datetime, awake_since: datetime
+) -> Verdict:
+    """As `silence`, which lasts so long before it is one."""
+    if last_observation is not None and now - last_observation < after:
         return Verdict.FALSE
-    if now - max(last_observation or awake_since, awake_since) >= slo.no_data_after:
+    if now - max(last_observation or awake_since, awake_since) >= after:
         return Verdict.TRUE
     return Verdict.FROZEN
 

@@ -73,8 +73,8 @@ def passed(rule: Rule, check: DownCheck, outage: Outage, due: datetime) -> Outag
 
 
 def unknown(outage: Outage, due: datetime) -> Outage:
-    """We could not look: nothing begins, and nothing ends."""
-    return replace(outage, state=freeze(outage.state, due))
+    """We could not look: nothing begins or ends, and after the last failure nothing is known."""
+    return replace(outage, state=freeze(outage.state, outage.last or due))
 
 
 def confirm(outage: Outage, verdict: Verdict, at: datetime, detail: str) -> Outage:

@@ -11,7 +11,13 @@ from slo.severity import Severity
 from slo.threshold import Side
 
 RULE = "alert"  # as in a rule's id `service#alert:cpu`; an SLO's rules are `service/slo#...`
+NO_DATA = ":no_data"  # after the id: the rule that nothing is seen for it any more
 CLEAR = ":clear"  # after the id: the counts at a quantile's clearing limit
+
+
+def is_of_rule(key: str) -> bool:
+    """Whether what goes by this key is a threshold rule's, and not an SLO's."""
+    return f"#{RULE}:" in key
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class Rule:
     keep_firing_for: timedelta
     interval: timedelta
     no_data_after: timedelta
+    shadow: bool = False  # everything is computed and recorded, nobody is told
 
     @property
     def id(self) -> str:

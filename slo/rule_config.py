@@ -114,7 +114,11 @@ class RuleConfig(BaseModel):
         None, description="How long without data is an alert. Default: 5 intervals, at least 2m."
     )
 
-    _ALWAYS: ClassVar[frozenset[str]] = frozenset({"severity", "keep_firing_for", "no_data_after"})
+    shadow: bool = Field(False, description="Compute and record everything, and tell nobody.")
+
+    _ALWAYS: ClassVar[frozenset[str]] = frozenset(
+        {"severity", "keep_firing_for", "no_data_after", "shadow"}
+    )
     _OF_LIMITS: ClassVar[frozenset[str]] = frozenset(
         {"collector", "for_", "above", "below", "clear_below", "clear_above"}
     )
@@ -136,11 +140,12 @@ class RuleConfig(BaseModel):
                 "with `down_for`"
             )
         kind, *others = kinds
-        for key in (*others, *sorted(self.model_fields_set - self._ALWAYS - {kind})):
-            if key not in self._KINDS[kind]:
-                raise ValueError(
-                    f"`{kind}` and `{_written(key)}` exclude each other: an alert watches one thing"
-                )
+        if others:
+            raise ValueError(
+                f"`{kind}` and `{others[0]}` exclude each other: an alert watches one thing"
+            )
+        for key in sorted(self.model_fields_set - self._ALWAYS - self._KINDS[kind] - {kind}):
+            raise ValueError(f"`{'for' if key == 'for_' else key}` does not go with `{kind}`")
         if kind == "probe":
             return self._is_down()
         if self.collector is None:
@@ -248,10 +253,6 @@ class RuleConfig(BaseModel):
         return Bounds(Side.BELOW, self.below, self.clear_above)
 
 
-def _written(key: str) -> str:
-    return "for" if key == "for_" else key
-
-
 @dataclass(frozen=True, slots=True)
 class RuleSurroundings:
     """What a rule takes from the rest of the configuration."""
@@ -272,6 +273,7 @@ def build_rule(name: str, config: RuleConfig, around: RuleSurroundings) -> Rule:
         keep_firing_for=config.keep_firing_for,
         interval=around.interval,
         no_data_after=config.no_data_after or max(5 * around.interval, LEAST_NO_DATA_AFTER),
+        shadow=config.shadow,
     )
 
 

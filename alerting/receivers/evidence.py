@@ -47,13 +47,24 @@ def fingerprint(line: AlertLine) -> str:
 def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:
     yield from _of_budget(line.facts)
     yield from _of_burning(line)
-    yield "Promised", f"{line.facts.objective} % over {line.facts.window}"
+    yield from _of_threshold(line.facts)
+    if line.facts.objective:
+        yield "Promised", f"{line.facts.objective} % over {line.facts.window}"
     if line.kind is AlertKind.BUDGET:
         yield "Noticed", wording.moment(line.started_at)
         return
     yield "Since", wording.moment(line.started_at)
     if line.ended_at is not None:
         yield "Until", wording.moment(line.ended_at)
+
+
+def _of_threshold(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.measured:
+        yield "Measured", facts.measured
+    if facts.limit:
+        yield "Limit", facts.limit
+    if facts.series:
+        yield "Worst", facts.series
 
 
 def _of_budget(facts: Facts) -> Iterator[tuple[str, str]]:

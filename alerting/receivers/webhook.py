@@ -31,6 +31,7 @@ from alerting.notification import (
 from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, Proxy, host_of, http_address, trust
 from alerting.receivers.text import printable, without
+from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
 
 TIMEOUT = 15  # seconds, for all of it
@@ -45,6 +46,7 @@ ALERT_NAMES = {
     AlertKind.BURN: "ErrorBudgetBurn",
     AlertKind.NO_DATA: "NoData",
     AlertKind.BUDGET: "ErrorBudgetNotice",
+    AlertKind.THRESHOLD: "ThresholdCrossed",
 }
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -242,7 +244,7 @@ def _alert(line: AlertLine, message: Message) -> dict[str, Any]:
         **message.labels,
         "alertname": ALERT_NAMES[line.kind],
         "service": message.service,
-        "slo": line.slo,
+        "alert" if is_of_rule(line.rule) else "slo": line.slo,
         "severity": str(line.severity),
         "kind": str(line.kind),
         "rule": line.rule,

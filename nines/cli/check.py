@@ -39,14 +39,16 @@ def print_schema() -> int:
 
 
 def summary(config: Config) -> str:
-    """What is in it: `3 services, 5 SLOs, 2 receivers`."""
+    """What is in it: `3 services, 5 SLOs, 1 alert, 2 receivers`; alerts where there are some."""
     return ", ".join(
         _count(number, what)
         for number, what in (
             (len(config.services), "service"),
             (len(config.slos), "SLO"),
+            (len(config.rules), "alert"),
             (len(config.alerting.receivers), "receiver"),
         )
+        if number or what != "alert"
     )
 
 
@@ -62,6 +64,7 @@ def _print_json(
         counts = {
             "services": len(summary.services),
             "slos": len(summary.slos),
+            "alerts": len(summary.rules),
             "receivers": len(summary.alerting.receivers),
         }
     answer = {

@@ -82,18 +82,19 @@ def _lowered_tiers(slo: SLO) -> Iterator[Finding]:
 
 def _unread_scrapes(config: Config) -> Iterator[Finding]:
     read = {slo.collector_id for slo in config.slos if not isinstance(slo.sli, ProbeSLI)}
+    read |= {rule.collector_id for rule in config.rules}
     for name, service in config.services.items():
         for key, collector in service.collectors.items():
             if hasattr(collector, "prometheus") and f"{name}/{key}" not in read:
                 yield Finding(
                     ("services", name, "collectors", key),
-                    f"no SLO reads `{key}`: it is scraped for nothing",
+                    f"nothing reads `{key}`: it is scraped for nothing",
                 )
 
 
 def _silent(config: Config, data: Mapping[str, Any]) -> Iterator[Finding]:
     """SLOs whose alerts reach nobody, unless that was written on purpose."""
-    if config.slos and not isinstance(data.get("alerting"), Mapping):
+    if (config.slos or config.rules) and not isinstance(data.get("alerting"), Mapping):
         yield Finding((), "no `alerting`: alerts are shown on the dashboard, and nobody is told")
         return
     yield from unheard(config)

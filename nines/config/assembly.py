@@ -17,6 +17,8 @@ from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
 from slo.config import SLOConfig, Surroundings, build_slos, faults, place_of_window, timing_fault
 from slo.definition import SLO
+from slo.rule import Rule
+from slo.rule_config import RuleConfig, RuleSurroundings, build_rule, rule_faults
 from slo.units import format_duration
 
 
@@ -29,6 +31,7 @@ class Config:
     services: Mapping[str, ServiceConfig]  # collectors have their interval and timeout
     slos: tuple[SLO, ...]
     alerting: AlertingConfig
+    rules: tuple[Rule, ...] = ()
     advice: tuple[Problem, ...] = ()
 
     def slo(self, slo_id: str) -> SLO | None:
@@ -46,7 +49,8 @@ def assemble(
     """
     services: dict[str, ServiceConfig] = {}
     slos: list[SLO] = []
-    found = [*_references(data), *_routes(data)]
+    rules: list[Rule] = []
+    found = [*_references(data), *_names(data), *_routes(data)]
     for name, service in file.services.items():
         at: Path = ("services", name)
         collectors: dict[str, CollectorConfig] = {}
@@ -62,6 +66,10 @@ def assemble(
             variants, said = _slos(key, name, config, feeding, file)
             slos += variants
             found += [Finding((*where, *path), words) for path, words in said]
+        for key, written in service.alerts.items():
+            rule, said = _rule(key, name, written, collectors.get(written.collector_name))
+            rules.append(rule)
+            found += [Finding((*at, "alerts", key, *path), words) for path, words in said]
     alerting, said_of_receivers = _alerting(file.alerting, directory)
     found += said_of_receivers
     whole = Config(
@@ -69,6 +77,7 @@ def assemble(
         defaults=file.defaults,
         services=MappingProxyType(services),
         slos=tuple(slos),
+        rules=tuple(rules),
         alerting=alerting,
     )
     return whole, found
@@ -104,6 +113,15 @@ def _slos(
         )
     )
     return variants, list(said)
+
+
+def _rule(
+    name: str, service: str, config: RuleConfig, feeding: CollectorConfig | None
+) -> tuple[Rule, _Said]:
+    if feeding is None or feeding.interval is None:  # no sound collector, which was said
+        return build_rule(name, config, RuleSurroundings(service, timedelta(seconds=1))), []
+    rule = build_rule(name, config, RuleSurroundings(service, feeding.interval))
+    return rule, [(fault.where, fault.sentence) for fault in rule_faults(rule, config)]
 
 
 def _beyond_retention(slo: SLO, config: SLOConfig, file: File) -> _Said:
@@ -170,36 +188,56 @@ def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingCon
 
 
 def _references(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """SLIs that name collectors that do not exist, or are of a kind that cannot feed them."""
+    """What is named as a collector and is none, or is of a kind that cannot feed it."""
     for name, service in below(data, "services").items():
         collectors = below(service, "collectors")
-        for key in below(service, "slos"):
-            sli = below(service, "slos", key, "sli")
+        places = [
+            *(("slos", key, "sli") for key in below(service, "slos")),
+            *(("alerts", key) for key in below(service, "alerts")),
+        ]
+        for place in places:
             for kind in ("probe", "collector"):
-                reference = sli.get(kind)
+                reference = below(service, *place).get(kind)
                 if not isinstance(reference, str):
                     continue
                 said = (
-                    _wrong_kind(kind, reference, collectors[reference])
+                    _wrong_kind(kind, reference, collectors[reference], place[0])
                     if reference in collectors
                     else unknown("collector", reference, list(collectors))
                 )
                 if said is not None:
-                    yield Finding(("services", name, "slos", key, "sli", kind), said)
+                    yield Finding(("services", name, *place, kind), said)
 
 
-def _wrong_kind(kind: str, name: str, collector: object) -> str | None:
+def _wrong_kind(kind: str, name: str, collector: object, section: str) -> str | None:
     if not isinstance(collector, Mapping):
         return None
     if kind == "probe" and "prometheus" in collector:
-        return (
-            f"`{name}` is a prometheus collector, which counts no runs; for its counters write "
-            "`collector`, `total` and one of `bad` and `good`"
-        )
+        said = f"`{name}` is a prometheus collector, which counts no runs; "
+        if section == "alerts":
+            return said + "for what is on its page write `collector`"
+        return said + "for its counters write `collector`, `total` and one of `bad` and `good`"
     is_probe = any(key in collector for key in ("http", "tcp", "tls"))
     if kind == "collector" and is_probe and "prometheus" not in collector:
-        return f"`{name}` is a probe and has no counters; write `sli: {{probe: {name}}}`"
+        instead = f"probe: {name}, down_for: 1m" if section == "alerts" else None
+        return (
+            f"`{name}` is a probe and has no counters; write `"
+            + (instead or f"sli: {{probe: {name}}}")
+            + "`"
+        )
     return None
+
+
+def _names(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Alerts that are called like an SLO of their service, and would be taken for it."""
+    for name, service in below(data, "services").items():
+        for key in below(service, "alerts"):
+            if key in below(service, "slos"):
+                yield Finding(
+                    ("services", name, "alerts", key),
+                    f"an SLO of this service is called `{key}` too; call this alert otherwise",
+                    on_key=True,
+                )
 
 
 def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:

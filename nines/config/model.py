@@ -23,13 +23,16 @@ from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig
 from slo.config import NAME_PATTERN, BudgetMarks, PositiveDuration, SLOConfig, WindowValue
 from slo.notices import DEFAULT_MARKS
+from slo.rule_config import RuleConfig
 from slo.secret import Secret, SecretText, to_secret
 from slo.units import format_duration
 
 BUCKETS = (1, 2, 5, 10)  # seconds: 10 and its divisors
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 _DETAIL_FLOOR = timedelta(days=3)  # windows up to here are summed from detail
-_OWN_LABELS = frozenset({"service", "slo", "severity", "owner", "kind", "objective", "window"})
+_OWN_LABELS = frozenset(
+    {"service", "slo", "alert", "severity", "owner", "kind", "objective", "window"}
+)
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})")
 _NAME = re.compile(NAME_PATTERN)
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -206,6 +209,9 @@ class ServiceConfig(BaseModel):
     runbook: WebAddress | None = Field(None, description="What to do when it burns.")
     collectors: Mapping[Name, CollectorConfig] = Field(default_factory=dict)
     slos: Mapping[Name, SLOConfig] = Field(default_factory=dict)
+    alerts: Mapping[Name, RuleConfig] = Field(
+        default_factory=dict, description="What is no SLO: thresholds held for a time."
+    )
 
 
 class File(BaseModel):

@@ -11,7 +11,6 @@ from alerting.routes import Routed
 from nines.config.assembly import Config, below, unknown
 from nines.config.document import Path
 from nines.config.validation import Finding
-from slo.definition import SLO
 from slo.selector import Matcher
 from slo.severity import Severity
 
@@ -21,6 +20,7 @@ _OWN = {
     "kind": "kind",
     "service": "service",
     "slo": "SLO",
+    "alert": "alert",
     "owner": "owner",
 }  # what Nines sets: in sentences it is called so
 
@@ -38,6 +38,9 @@ def unmatchable(root: RootRouteConfig, data: Mapping[str, Any]) -> Iterator[Find
         "kind": [str(kind) for kind in AlertKind],
         "service": list(services),
         "slo": sorted({name for service in services for name in below(services, service, "slos")}),
+        "alert": sorted(
+            {name for service in services for name in below(services, service, "alerts")}
+        ),
         "owner": sorted({str(below(services, name).get("owner") or "") for name in services}),
     }
     labels = {label for name in services for label in below(services, name, "labels")}
@@ -71,9 +74,10 @@ def _fault(matcher: Matcher, known: Mapping[str, list[str]], labels: set[str]) -
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One rule that may fire, and who would be told."""
+    """One rule that may fire, and who would be told; `id` and `place` are its SLO's, or its own."""
 
-    slo: SLO
+    id: str
+    place: Path
     severity: Severity
     routed: Routed
 
@@ -87,19 +91,16 @@ def unheard(config: Config) -> Iterator[Finding]:
         return
     yield from _never_told(config, rules)
     lost = {
-        rule.slo.id: rule
+        rule.id: rule
         for rule in rules
         if rule.severity is Severity.PAGE and not rule.routed.receivers
     }
-    pages = {rule.slo.id for rule in rules if rule.severity is Severity.PAGE}
+    pages = {rule.id for rule in rules if rule.severity is Severity.PAGE}
     if len(lost) > 1 and lost.keys() == pages:
         yield Finding(_ROOT, f"no page of any SLO reaches anybody: {_why(*lost.values())}")
         return
     for rule in lost.values():
-        yield Finding(
-            ("services", rule.slo.service, "slos", rule.slo.name),
-            f"no page of {rule.slo.id} reaches anybody: {_why(rule)}",
-        )
+        yield Finding(rule.place, f"no page of {rule.id} reaches anybody: {_why(rule)}")
 
 
 def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
@@ -122,21 +123,30 @@ def _why(*rules: _Rule) -> str:
     """The way of the first; of several, that is example enough."""
     first = rules[0]
     way = "; ".join(first.routed.path)
-    example = f" (as of {first.slo.id})" if len(rules) > 1 else ""
+    example = f" (as of {first.id})" if len(rules) > 1 else ""
     return f"{way}, and no receivers stand there{example}"
 
 
 def _rules(config: Config) -> Iterator[_Rule]:
     tree = config.alerting.route
     for slo in config.slos:
-        written = config.services[slo.service]
-        service = Service(
-            slo.service, slo.service, owner=written.owner, labels=dict(written.labels)
-        )
+        place = ("services", slo.service, "slos", slo.name)
         kinds = {(tier.severity, AlertKind.BURN) for tier in slo.tiers}
         kinds.add((NO_DATA_SEVERITY, AlertKind.NO_DATA))
         if slo.notices:
             kinds.add((NOTICE_SEVERITY, AlertKind.BUDGET))
         for severity, kind in sorted(kinds):
-            routed = tree.explain(rule_labels(service, slo.name, severity, kind))
-            yield _Rule(slo, severity, routed)
+            labels = rule_labels(_service(config, slo.service), slo.name, severity, kind)
+            yield _Rule(slo.id, place, severity, tree.explain(labels))
+    for rule in config.rules:
+        place = ("services", rule.service, "alerts", rule.name)
+        kinds = {(rule.severity, AlertKind.THRESHOLD), (NO_DATA_SEVERITY, AlertKind.NO_DATA)}
+        for severity, kind in sorted(kinds):
+            service = _service(config, rule.service)
+            labels = rule_labels(service, rule.name, severity, kind, of_threshold=True)
+            yield _Rule(f"{rule.service}/{rule.name}", place, severity, tree.explain(labels))
+
+
+def _service(config: Config, name: str) -> Service:
+    written = config.services[name]
+    return Service(name, name, owner=written.owner, labels=dict(written.labels))

@@ -15,6 +15,7 @@ from nines.config.model import File
 from nines.config.sentences import sentence
 from nines.config.shape import Shape, unknown_key
 
+_PIECES = (("collectors",), ("slos",), ("alerts",))
 _ROUNDS = 50  # each removes a piece; a file with more kinds of mistakes is reported in part
 
 
@@ -143,7 +144,7 @@ def _existing(loc: tuple[int | str, ...], data: object) -> tuple[Path, list[str 
 def _piece(path: Path) -> Path:
     """The smallest piece that can be missed, and that holds `path`."""
     if path[:1] == ("services",):
-        return path[: 4 if path[2:3] in (("collectors",), ("slos",)) else 3]
+        return path[: 4 if path[2:3] in _PIECES else 3]
     return path[: 3 if path[:2] == ("alerting", "receivers") else 2]
 
 

@@ -13,6 +13,7 @@ from alerting.notification import AlertLine, Message, NotificationKind
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
 from slo.notices import Marks
+from slo.outage import Outage
 from slo.severity import Severity
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _INSTANTS = {
     "since",
     "false_since",
     "frozen_since",
+    "first",
+    "last",
     "exhausts_at",
     "started_at",
     "ended_at",
@@ -104,6 +107,17 @@ def names_from_json(text: str) -> tuple[str, ...]:
         return tuple(map(str, orjson.loads(text)))
     except (orjson.JSONDecodeError, TypeError) as error:
         raise StorageError(f"A stored row holds no list of names: {error}.") from error
+
+
+def outage_to_json(outage: Outage) -> str:
+    """What a probe's runs came to, with the state nested."""
+    return orjson.dumps(outage).decode()
+
+
+def outage_from_json(text: str) -> Outage:
+    """What `outage_to_json` was given; raises StorageError when it cannot be read."""
+    raw = _object(text)
+    return _build(Outage, raw, state=lambda one: _build(AlertState, one, phase=Phase))
 
 
 def mapping_to_json(mapping: Mapping[str, str]) -> str:

@@ -452,3 +452,44 @@ async def test_by_the_machines_own_clock_a_real_probe_runs_in_its_rhythm() -> No
     assert_each_due_once([seen.due for seen in told])
     assert Outcome.PASSED in {seen.outcome for seen in told}
     assert Outcome.FAILED not in {seen.outcome for seen in told}
+
+
+async def test_a_look_out_of_turn_is_told_to_who_asked_and_counted_nowhere() -> None:
+    told: list[Observation] = []
+    collector = Collector()
+    async with driving(collector) as bench:
+        await bench.clock.advance(10)
+        runs = bench.schedule.runs[collector.id].results.copy()
+
+        bench.schedule.look_again(collector.id, timedelta(seconds=1), told.append)
+        await bench.clock.advance(0.9)
+        assert told == []
+        await bench.clock.advance(0.2)
+
+        assert [one.outcome for one in told] == [Outcome.PASSED]
+        assert told[0].due == START + timedelta(seconds=11)
+        assert bench.schedule.runs[collector.id].results == runs
+        assert told[0] not in bench.told
+
+
+async def test_a_look_out_of_turn_that_hangs_is_cut_short_and_ours() -> None:
+    told: list[Observation] = []
+    collector = Collector(act=lasting(1000))
+    async with driving(collector) as bench:
+        bench.schedule.look_again(collector.id, timedelta(seconds=1), told.append)
+        await bench.clock.advance(8)
+
+    assert [one.outcome for one in told] == [Outcome.UNKNOWN]
+
+
+async def test_nobody_looks_again_for_a_collector_that_is_gone() -> None:
+    told: list[Observation] = []
+    collector = Collector()
+    async with driving(collector) as bench:
+        bench.schedule.look_again(collector.id, timedelta(seconds=1), told.append)
+        bench.schedule.set([])
+        bench.schedule.look_again(collector.id, timedelta(seconds=1), told.append)
+        await bench.clock.advance(5)
+
+    assert told == []
+    assert collector.closed

@@ -63,7 +63,7 @@ def test_programs_read_json(shop: Path) -> None:
     wrong = json.loads(ran.out)
 
     assert fine["ok"] is True
-    assert fine["counts"] == {"services": 1, "slos": 2, "receivers": 0}
+    assert fine["counts"] == {"services": 1, "slos": 2, "alerts": 0, "receivers": 0}
     assert ran.code == 2
     assert wrong["ok"] is False
     assert wrong["problems"] == [

@@ -68,7 +68,7 @@ def test_a_scrape_that_nothing_reads(tmp_path: Path) -> None:
         "    slos:\n", "      more: {prometheus: http://shop.example/}\n    slos:\n"
     )
 
-    assert advice(tmp_path, text) == ["6:13: no SLO reads `more`: it is scraped for nothing"]
+    assert advice(tmp_path, text) == ["6:13: nothing reads `more`: it is scraped for nothing"]
 
 
 def test_no_alerting_at_all(tmp_path: Path) -> None:

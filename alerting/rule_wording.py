@@ -1,0 +1,217 @@
+"""The sentences about threshold rules: what was seen, against which limit, and where."""
+
+from datetime import datetime
+from fractions import Fraction
+from math import floor
+
+from alerting.alert import Facts
+from alerting.wording import (
+    NO_DATA_WORDS,
+    NoDataCause,
+    capital,
+    duration,
+    moment,
+    sentences,
+    share,
+)
+from slo.limit import Unit
+from slo.outage import Outage
+from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule
+from slo.rule_reading import Reading, Value
+from slo.rule_status import RuleStatus
+from slo.status import Verdict
+from slo.units import format_duration
+
+_SERIES_SHOWN = 3
+
+
+def limit_text(rule: Rule) -> str:
+    """`above 70% for 5m, until below 60%`: what it takes."""
+    check = rule.check
+    if isinstance(check, DownCheck):
+        return (
+            f"every run failed for {format_duration(check.down_for)}, and so did a look "
+            f"{format_duration(check.recheck)} later"
+        )
+    text = str(check.bounds)
+    match check:
+        case GaugeCheck():
+            pass
+        case QuantileCheck(quantile=quantile, over=over):
+            text = f"{_quantile(quantile)} {text} over {format_duration(over)}"
+        case RatioCheck(over=over) | RateCheck(over=over):
+            text = f"{text} over {format_duration(over)}"
+    if rule.for_:
+        text += f" for {format_duration(rule.for_)}"
+    if check.bounds.clear is not None:
+        back = "below" if check.bounds.side == "above" else "above"
+        text += f", until {back} {check.bounds.clear}"
+    return text
+
+
+def value_text(value: Value, unit: Unit) -> str:
+    """A value as people read it: `83.2 %`, `2.31 s`, `12.4/m`, `1,234`. Never rounded up."""
+    if unit is Unit.SHARE:
+        return share(value)
+    if unit is Unit.SECONDS:
+        return f"{_digits(value)} s"
+    return f"{_digits(value)}/{unit.letter}" if unit.letter else _digits(value)
+
+
+def measured_text(seen: RuleStatus) -> str:
+    """What it saw last, in a clause; `nothing yet` before that."""
+    check, reading = seen.rule.check, seen.reading
+    match check:
+        case DownCheck():
+            return _run_text(seen.outage)
+        case GaugeCheck():
+            if reading.value is None:
+                return "nothing yet"
+            return value_text(reading.value, check.bounds.limit.unit)
+        case RateCheck():
+            if reading.value is None or reading.sums is None:
+                return "nothing yet"
+            over = duration(reading.sums.observed)
+            rate = value_text(reading.value, check.bounds.limit.unit)
+            return f"{rate} ({reading.sums.bad:,} in {over})"
+        case RatioCheck():
+            good = bool(check.good)
+            word = "good" if good else "bad"
+            return _share_text(reading, word, check.least)
+        case QuantileCheck():
+            return _share_text(reading, f"above {check.bounds.limit}", check.least)
+
+
+def facts_of_rule(seen: RuleStatus) -> Facts:
+    """The evidence for a rule that fires, or no longer does."""
+    rule, check = seen.rule, seen.rule.check
+    measured = measured_text(seen)
+    headline = measured if isinstance(check, DownCheck) else f"{measured}, {limit_text(rule)}"
+    if isinstance(check, QuantileCheck):
+        headline = f"{_quantile(check.quantile)} {check.bounds}: {measured}"
+    if isinstance(check, GaugeCheck) and seen.reading.series:
+        headline += f" ({_where(seen.reading)})"
+    return Facts(
+        headline=headline,
+        reason=reason(seen),
+        measured=measured,
+        limit=limit_text(rule),
+        series=_series(seen) or None,
+    )
+
+
+def reason(seen: RuleStatus) -> str:
+    """Why it says what it says, in a clause."""
+    measured = measured_text(seen)
+    if seen.verdict is Verdict.FROZEN and not isinstance(seen.rule.check, DownCheck):
+        return _why_frozen(seen)
+    match seen.rule.check:
+        case DownCheck():
+            return _why_down(seen.rule, seen.outage)
+        case GaugeCheck():
+            what = ", ".join(str(one) for one in seen.rule.check.metric)
+            text = f"{what} is {measured}"
+        case RateCheck(counter=counter):
+            text = f"{', '.join(map(str, counter))} rose by {measured}"
+        case _:
+            text = measured
+    return f"{text}; it fires {limit_text(seen.rule)}"
+
+
+def no_data_facts_of_rule(
+    rule: Rule, last: datetime | None, now: datetime, cause: NoDataCause, detail: str
+) -> Facts:
+    """Nothing is seen for it any more. `detail` is the collector's own sentence about it."""
+    words = NO_DATA_WORDS[cause]
+    waited = f" for {duration(now - last)}" if last else ""
+    seen = f"the last value came at {moment(last)}" if last else "no value ever came"
+    return Facts(
+        headline=f"no data{waited}: {words}",
+        reason=sentences(capital(words), capital(seen), capital(detail)),
+        limit=limit_text(rule),
+    )
+
+
+def data_again_of_rule(rule: Rule) -> Facts:
+    """Values come again."""
+    return Facts("data comes again", "Values come again.", limit=limit_text(rule))
+
+
+def passed_remark(rule: Rule, outage: Outage, at: datetime) -> str:
+    """A confirming look passed: what that ended."""
+    return sentences(
+        f"{rule.name}: a confirming look at {at:%H:%M:%S} UTC passed after "
+        f"{outage.failures} failures in {duration(outage.lasted)}",
+        "Nobody is told, and it begins anew",
+    )
+
+
+def _run_text(outage: Outage) -> str:
+    if not outage.failures:
+        return "up"
+    runs = "run" if outage.failures == 1 else "runs"
+    return f"down for {duration(outage.lasted)}, {outage.failures} {runs} failed one after another"
+
+
+def _why_down(rule: Rule, outage: Outage) -> str:
+    if not outage.failures or outage.first is None:
+        return "the probe passes"
+    text = f"every run has failed since {outage.first:%H:%M:%S} UTC: {outage.detail}"
+    if outage.confirmed and isinstance(rule.check, DownCheck):
+        recheck = format_duration(rule.check.recheck)
+        text = sentences(text, f"A look {recheck} later failed too: {outage.confirmed}")
+    return text
+
+
+def _why_frozen(seen: RuleStatus) -> str:
+    check, reading = seen.rule.check, seen.reading
+    if isinstance(check, GaugeCheck | DownCheck) or reading.sums is None:
+        if reading.seen_at is None:
+            return "no value has come yet: nothing can be said"
+        return f"no value has come since {moment(reading.seen_at)}: nothing can be said"
+    known = duration(reading.sums.observed)
+    return f"only {known} of the last {format_duration(check.over)} are known: too little to judge"
+
+
+def _share_text(reading: Reading, word: str, least: int) -> str:
+    if reading.sums is None:
+        return "nothing yet"
+    total = reading.sums.total
+    if reading.value is None:
+        few = f", fewer than {least:,}" if least > 1 else ""
+        return f"{total:,} events{few}" if total else "no events"
+    part = floor(Fraction(reading.value) * total)
+    return f"{share(Fraction(reading.value))} of {total:,} events {word} ({part:,})"
+
+
+def _where(reading: Reading) -> str:
+    name, _ = reading.series[0]
+    if reading.beyond > 1:
+        return f"{name} and {reading.beyond - 1} more of {reading.found} series"
+    return name
+
+
+def _series(seen: RuleStatus) -> str:
+    check = seen.rule.check
+    if not isinstance(check, GaugeCheck):
+        return ""
+    unit, told = check.bounds.limit.unit, seen.reading.series[:_SERIES_SHOWN]
+    text = ", ".join(f"{name} {value_text(value, unit)}" for name, value in told)
+    left = seen.reading.found - len(told)
+    return f"{text}, and {left:,} more" if left else text
+
+
+def _quantile(quantile: Fraction) -> str:
+    """`p99`, `p99.9`."""
+    return f"p{float(quantile * 100):g}"
+
+
+def _digits(value: Value) -> str:
+    """Three digits that tell, cut off: 0.0123, 12.3, 1,234."""
+    exact = Fraction(value)
+    size, scale = abs(exact), 1
+    while size and size * scale < 100 and scale < 10**9:
+        scale *= 10
+    cut = Fraction(floor(size * scale), scale)
+    text = f"{float(cut):,.9f}".rstrip("0").rstrip(".")
+    return f"-{text}" if exact < 0 and cut else text

@@ -1,0 +1,17 @@
+"""Why nothing came: target down, collector down and series missing, told apart."""
+
+from alerting.wording import NoDataCause
+from collectors.observation import Observation, Outcome
+
+
+def why_no_data(last: Observation | None, missing: str) -> tuple[NoDataCause, str]:
+    """The cause and the sentence of a collector's newest run; `missing` is what its page lacks."""
+    if last is None:
+        return NoDataCause.COLLECTOR_DOWN, "It has not run since Nines started."
+    match last.outcome:
+        case Outcome.FAILED:
+            return NoDataCause.TARGET_DOWN, last.detail
+        case Outcome.UNKNOWN:
+            return NoDataCause.COLLECTOR_DOWN, last.detail
+        case Outcome.PASSED:
+            return NoDataCause.SERIES_MISSING, missing
