@@ -10,7 +10,7 @@ from slo.ledger import epoch_micros
 
 SLOTS = 60  # the steps in which the stretch moves
 _MICROSECOND = timedelta(microseconds=1)
-_SLOT_FIELDS = 4
+_SLOT_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,20 @@ class Slot:
     observed: int  # microseconds between pages whose increments are known
     good: int
     bad: int
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What the stretch holds together; `observed` is the time that the events are of."""
+    """What the stretch holds together; `observed` is the time that the events are of.
+
+    `unknown` events happened too, and nobody can tell whether they were good.
+    """
 
     observed: timedelta
     good: int
     bad: int
+    unknown: int = 0
 
     @property
     def total(self) -> int:
@@ -68,6 +73,7 @@ class Recent:
                 have.observed + observed,
                 have.good + increment.good,
                 have.bad + increment.bad,
+                have.unknown + increment.unknown,
             )
         )
         return Recent(self.over, tuple(sorted(kept, key=lambda slot: slot.number)))
@@ -80,6 +86,7 @@ class Recent:
             sum(slot.observed for slot in mine) * _MICROSECOND,
             sum(slot.good for slot in mine),
             sum(slot.bad for slot in mine),
+            sum(slot.unknown for slot in mine),
         )
 
     def _number(self, at: datetime) -> int:
@@ -87,7 +94,9 @@ class Recent:
 
     def to_rows(self) -> list[list[int]]:
         """As lists of numbers, to be stored."""
-        return [[slot.number, slot.observed, slot.good, slot.bad] for slot in self.slots]
+        return [
+            [slot.number, slot.observed, slot.good, slot.bad, slot.unknown] for slot in self.slots
+        ]
 
     @classmethod
     def from_rows(cls, over: timedelta, rows: Sequence[Any]) -> "Recent":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 
-from slo.definition import CounterSLI, EventsSLI, HistogramSLI
+from slo.definition import CounterSLI, EventsSLI, HistogramSLI, sources
 from slo.limit import Limit
 from slo.selector import Selector
 from slo.severity import Severity
@@ -154,8 +154,4 @@ class Rule:
         """The selectors of every series that it reads from a page."""
         if isinstance(self.check, GaugeCheck):
             return self.check.metric
-        return tuple(
-            selector
-            for sli in self.counters().values()
-            for selector in (*sli.total, *sli.bad, *sli.good)
-        )
+        return tuple(selector for sli in self.counters().values() for selector in sources(sli))

@@ -94,12 +94,22 @@ def judge(
     if reading.value is None:
         return Verdict.FALSE  # observed, and nothing happened
     if isinstance(check, QuantileCheck):
-        true = reading.value > check.allowed
-        if firing and clear is not None and clear.value is not None:
-            true = true or clear.value > check.allowed
-    else:
-        true = check.bounds.beyond(reading.value, firing=firing)
+        at_clear = _more_than_allowed(check, clear) if firing and clear is not None else None
+        at_limit = _more_than_allowed(check, reading)
+        return at_limit if at_clear is None or at_limit is Verdict.TRUE else at_clear
+    true = check.bounds.beyond(reading.value, firing=firing)
     return Verdict.TRUE if true else Verdict.FALSE
+
+
+def _more_than_allowed(check: QuantileCheck, reading: Reading) -> Verdict:
+    """Whether too many events were above an edge; FROZEN where unknown ones decide that."""
+    sums = reading.sums
+    if sums is None or not sums.total:
+        return Verdict.FALSE
+    allowed = check.allowed * (sums.total + sums.unknown)
+    if sums.bad > allowed:
+        return Verdict.TRUE
+    return Verdict.FROZEN if sums.bad + sums.unknown > allowed else Verdict.FALSE
 
 
 def is_stale(rule: Rule, reading: Reading, now: datetime) -> bool:

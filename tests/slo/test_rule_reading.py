@@ -136,6 +136,26 @@ def test_less_than_half_of_the_time_says_nothing() -> None:
     assert judge(ERRORS, reading, T0, firing=True) is Verdict.FROZEN
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "unknown", "verdict"),
+    [
+        pytest.param(970, 20, 10, Verdict.TRUE, id="were the unknown all good it still is"),
+        pytest.param(989, 1, 10, Verdict.FROZEN, id="the unknown decide it"),
+        pytest.param(995, 1, 4, Verdict.FALSE, id="were the unknown all bad it still is not"),
+    ],
+)
+def test_events_that_nobody_can_tell_decide_nothing(
+    good: int, bad: int, unknown: int, verdict: Verdict
+) -> None:
+    assert isinstance(SLOW.check, QuantileCheck)
+    increment = Increment(good=good, bad=bad, unknown=unknown)
+    recent = Recent(SLOW.check.over).added(T0 - SLOW.check.over, T0, increment)
+
+    reading = read_window(SLOW.check, recent, T0, T0)
+
+    assert judge(SLOW, reading, T0, firing=False) is verdict
+
+
 def test_a_quantile_ends_at_its_own_clearing_edge() -> None:
     rule = a_rule(
         collector="metrics", histogram="seconds", quantile="99%", over="5m", above="2s",
