@@ -25,7 +25,7 @@ def missing() -> str | None:
 
 
 @contextmanager
-def prometheus(folder: Path, config: str, *, core: int) -> Iterator[Process]:
+def prometheus(folder: Path, config: str, *flags: str, core: int) -> Iterator[Process]:
     """Prometheus with this configuration, on one core."""
     file, port = folder / "prometheus.yaml", free_port()
     file.write_text(config)
@@ -36,6 +36,7 @@ def prometheus(folder: Path, config: str, *, core: int) -> Iterator[Process]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--storage.tsdb.retention.time=90d",
         "--log.level=warn",
+        *flags,
     ]
     url = f"http://127.0.0.1:{port}"
     with serving(arguments, url, "/-/ready", core=core, log=folder / "log") as process:
