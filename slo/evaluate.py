@@ -82,8 +82,7 @@ def evaluate(
         at=now,
         window=window,
         sli=_sli(window, slices),
-        # Which slices unknown events would have spoiled is not known of the sums.
-        sli_bounds=_bounds(window.counts) if slices is None else None,
+        sli_bounds=_bounds(window.counts) if slices is None else slices.bounds,
         budget=budget,
         burns=tuple(read_burn(slo, ledger, lookback, now) for lookback in lookbacks(slo)),
         tiers=readings,

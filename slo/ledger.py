@@ -44,9 +44,10 @@ __all__ = [
 ]
 
 # What follows a slot's columns in a ring of slices: how many count, what they cost, and the same
-# of those that hold events that were not seen in them.
+# of those that hold events that were not seen in them; then what unknown events leave open.
 _OBSERVED, _COST, _SMEARED_OBSERVED, _SMEARED_COST = range(COLUMNS, COLUMNS + 4)
-_SLICE_COLUMNS = COLUMNS + 4
+_UNSURE, _BETTER, _WORSE = range(COLUMNS + 4, COLUMNS + 7)
+_SLICE_COLUMNS = COLUMNS + 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,14 @@ class Ledger:
         observed, cost = sums[_OBSERVED], sums[_COST]
         if own:
             observed, cost = observed - sums[_SMEARED_OBSERVED], cost - sums[_SMEARED_COST]
-        return SliceCounts(observed, Fraction(cost, slicing.parts))
+        parts = slicing.parts
+        return SliceCounts(
+            observed,
+            Fraction(cost, parts),
+            sums[_UNSURE],
+            Fraction(sums[_BETTER], parts),
+            Fraction(sums[_WORSE], parts),
+        )
 
     def leaving_slices(
         self, length: timedelta, now: datetime
@@ -421,3 +429,6 @@ class _SliceRing:
             0, _SMEARED_OBSERVED, slots, [int(cost is not None and far) for cost, far in both]
         )
         self._grain.put(0, _SMEARED_COST, slots, [(cost or 0) * far for cost, far in both])
+        doubts = list(map(self._slicing.doubt, good, bad, unknown, seen))
+        for place, column in enumerate((_UNSURE, _BETTER, _WORSE)):
+            self._grain.put(0, column, slots, [doubt[place] for doubt in doubts])

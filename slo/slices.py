@@ -67,13 +67,39 @@ class Slicing:
             return None
         return self.parts if self.no_data is NoData.BAD else 0
 
+    def doubt(self, good: int, bad: int, unknown: int, seen: int) -> tuple[int, int, int]:
+        """What its unknown events leave open about a closed slice: does it count for them alone
+        (1 or 0), how much less it may have cost, and how much more, in `parts`.
+        """
+        if not unknown:
+            return 0, 0, 0
+        best = self.judge(good + unknown, bad, 0, seen) or 0
+        worst = self.judge(good, bad + unknown, 0, seen) or 0
+        cost = self.judge(good, bad, unknown, seen)
+        return (1, 0, worst) if cost is None else (0, cost - best, worst - cost)
+
 
 @dataclass(frozen=True, slots=True)
 class SliceCounts:
-    """The closed slices of one window that count: how many, and what they cost in bad slices."""
+    """The closed slices of one window that count: how many, and what they cost in bad slices.
+
+    Unknown events may have been good or bad. With them `unsure` slices more would count, and all
+    would cost `better` less at the best and `worse` more at the worst.
+    """
 
     observed: int
     cost: Fraction
+    unsure: int = 0
+    better: Fraction = Fraction(0)
+    worse: Fraction = Fraction(0)
+
+    @property
+    def bounds(self) -> tuple[Fraction, Fraction] | None:
+        """The SLI were all unknown events bad, and were all good; None without any slice."""
+        slices = self.observed + self.unsure
+        if not slices:
+            return None
+        return 1 - (self.cost + self.worse) / slices, 1 - (self.cost - self.better) / slices
 
     @property
     def bad_ratio(self) -> Fraction | None:

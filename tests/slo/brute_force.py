@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -47,6 +47,18 @@ class BruteForce:
         sums.missed += delta.missed
         self.smeared[delta.bucket].good += delta.smeared_good
         self.smeared[delta.bucket].bad += delta.smeared_bad
+
+    def known(self, *, good: bool) -> "BruteForce":
+        """The same, with every unknown event taken as good, or as bad."""
+        other = BruteForce(self.bucket_seconds)
+        for bucket, sums in self.booked.items():
+            other.booked[bucket] = replace(
+                sums,
+                good=sums.good + sums.unknown * good,
+                bad=sums.bad + sums.unknown * (not good),
+                unknown=0,
+            )
+        return other
 
     def window(self, length: timedelta, now: datetime, *, observed: bool = False) -> Sums:
         """[ceil_u(now) - length, now] in whole slots of the unit that semantics 4 gives."""
@@ -155,6 +167,14 @@ def _of_slices(
         first = -(-micros // (length * _MICROS)) * length - int(slo.window.length.total_seconds())
     costs = model.slices(first, slicing, now)
     yield "sli", status.sli, 1 - sum(costs, Fraction(0)) / len(costs) if costs else None
+    worst, best = (model.known(good=good).slices(first, slicing, now) for good in (False, True))
+    yield (
+        "bounds",
+        status.sli_bounds,
+        tuple(1 - sum(costs, Fraction(0)) / len(costs) for costs in (worst, best))
+        if best
+        else None,
+    )
     allowed = Fraction(len(costs))
     if isinstance(slo.window, Calendar):
         allowed = Fraction((slo.window.end(now) - slo.window.start(now)) // slicing.length)

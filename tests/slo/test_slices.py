@@ -297,3 +297,59 @@ def test_slices_equal_brute_force_through_late_events_and_restarts(
 
     expected = brute_force(deltas, slicing, length, epoch_micros(now))
     assert (slices.observed, slices.cost) == expected
+    # The unknown as if they were known: that is what the bounds mean.
+    all_bad = [replace(d, bad=d.bad + d.unknown, unknown=0) for d in deltas]
+    all_good = [replace(d, good=d.good + d.unknown, unknown=0) for d in deltas]
+    ends = [brute_force(known, slicing, length, epoch_micros(now)) for known in (all_bad, all_good)]
+    assert slices.bounds == (
+        tuple(1 - cost / observed for observed, cost in ends) if ends[0][0] else None
+    )
+
+
+def test_a_slice_of_unknown_events_alone_widens_the_bounds_and_moves_no_sli() -> None:
+    slo = sliced(MINUTES)
+    ledger = a_ledger(slo)
+    run(ledger, T0, T0 + 3 * MINUTE)
+    book(ledger, T0 + 3 * MINUTE, unknown=6)
+
+    status = status_of(slo, ledger, 4)
+
+    assert status.sli == 1
+    assert status.sli_bounds == (Fraction(3, 4), Fraction(1))
+
+
+def test_one_unknown_event_leaves_open_whether_its_slice_was_good() -> None:
+    slo = sliced(MINUTES)  # 95 % of a good slice
+    ledger = a_ledger(slo)
+    book(ledger, T0, good=94, bad=5, unknown=1)  # 94.9 %: bad; 95 % at the best
+    book(ledger, T0 + MINUTE, good=95, bad=4, unknown=1)  # 96 %: good; 95 % at the worst
+    book(ledger, T0 + 2 * MINUTE, good=95, bad=5, unknown=1)  # 95 %: good; 94.1 % at the worst
+
+    status = status_of(slo, ledger, 3)
+
+    assert status.sli == Fraction(2, 3)
+    assert status.sli_bounds == (Fraction(1, 3), Fraction(1))
+    assert status.budget is not None
+    assert status.budget.spent_events == 1  # the unknown is counted for nobody
+
+
+def test_unknown_events_of_ratio_slices_weigh_what_they_could_have() -> None:
+    slo = sliced(RATIOS)
+    ledger = a_ledger(slo)
+    book(ledger, T0, good=2, bad=1, unknown=1)
+
+    status = status_of(slo, ledger, 1)
+
+    assert status.sli == Fraction(2, 3)
+    assert status.sli_bounds == (Fraction(2, 4), Fraction(3, 4))
+
+
+def test_without_unknown_events_the_bounds_are_the_sli() -> None:
+    slo = sliced(MINUTES)
+    ledger = a_ledger(slo)
+    book(ledger, T0, good=0, bad=1)
+    run(ledger, T0 + MINUTE, T0 + 3 * MINUTE)
+
+    status = status_of(slo, ledger, 3)
+
+    assert status.sli_bounds == (status.sli, status.sli)
