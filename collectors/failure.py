@@ -94,6 +94,10 @@ class RefusedAtError(ConnectionRefusedError):
         self.where = where
 
 
+class ProtocolError(Exception):
+    """What came is not proper HTTP."""
+
+
 def translate(error: BaseException, phase: Phase) -> Verdict:
     """Outcome, cause and sentence for what ended a run in `phase`; see semantics, "Probe".
 
@@ -150,7 +154,7 @@ def _of_client(error: BaseException, phase: Phase) -> Verdict:
             return _failed(Cause.PROTOCOL, f"the address is of no kind that is followed: {error}")
         case httpx.DecodingError():
             return _failed(Cause.BODY, f"the body is not encoded as its header says: {error}")
-        case httpx.RemoteProtocolError() | httpcore.RemoteProtocolError():
+        case ProtocolError() | httpx.RemoteProtocolError() | httpcore.RemoteProtocolError():
             return _failed(Cause.PROTOCOL, f"the answer is not proper HTTP: {error}")
         case httpx.LocalProtocolError() | httpcore.LocalProtocolError():
             return _unknown(f"our own request is not proper HTTP: {error}")

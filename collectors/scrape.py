@@ -2,15 +2,16 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Collection, Iterator
-from contextlib import aclosing
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Protocol
 
 import httpx
 
+from collectors.client import Client, Request, Response, is_secured, same_origin
 from collectors.config import PrometheusConfig
 from collectors.exposition import PageReader
 from collectors.exposition_line import PageError
@@ -23,7 +24,6 @@ from collectors.resolve import Resolver
 from collectors.runnable import Clock
 from collectors.selective import SelectiveReader
 from collectors.target import without_secrets
-from collectors.transport import FreshTransport
 from slo.definition import BUCKET
 from slo.exposition import Page
 
@@ -43,7 +43,7 @@ ACCEPT_NATIVE = (
 _TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 _OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOUT_HEADER}
 _REDIRECTS_FOLLOWED = 5
-_READ_ASIDE_BYTES = 64 * 1024  # raw bytes gathered before a thread reads them
+_READ_ASIDE_BYTES = 1024 * 1024  # raw bytes gathered before a thread reads them
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
 
 
@@ -81,6 +81,9 @@ class Scrape:
         self._resolver = resolver
         self._wanted = frozenset(wanted)
         self._trust = trust(config.tls)
+        self._url = httpx.URL(config.prometheus)
+        name = config.tls.server_name
+        self._named = (self._url.host, name) if name is not None else None
         self._known = Known()
         accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
         own = {"accept": accept, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
@@ -94,14 +97,15 @@ class Scrape:
         look = Look.begin(self.id, due, clock)
         try:
             async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                transport = FreshTransport(
+                client = Client(
                     resolver=self._resolver,
                     watch=look.watch,
                     context=self._trust.context(),
                     give_up_at=bound.when() or 0.0,
-                    named=self._named(),
+                    named=self._named,
                 )
-                return await self._look(look, transport)
+                with closing(client):
+                    return await self._look(look, client)
         except TooManyRedirectsError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
@@ -114,66 +118,62 @@ class Scrape:
     async def close(self) -> None:
         """Nothing outlives a run."""
 
-    async def _look(self, look: Look, transport: FreshTransport) -> Observation:
-        async with httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,
-            timeout=None,  # noqa: S113 - the run as a whole has one
-            headers=self._headers,
-        ) as client:
-            response = await self._fetch(client, look, transport)
-            if response.status_code != HTTPStatus.OK:
-                look.watch.stop()
-                return _refused(response, look)
-            page = await self._read(response, look)
+    async def _look(self, look: Look, client: Client) -> Observation:
+        response = await self._fetch(look, client)
+        if response.status != HTTPStatus.OK:
+            look.watch.stop()
+            return _refused(response, look)
+        page = await self._read(response, look)
         look.watch.stop()
         look.body_bytes = page.size_bytes
         return replace(look.passed(), page=page)
 
-    async def _fetch(
-        self, client: httpx.AsyncClient, look: Look, transport: FreshTransport
-    ) -> httpx.Response:
+    async def _fetch(self, look: Look, client: Client) -> Response:
         """The last answer of the chain of redirects, its body unread."""
-        request = client.build_request("GET", self._config.prometheus)
+        request = Request(self._url, self._headers)
         for _ in range(_REDIRECTS_FOLLOWED + 1):
-            response = await client.send(request, stream=True, auth=None)
-            look.http_status = response.status_code
+            response = await client.send(request)
+            look.http_status = response.status
             look.http_version = response.http_version
-            if transport.stream is not None:
-                look.at(transport.stream)
-            following = response.next_request if self._config.follow_redirects else None
+            if client.stream is not None:
+                look.at(client.stream)
+            following = response.redirect(request.url) if self._config.follow_redirects else None
             if following is None:
                 return response
             look.redirects += 1
             look.watch.enter(Phase.RESOLVE)
-            request = self._follow(following)
+            request = self._follow(request, following)
         raise TooManyRedirectsError(f"the target redirects more than {_REDIRECTS_FOLLOWED} times")
 
-    def _follow(self, request: httpx.Request) -> httpx.Request:
-        """What was configured for one host is not for another, nor for a connection in clear."""
-        before = httpx.URL(self._config.prometheus)
-        downgraded = before.scheme == "https" and request.url.scheme != "https"
-        if request.url.host != before.host or downgraded:
-            for name in self._headers:
-                if name not in _OWN_HEADERS:
-                    request.headers.pop(name, None)
-        return request
+    def _follow(self, request: Request, url: httpx.URL) -> Request:
+        """What was configured for one host is not for another, nor for a connection in clear.
 
-    async def _read(self, response: httpx.Response, look: Look) -> Page:
+        Another port of the host is not told who we are, but where it speaks TLS for the first.
+        """
+        headers = dict(request.headers)
+        downgraded = self._url.scheme == "https" and url.scheme != "https"
+        if url.host != self._url.host or downgraded:
+            headers = {name: text for name, text in headers.items() if name in _OWN_HEADERS}
+        elif not same_origin(request.url, url):
+            headers.pop("host", None)
+            if not is_secured(request.url, url):
+                headers.pop("authorization", None)
+        return Request(url, headers)
+
+    async def _read(self, response: Response, look: Look) -> Page:
         """The page, decoded and parsed in threads while it comes."""
         reader = self._reader(response.headers.get("content-type", ""), look)
         body = _Body(response.headers.get("content-encoding", ""), reader)
         gathered: list[bytes] = []
         size = 0
-        async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as parts:
-            async for part in parts:
-                gathered.append(part)
-                size += len(part)
-                if size >= _READ_ASIDE_BYTES:
-                    look.watch.enter(Phase.JUDGE)
-                    await asyncio.to_thread(body.feed, b"".join(gathered))
-                    look.watch.enter(Phase.TRANSFER)
-                    gathered, size = [], 0
+        while part := await response.read():
+            gathered.append(part)
+            size += len(part)
+            if size >= _READ_ASIDE_BYTES:
+                look.watch.enter(Phase.JUDGE)
+                await asyncio.to_thread(body.feed, b"".join(gathered))
+                look.watch.enter(Phase.TRANSFER)
+                gathered, size = [], 0
         look.watch.enter(Phase.JUDGE)
         page = await asyncio.to_thread(body.close, b"".join(gathered))
         self._known = reader.known
@@ -192,11 +192,6 @@ class Scrape:
         if known.series and known.openmetrics is openmetrics:
             return SelectiveReader(self._wanted, limit_bytes=limit, known=known)
         return PageReader(self._wanted, openmetrics=openmetrics, limit_bytes=limit)
-
-    def _named(self) -> tuple[str, str] | None:
-        if self._config.tls.server_name is None:
-            return None
-        return httpx.URL(self._config.prometheus).host, self._config.tls.server_name
 
 
 class _Body:
@@ -268,9 +263,9 @@ def _format(content_type: str) -> tuple[bool, str | None]:
     )
 
 
-def _refused(response: httpx.Response, look: Look) -> Observation:
-    status = response.status_code
-    phrase = f"{status} {response.reason_phrase}".strip()[:80]
+def _refused(response: Response, look: Look) -> Observation:
+    status = response.status
+    phrase = f"{status} {response.reason}".strip()[:80]
     if status == TOO_MANY_REQUESTS:
         look.warning = "the target's own rate limiter answered 429"
         return look.unknown(look.warning)

@@ -168,6 +168,47 @@ async def test_credentials_do_not_follow_to_another_host() -> None:
     assert not {"authorization", "x-api-key"} & asked.keys()
 
 
+async def test_credentials_do_not_follow_to_another_port() -> None:
+    requests = Requests()
+    settings = {"bearer_token": "sesame", "headers": {"X-Scope": "a", "Host": "shop.example"}}
+    async with Server(requests.answered(answer(PAGE, headers=TEXT))) as other:
+        host = f"127.0.0.1:{other.port}"
+        there = f"Location: http://{host}/\r\n"
+        async with Server(says(answer(status="302 Found", headers=there))) as server:
+            scrape = scraper(f"http://127.0.0.1:{server.port}/", settings=settings)
+            await scrape.run(DUE, SystemClock())
+
+    (asked,) = requests.headers
+    assert "authorization" not in asked
+    assert asked["x-scope"] == "a"
+    assert asked["host"] == host
+
+
+async def test_a_chunked_page_is_read_and_half_a_one_refused() -> None:
+    size = f"{len(PAGE):x}\r\n".encode()
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{TEXT}\r\n".encode()
+    whole = await look(ends(head + size + PAGE + b"\r\n0\r\n\r\n"))
+    half = await look(ends(head + size + PAGE + b"\r\n"))
+
+    assert whole.outcome is Outcome.PASSED
+    assert (half.outcome, half.cause, half.phase) == (
+        Outcome.FAILED, Cause.PROTOCOL, Phase.TRANSFER,
+    )  # fmt: skip
+
+
+async def test_a_known_page_is_read_selectively_and_after_a_bad_one_whole() -> None:
+    foreign = b"other 1\n" * 1000 + b"other{ broken\n" + b"other 1\n"
+    pages = [PAGE, PAGE + foreign, PAGE + b"http_requests_total x\n", PAGE + foreign, PAGE]
+    async with Server(says(*(answer(page, headers=TEXT) for page in pages))) as server:
+        scrape = scraper(f"http://127.0.0.1:{server.port}/")
+        seen = [await scrape.run(DUE, SystemClock()) for _ in pages]
+
+    assert [one.outcome for one in seen] == [
+        Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.FAILED, Outcome.PASSED,
+    ]  # fmt: skip
+    assert "line 1004: " in seen[3].detail
+
+
 async def test_a_circle_of_redirects_ends() -> None:
     seen = await look(says(answer(status="302 Found", headers="Location: /\r\n")))
 
