@@ -1,10 +1,13 @@
 """CPU of one scrape of a 100,000-line page of which 20 series are wanted, beside Prometheus.
 
 Prometheus keeps the same series by metric_relabel_configs. Both are the real processes, scraping
-the same address every 10 s; the page is served from another core and its values change each time.
-What a process spends anyway is in it. Run: python -m benchmarks.scrape_page
+the same address every 2 s on the same core, one after the other; the page is served from another
+core and its values change each time. All that a process spends is in it: also shown is what it
+spends anyway, which is the same two seconds with a page of a few lines. The second page has its
+lines in no order: what is wanted is scattered over it. Run: python -m benchmarks.scrape_page
 """
 
+import random
 import statistics
 import tempfile
 import time
@@ -14,24 +17,25 @@ from benchmarks.prometheus import missing, prometheus, served
 from benchmarks.serving import Process, free_port, last_core, nines
 
 LINES = 100_000
-EVERY = 10  # seconds
+EVERY = 2  # seconds
+SCRAPES = 5  # in a round
 ROUNDS = 4
 _SERVICES = 400
 _WANTED = 10  # services, of two codes each
 
 
 class BigPage:
-    """Counters and gauges of many families, in blocks as the format wants them."""
+    """Counters and gauges of many families, in blocks as the format wants them, or shuffled."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lines_in_all: int = LINES, shuffled: bool = False) -> None:
         wanted = [
             f'http_requests_total{{service="svc-{service:03d}",code="{code}"}}'
-            for service in range(_SERVICES)
+            for service in range(min(_SERVICES, lines_in_all // 7))
             for code in (200, 201, 400, 404, 429, 500, 503)
         ]
         lines = ["# TYPE http_requests_total counter", *(f"{name} %d" for name in wanted)]
         family = 0
-        while len(lines) < LINES:
+        while len(lines) < lines_in_all:
             name = f"app_metric_{family}_bytes"
             lines.append(f"# TYPE {name} gauge")
             lines += [
@@ -39,6 +43,8 @@ class BigPage:
                 for n in range(40)
             ]
             family += 1
+        if shuffled:
+            random.Random(1).shuffle(lines)
         self._template = "\n".join(lines) + "\n"
         self._places = self._template.count("%d")
         self._looks = 0
@@ -50,31 +56,39 @@ class BigPage:
 
 
 def main() -> None:
-    """Print medians over the rounds, and their ratio."""
+    """Print medians over the rounds, and their ratios."""
     if why := missing():
         print(why)
         return
-    with tempfile.TemporaryDirectory() as name, served(BigPage()) as address:
-        folder = Path(name)
-        theirs, ours = _prometheus(folder, address), _nines(folder, address)
-    peer, own = statistics.median(theirs), statistics.median(ours)
-    print(f"CPU of a scrape of {LINES:,} lines, median of {ROUNDS} rounds of {EVERY} s")
-    print(f"Prometheus, relabel-keep {peer * 1e3:7.1f} ms   {_shown(theirs)}")
-    print(f"nines serve              {own * 1e3:7.1f} ms   {_shown(ours)}")
-    print(f"ratio                    1/{peer / own:.1f}   goal 1/5")
+    pages = {
+        "idle": BigPage(lines_in_all=7 * _WANTED),
+        "in blocks": BigPage(),
+        "scattered": BigPage(shuffled=True),
+    }
+    print(f"CPU of a scrape of {LINES:,} lines, one each {EVERY} s; {ROUNDS} rounds of {SCRAPES}")
+    print(f"{'':12} {'Prometheus':>12} {'nines serve':>12}   ratio   goal")
+    for (kind, page), goal in zip(pages.items(), ("", "1/5", "1.2"), strict=True):
+        with tempfile.TemporaryDirectory() as name, served(page) as address:
+            folder = Path(name)
+            peer, own = _prometheus(folder, address), _nines(folder, address)
+        theirs, ours = statistics.median(peer), statistics.median(own)
+        ratio = f"1/{theirs / ours:.1f}" if ours < theirs else f"{ours / theirs:.1f}"
+        print(f"{kind:12} {theirs * 1e3:9.1f} ms {ours * 1e3:9.1f} ms {ratio:>7} {goal:>6}")
+        print(f"{'':12} {_shown(peer)} | {_shown(own)}")
 
 
 def _shown(rounds: list[float]) -> str:
-    return " ".join(f"{one * 1e3:.0f}" for one in rounds)
+    return " ".join(f"{one * 1e3:.1f}" for one in rounds)
 
 
 def _rounds(process: Process) -> list[float]:
-    time.sleep(2 * EVERY)
+    """Seconds of CPU a scrape, in each round."""
+    time.sleep(4 * EVERY)
     spent = []
     for _ in range(ROUNDS):
         before = process.cpu()
-        time.sleep(EVERY)
-        spent.append(process.cpu() - before)
+        time.sleep(SCRAPES * EVERY)
+        spent.append((process.cpu() - before) / SCRAPES)
     return spent
 
 
