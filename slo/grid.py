@@ -289,10 +289,22 @@ class Grain:
             self._add_up(len(self._lengths) - 1, self.at - slots + 1, self.at)
         return len(self._lengths) - 1
 
-    def drop_windows(self) -> None:
-        """Keep no sums; indices given by `keep` are void."""
-        self._lengths, self._shortest = [], 0
-        self._sums = np.zeros((self._count, 0, self.capacity), np.uint64)
+    def keep_only(self, lengths: Sequence[int]) -> None:
+        """Keep the sums over so many slots each, and no others; indices are in their order."""
+        have = {length: index for index, length in enumerate(self._lengths)}
+        sums = np.zeros((self._count, len(lengths), self.capacity), np.uint64)
+        for index, length in enumerate(lengths):
+            if length in have:
+                sums[:, index] = self._sums[:, have[length]]
+        self._sums, self._lengths = sums, list(lengths)
+        self._shortest = min(lengths, default=0)
+        for index, length in enumerate(lengths):
+            if self.at is not None and length not in have:
+                self._add_up(index, self.at - length + 1, self.at)
+
+    def has(self, index: int) -> bool:
+        """Whether anything was ever booked to a column."""
+        return any(block[index] is not None for block in self._blocks)
 
     def move(self, high: int, *, back: bool = False) -> bool:
         """Let the sums end with slot `high`. They go `back` only when told to."""
