@@ -409,7 +409,8 @@ class _Face:
         rows: list[NDArray[np.generic]] = []
         hour = sums.of(GOOD, self._hour) + sums.of(BAD, self._hour)
         if self._own is None:
-            rows.append(hour)
+            # Sums of a period are not kept: whatever was booked may be news.
+            rows += [hour, sums.grid.revision[sums.places]]
         else:
             bad = sums.of(BAD, self._own)
             columns = (GOOD, UNKNOWN, SEEN)
