@@ -1,16 +1,19 @@
 """Book every observation, judge its SLOs at once, and say which alerts change. No I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+
+import numpy as np
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Remark
 from alerting.desk import Rules
 from alerting.wording import data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
+from nines.pending import Pending
 from nines.silence import why_no_data
-from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
+from nines.storage.counts import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase
@@ -20,7 +23,9 @@ from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sou
 from slo.evaluate import NO_DATA, evaluate
 from slo.exposition import Page
 from slo.gauge import read_gauges
-from slo.ledger import BucketDelta, Ledger
+from slo.grid import BAD, COLUMNS, GOOD, SEEN, UNKNOWN, Grid
+from slo.ledger import BucketDelta, Ledger, epoch_micros, grid_for, move_together
+from slo.screen import Judged, Part, Screen
 from slo.status import SLOStatus
 from slo.succession import succeed
 
@@ -51,21 +56,43 @@ class Indicator:
         return self.slo.sli_id
 
 
+_Moment = tuple[int, datetime]  # numbered: the later of two is the one told later
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A status, and what it was made from."""
+
+    status: SLOStatus
+    at: _Moment
+    revision: int
+    states: Mapping[str, AlertState]
+
+
 @dataclass(slots=True)
 class Entry:
-    """One SLO under watch, judged over its SLI: its rules' states, its newest status."""
+    """One SLO under watch, judged over its SLI: its rules' states, and its status when asked."""
 
     slo: SLO
     indicator: Indicator
     states: dict[str, AlertState] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)  # tiers gone, and who took their place
-    status: SLOStatus | None = None
     fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
+    judged_at: _Moment | None = field(default=None, init=False, repr=False)
+    told: _Told | None = field(default=None, init=False, repr=False)
+    tell: "Callable[[Entry], SLOStatus | None] | None" = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     @property
     def ledger(self) -> Ledger:
         return self.indicator.ledger
+
+    @property
+    def status(self) -> SLOStatus | None:
+        """As of the newest look at it; made when somebody asks. None before there was one."""
+        return None if self.tell is None else self.tell(self)
 
 
 @dataclass(slots=True)
@@ -102,11 +129,17 @@ class Engine:
         self.targets: dict[str, Target] = {}
         self._indicators: dict[str, list[Indicator]] = {}  # by the collector that feeds it
         self._judged: dict[str, list[Entry]] = {}  # by the collector that feeds it
-        self._deltas: dict[int, dict[int, BucketDelta]] = {}
-        self._causes: dict[int, dict[tuple[int, str], int]] = {}
-        self._observed: dict[int, datetime] = {}
+        self._pending = Pending()
         self._dirty_targets: set[str] = set()
         self.thresholds = ThresholdRules(self._last_of, self._has_slo)
+        self._grids: dict[tuple[int, int], Grid] = {}
+        self._order: list[Entry] = []  # as the screen numbers them
+        self._numbers: dict[str, int] = {}
+        self._screen = Screen([])
+        self._parts: dict[str, Part] = {}  # by the collector that feeds it
+        self._looks = 0
+        self._ticked: _Moment | None = None
+        self._observed: dict[str, _Moment] = {}  # by the collector
 
     def watch(
         self,
@@ -120,7 +153,7 @@ class Engine:
         also where a tier took another's place or the SLI is another one, and a ledger loaded anew
         gets the counts that storage did not have.
         """
-        known = {id(one.ledger) for fed in self._indicators.values() for one in fed}
+        former = {id(one.ledger): one.ledger for one in self.indicators}
         self._indicators, self._judged = {}, {}
         for entry in entries:
             running = self.entries.get(entry.slo.id)
@@ -134,12 +167,48 @@ class Engine:
             if any(one is entry.indicator for one in fed[-1:]):
                 continue  # SLOs of one SLI stand together
             fed.append(entry.indicator)
-            if id(entry.ledger) not in known:
-                for delta in self._deltas.get(entry.indicator.number, {}).values():
+            if id(entry.ledger) not in former:
+                for delta in self._pending.of(entry.indicator.number):
                     entry.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
         self.entries = {entry.slo.id: entry for entry in entries}
         self.targets = dict(targets)
         self.thresholds.watch(rules)
+        for ledger in {id_: former[id_] for id_ in former.keys() - self._ledgers()}.values():
+            ledger.join(grid_for(ledger.bucket_seconds, ledger.reach))  # its place is free
+        self._gather()
+        self._survey()
+
+    def _ledgers(self) -> set[int]:
+        return {id(entry.indicator.ledger) for entry in self.entries.values()}
+
+    def _gather(self) -> None:
+        """Bring the ledgers of one reach into one grid."""
+        by_shape: dict[tuple[int, int], dict[int, Ledger]] = {}
+        for entry in self.entries.values():
+            for ledger in (entry.ledger, entry.indicator.ledger):
+                shape = (ledger.bucket_seconds, ledger.grid.reach_seconds)
+                by_shape.setdefault(shape, {})[id(ledger)] = ledger
+        before, self._grids = self._grids, {}
+        for shape, ledgers in by_shape.items():
+            grid = before.get(shape)
+            if grid is None:  # most of them, fresh from storage, stand in one already
+                grid = max((one.grid for one in ledgers.values()), key=len)
+            move_together(list(ledgers.values()), grid)
+            self._grids[shape] = grid
+
+    def _survey(self) -> None:
+        """Begin to screen these."""
+        self._order = list(self.entries.values())
+        self._numbers = {entry.slo.id: number for number, entry in enumerate(self._order)}
+        for entry in self._order:
+            entry.tell = self._status_of
+        self._screen = Screen(
+            [
+                Judged(entry.slo, entry.ledger, entry.states, entry.watched_from)
+                for entry in self._order
+            ]
+        )
+        self._parts = {}
 
     def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
         """Book one observation and evaluate the SLOs that it feeds, at once."""
@@ -151,16 +220,25 @@ class Engine:
         fed = self._indicators.get(observation.collector_id, [])
         since = target.counters.at if target.counters is not None else None
         increments = self._increments(target, fed, observation)
+        page: list[tuple[Indicator, Increment]] = []
         for indicator in fed:
+            increment = increments.get(indicator.id)
             if isinstance(indicator.slo.sli, ProbeSLI):
                 self._book_probe(indicator, observation)
+            elif increment is not None and _is_plain(indicator, increment):
+                page.append((indicator, increment))
             else:
-                self._book_increment(indicator, observation, increments.get(indicator.id))
+                self._book_increment(indicator, observation, increment)
+        self._book_page(page, observation.due)
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
+        self._wake(now)
+        part = self._part(observation.collector_id)
+        suspects = self._screen.suspects(now, self.awake_since, part)
+        self._observed[observation.collector_id] = self._looked(now)
         return [
-            *self._evaluate_all(self.fed_by(observation.collector_id), now),
+            *self._evaluate_all([self._order[number] for number in suspects], now),
             *self.thresholds.observe(observation, since, increments, now, self.awake_since),
         ]
 
@@ -180,9 +258,11 @@ class Engine:
     def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
         """Evaluate as time passes: windows slide even when nothing arrives.
 
-        Without `slo_ids` it is all of them, and the threshold rules.
+        Without `slo_ids` all are looked at, and those evaluated that could change by it; and the
+        threshold rules.
         """
-        wanted = self.entries if slo_ids is None else slo_ids
+        wanted = self.suspects(now) if slo_ids is None else slo_ids
+        self._wake(now)
         changes = self._evaluate_all(
             [self.entries[slo_id] for slo_id in wanted if slo_id in self.entries], now
         )
@@ -192,14 +272,45 @@ class Engine:
         """Judge the threshold rules as time passes."""
         return self.thresholds.tick(now, self.awake_since)
 
+    def suspects(self, now: datetime) -> list[str]:
+        """Look at all; whose rules an evaluation might change. They are the caller's to `tick`."""
+        self._wake(now)
+        self._ticked = self._looked(now)
+        numbers = self._screen.suspects(now, self.awake_since)
+        return [self._order[number].slo.id for number in numbers]
+
+    def changed(self, now: datetime, collector_id: str | None = None) -> list[str]:
+        """Of whom pages would show something new since they were last told so; of all, or of those
+        that a collector feeds.
+        """
+        part = None if collector_id is None else self._part(collector_id)
+        return [self._order[number].slo.id for number in self._screen.changed(now, part)]
+
+    def _part(self, collector_id: str) -> Part:
+        part = self._parts.get(collector_id)
+        if part is None:
+            fed = self.fed_by(collector_id)
+            part = self._screen.part(self._numbers[entry.slo.id] for entry in fed)
+            self._parts[collector_id] = part
+        return part
+
+    def _looked(self, now: datetime) -> _Moment:
+        self._looks += 1
+        return self._looks, now
+
+    def _wake(self, now: datetime) -> None:
+        if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
+            self.awake_since = now  # what was silent meanwhile was silent to nobody
+        self._looked_at = now
+
     def present_facts(self) -> dict[str, Facts]:
         """The facts of every rule that fires, as of its SLO's newest evaluation."""
         return self.thresholds.present_facts() | {
             rule_key(entry.slo, key): self._facts(entry, entry.status, key, firing=True)
             for entry in self.entries.values()
-            if entry.status is not None
             for key, state in entry.states.items()
             if state.phase is Phase.FIRING
+            and entry.status is not None
             and (key == NO_DATA or any(reading.tier.key == key for reading in entry.status.tiers))
         }
 
@@ -237,27 +348,15 @@ class Engine:
 
     def take_batch(self, batch_id: str) -> CountBatch | None:
         """What has to be stored; None when there is nothing. It is the caller's now."""
-        if not (self._deltas or self._dirty_targets):
+        if not (self._pending or self._dirty_targets):
             return None
-        batch = CountBatch(
-            deltas={series: tuple(rows.values()) for series, rows in self._deltas.items()},
-            causes={
-                series: tuple(
-                    CauseDelta(bucket, cause, bad) for (bucket, cause), bad in rows.items()
-                )
-                for series, rows in self._causes.items()
-            },
-            collector_states={
-                name: self._record(name, self.targets[name])
-                for name in self._dirty_targets
-                if name in self.targets and self.targets[name].last_due is not None
-            },
-            observed=dict(self._observed),
-            id=batch_id,
-        )
-        self._deltas, self._causes, self._observed = {}, {}, {}
+        records = {
+            name: self._record(name, self.targets[name])
+            for name in self._dirty_targets
+            if name in self.targets and self.targets[name].last_due is not None
+        }
         self._dirty_targets = set()
-        return batch
+        return self._pending.take(records, batch_id)
 
     def take_rules(self, now: datetime) -> Rules:
         """Every rule after an edit, for those who keep what is open; renamings are told once."""
@@ -272,8 +371,8 @@ class Engine:
             if slo.shadow:
                 in_shadow.update(keys)
             for key, state in entry.states.items():
-                if state.phase is Phase.FIRING and entry.status is not None:
-                    change = self._change(entry, key, firing=True, now=now)
+                if state.phase is Phase.FIRING and (status := entry.status) is not None:
+                    change = self._change(entry, status, key, firing=True, now=now)
                     firing[change.rule] = change
             for old, new in entry.renamed.items():
                 renamed[rule_key(slo, old)] = rule_key(slo, new)
@@ -375,24 +474,34 @@ class Engine:
 
     def _add(self, indicator: Indicator, at: datetime, delta: BucketDelta) -> None:
         indicator.ledger.book(at, delta)
-        self._pend(indicator.number, delta)
-        if delta.seen:
-            self._observed[indicator.number] = max(at, self._observed.get(indicator.number, at))
+        self._pending.add(indicator.number, at, delta)
 
     def _add_cause(self, indicator: Indicator, at: datetime, cause: str, bad: int) -> None:
         bucket = indicator.ledger.book_cause(at, cause, bad)
-        pending = self._causes.setdefault(indicator.number, {})
-        pending[bucket, cause] = pending.get((bucket, cause), 0) + bad
+        self._pending.add_cause(indicator.number, bucket, cause, bad)
 
-    def _pend(self, series_id: int, delta: BucketDelta) -> None:
-        rows = self._deltas.setdefault(series_id, {})
-        have = rows.get(delta.bucket)
-        rows[delta.bucket] = delta if have is None else have + delta
+    def _book_page(self, page: Sequence[tuple[Indicator, Increment]], at: datetime) -> None:
+        """Book what one page counted for SLIs that need no more than that, all at once."""
+        by_grid: dict[int, list[tuple[Indicator, Increment]]] = {}
+        for one in page:
+            by_grid.setdefault(id(one[0].ledger.grid), []).append(one)
+        for together in by_grid.values():
+            ledger = together[0][0].ledger
+            amounts = np.zeros((len(together), COLUMNS), np.int64)
+            amounts[:, GOOD] = [increment.good for _, increment in together]
+            amounts[:, BAD] = [increment.bad for _, increment in together]
+            amounts[:, UNKNOWN] = [increment.unknown for _, increment in together]
+            amounts[:, SEEN] = 1
+            places = np.array([indicator.ledger.place for indicator, _ in together], np.intp)
+            bucket = ledger.bucket_of(at)
+            ledger.grid.book_many(places, bucket, amounts, epoch_micros(at))
+            numbers = [indicator.number for indicator, _ in together]
+            self._pending.add_page(numbers, at, bucket, amounts)
+        for indicator, increment in page:
+            for cause, bad in increment.by.items():
+                self._add_cause(indicator, at, cause, bad)
 
     def _evaluate_all(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
-        if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
-            self.awake_since = now  # what was silent meanwhile was silent to nobody
-        self._looked_at = now
         changes: list[AlertChange] = []
         for entry in entries:
             try:
@@ -405,28 +514,60 @@ class Engine:
 
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
         before = entry.states
-        entry.status, entry.states = evaluate(
-            entry.slo, entry.ledger, now, before, self._awake_for(entry)
-        )
-        if entry.indicator.anomalies:
-            entry.status = replace(entry.status, anomalies=dict(entry.indicator.anomalies))
+        status, entry.states = self._judge(entry, now)
+        entry.judged_at = self._looked(now)
+        entry.told = _Told(status, entry.judged_at, entry.ledger.revision, entry.states)
+        self._screen.note(self._numbers[entry.slo.id], entry.states, status)
         return [
-            self._change(entry, key, firing=is_firing, now=now)
+            self._change(entry, status, key, firing=is_firing, now=now)
             for key, state in entry.states.items()
             if (is_firing := state.phase is Phase.FIRING) != _was_firing(before, key)
         ]
+
+    def _judge(self, entry: Entry, now: datetime) -> tuple[SLOStatus, dict[str, AlertState]]:
+        status, states = evaluate(
+            entry.slo, entry.ledger, now, entry.states, self._awake_for(entry)
+        )
+        if entry.indicator.anomalies:
+            status = replace(status, anomalies=dict(entry.indicator.anomalies))
+        return status, states
+
+    def _status_of(self, entry: Entry) -> SLOStatus | None:
+        """As the newest look found it. What it finds of the rules is what they are: had they
+        changed, they would have been evaluated then.
+        """
+        looks = (self._ticked, self._observed.get(entry.slo.collector_id), entry.judged_at)
+        at = max((look for look in looks if look is not None), default=None)
+        if at is None:
+            return None
+        told, revision = entry.told, entry.ledger.revision
+        if (
+            told is not None
+            and told.at == at
+            and told.revision == revision
+            and told.states is entry.states
+        ):
+            return told.status
+        try:
+            status, _ = self._judge(entry, at[1])
+        except Exception as error:  # noqa: BLE001 - as above
+            entry.fault = f"{type(error).__name__}: {error}"
+            return None if told is None else told.status
+        entry.told = _Told(status, at, revision, entry.states)
+        return status
 
     def _awake_for(self, entry: Entry) -> datetime:
         """Since when silence about it is the target's, and not ours."""
         return max(self.awake_since, entry.watched_from or self.awake_since)
 
-    def _change(self, entry: Entry, key: str, *, firing: bool, now: datetime) -> AlertChange:
-        assert entry.status is not None  # noqa: S101 - set by the evaluation that calls this
+    def _change(
+        self, entry: Entry, status: SLOStatus, key: str, *, firing: bool, now: datetime
+    ) -> AlertChange:
         slo, kind, severity = entry.slo, AlertKind.NO_DATA, NO_DATA_SEVERITY
         if key != NO_DATA:
             kind = AlertKind.BURN
             severity = next(tier.severity for tier in slo.tiers if tier.key == key)
-        facts = self._facts(entry, entry.status, key, firing=firing)
+        facts = self._facts(entry, status, key, firing=firing)
         return AlertChange(
             rule_key(slo, key), slo.service, slo.key, kind, severity, firing, now, facts, slo.shadow
         )
@@ -485,6 +626,18 @@ def _missing_series(slo: SLO, page: Page) -> str:
     # Whose lines were counted is only known of a page that was read whole.
     size = f" of {page.lines:,} lines" if page.lines else ""
     return f"the page{size} has no series for {wanted}"
+
+
+def _is_plain(indicator: Indicator, increment: Increment) -> bool:
+    """Whether what it counted is one row of amounts, with nothing to do beside."""
+    ledger = indicator.ledger
+    return (
+        increment.data
+        and increment.gap_since is None
+        and not increment.anomalies
+        and ledger.slicing is None
+        and not ledger.overlay
+    )
 
 
 def _older(observation: Observation, target: Target) -> bool:

@@ -11,7 +11,7 @@ from nines.thresholds import Watched
 from slo.alert_state import AlertState
 from slo.config import fingerprint
 from slo.definition import SLO
-from slo.ledger import FIVE_MINUTES, Ledger
+from slo.ledger import FIVE_MINUTES, Ledger, grid_for
 from slo.rule import Rule
 
 # The detail that any ledger wants; its five-minute sums reach over the whole window.
@@ -102,10 +102,13 @@ def _load(
         sums=now - reach - _SLACK,
         until=now + _AHEAD,
     )
+    grids = {reach: grid_for(bucket_seconds, reach) for reach in {one.reach for one in wanted}}
+    for reach, grid in grids.items():
+        grid.reserve(sum(one.reach == reach for one in wanted))
     loaded = {}
     for number, history in histories:
         one, record = by_number[number]
-        ledger = Ledger(bucket_seconds, one.reach, one.slo.slicing)
+        ledger = Ledger(bucket_seconds, one.reach, one.slo.slicing, grid=grids[one.reach])
         for width in ledger.widths:
             ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
         ledger.load_slices(history.detail if one.has_fine_slices else history.sums)

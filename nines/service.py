@@ -47,7 +47,6 @@ from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.alert_state import AlertState
 from slo.definition import sources
-from slo.status import SLOStatus
 from web.app import create_app
 from web.serve import ListenError, serve
 from web.settings import ReloadResult, WebSettings
@@ -81,7 +80,6 @@ class Service:
         self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
         self.engine = Engine(int(config.server.bucket.total_seconds()), awake_since=now)
         self._new_id = ids(clock.now, secrets.randbits)
-        self._told: dict[str, object] = {}
         self._reloading = asyncio.Lock()
         self._running = False
         self._settling: asyncio.Task[None] | None = None
@@ -264,15 +262,15 @@ class Service:
 
     def take_up(self) -> None:
         """Judge everything by the configuration of now, and make what is open fit it."""
-        self.judge(list(self.engine.entries))
+        self.judge()
         self.dispatch.reconcile(self.engine.take_rules(self._clock.now()))
 
-    def judge(self, slo_ids: Sequence[str]) -> None:
-        """Evaluate these SLOs as time passes, and hand on what changed."""
+    def judge(self, slo_ids: Sequence[str] | None = None) -> None:
+        """Look at these SLOs, or at all, as time passes, and hand on what changed."""
         now = self._clock.now()
         self.dispatch.submit(self.engine.tick(now, slo_ids))
-        entries = (self.engine.entries.get(slo_id) for slo_id in slo_ids)
-        self.dispatch.submit(self.notices.look(filter(None, entries), now))
+        if slo_ids is None:
+            self.dispatch.submit(self.notices.look(self.engine.entries.values(), now))
 
     def context(self) -> Context:
         """What decisions rest on at this moment."""
@@ -303,7 +301,7 @@ class Service:
         self.dispatch.submit(self.engine.observe(observation, now))
         for look in self.engine.thresholds.take_looks():
             self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
-        self._tell_changed(self.engine.fed_by(observation.collector_id))
+        self.broadcast.tell(self.engine.changed(now, observation.collector_id))
 
     def on_confirming_look(self, observation: Observation) -> None:
         """A look that a rule asked for: it may page, and counts for nothing else."""
@@ -377,7 +375,6 @@ class Service:
         self._collectors = collectors
         self.live.show(services, cards)
         self.schedule.set(list(collectors.values()))
-        self._told = {slo_id: self._told.get(slo_id) for slo_id in self.engine.entries}
 
     def _spent_most(self, change: AlertChange) -> str | None:
         """What took most of the budget that a notice is about; blocks on storage."""
@@ -454,13 +451,14 @@ class Service:
         while True:
             await self._clock.sleep(bucket - self._clock.now().timestamp() % bucket)
             began = self._clock.monotonic()
-            ids_ = list(self.engine.entries)
-            for start in range(0, len(ids_), _TICK_TOGETHER):
-                part = ids_[start : start + _TICK_TOGETHER]
-                self.judge(part)
+            suspects = self.engine.suspects(self._clock.now())
+            for start in range(0, len(suspects), _TICK_TOGETHER):
+                self.judge(suspects[start : start + _TICK_TOGETHER])
                 await asyncio.sleep(0)
-            self.dispatch.submit(self.engine.tick_rules(self._clock.now()))
-            self._tell_changed(self.engine.entries.values())
+            now = self._clock.now()
+            self.dispatch.submit(self.engine.tick_rules(now))
+            self.dispatch.submit(self.notices.look(self.engine.entries.values(), now))
+            self.broadcast.tell(self.engine.changed(now))
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began
 
@@ -481,16 +479,6 @@ class Service:
         for problem in problems:
             log.error("reload_refused", problem=problem)
         return ReloadResult(problems)
-
-    def _tell_changed(self, entries: Iterable[Entry]) -> None:
-        changed = []
-        for entry in entries:
-            if entry.status is not None:
-                face = _face(entry.status)
-                if self._told.get(entry.slo.id) != face:
-                    self._told[entry.slo.id] = face
-                    changed.append(entry.slo.id)
-        self.broadcast.tell(changed)
 
     def _housekeeping(self) -> AsyncIOScheduler:
         """Calendar work that nothing that pages depends on."""
@@ -598,15 +586,4 @@ def _needs_restart(old: Config, new: Config) -> tuple[str, ...]:
         f"server.{name} changed: restart Nines to apply it."
         for name, (before, after) in fixed.items()
         if before != after
-    )
-
-
-def _face(status: SLOStatus) -> object:
-    """What a page would show differently when it changes."""
-    return (
-        status.window.counts,
-        status.budget_state,
-        status.now_state,
-        tuple(reading.verdict for reading in status.tiers),
-        tuple(burn.rate for burn in status.burns),
     )

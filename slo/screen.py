@@ -46,7 +46,7 @@ _Window = tuple[int, int]  # the width of its grain, its index there
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Judged:
     """One SLO, its ledger, how its rules stand, and since when silence about it is the target's."""
 
     slo: SLO
@@ -65,7 +65,7 @@ class Part:
 class Screen:
     """Over these SLOs, named by their place in the order given."""
 
-    def __init__(self, watched: Sequence[Watched]) -> None:
+    def __init__(self, watched: Sequence[Judged]) -> None:
         shapes: dict[object, list[int]] = {}
         for index, one in enumerate(watched):
             shapes.setdefault(_shape(one), []).append(index)
@@ -162,7 +162,7 @@ class _Sums:
 class _Pair:
     """One tier of a group's SLOs: windows in common, numbers of their own."""
 
-    def __init__(self, number: int, watched: Sequence[Watched], grid: Grid) -> None:
+    def __init__(self, number: int, watched: Sequence[Judged], grid: Grid) -> None:
         tiers = [one.slo.tiers[number] for one in watched]
         self.long = _window(tiers[0].long, grid)
         self.short = _window(tiers[0].short, grid)
@@ -245,7 +245,7 @@ class _Pair:
 class _Group:
     """SLOs of one grid that look at the same windows."""
 
-    def __init__(self, indices: Sequence[int], watched: Sequence[Watched]) -> None:
+    def __init__(self, indices: Sequence[int], watched: Sequence[Judged]) -> None:
         slo, count = watched[0].slo, len(watched)
         self.indices = np.array(indices, np.intp)
         self.grid = watched[0].ledger.grid
@@ -367,7 +367,7 @@ class _Slices:
 class _Face:
     """What pages were last told of a group's SLOs, in numbers that say whether it is news."""
 
-    def __init__(self, window: Window, watched: Sequence[Watched], grid: Grid) -> None:
+    def __init__(self, window: Window, watched: Sequence[Judged], grid: Grid) -> None:
         slo = watched[0].slo
         self.news = np.ones(len(watched), np.bool_)
         self._window = window
@@ -424,7 +424,7 @@ class _Face:
         return rows
 
 
-def _shape(one: Watched) -> object:
+def _shape(one: Judged) -> object:
     """What SLOs have in common that are judged by the same rows of arrays."""
     slo = one.slo
     tiers = tuple((tier.long, tier.short) for tier in slo.tiers)

@@ -81,7 +81,7 @@ class Living:
         now = self.clock.now()
         for name in () if silent else ("front", "back"):
             self.service.on_observation(_look(f"shop/{name}", now, bad=name in failing))
-        self.service.judge(list(self.service.engine.entries))
+        self.service.judge()
 
     async def shadows(self) -> list[ShadowAlert]:
         """What was written down and told to nobody."""

@@ -17,7 +17,7 @@ from slo.evaluate import evaluate
 from slo.exclusion import CONFIGURATION, NOTHING, Exclusion, Overlay, Scope
 from slo.ledger import BucketDelta, Ledger, grid_for
 from slo.recurrence import Once
-from slo.screen import Screen, Watched
+from slo.screen import Judged, Screen
 from slo.severity import Severity
 from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
@@ -84,7 +84,7 @@ class Both:
         self.screened: list[dict[str, AlertState]] = [{} for _ in slos]
         self.evaluated: list[dict[str, AlertState]] = [{} for _ in slos]
         self.screen = Screen(
-            [Watched(slo, one, {}) for slo, one in zip(slos, self.shared, strict=True)]
+            [Judged(slo, one, {}) for slo, one in zip(slos, self.shared, strict=True)]
         )
         self.parts = [self.screen.part([index]) for index in range(len(slos))]
         self.shown: list[object] = [None for _ in slos]
