@@ -4,6 +4,7 @@ Ratios and rates are the exact fractions as the nearest float, never rounded for
 means that nothing is known. Times are aware UTC.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alerting.alert import Alert
 from alerting.incident import Incident
 from alerting.notification import Attempt, Notification
+from alerting.shadow import ShadowSummary
 from collectors.observation import Observation
 from dashboards import states
 from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
@@ -22,6 +24,7 @@ from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
 from slo.outlook import ENOUGH_WEEKS, Outlook
 from slo.status import Budget, BudgetState, Burn, NowState, SLOStatus, TierReading
 from slo.units import format_duration
+from slo.versions import Version
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -191,6 +194,20 @@ class SliceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowFacts:
+    """What people would have been told in the last 30 days, were the SLO not in shadow.
+
+    `incidents` would have opened for it alone, `pages` of them with a page.
+    """
+
+    incidents: int
+    pages: int
+    notices: int
+    last: datetime | None
+    firing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SLODetail(SLOFacts):
     """Everything there is to say about one SLO.
 
@@ -214,6 +231,9 @@ class SLODetail(SLOFacts):
     anomalies: Mapping[str, int]  # sentences, and how often each was true since Nines started
     method: str  # occurrences, timeslices, ratio_timeslices
     slices: SliceFacts | None  # None: events are counted
+    notices: tuple[float, ...]  # marks of the remaining budget that are told, as ratios
+    shadow: ShadowFacts | None  # None: people are told
+    version: int | None  # of its definition: the one that was in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,10 +435,46 @@ def outlook_facts(slo: SLO, outlook: Outlook) -> OutlookFacts:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """One definition of an SLO: as it was written, filled in with what was the default.
+
+    `changes`: what it changed, in words. `counts_of`: the first version over the same counts.
+    """
+
+    version: int
+    valid_from: datetime
+    valid_until: datetime | None
+    changes: tuple[str, ...]
+    counts_of: int
+    definition: dict[str, Any]
+
+
+def version_facts(version: Version) -> VersionFacts:
+    """One of them."""
+    one = version.definition
+    return VersionFacts(
+        version=one.number,
+        valid_from=one.valid_from,
+        valid_until=version.until,
+        changes=version.changes,
+        counts_of=version.counts_of,
+        definition=json.loads(one.text),
+    )
+
+
 def slo_detail(
-    status: SLOStatus, card: ServiceCard | None, rules: Mapping[str, AlertState]
+    status: SLOStatus,
+    card: ServiceCard | None,
+    rules: Mapping[str, AlertState],
+    *,
+    version: int | None = None,
+    shadow: ShadowSummary | None = None,
 ) -> SLODetail:
-    """Everything about one SLO; `rules` are its rules' states by key."""
+    """Everything about one SLO; `rules` are its rules' states by key.
+
+    `version` is the one that was in force, `shadow` what it would have told.
+    """
     slo = status.slo
     lowest, highest = status.sli_bounds or (None, None)
     no_data = rules.get("no_data", AlertState())
@@ -444,6 +500,9 @@ def slo_detail(
         anomalies=dict(status.anomalies),
         method=status.slo.method,
         slices=_slices(status),
+        notices=tuple(float(mark) for mark in slo.notices),
+        shadow=None if shadow is None else ShadowFacts(**_fields(shadow)),
+        version=version,
     )
 
 

@@ -8,12 +8,14 @@ from typing import Protocol
 from alerting.alert import Alert
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
+from alerting.shadow import ShadowSummary
 from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.status import SLOStatus
+from slo.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,17 @@ class AsOf:
     bucket: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class ByVersion:
+    """An SLO by one of its definitions, over the counts that this one counted.
+
+    `told` is None where they are no longer kept, or this Nines cannot read the definition.
+    """
+
+    version: Version
+    told: AsOf | None
+
+
 class TooMuchError(Exception):
     """More was asked for at once than is good for the rest; in a sentence."""
 
@@ -119,6 +132,9 @@ class Source(Protocol):
 
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         """By tier key (`page:1h:5m`), and `no_data`."""
+
+    def shadow(self, slo_id: str) -> ShadowSummary | None:
+        """What people would have been told of an SLO in shadow; None of any other."""
 
     def collectors(self) -> Sequence[CollectorHealth]: ...
 
@@ -170,6 +186,12 @@ class Source(Protocol):
 
         Newest first.
         """
+
+    def versions(self, slo_id: str) -> Sequence[Version]:
+        """The definitions that an SLO has had, oldest first; the last one is in force."""
+
+    async def by_version(self, slo_id: str, number: int, at: datetime) -> ByVersion | None:
+        """What one of them makes of its counts at `at`; None when there is no such version."""
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that its alerts stood in between `start` and `end`, oldest first."""

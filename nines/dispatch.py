@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from alerting import shadow
-from alerting.alert import AlertChange, AlertKind, Remark
+from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.desk import Context, Rules, acknowledge, decide
 from alerting.incident import IncidentEvent
 from alerting.store import Decision
@@ -49,8 +49,10 @@ class Dispatch:
         new_id: Callable[[], str],
         marks_of: Callable[[Sequence[AlertChange]], Mapping[str, Marks]] = lambda _: {},
         spent_most: Callable[[AlertChange], str | None] = lambda _: None,
+        hidden: Callable[[Sequence[ShadowAlert]], None] = lambda _: None,
     ) -> None:
-        """`decided` is called after each write that may have put something into the outbox.
+        """`decided` is called after each write that may have put something into the outbox, and
+        `hidden` with what was written down of rules in shadow.
 
         `marks_of` gives what is to be stored of budgets with these changes; `spent_most` says what
         took most of one, from storage.
@@ -65,6 +67,7 @@ class Dispatch:
         self._new_id = new_id
         self._marks_of = marks_of
         self._spent_most = spent_most
+        self._hidden = hidden
         self._shadows = ShadowRecords(records.database)
         self._unstored: CountBatch | None = None
         self._waiting: list[AlertChange | Remark] = []
@@ -211,6 +214,7 @@ class Dispatch:
         """Read, decide and write on the one writing thread, so that nothing comes in between."""
         touched: set[str] = set()
         events: list[IncidentEvent] = []
+        hidden: list[ShadowAlert] = []
         context = self._context()
 
         def write() -> None:
@@ -219,6 +223,7 @@ class Dispatch:
             touched.update(incident.id for incident in decision.incidents)
             touched.update(event.incident_id for event in decision.events)
             events.extend(decision.events)
+            hidden.extend(decision.shadows)
             self._records.apply(decision, states, batch)
 
         async with self._lock:
@@ -227,6 +232,7 @@ class Dispatch:
         if stored:
             for event in events:
                 log.info(str(event.kind), incident=event.incident_id, text=event.text)
+            self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
             self._decided()
         return stored

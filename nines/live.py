@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
+from alerting.shadow import ShadowSummary
 from dashboards.source import (
     AsOf,
+    ByVersion,
     Changes,
     CollectorHealth,
     IncidentDetail,
@@ -24,6 +26,7 @@ from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
+from nines.shadows import Shadows
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.threads import StorageThreads
@@ -32,6 +35,7 @@ from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.status import SLOStatus
+from slo.versions import Definition, Version, history
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Live:
         dispatch: Dispatch,
         counts: CountStore,
         records: AlertRecords,
+        shadows: Shadows,
         threads: StorageThreads,
         broadcast: Broadcast,
         pulse: Pulse,
@@ -86,6 +91,7 @@ class Live:
         self._dispatch = dispatch
         self._counts = counts
         self._records = records
+        self._shadows = shadows
         self._threads = threads
         self._broadcast = broadcast
         self._pulse = pulse
@@ -93,6 +99,7 @@ class Live:
         self._sums = sums
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
+        self._definitions: Mapping[str, Sequence[Definition]] = {}
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
         self.logs: dict[str, CollectorLog] = {}
@@ -116,6 +123,12 @@ class Live:
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         entry = self._engine.entries.get(slo_id)
         return dict(entry.states) if entry else {}
+
+    def shadow(self, slo_id: str) -> ShadowSummary | None:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None or not entry.slo.shadow:
+            return None
+        return self._shadows.summary(slo_id, self._now())
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return [
@@ -215,6 +228,24 @@ class Live:
         self, at: datetime, *, service: str | None, limit: int
     ) -> Sequence[Incident]:
         return await self._threads.read(lambda: self._records.incidents_at(at, service, limit))
+
+    def define(self, definitions: Mapping[str, Sequence[Definition]]) -> None:
+        """These are the versions of every SLI's SLOs from now on, oldest first."""
+        self._definitions = definitions
+
+    def versions(self, slo_id: str) -> Sequence[Version]:
+        entry = self._engine.entries.get(slo_id)
+        return history(self._definitions.get(entry.slo.sli_id, ())) if entry is not None else ()
+
+    async def by_version(self, slo_id: str, number: int, at: datetime) -> ByVersion | None:
+        found = {version.definition.number: version for version in self.versions(slo_id)}
+        entry, version = self._engine.entries.get(slo_id), found.get(number)
+        if entry is None or version is None:
+            return None
+        told = await self._threads.read(
+            lambda: self._past.by_definition(entry, version.definition, at)
+        )
+        return ByVersion(version, told)
 
     async def incidents_of(self, slo_id: str, start: datetime, end: datetime) -> Sequence[Incident]:
         entry = self._engine.entries.get(slo_id)

@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 
 from alerting.incident import Incident
 from dashboards.source import AsOf
-from nines.engine import Entry
+from nines.engine import Entry, Indicator
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore, History
+from nines.storage.shadows import ShadowRecords
 from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
+from slo.config import Surroundings
 from slo.counts import Counts
 from slo.edges import edges_of
 from slo.evaluate import told_at
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
 from slo.outlook import Outlook, outlook, reach_of
 from slo.slices import Slicing
+from slo.versions import Definition
 from slo.window import Calendar
 
 _DETAIL_REACH = timedelta(days=3)  # beyond, windows are summed from five minutes
@@ -160,13 +163,44 @@ class Past:
             )
         )
         firing: dict[str, dict[str, AlertState]] = {}
-        for alert in self.records.alerts_at(at):
-            slo_id, _, key = alert.rule.partition("#")
-            firing.setdefault(slo_id, {})[key] = AlertState(Phase.FIRING, alert.started_at)
+        shadows = ShadowRecords(self.records.database).at(at)
+        fired = [(alert.rule, alert.started_at) for alert in self.records.alerts_at(at)]
+        for rule, since in [*fired, *((one.rule, one.started_at) for one in shadows)]:
+            slo_id, _, key = rule.partition("#")
+            firing.setdefault(slo_id, {})[key] = AlertState(Phase.FIRING, since)
         return [
             self._as_of(entry, histories[entry.indicator.number], at, firing.get(entry.slo.id, {}))
             for entry in entries
         ]
+
+    def by_definition(self, entry: Entry, definition: Definition, at: datetime) -> AsOf | None:
+        """The SLO by another of its definitions, over the series that this one counted.
+
+        None when its counts are no longer kept, or it cannot be read by this version of Nines.
+        """
+        records = self.counts.series(definition.sli_id)
+        record = next((one for one in records if one.fingerprint == definition.mark), None)
+        bucket = timedelta(seconds=self.bucket_seconds)
+        around = Surroundings(
+            entry.slo.service, entry.slo.interval, entry.slo.window.length, bucket
+        )
+        try:
+            slos = definition.slos(around)
+        except ValueError:
+            return None
+        if record is None:
+            return None
+        slo = next((one for one in slos if one.id == entry.slo.id), slos[0])
+        ledger = Ledger(self.bucket_seconds, bucket, slo.slicing)
+        ledger.watched_since = record.watched_since
+        former = Entry(slo, Indicator(slo, record.series_id, definition.mark, ledger))
+        (told,) = self.as_of([former], at)
+        lifetime = self.lifetime(former, at)
+        return (
+            told
+            if lifetime is None
+            else replace(told, status=replace(told.status, lifetime=lifetime))
+        )
 
     def edge(self, at: datetime) -> datetime:
         """The last moment, up to `at`, that counts can be told for."""

@@ -19,6 +19,7 @@ from alerting.desk import Context
 from alerting.desk import Service as AlertedService
 from alerting.notification import Receiver
 from alerting.receivers import RECEIVERS
+from alerting.shadow import SHOWN
 from alerting.wording import spent_most
 from collectors.build import build
 from collectors.observation import Observation
@@ -35,9 +36,11 @@ from nines.live import CollectorCard, Live, Pulse
 from nines.notices import Notices
 from nines.past import Past
 from nines.resume import book_our_absence, resume_entries, resume_rules, resume_target
+from nines.shadows import Shadows
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
+from nines.storage.definitions import DefinitionRecords
 from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.instance import hold
@@ -47,6 +50,7 @@ from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.alert_state import AlertState
 from slo.definition import sources
+from slo.versions import define
 from web.app import create_app
 from web.serve import ListenError, serve
 from web.settings import ReloadResult, WebSettings
@@ -112,7 +116,11 @@ class Service:
         self.counts = CountStore(self.database)
         self.records = AlertRecords(self.database)
         self.marks = MarkRecords(self.database)
+        self.definitions = DefinitionRecords(self.database)
         self.notices = Notices(await self.threads.read(self.marks.load))
+        since = self._clock.now() - SHOWN
+        shadows = ShadowRecords(self.database)
+        self.shadows = Shadows(await self.threads.read(lambda: shadows.since(since)))
         self._past = Past(
             self.counts,
             self.records,
@@ -131,12 +139,14 @@ class Service:
             new_id=self._new_id,
             marks_of=self.notices.marks_of,
             spent_most=self._spent_most,
+            hidden=self.shadows.add,
         )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
             counts=self.counts,
             records=self.records,
+            shadows=self.shadows,
             threads=self.threads,
             broadcast=self.broadcast,
             pulse=self.pulse,
@@ -311,9 +321,11 @@ class Service:
         """Watch what this configuration says; what stays the same goes on undisturbed."""
         async with self.dispatch.all_stored():
             entries = await self.threads.write(lambda: self._entries(config))
+            definitions = await self.threads.read(self.definitions.load)
             records = await self.threads.read(self.counts.collector_states)
             states = await self.threads.read(self.records.alert_states)
             self._watch_these(config, entries, records, states)
+            self.live.define(definitions)
 
     def _watch_these(
         self,
@@ -386,6 +398,12 @@ class Service:
 
     def _entries(self, config: Config) -> list[Entry]:
         self.marks.keep({slo.id for slo in config.slos})
+        now = self._clock.now()
+        self.definitions.take_up(
+            define(config.services[slo.service].slos[slo.name], slo, config.defaults.window, now)
+            for slo in config.slos
+            if not slo.variant
+        )
         return resume_entries(
             {slo.id: slo for slo in config.slos},
             counts=self.counts,
@@ -514,6 +532,7 @@ class Service:
             "retention of counts", lambda: self.counts.prune(now, kept.detail, kept.sums)
         )
         await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
+        await self.threads.write(lambda: self.definitions.prune(now, kept.sums))
         shadows = ShadowRecords(self.database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
 

@@ -30,11 +30,13 @@ from dashboards.facts import (
     ServiceFacts,
     SLODetail,
     SLOFacts,
+    VersionFacts,
 )
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
-from dashboards.source import ServiceCard, Source, TooMuchError
+from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
 from slo.status import SLOStatus
 from slo.units import format_duration
+from slo.versions import in_force
 from web import problem
 from web.answer import answer
 from web.cursor import Key, page_of
@@ -110,6 +112,13 @@ class IncidentList:
 
     incidents: tuple[IncidentFacts, ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionList:
+    """Newest first."""
+
+    versions: tuple[VersionFacts, ...]
 
 
 class Acknowledgement(BaseModel):
@@ -196,11 +205,48 @@ class API:
             ),
         )
 
-    async def slo(self, request: Request, service: str, slo: str, at: At = None) -> Response:
+    async def slo(
+        self,
+        request: Request,
+        service: str,
+        slo: str,
+        at: At = None,
+        version: Annotated[
+            int | None, Query(ge=1, description="By this one of its definitions, and its counts.")
+        ] = None,
+    ) -> Response:
         """Everything about one SLO; now, or as of a moment in the past."""
         seen, status = await self._one(service, slo, at)
-        rules = seen.rules(status.slo.id)
-        return answer(request, facts.slo_detail(status, self._cards().get(service), rules))
+        slo_id = status.slo.id
+        rules = seen.rules(slo_id)
+        if version is not None:
+            told = await self._by_version(slo_id, version, seen.now)
+            status, rules = told.status, told.states
+        valid = in_force(self._source.versions(slo_id), status.at)
+        return answer(
+            request,
+            facts.slo_detail(
+                status,
+                self._cards().get(service),
+                rules,
+                version=version or (valid.definition.number if valid else None),
+                shadow=None if seen.past else self._source.shadow(slo_id),
+            ),
+        )
+
+    async def versions(self, request: Request, service: str, slo: str) -> Response:
+        """The definitions that an SLO has had, newest first, and what each changed."""
+        status = self._status(service, slo)
+        found = self._source.versions(status.slo.id)
+        return answer(request, VersionList(tuple(map(facts.version_facts, reversed(found)))))
+
+    async def _by_version(self, slo_id: str, number: int, at: datetime) -> AsOf:
+        found = await self._source.by_version(slo_id, number, at)
+        if found is None:
+            raise ProblemError(404, f"{slo_id} has no version {number}.")
+        if found.told is None:
+            raise ProblemError(410, f"The counts of version {number} of {slo_id} are gone.")
+        return found.told
 
     async def points(
         self,
@@ -485,6 +531,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     endpoints: list[tuple[str, Callable[..., Any], Any]] = [
         ("/slos", api.slos, SLOPage),
         ("/slos/{service}/{slo}", api.slo, SLODetail),
+        ("/slos/{service}/{slo}/versions", api.versions, VersionList),
         ("/slos/{service}/{slo}/points", api.points, Series),
         ("/slos/{service}/{slo}/budget", api.budget, BudgetLedgerFacts),
         ("/slos/{service}/{slo}/outlook", api.outlook, OutlookFacts),

@@ -25,6 +25,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from alerting.shadow import ShadowSummary
 from dashboards.facts import HealthFacts, health_facts
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
@@ -34,7 +35,7 @@ from web import collector_samples, slo_samples
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
 from web.settings import WebSettings
-from web.slo_samples import SLOSamples
+from web.slo_samples import SLOSamples, promise_of
 
 _OLDEST_PRINT_SECONDS = 5.0
 _GZIP_LEVEL = 1  # 40 ms where the usual 9 takes a second, for a quarter of the size
@@ -47,6 +48,11 @@ _BUILD = info("nines_build", "Which Nines this is; always 1.")
 _ROWS = gauge(
     "nines_storage_rows",
     "How many rows each table of the database has, looked at every five minutes.",
+)
+_SHADOW = gauge(
+    "slo_shadow_incidents",
+    "Incidents of the last 30 days that nobody was told of, as the SLO is in shadow, by whether "
+    "somebody would have been paged.",
 )
 _NOTIFICATIONS = counter(
     "nines_notifications", "Attempts to deliver a notification, by how they ended."
@@ -64,6 +70,7 @@ class Snapshot:
     health: SystemHealth
     notifications: Mapping[tuple[str, str], int]
     now: datetime
+    shadows: Mapping[SLO, ShadowSummary] = field(default_factory=dict)  # of those in shadow
 
 
 def take_snapshot(source: Source, now: datetime) -> Snapshot:
@@ -77,7 +84,15 @@ def take_snapshot(source: Source, now: datetime) -> Snapshot:
         health=source.health(),
         notifications=source.notifications_total(),
         now=now,
+        shadows=dict(_shadows(source, statuses)),
     )
+
+
+def _shadows(source: Source, statuses: Iterable[SLOStatus]) -> Iterator[tuple[SLO, ShadowSummary]]:
+    for status in statuses:
+        summary = source.shadow(status.slo.id) if status.slo.shadow else None
+        if summary is not None:
+            yield status.slo, summary
 
 
 Rows = Sequence[tuple[bytes, ...]]  # for each SLO or collector, its lines by family
@@ -121,7 +136,10 @@ class Printer:
         return Samples(
             [one.texts for one in slos.values()],
             [one.texts for one in collectors.values()],
-            [*_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications)],
+            [
+                (_SHADOW, _shadow_lines(snapshot.shadows)),
+                *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
+            ],
         )
 
     def _slo(self, slo: SLO, card: ServiceCard | None) -> SLOSamples:
@@ -169,6 +187,17 @@ def _process_lines(process: Collector | None, *, as_openmetrics: bool) -> bytes:
         # The library leaves this one function without types.
         return bytes(openmetrics.generate_latest(registry))  # type: ignore[no-untyped-call]
     return exposition.generate_latest(registry)
+
+
+def _shadow_lines(shadows: Mapping[SLO, ShadowSummary]) -> bytes:
+    return _SHADOW.lines(
+        ((*promise_of(slo), ("paged", paged)), number)
+        for slo, summary in shadows.items()
+        for paged, number in (
+            ("true", summary.pages),
+            ("false", summary.incidents - summary.pages),
+        )
+    )
 
 
 def _own(

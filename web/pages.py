@@ -24,9 +24,11 @@ from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
 from dashboards.past import PastView, moment_query, past_view
 from dashboards.service_page import service_lines, service_view
+from dashboards.shadow import shadow_sentence
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, Stretch, slo_view, stretch, window_length
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
+from dashboards.versions import versions_view
 from slo.status import SLOStatus
 from web.assets import Assets
 from web.look import Look, MomentError, look, read_past
@@ -225,7 +227,13 @@ class Pages:
             seen=seen,
             spent=spent,
             coming=coming,
+            versions=versions_view(self._source.versions(slo_id), now, past=seen.past),
+            shadow=None if seen.past else self._shadow(slo_id),
         )
+
+    def _shadow(self, slo_id: str) -> str | None:
+        summary = self._source.shadow(slo_id)
+        return None if summary is None else shadow_sentence(summary, self._now())
 
     async def numbers(self, request: Request, service: str, slo: str) -> HTMLResponse:
         """How an SLO's numbers came to be."""

@@ -51,6 +51,16 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+def promise_of(slo: SLO) -> Labels:
+    """What tells the samples of one promise from those of any other."""
+    return (
+        ("service", slo.service),
+        ("slo", slo.name),
+        ("objective", slo.objective.label),
+        ("window", slo.window.label),
+    )
+
+
 class SLOSamples:
     """The lines of one SLO, for as long as its definition and its service's card stay.
 
@@ -63,11 +73,7 @@ class SLOSamples:
         self.texts: tuple[bytes, ...] = (b"",) * len(FAMILIES)
         self._told: tuple[SLOStatus | None, frozenset[str]] = (None, frozenset())
         of_slo: Labels = (("service", slo.service), ("slo", slo.name))
-        self._promise: Labels = (
-            *of_slo,
-            ("objective", slo.objective.label),
-            ("window", slo.window.label),
-        )
+        self._promise = promise_of(slo)
         self._fixed = self._configured()
         self._sli, self._budget, self._coverage = (
             family.prepared(self._promise) for family in (_SLI, _BUDGET, _COVERAGE)

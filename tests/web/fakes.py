@@ -19,10 +19,12 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
+from alerting.shadow import ShadowSummary
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.source import (
     AsOf,
+    ByVersion,
     Change,
     CollectorHealth,
     IncidentDetail,
@@ -53,6 +55,7 @@ from slo.status import (
 )
 from slo.tiers import Tier, default_tiers
 from slo.units import format_duration
+from slo.versions import Definition, Version, history
 from slo.window import Rolling
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
@@ -626,6 +629,8 @@ class FakeSource:
     collectors_: tuple[CollectorHealth, ...] = field(default_factory=_collectors)
     details: dict[str, IncidentDetail] = field(default_factory=dict)
     subscriptions: list[FakeChanges] = field(default_factory=list)
+    shadows: dict[str, ShadowSummary] = field(default_factory=dict)
+    definitions: dict[str, tuple[Definition, ...]] = field(default_factory=dict)
     health_: SystemHealth = field(
         default_factory=lambda: SystemHealth(
             started_at=NOW - timedelta(days=3),
@@ -665,6 +670,21 @@ class FakeSource:
         if slo_id not in self.states and status is not None:
             self.states[slo_id] = _tier_states(status)
         return self.states.get(slo_id, {})
+
+    def shadow(self, slo_id: str) -> ShadowSummary | None:
+        return self.shadows.get(slo_id)
+
+    def versions(self, slo_id: str) -> Sequence[Version]:
+        return history(self.definitions.get(slo_id, ()))
+
+    async def by_version(self, slo_id: str, number: int, at: datetime) -> ByVersion | None:
+        """The last one is as it is now; of the others the counts are gone."""
+        versions = self.versions(slo_id)
+        found = next((one for one in versions if one.definition.number == number), None)
+        if found is None:
+            return None
+        (told,) = await self.as_of(at, [slo_id])
+        return ByVersion(found, told if found is versions[-1] else None)
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return self.collectors_

@@ -398,6 +398,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/slos",
             "/slos/{service}/{slo}",
             "/slos/{service}/{slo}/points",
+            "/slos/{service}/{slo}/versions",
             "/slos/{service}/{slo}/budget",
             "/slos/{service}/{slo}/budget.csv",
             "/slos/{service}/{slo}/outlook",

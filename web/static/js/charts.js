@@ -88,6 +88,29 @@ function line(plot, value, stroke, label, dash = [6, 4]) {
   ctx.restore();
 }
 
+// Where the SLO's definition was edited; what each edit changed stands in the page's list of versions.
+function markEdits(plot, edits) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = color("soft");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textBaseline = "top";
+  for (const { at, label } of edits) {
+    const x = Math.round(plot.valToPos(at, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const left = x > bbox.left + bbox.width / 2;
+    ctx.textAlign = left ? "right" : "left";
+    ctx.fillText(label, x + (left ? -4 : 4) * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
+  }
+  ctx.restore();
+}
+
 // --- the three charts ----------------------------------------------------------------------------
 
 const axis = (more = {}) => ({
@@ -178,6 +201,7 @@ function draw(figure, columns) {
   const kind = KINDS[figure.dataset.chart](columns, JSON.parse(figure.dataset.options));
   const old = plots.get(figure);
   const noData = shadeNoData(columns);
+  const edits = JSON.parse(figure.dataset.edits || "[]");
   old?.plot?.destroy();
   host.removeAttribute("data-note");
   const plot = new uPlot({
@@ -193,7 +217,7 @@ function draw(figure, columns) {
     series: [{ label: kind.ends ? "At" : "From", value: stamp }, ...kind.series],
     hooks: {
       drawClear: [(plot) => { noData(plot); kind.under?.(plot); }],
-      draw: [(plot) => kind.over?.(plot)],
+      draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); }],
       setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
   }, kind.data, host);
