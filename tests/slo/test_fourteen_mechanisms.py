@@ -17,7 +17,7 @@ from collectors.exposition import PageReader
 from collectors.observation import Observation, Outcome
 from nines.config import ConfigError
 from nines.engine import Engine, Entry, Indicator, Target
-from slo.counter import Increment, advance
+from slo.counter import Increment, advance, smear
 from slo.counter_state import TargetState
 from slo.counts import Counts
 from slo.definition import SLO, CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, PageSLI, sources
@@ -80,24 +80,32 @@ def test_1_mean_of_ratios() -> None:
     run(ledger, T0, T0 + 12 * HOUR, good=300_000, every=5 * MINUTE)
     run(ledger, T0 + 12 * HOUR, T0 + DAY, good=270, bad=30, every=5 * MINUTE)
 
-    burn = status_of(slo, ledger, T0 + DAY).burn(DAY)
+    status = status_of(slo, ledger, T0 + DAY)
 
+    bad_ratio = Fraction(30 * 144, 300_300 * 144)  # the mean of the ratios is 0.05
+    assert status.sli == 1 - bad_ratio
+    assert status.budget is not None
+    assert status.budget.spent == bad_ratio / Fraction(1, 1000)
+    burn = status.burn(DAY)
     assert burn is not None
-    assert burn.rate == Fraction(30 * 144, 300_300 * 144) / Fraction(1, 1000)
+    assert burn.rate == bad_ratio / Fraction(1, 1000)
     assert round(float(burn.rate), 4) == 0.0999
 
 
-def test_2_one_nan_spoils_thirty_days() -> None:
+@pytest.mark.parametrize("broken", ["NaN", "+Inf", "-Inf"])
+def test_2_one_nan_spoils_thirty_days(broken: str) -> None:
     """Sloth #531, #133: one NaN sample makes the long window NaN for as long as it is inside."""
     found = increments(
         REQUESTS,
-        'requests{code="200"} 100\nrequests{code="500"} 0\n',
-        'requests{code="200"} 150\nrequests{code="500"} NaN\n',
-        'requests{code="200"} 200\nrequests{code="500"} 3\n',
+        'requests{code="200"} 100\nrequests{code="500"} 5\n',
+        f'requests{{code="200"}} 150\nrequests{{code="500"}} {broken}\n',
+        'requests{code="200"} 200\nrequests{code="500"} 8\n',
     )
 
+    assert counted(found[0]) == Counts(50, 0)
+    # Compared with the last value that was one: 8 - 5, not 8.
     assert counted(*found) == Counts(100, 3)
-    assert 'requests{code="500"} is nan' in found[0].anomalies[0]
+    assert f'requests{{code="500"}} is {float(broken):g}' in found[0].anomalies[0]
 
 
 def test_3_errors_without_a_series_until_the_first() -> None:
@@ -108,6 +116,7 @@ def test_3_errors_without_a_series_until_the_first() -> None:
 
     assert counted(found[0]) == Counts(90, 0)
     assert counted(*found) == Counts(178, 2)
+    assert all(one.data for one in found)  # seen, and not idle
 
 
 def test_4_the_first_increment_of_a_new_series() -> None:
@@ -137,6 +146,30 @@ def test_5_extrapolation(bads: list[int]) -> None:
     assert status_of(slo, ledger, now).sli == Fraction(len(bads), len(bads) + sum(bads))
 
 
+_PAGES = st.lists(
+    st.tuples(st.integers(1, 90), st.integers(0, 50), st.integers(0, 5)), min_size=1, max_size=30
+)
+
+
+@given(_PAGES)
+def test_5_extrapolation_between_pages(steps: list[tuple[int, int, int]]) -> None:
+    """A scrape that comes early, late or after a gap adds what was counted, no more."""
+    good = bad = 0
+    state, at, ledger = TargetState(), T0, a_ledger(an_slo())
+    for seconds, more_good, more_bad in [(0, 0, 0), *steps]:
+        good, bad, at = good + more_good, bad + more_bad, at + seconds * SECOND
+        page = a_page(REQUESTS, f'requests{{code="200"}} {good}\nrequests{{code="500"}} {bad}\n')
+        state, found = advance(state, page, at, {"slo": REQUESTS}, INTERVAL)
+        one = found["slo"]
+
+        assert counted(one) == Counts(more_good, more_bad)
+        since = one.gap_since or at
+        for bucket, *counts in smear(one, since, at, 10):
+            ledger.book(at, BucketDelta(bucket, *counts))
+
+    assert ledger.window(HOUR, at + 10 * SECOND).counts == Counts(good, bad)
+
+
 def test_6_good_and_total_of_two_moments() -> None:
     """slo-generator PR #605: two queries at two "now"s. Ours stand on one page or not at all."""
     sli = EventsSLI(
@@ -154,15 +187,16 @@ def test_6_good_and_total_of_two_moments() -> None:
     assert counted(found[1]) == Counts(20, 1)
 
 
-def test_7_retention_shorter_than_the_window(tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", ["30d", "15d", "month Asia/Tokyo"])
+def test_7_retention_shorter_than_the_window(tmp_path: Path, window: str) -> None:
     """Pyrra #406: the tail of the window is gone, and the number says nothing of it."""
-    text = """\
-server: {retention: {detail: 7d, sums: 14d}}
+    text = f"""\
+server: {{retention: {{detail: 7d, sums: 14d}}}}
 services:
   shop:
-    collectors: {home: {http: https://shop.example/}}
-    slos: {up: {objective: 99.9%, window: 30d, sli: {probe: home}}}
-alerting: {route: {receivers: []}}
+    collectors: {{home: {{http: https://shop.example/}}}}
+    slos: {{up: {{objective: 99.9%, window: {window}, sli: {{probe: home}}}}}}
+alerting: {{route: {{receivers: []}}}}
 """
     with pytest.raises(ConfigError, match="longer than counts are kept"):
         load_text(tmp_path, text)
@@ -171,8 +205,9 @@ alerting: {route: {receivers: []}}
 def test_8_the_alert_and_the_page_disagree() -> None:
     """Pyrra #1053, #1074, #697: rules and pages compute twice. Here both are one evaluation."""
     slo = an_slo(tiers=(a_tier(),))
-    engine = Engine(10, awake_since=T0)
-    entry = Entry(slo, Indicator(slo, 1, "fingerprint", a_ledger(slo)))
+    engine, ledger = Engine(10, awake_since=T0), a_ledger(slo)
+    run(ledger, T0 - 2 * HOUR, T0)  # so that windows of other lengths hold other counts
+    entry = Entry(slo, Indicator(slo, 1, "fingerprint", ledger))
     engine.watch([entry], {slo.collector_id: Target(INTERVAL)})
     changes = []
     for n in range(40):
@@ -241,11 +276,15 @@ def test_12_no_data_reads_as_bad_and_then_as_good(no_data: NoData) -> None:
     ledger = Ledger(10, slo.window.length, slo.slicing)
     book(ledger, T0, good=1)
     book(ledger, T0 + MINUTE)  # seen, and idle
-    book(ledger, T0 + 2 * MINUTE, unknown=1, seen=0)  # not seen
+    book(ledger, T0 + 2 * MINUTE, seen=0, missed=1)  # nobody looked
+    book(ledger, T0 + 3 * MINUTE, unknown=1)  # seen, and not to be told
+    book(ledger, T0 + 4 * MINUTE, bad=1)
 
-    sli = status_of(slo, ledger, T0 + 3 * MINUTE).sli
+    sli = status_of(slo, ledger, T0 + 5 * MINUTE).sli
 
-    expected = {NoData.IGNORE: Fraction(1), NoData.GOOD: Fraction(1), NoData.BAD: Fraction(1, 2)}
+    expected = {
+        NoData.IGNORE: Fraction(1, 2), NoData.GOOD: Fraction(2, 3), NoData.BAD: Fraction(1, 3),
+    }  # fmt: skip
     assert sli == expected[no_data]
 
 
@@ -256,7 +295,12 @@ def test_13_a_rate_that_is_clamped() -> None:
     for n in range(47):
         book(ledger, T0 + n * 76 * SECOND, good=int(n != 20), bad=int(n == 20))
 
-    assert status_of(slo, ledger, T0 + HOUR).sli == Fraction(46, 47)
+    status = status_of(slo, ledger, T0 + HOUR)
+
+    assert status.sli == Fraction(46, 47)
+    burn = status.burn(HOUR)
+    assert burn is not None
+    assert burn.rate == Fraction(1, 47) / Fraction(1, 1000)
 
 
 _TRAFFIC = st.lists(
