@@ -12,7 +12,7 @@ from math import floor
 from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
 from slo.budget_ledger import Loss
-from slo.definition import ProbeSLI
+from slo.definition import DerivedSLI, ProbeSLI
 from slo.status import BudgetState, SLOStatus, TierReading
 from slo.units import format_duration
 
@@ -290,6 +290,8 @@ def _learning(status: SLOStatus) -> str | None:
         return None
     slo, counts = status.slo, status.window.counts
     events = "probes" if isinstance(slo.sli, ProbeSLI) else "events"
+    if isinstance(slo.sli, DerivedSLI):
+        events = "slices"
     whole = timedelta(seconds=float(slo.objective.budget_share * slo.window.seconds))
     return (
         f"{counts.bad:,} of {counts.total:,} {events} failed; "

@@ -132,7 +132,10 @@ def make_engine(size: int) -> Engine:
         ledger.last_observation = _NOW
         entries.append(Entry(slo, Indicator(slo, number, "v1", ledger)))
     engine = Engine(10, awake_since=_NOW - timedelta(days=30))
-    engine.watch(entries, {entry.slo.collector_id: Target(entry.slo.interval) for entry in entries})
+    engine.watch(
+        entries,
+        {f"{entry.slo.service}/up": Target(entry.slo.interval) for entry in entries},
+    )
     return engine
 
 

@@ -20,9 +20,19 @@ from dashboards import states
 from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
 from slo.alert_state import AlertState
 from slo.counts import Counts, WindowCounts
-from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.definition import (
+    SLO,
+    Component,
+    CompositeSLI,
+    DerivedSLI,
+    EventsSLI,
+    GaugeSLI,
+    HistogramSLI,
+    ProbeSLI,
+    QuorumSLI,
+)
 from slo.outlook import ENOUGH_WEEKS, Outlook
-from slo.status import Budget, BudgetState, Burn, NowState, SLOStatus, TierReading
+from slo.status import Budget, BudgetState, Burn, NowState, Part, SLOStatus, TierReading
 from slo.units import format_duration
 from slo.versions import Version
 
@@ -161,6 +171,23 @@ class TierFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFacts:
+    """What a derived SLI is made of: a vantage (service/collector), or an SLO (service/slo).
+
+    A component's slice is good from `target_ratio` on. `bad`: events of the window that it made
+    bad, by itself or with others; `alone`: slices in which it failed and too few others did.
+    `hour` is what it counted itself in the last hour. These are null for a moment in the past.
+    """
+
+    id: str
+    weight: int | None
+    target_ratio: float | None
+    bad: int | None
+    alone: int | None
+    hour: EventFacts | None
+
+
+@dataclass(frozen=True, slots=True)
 class SLIFacts:
     """What is counted. Selectors are written as PromQL would.
 
@@ -168,14 +195,17 @@ class SLIFacts:
     `side` of it that is named, `below` or `above`.
     """
 
-    kind: str  # probe, events, histogram, gauge
-    collector: str  # service/collector
+    kind: str  # probe, events, histogram, gauge, quorum, all, weighted
+    collector: str | None  # service/collector; null where it is derived
     total: tuple[str, ...]
     bad: tuple[str, ...]
     good: tuple[str, ...]
     metric: tuple[str, ...] = ()  # of a histogram, without its suffix, or of a gauge
     side: str | None = None
     threshold: float | None = None
+    parts: tuple[PartFacts, ...] = ()  # of a derived one
+    bad_at: int | None = None  # how many vantages of a quorum must fail
+    slice_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +512,7 @@ def slo_detail(
         **_fields(slo_facts(status, card)),
         runbook=card.runbook if card else None,
         labels=card.labels if card else {},
-        sli=_sli(slo),
+        sli=_sli(slo, status.parts),
         sli_lowest_ratio=_ratio(lowest),
         sli_highest_ratio=_ratio(highest),
         tiers=tuple(
@@ -711,7 +741,7 @@ def _tier(slo: SLO, reading: TierReading, state: AlertState) -> TierFacts:
     )
 
 
-def _sli(slo: SLO) -> SLIFacts:
+def _sli(slo: SLO, parts: Sequence[Part]) -> SLIFacts:
     match slo.sli:
         case ProbeSLI():
             return SLIFacts("probe", slo.collector_id, (), (), ())
@@ -745,6 +775,39 @@ def _sli(slo: SLO) -> SLIFacts:
                 side.value,
                 float(threshold.value),
             )
+        case QuorumSLI() | CompositeSLI():
+            return _derived(slo.sli, {part.id: part for part in parts})
+
+
+def _derived(sli: DerivedSLI, parts: Mapping[str, Part]) -> SLIFacts:
+    components: Mapping[str, Component] = {}
+    bad_at, kind = None, "quorum"
+    if isinstance(sli, QuorumSLI):
+        bad_at = sli.bad_at
+    else:
+        components = {one.sli_id: one for one in sli.components}
+        kind = "weighted" if sli.weighted else "all"
+    return SLIFacts(
+        kind=kind,
+        collector=None,
+        total=(),
+        bad=(),
+        good=(),
+        parts=tuple(_part(one, components.get(one), parts.get(one)) for one in sli.parts),
+        bad_at=bad_at,
+        slice_seconds=sli.slice.total_seconds(),
+    )
+
+
+def _part(part_id: str, component: Component | None, told: Part | None) -> PartFacts:
+    return PartFacts(
+        id=part_id,
+        weight=component.weight if component else None,
+        target_ratio=float(component.target) if component else None,
+        bad=told.bad if told else None,
+        alone=told.alone if told else None,
+        hour=_events(told.hour) if told else None,
+    )
 
 
 def _alert(alert: Alert) -> AlertFacts:

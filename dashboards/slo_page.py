@@ -8,17 +8,26 @@ from fractions import Fraction
 
 from alerting.incident import Incident
 from collectors.observation import Observation, Outcome, Phase
-from dashboards import charts, links, slo_row, states
+from dashboards import charts, links, made_of, slo_row, states
 from dashboards import format as write
 from dashboards.charts import Gauge
 from dashboards.format import Moment
+from dashboards.made_of import MadeOf
 from dashboards.series import burn_down
 from dashboards.slo_row import HOUR, IncidentLink
 from dashboards.source import CollectorHealth, Point, ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
-from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.definition import (
+    SLO,
+    CompositeSLI,
+    EventsSLI,
+    GaugeSLI,
+    HistogramSLI,
+    ProbeSLI,
+    QuorumSLI,
+)
 from slo.slices import NoData, Slicing
 from slo.status import NowState, SLOStatus, TierReading, Verdict
 from slo.units import format_duration
@@ -195,6 +204,7 @@ class SLOView:
     causes_note: str
     tiers: tuple[TierRow, ...]
     collector_problem: str | None
+    made_of: MadeOf | None
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
@@ -226,6 +236,8 @@ def slo_view(
     alert_states: Mapping[str, AlertState],
     incident: Incident | None,
     collector: CollectorHealth | None,
+    components: Sequence[SLOStatus] = (),
+    vantages: Sequence[CollectorHealth] = (),
     window_points: Sequence[Point],
     range_points: Sequence[Point],
     range_key: str,
@@ -272,6 +284,7 @@ def slo_view(
             for reading in status.tiers
         ),
         collector_problem=collector_problem(status, collector, now),
+        made_of=made_of.view(status, components, vantages, now),
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=_runs(collector, now),
         runs_note=_runs_note(slo, collector, past=past),
@@ -295,6 +308,10 @@ def noun(slo: SLO, number: int = 2) -> str:
             one = "request"
         case GaugeSLI():
             one = "sample"
+        case QuorumSLI() | CompositeSLI(weighted=False):
+            one = "slice"
+        case CompositeSLI():
+            one = "weighted slice"
         case _:
             one = "event"
     return one if number == 1 else f"{one}s"
@@ -833,8 +850,10 @@ def _method(slicing: Slicing) -> str:
 def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
     parts = [
         ("Objective", f"{write.target(slo.objective)} over {_over(slo.window)}"),
-        ("Collector", f"{slo.collector_id}, every {format_duration(slo.interval)}"),
     ]
+    if slo.collector_id is not None:
+        every = format_duration(slo.interval)
+        parts.append(("Collector", f"{slo.collector_id}, every {every}"))
     match slo.sli:
         case ProbeSLI():
             parts.append(("Counts", "one run of the probe is one event"))
@@ -848,6 +867,8 @@ def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
         case GaugeSLI(metric=metric, side=wanted, threshold=threshold):
             parts.append(("Gauge", " + ".join(str(each) for each in metric)))
             parts.append(("Good", f"each sample that is {wanted.value} {threshold}"))
+        case QuorumSLI() | CompositeSLI():
+            parts += made_of.definition(slo.sli)
     if slo.slicing is not None:
         parts.append(("Method", _method(slo.slicing)))
     parts.append(("No data", f"alerts after {format_duration(slo.no_data_after)} of silence"))

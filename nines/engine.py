@@ -9,17 +9,19 @@ import numpy as np
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Remark
 from alerting.desk import Rules
-from alerting.wording import data_again_facts, facts_of, no_data_facts
+from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
+from nines.derived import Counted, Derivations, with_parts
 from nines.pending import Pending
-from nines.silence import why_no_data
+from nines.silence import why_no_data, why_together
 from nines.storage.counts import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase
 from slo.counter import Increment, advance, smear
 from slo.counter_state import TargetState
-from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
+from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
+from slo.detail import Detail
 from slo.evaluate import NO_DATA, evaluate
 from slo.exposition import Page
 from slo.gauge import read_gauges
@@ -41,7 +43,10 @@ _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent
 
 @dataclass(slots=True)
 class Indicator:
-    """One SLI under watch: its counts, stored as series `number`; `slo` is any of its SLOs."""
+    """One SLI under watch: its counts, stored as series `number`; `slo` is any of its SLOs.
+
+    `parts` are what it is derived from; `beside` counts what failed in a quorum to no effect.
+    """
 
     slo: SLO
     number: int
@@ -49,6 +54,23 @@ class Indicator:
     ledger: Ledger
     last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
     anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
+    detail: Detail | None = None  # where it is derived, or something is derived from it
+    parts: tuple["Indicator", ...] = ()
+    beside: "Indicator | None" = None
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it has not been heard of for as long as its SLO allows."""
+        heard = self.ledger.last_observation
+        return heard is None or now - heard >= self.slo.no_data_after
+
+    @property
+    def whole(self) -> Iterator["Indicator"]:
+        """Itself and all that it is made of; some may come twice."""
+        yield self
+        for part in self.parts:
+            yield from part.whole
+        if self.beside is not None:
+            yield self.beside
 
     @property
     def id(self) -> str:
@@ -128,7 +150,11 @@ class Engine:
         self.entries: dict[str, Entry] = {}
         self.targets: dict[str, Target] = {}
         self._indicators: dict[str, list[Indicator]] = {}  # by the collector that feeds it
+        self._unfed: list[Indicator] = []  # derived, and what stands beside them
         self._judged: dict[str, list[Entry]] = {}  # by the collector that feeds it
+        self._resting: dict[str, list[Entry]] = {}  # derived, by each collector below
+        self._over: dict[int, list[Entry]] = {}  # SLOs of derived SLIs, by their series
+        self._derived = Derivations(bucket_seconds, self._add, self._add_cause)
         self._pending = Pending()
         self._dirty_targets: set[str] = set()
         self.thresholds = ThresholdRules(self._last_of, self._has_slo)
@@ -139,7 +165,7 @@ class Engine:
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
         self._looks = 0
         self._ticked: _Moment | None = None
-        self._observed: dict[str, _Moment] = {}  # by the collector
+        self._observed: dict[str, _Moment] = {}  # by the collector; by the SLO where it is derived
 
     def watch(
         self,
@@ -154,24 +180,30 @@ class Engine:
         gets the counts that storage did not have.
         """
         former = {id(one.ledger): one.ledger for one in self.indicators}
-        self._indicators, self._judged = {}, {}
+        self._indicators, self._judged, self._resting, self._over = {}, {}, {}, {}
+        self._unfed, taken = [], set[int]()
         for entry in entries:
             running = self.entries.get(entry.slo.id)
             states = entry.states if running is None else running.states
             succession = succeed(states, entry.slo.tiers, (NO_DATA,))
             entry.states = dict(succession.states)
             entry.renamed = dict(succession.renamed)
-            collector_id = entry.slo.collector_id
-            self._judged.setdefault(collector_id, []).append(entry)
-            fed = self._indicators.setdefault(collector_id, [])
-            if any(one is entry.indicator for one in fed[-1:]):
-                continue  # SLOs of one SLI stand together
-            fed.append(entry.indicator)
-            if id(entry.ledger) not in former:
-                for delta in self._pending.of(entry.indicator.number):
-                    entry.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
+            self._attach(entry)
+            for indicator in entry.indicator.whole:
+                if indicator.number in taken:
+                    continue
+                taken.add(indicator.number)
+                fed_by = indicator.slo.collector_id
+                fed = self._unfed if fed_by is None else self._indicators.setdefault(fed_by, [])
+                fed.append(indicator)
+                if id(indicator.ledger) not in former:
+                    for delta in self._pending.of(indicator.number):
+                        indicator.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
+                        if indicator.detail is not None:
+                            indicator.detail.book(delta)
         self.entries = {entry.slo.id: entry for entry in entries}
         self.targets = dict(targets)
+        self._derived.watch((entry.indicator for entry in entries), self.targets)
         self.thresholds.watch(rules)
         for ledger in {id_: former[id_] for id_ in former.keys() - self._ledgers()}.values():
             ledger.join(grid_for(ledger.bucket_seconds, ledger.reach))  # its place is free
@@ -179,15 +211,15 @@ class Engine:
         self._survey()
 
     def _ledgers(self) -> set[int]:
-        return {id(entry.indicator.ledger) for entry in self.entries.values()}
+        return {id(one.ledger) for one in self.indicators}
 
     def _gather(self) -> None:
         """Bring the ledgers of one reach into one grid."""
         by_shape: dict[tuple[int, int], dict[int, Ledger]] = {}
-        for entry in self.entries.values():
-            for ledger in (entry.ledger, entry.indicator.ledger):
-                shape = (ledger.bucket_seconds, ledger.grid.reach_seconds)
-                by_shape.setdefault(shape, {})[id(ledger)] = ledger
+        of_slos = (entry.ledger for entry in self.entries.values())
+        for ledger in chain(of_slos, (one.ledger for one in self.indicators)):
+            shape = (ledger.bucket_seconds, ledger.grid.reach_seconds)
+            by_shape.setdefault(shape, {})[id(ledger)] = ledger
         before, self._grids = self._grids, {}
         for shape, ledgers in by_shape.items():
             grid = before.get(shape)
@@ -209,6 +241,16 @@ class Engine:
             ]
         )
         self._parts = {}
+
+    def _attach(self, entry: Entry) -> None:
+        """Know this SLO by whatever changes its counts."""
+        collector_id = entry.slo.collector_id
+        if collector_id is not None:
+            self._judged.setdefault(collector_id, []).append(entry)
+            return
+        self._over.setdefault(entry.indicator.number, []).append(entry)
+        for one in {part.slo.collector_id for part in entry.indicator.whole} - {None}:
+            self._resting.setdefault(str(one), []).append(entry)
 
     def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
         """Book one observation and evaluate the SLOs that it feeds, at once."""
@@ -234,6 +276,7 @@ class Engine:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
         self._wake(now)
+        self._follow(now)
         part = self._part(observation.collector_id)
         suspects = self._screen.suspects(now, self.awake_since, part)
         self._observed[observation.collector_id] = self._looked(now)
@@ -246,14 +289,23 @@ class Engine:
         """Take in a look that a rule asked for: evidence, never an event."""
         return self.thresholds.confirm(observation, now, self.awake_since)
 
+    def _follow(self, now: datetime, slo_ids: Iterable[str] = ()) -> None:
+        """Bring derived SLIs up to date: those whose sources were booked, and of these SLOs."""
+        numbers = [
+            self.entries[slo_id].indicator.number for slo_id in slo_ids if slo_id in self.entries
+        ]
+        for number in self._derived.follow(now, numbers):
+            for entry in self._over.get(number, ()):
+                self._observed[entry.slo.id] = self._looked(now)
+
     def fed_by(self, collector_id: str) -> Sequence[Entry]:
-        """The SLOs that this collector's observations count for."""
-        return self._judged.get(collector_id, [])
+        """The SLOs that this collector's observations count for, by themselves or among others."""
+        return [*self._judged.get(collector_id, ()), *self._resting.get(collector_id, ())]
 
     @property
     def indicators(self) -> Iterator[Indicator]:
         """Every SLI under watch, once."""
-        return chain.from_iterable(self._indicators.values())
+        return chain(chain.from_iterable(self._indicators.values()), self._unfed)
 
     def tick(self, now: datetime, slo_ids: Iterable[str] | None = None) -> list[AlertChange]:
         """Evaluate as time passes: windows slide even when nothing arrives.
@@ -261,7 +313,11 @@ class Engine:
         Without `slo_ids` all are looked at, and those evaluated that could change by it; and the
         threshold rules.
         """
-        wanted = self.suspects(now) if slo_ids is None else slo_ids
+        if slo_ids is None:
+            wanted = self.suspects(now)
+        else:
+            wanted = list(slo_ids)
+            self._follow(now, wanted)
         self._wake(now)
         changes = self._evaluate_all(
             [self.entries[slo_id] for slo_id in wanted if slo_id in self.entries], now
@@ -275,6 +331,7 @@ class Engine:
     def suspects(self, now: datetime) -> list[str]:
         """Look at all; whose rules an evaluation might change. They are the caller's to `tick`."""
         self._wake(now)
+        self._follow(now, (entry.slo.id for over in self._over.values() for entry in over))
         self._ticked = self._looked(now)
         numbers = self._screen.suspects(now, self.awake_since)
         return [self._order[number].slo.id for number in numbers]
@@ -302,6 +359,10 @@ class Engine:
         if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
             self.awake_since = now  # what was silent meanwhile was silent to nobody
         self._looked_at = now
+
+    def catch_up(self, now: datetime) -> None:
+        """Judge what derived SLIs have missed since they last judged a slice."""
+        self._follow(now, self.entries)
 
     def present_facts(self) -> dict[str, Facts]:
         """The facts of every rule that fires, as of its SLO's newest evaluation."""
@@ -348,6 +409,7 @@ class Engine:
 
     def take_batch(self, batch_id: str) -> CountBatch | None:
         """What has to be stored; None when there is nothing. It is the caller's now."""
+        self._derived.settle()
         if not (self._pending or self._dirty_targets):
             return None
         records = {
@@ -472,12 +534,17 @@ class Engine:
         bucket = indicator.ledger.bucket_of(at)
         self._add(indicator, at, BucketDelta(bucket, good, bad, unknown, seen, missed))
 
-    def _add(self, indicator: Indicator, at: datetime, delta: BucketDelta) -> None:
+    def _add(self, indicator: Counted, at: datetime, delta: BucketDelta) -> None:
         indicator.ledger.book(at, delta)
+        if indicator.detail is not None:
+            indicator.detail.book(delta)
+            self._derived.heard(indicator.number, delta.bucket)
         self._pending.add(indicator.number, at, delta)
 
-    def _add_cause(self, indicator: Indicator, at: datetime, cause: str, bad: int) -> None:
+    def _add_cause(self, indicator: Counted, at: datetime, cause: str, bad: int) -> None:
         bucket = indicator.ledger.book_cause(at, cause, bad)
+        if indicator.detail is not None:
+            indicator.detail.book_cause(bucket, cause, bad)
         self._pending.add_cause(indicator.number, bucket, cause, bad)
 
     def _book_page(self, page: Sequence[tuple[Indicator, Increment]], at: datetime) -> None:
@@ -528,6 +595,8 @@ class Engine:
         status, states = evaluate(
             entry.slo, entry.ledger, now, entry.states, self._awake_for(entry)
         )
+        if entry.indicator.parts:
+            status = with_parts(status, entry.indicator)
         if entry.indicator.anomalies:
             status = replace(status, anomalies=dict(entry.indicator.anomalies))
         return status, states
@@ -536,7 +605,8 @@ class Engine:
         """As the newest look found it. What it finds of the rules is what they are: had they
         changed, they would have been evaluated then.
         """
-        looks = (self._ticked, self._observed.get(entry.slo.collector_id), entry.judged_at)
+        observed = self._observed.get(entry.slo.collector_id or entry.slo.id)
+        looks = (self._ticked, observed, entry.judged_at)
         at = max((look for look in looks if look is not None), default=None)
         if at is None:
             return None
@@ -575,9 +645,7 @@ class Engine:
     def _facts(self, entry: Entry, status: SLOStatus, key: str, *, firing: bool) -> Facts:
         if key == NO_DATA:
             if firing:
-                last = self._last_of(entry.slo.collector_id)
-                missing = entry.indicator.last_detail.get(NO_DATA, "")
-                return no_data_facts(status, *why_no_data(last, missing))
+                return no_data_facts(status, *self._why_no_data(entry.indicator, status.at))
             return data_again_facts(status)
         reading = next(reading for reading in status.tiers if reading.tier.key == key)
         top_cause = self._top_cause(entry, reading.tier.long, status.at)
@@ -592,13 +660,22 @@ class Engine:
         detail = entry.indicator.last_detail.get(cause)
         return f"{text} ({detail})" if detail else text
 
+    def _why_no_data(self, indicator: Indicator, now: datetime) -> tuple[NoDataCause, str]:
+        if not indicator.parts:
+            last = self._last_of(indicator.slo.collector_id)
+            return why_no_data(last, indicator.last_detail.get(NO_DATA, ""))
+        names = indicator.slo.sli.names if isinstance(indicator.slo.sli, DerivedSLI) else ()
+        named = dict(zip(names, indicator.parts, strict=True))
+        silent = {name: part for name, part in named.items() if part.is_silent(now)} or named
+        return why_together({name: self._why_no_data(part, now) for name, part in silent.items()})
+
     def _has_slo(self, collector_id: str) -> bool:
         """Whether an SLO is fed by a collector, and so tells that it went silent."""
-        return bool(self.fed_by(collector_id))
+        return bool(self._judged.get(collector_id))
 
-    def _last_of(self, collector_id: str) -> Observation | None:
+    def _last_of(self, collector_id: str | None) -> Observation | None:
         """A collector's newest observation, where there was one."""
-        target = self.targets.get(collector_id)
+        target = self.targets.get(collector_id or "")
         return None if target is None else target.last
 
     def _record(self, collector_id: str, target: Target) -> CollectorRecord:
@@ -636,6 +713,7 @@ def _is_plain(indicator: Indicator, increment: Increment) -> bool:
         and increment.gap_since is None
         and not increment.anomalies
         and ledger.slicing is None
+        and indicator.detail is None
         and not ledger.overlay
     )
 

@@ -1,6 +1,6 @@
 """Take up an SLO where it was left: its counts from storage, its rules' states, its absence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,17 @@ from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
 from slo.alert_state import AlertState
 from slo.config import fingerprint
-from slo.definition import SLO
+from slo.definition import (
+    SLI,
+    SLO,
+    CompositeSLI,
+    DerivedSLI,
+    QuorumSLI,
+    beside,
+    vantage_id,
+    vantages,
+)
+from slo.detail import REACH, Detail
 from slo.ledger import FIVE_MINUTES, Ledger, grid_for
 from slo.rule import Rule
 
@@ -35,13 +45,19 @@ def resume_entries(
     `states` are all rules' stored states by rule key.
     """
     groups: dict[str, list[SLO]] = {}
-    for slo in slos.values():
+    for slo in (*slos.values(), *_counted_for(slos.values())):
         groups.setdefault(slo.sli_id, []).append(slo)
-    known = {entry.indicator.id: entry.indicator for entry in running.values()}
+    asked = {part for slo in slos.values() for part in _parts(slo.sli)}
+    known = {one.id: one for entry in running.values() for one in entry.indicator.whole}
     indicators: dict[str, Indicator] = {}
     fresh: list[_Wanted] = []
     for sli_id, of_sli in groups.items():
-        wanted = _Wanted(of_sli[0], fingerprint(of_sli[0]), max(slo.window.reach for slo in of_sli))
+        wanted = _Wanted(
+            slo=of_sli[0],
+            mark=fingerprint(of_sli[0]),
+            reach=max(slo.window.reach for slo in of_sli),
+            has_detail=sli_id in asked or isinstance(of_sli[0].sli, DerivedSLI),
+        )
         kept = known.get(sli_id)
         if kept is not None and _goes_on(kept, wanted):
             indicators[sli_id] = kept
@@ -52,6 +68,9 @@ def resume_entries(
     rest = [wanted for wanted in fresh if not wanted.has_fine_slices]
     loaded = _load(rest, counts, bucket_seconds, now) | _load(fine, counts, bucket_seconds, now)
     indicators |= loaded
+    for indicator in indicators.values():
+        indicator.parts = tuple(indicators[part] for part in _parts(indicator.slo.sli))
+        indicator.beside = indicators.get(beside(indicator.slo).sli_id)
     by_slo = _by_slo(states)
     entries = []
     for slo in slos.values():
@@ -64,6 +83,24 @@ def resume_entries(
     return entries
 
 
+def _counted_for(slos: Iterable[SLO]) -> Iterator[SLO]:
+    """What is counted for derived SLIs, beside the SLOs themselves."""
+    quorums = [slo for slo in slos if isinstance(slo.sli, QuorumSLI)]
+    yield from vantages(quorums).values()
+    yield from map(beside, quorums)
+
+
+def _parts(sli: SLI) -> Sequence[str]:
+    """The ids of the SLIs that this one is derived from."""
+    match sli:
+        case QuorumSLI(vantages=collectors):
+            return [vantage_id(collector) for collector in collectors]
+        case CompositeSLI(components=components):
+            return [component.sli_id for component in components]
+        case _:
+            return ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """An SLI to be watched; `slo` is any of its SLOs."""
@@ -71,6 +108,7 @@ class _Wanted:
     slo: SLO
     mark: str
     reach: timedelta
+    has_detail: bool = False  # it is derived, or something is derived from it
 
     @property
     def has_fine_slices(self) -> bool:
@@ -83,6 +121,7 @@ def _goes_on(running: Indicator, wanted: _Wanted) -> bool:
         running.fingerprint == wanted.mark
         and running.ledger.reach == wanted.reach
         and running.ledger.slicing == wanted.slo.slicing
+        and (running.detail is not None) == wanted.has_detail
     )
 
 
@@ -95,10 +134,9 @@ def _load(
         record.series_id: (one, record) for one, record in zip(wanted, records, strict=True)
     }
     reach = max((one.reach for one in wanted), default=timedelta(0))
-    fine = any(one.has_fine_slices for one in wanted)
     histories = counts.histories(
         by_number,
-        detail=now - (reach if fine else min(reach, _DETAIL_REACH)) - _SLACK,
+        detail=now - _detail_reach(wanted, reach) - _SLACK,
         sums=now - reach - _SLACK,
         until=now + _AHEAD,
     )
@@ -116,8 +154,18 @@ def _load(
         ledger.lifetime = record.lifetime
         ledger.watched_since = record.watched_since
         ledger.last_observation = record.last_observation
-        loaded[one.slo.sli_id] = Indicator(one.slo, number, record.fingerprint, ledger)
+        indicator = Indicator(one.slo, number, record.fingerprint, ledger)
+        if one.has_detail:
+            indicator.detail = Detail(bucket_seconds)
+            indicator.detail.load(history.detail, history.causes)
+        loaded[one.slo.sli_id] = indicator
     return loaded
+
+
+def _detail_reach(wanted: Sequence[_Wanted], reach: timedelta) -> timedelta:
+    if any(one.has_fine_slices for one in wanted):
+        return reach
+    return min(max(reach, REACH), _DETAIL_REACH)
 
 
 def _by_slo(states: Mapping[str, AlertState]) -> dict[str, dict[str, AlertState]]:
@@ -167,4 +215,6 @@ def resume_rules(
 
 def book_our_absence(engine: Engine, now: datetime) -> int:
     """The runs that were due while we were not there are unknown; gives how many."""
+    # First what was counted before: time that nobody watched pushes it out of reach.
+    engine.catch_up(now)
     return sum(engine.book_absence(collector_id, now) for collector_id in engine.targets)

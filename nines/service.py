@@ -337,6 +337,8 @@ class Service:
         """The part of `_watch` in which nothing can come in between."""
         wanted: dict[str, set[str]] = {}
         for slo in config.slos:
+            if slo.collector_id is None:
+                continue
             names = wanted.setdefault(slo.collector_id, set())
             names.update(selector.metric for selector in sources(slo.sli))
         for rule in config.rules:

@@ -1,5 +1,7 @@
 """Why nothing came: target down, collector down and series missing, told apart."""
 
+from collections.abc import Mapping
+
 from alerting.wording import NoDataCause
 from collectors.observation import Observation, Outcome
 
@@ -15,3 +17,9 @@ def why_no_data(last: Observation | None, missing: str) -> tuple[NoDataCause, st
             return NoDataCause.COLLECTOR_DOWN, last.detail
         case Outcome.PASSED:
             return NoDataCause.SERIES_MISSING, missing
+
+
+def why_together(said: Mapping[str, tuple[NoDataCause, str]]) -> tuple[NoDataCause, str]:
+    """The cause and the sentence of several that are silent, by name; the first one's cause."""
+    cause, _ = next(iter(said.values()))
+    return cause, "; ".join(f"{name}: {detail}" for name, (_, detail) in said.items())

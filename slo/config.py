@@ -3,7 +3,8 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +23,19 @@ from pydantic import (
     model_validator,
 )
 
-from slo.definition import SLI, SLO, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.definition import (
+    SLI,
+    SLO,
+    Component,
+    CompositeSLI,
+    DerivedSLI,
+    EventsSLI,
+    GaugeSLI,
+    HistogramSLI,
+    ProbeSLI,
+    QuorumSLI,
+)
+from slo.derived import LONGEST_SLICE, slice_for, slice_misfit
 from slo.objective import Objective
 from slo.selector import Selector, SelectorError, parse_selector
 from slo.severity import Severity
@@ -43,6 +56,11 @@ from slo.window import Calendar, Period, Rolling, Window
 from slo.zone import parse_zone
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]*"
+_OF_DERIVED = {
+    "bad_at": "`quorum`",
+    "slice": "`quorum`, `all` or `weighted`",
+    "slice_target": "`all` or `weighted`",
+}
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _CALENDAR = re.compile(r"(day|week|month|quarter|year) +(\S+)", re.IGNORECASE)
 _LIKE_CALENDAR = re.compile(
@@ -55,6 +73,8 @@ _LONGEST_WINDOW = timedelta(days=366)
 LEAST_NO_DATA_AFTER = timedelta(minutes=2)
 _LONGEST_TIMEOUT = timedelta(minutes=5)
 _MOST_VARIANTS = 8  # objectives, and windows, of one SLO
+_MOST_PARTS = 50  # that one SLI is derived from
+_MOST_WEIGHT = 1_000_000
 _MOST_OVERLAP = 30  # runs of one probe at the same time
 
 
@@ -156,6 +176,39 @@ def _marks(values: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
     return tuple(sorted(values, reverse=True))
 
 
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(
+            f"{value!r} names nothing: write a name of this service, or `service/name` of another"
+        )
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Read a list of references. Raises ValueError."""
+    names = [_name(name) for name in (value if isinstance(value, list | tuple) else [value])]
+    if len(names) > _MOST_PARTS:
+        raise ValueError(f"{len(names)} are too many; at most {_MOST_PARTS} may be named")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"`{twice}` is named twice")
+    return tuple(names)
+
+
+def _weights(value: object) -> dict[str, int]:
+    """Read names with their weights. Raises ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError(
+            "weights are names with whole numbers, such as {web/login: 3, pay/charge: 1}"
+        )
+    for name, weight in zip(_names(list(value)), value.values(), strict=True):
+        if type(weight) is not int or not 1 <= weight <= _MOST_WEIGHT:
+            raise ValueError(
+                f"{weight!r} is no weight for `{name}`: write a whole number, 1 to {_MOST_WEIGHT:,}"
+            )
+    return value
+
+
 def _factor(value: object) -> Fraction:
     """Read a burn rate; a float stands for the decimal it is written as."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | Fraction):
@@ -235,6 +288,26 @@ ThresholdValue = Annotated[
         {"anyOf": [{"type": "number"}, {"type": "string"}], "examples": ["200ms", "70%", 1000]}
     ),
 ]
+_REFERENCE_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": f"^({NAME_PATTERN}/)?{NAME_PATTERN}$",
+}
+References = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema({"type": "array", "items": _REFERENCE_SCHEMA, "minItems": 2}),
+]
+Weights = Annotated[
+    dict[str, int],
+    BeforeValidator(_weights),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 1, "maximum": _MOST_WEIGHT},
+            "minProperties": 2,
+        }
+    ),
+]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 LabelName = Annotated[str, AfterValidator(_label)]
 
@@ -262,7 +335,7 @@ def named_as_histogram(selectors: tuple[Selector, ...], edge: str) -> None:
 
 
 class SLIConfig(BaseModel):
-    """What is counted: runs of a probe, events by counters or histograms, samples of a gauge."""
+    """What is counted: runs of a probe, events of a page, or slices of what others count."""
 
     model_config = FROZEN
 
@@ -284,9 +357,34 @@ class SLIConfig(BaseModel):
     by: tuple[LabelName, ...] = Field(
         (), description="Labels whose values with the most bad events are shown."
     )
+    quorum: References | None = Field(
+        None, description="Probes of the same thing: bad is only what several of them see."
+    )
+    bad_at: int | None = Field(
+        None, description="How many probes of a quorum must fail at once. Default: more than half."
+    )
+    all_: References | None = Field(
+        None, alias="all", description="SLOs that must all be good, slice by slice."
+    )
+    weighted: Weights | None = Field(
+        None, description="SLOs that each count, slice by slice, as much as they weigh."
+    )
+    slice: PositiveDuration | None = Field(
+        None, description="How long a slice of a quorum, of `all` or of `weighted` is."
+    )
+    slice_target: Percent | None = Field(
+        None,
+        description="The share of good events from which on a component's slice is good. Default: "
+        "its own slice_target, or its objective.",
+    )
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
+        if self.is_derived:
+            return self._is_derived()
+        for key, kinds in _OF_DERIVED.items():
+            if getattr(self, key) is not None:
+                raise ValueError(f"`{key}` goes with {kinds}")
         of_events = self.model_fields_set - {"probe"}
         if self.probe is not None:
             if of_events:
@@ -299,8 +397,12 @@ class SLIConfig(BaseModel):
             raise ValueError(
                 "an SLI says what it counts: `probe: <collector>`, or `collector` and with it "
                 "`total` and one of `bad` and `good`, or `histogram` and `below`, or `metric` and "
-                "one of `below` and `above`"
+                "one of `below` and `above`; or `quorum: [<collector>, ...]`; or "
+                "`all: [<slo>, ...]` or `weighted`, and with it `slice`"
             )
+        return self._is_of_a_page()
+
+    def _is_of_a_page(self) -> Self:
         if self.histogram is not None:
             self._only("histogram", "below")
             return self._is_histogram()
@@ -318,9 +420,39 @@ class SLIConfig(BaseModel):
             raise ValueError("write exactly one of `bad` and `good`")
         return self
 
-    def _only(self, kind: str, *keys: str) -> None:
+    @property
+    def is_derived(self) -> bool:
+        """Whether it counts what others have counted."""
+        return not (self.quorum is None and self.all_ is None and self.weighted is None)
+
+    def _is_derived(self) -> Self:
+        if self.quorum is not None:
+            self._only("quorum", "bad_at", "slice", common=())
+            return self._is_quorum(len(self.quorum))
+        kind = "all" if self.all_ is not None else "weighted"
+        if len(self.components) < 2:
+            raise ValueError(f"`{kind}` is made of at least two SLOs")
+        self._only(kind, "slice", "slice_target", common=())
+        if self.slice is None:
+            raise ValueError(f"`slice` is missing: how long a slice of `{kind}` is, such as 1m")
+        if self.slice_target is not None and not 0 < self.slice_target <= 1:
+            raise ValueError("`slice_target` must be more than 0% and at most 100%")
+        return self
+
+    def _is_quorum(self, vantages: int) -> Self:
+        if vantages < 2:
+            raise ValueError("a quorum is one of at least two probes; of one write `probe`")
+        if self.bad_at is not None and not 1 <= self.bad_at <= vantages:
+            raise ValueError(
+                f"`bad_at` of {self.bad_at} makes no sense: 1 to {vantages} of {vantages} probes "
+                "can fail at once"
+            )
+        return self
+
+    def _only(self, kind: str, *keys: str, common: tuple[str, ...] = ("collector", "by")) -> None:
         """Refuse what does not go with this kind of SLI."""
-        for key in sorted(self.model_fields_set - {"collector", "by", kind, *keys}):
+        given = {"all" if key == "all_" else key for key in self.model_fields_set}
+        for key in sorted(given - {*common, kind, *keys}):
             raise ValueError(f"`{kind}` and `{key}` exclude each other: an SLI counts one thing")
 
     def _is_histogram(self) -> Self:
@@ -331,11 +463,25 @@ class SLIConfig(BaseModel):
 
     @property
     def collector_name(self) -> str:
-        """The collector that feeds it, whatever the kind."""
+        """The collector that feeds it, whatever the kind; none where it is derived."""
         return self.probe or self.collector or ""
 
-    def build(self) -> SLI:
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The SLOs that it is made of, as written."""
+        return self.all_ or tuple(self.weighted or ())
+
+    def build(self, around: "Surroundings") -> SLI:
         """The SLI as the arithmetic knows it."""
+        if self.quorum is not None:
+            fitting = slice_for(around.interval, around.bucket) or around.interval
+            return QuorumSLI(
+                tuple(full_name(name, around.service) for name in self.quorum),
+                self.bad_at or len(self.quorum) // 2 + 1,
+                self.slice or fitting,
+            )
+        if self.slice is not None:
+            return CompositeSLI(self._components(around), self.slice, self.weighted is not None)
         if self.probe is not None:
             return ProbeSLI(self.probe)
         if self.histogram is not None and self.below is not None:
@@ -351,6 +497,32 @@ class SLIConfig(BaseModel):
             good=self.good or (),
             by=self.by,
         )
+
+    def _components(self, around: "Surroundings") -> tuple[Component, ...]:
+        target = None if self.slice_target is None else Fraction(self.slice_target)
+        return tuple(
+            Component(
+                sli_id=slo.sli_id,
+                target=_slice_target(slo) if target is None else target,
+                no_data=NoData.IGNORE if slo.slicing is None else slo.slicing.no_data,
+                counted=fingerprint(slo),
+                weight=(self.weighted or {}).get(name, 1),
+            )
+            for name in self.components
+            if (slo := around.components.get(full_name(name, around.service))) is not None
+        )
+
+
+def full_name(reference: str, service: str) -> str:
+    """`service/name` of what is referred to from within a service."""
+    return reference if "/" in reference else f"{service}/{reference}"
+
+
+def _slice_target(slo: SLO) -> Fraction:
+    """From which ratio on a slice of this SLO is good."""
+    if slo.slicing is not None and slo.slicing.target is not None:
+        return slo.slicing.target
+    return Fraction(slo.objective.share)
 
 
 class TierConfig(BaseModel):
@@ -467,10 +639,14 @@ class Surroundings:
     """What an SLO takes from the rest of the configuration."""
 
     service: str
-    interval: timedelta  # of its collector
+    interval: timedelta  # of its collector; the longest of what it is derived from
     window: timedelta | Calendar  # when it names none
     bucket: timedelta
     notices: tuple[Decimal, ...] = ()  # when it names none
+    # Of a derived SLI: the SLOs it is made of by the ids of their SLIs, and how long after its end
+    # the last observation of a slice may come.
+    components: Mapping[str, SLO] = field(default_factory=dict)
+    lag: timedelta = timedelta(0)
 
 
 def build_slos(name: str, config: SLOConfig, around: Surroundings) -> tuple[SLO, ...]:
@@ -500,18 +676,22 @@ def _build_slo(
         if config.tiers is None
         else tuple(tier.build(window.length) for tier in config.tiers)
     )
+    sli = config.sli.build(around)
+    interval = sli.slice if isinstance(sli, DerivedSLI) else around.interval
+    silence = max(5 * interval, LEAST_NO_DATA_AFTER) + around.lag
     return SLO(
         service=around.service,
         name=name,
         objective=objective,
         window=window,
-        sli=config.sli.build(),
+        sli=sli,
         tiers=tiers,
-        interval=around.interval,
-        no_data_after=config.no_data_after or max(5 * around.interval, LEAST_NO_DATA_AFTER),
+        interval=interval,
+        no_data_after=config.no_data_after or silence,
         slicing=config.slicing(),
         shadow=config.shadow,
         notices=around.notices if config.notices is None else config.notices,
+        lag=around.lag,
     )
 
 
@@ -539,6 +719,8 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
                 f"{format_duration(2 * slo.interval)}",
             )
         )
+    if isinstance(slo.sli, DerivedSLI):
+        found += _derived_faults(slo.sli, around)
     if slo.slicing is not None:
         found += _slice_faults(slo, slo.slicing, around)
     if config.tiers is not None:
@@ -552,6 +734,35 @@ def place_of_window(slo: SLO, config: SLOConfig) -> tuple[str | int, ...]:
         return ()
     own = slo.window if isinstance(slo.window, Calendar) else slo.window.length
     return ("window",) if len(config.window) == 1 else ("window", config.window.index(own))
+
+
+def _derived_faults(sli: DerivedSLI, around: Surroundings) -> list[Fault]:
+    """Slices that cannot be cut, or that what they are made of does not fill."""
+    length = format_duration(sli.slice)
+    if around.interval > LONGEST_SLICE:
+        words = (
+            f"it is made of what is observed every {format_duration(around.interval)}, and a slice "
+            f"is at most {format_duration(LONGEST_SLICE)}"
+        )
+        return [Fault(("sli",), words)]
+    said = slice_misfit(sli.slice, around.bucket)
+    if said is None and sli.slice < around.interval:
+        said = (
+            "must be no shorter than the longest interval of what it is made of, "
+            f"{format_duration(around.interval)}"
+        )
+    if said is None:
+        odd = next(
+            (
+                slo
+                for slo in around.components.values()
+                if isinstance(slo.sli, DerivedSLI) and sli.slice % slo.sli.slice
+            ),
+            None,
+        )
+        if odd is not None:
+            said = f"must hold whole slices of {odd.id}, which are {format_duration(odd.interval)}"
+    return [] if said is None else [Fault(("sli", "slice"), f"a slice of {length} {said}")]
 
 
 def _slice_faults(slo: SLO, slicing: Slicing, around: Surroundings) -> list[Fault]:
@@ -619,7 +830,18 @@ def fingerprint(slo: SLO) -> str:
         case GaugeSLI(collector=collector, metric=metric, side=side, threshold=threshold):
             names = sorted(map(_canonical, metric))
             parts = ["gauge", collector, "\x1e".join(names), side.value, _plain(threshold)]
+        case QuorumSLI(vantages=vantages, bad_at=bad_at, slice=length):
+            parts = ["quorum", *sorted(vantages), str(bad_at), format_duration(length)]
+        case CompositeSLI(components=components, slice=length, weighted=weighted):
+            kind = "weighted" if weighted else "all"
+            parts = [kind, format_duration(length), *sorted(map(_component, components))]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def _component(component: Component) -> str:
+    target, no_data = str(component.target), component.no_data.value
+    weight = str(component.weight)
+    return "\x1e".join((component.sli_id, target, no_data, component.counted, weight))
 
 
 def _plain(threshold: Threshold) -> str:

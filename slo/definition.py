@@ -1,16 +1,20 @@
 """An SLO: what is counted, what was promised, over which window, and when to speak."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from slo.objective import Objective
 from slo.selector import Matcher, Selector
-from slo.slices import Slicing
+from slo.slices import NoData, Slicing
 from slo.threshold import Side, Threshold
 from slo.tiers import Tier
 from slo.window import Window
 
+_STALE_AFTER_INTERVALS = 3
+_VANTAGE = "#vantage"  # a name that no configuration can give
 BUCKET = "_bucket"  # what a classic histogram's samples are called
 
 
@@ -81,17 +85,78 @@ class GaugeSLI:
     by: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class QuorumSLI:
+    """Probes of the same thing from several vantages: bad is a slice in which `bad_at` of them
+    failed; one event a slice. `vantages` are collectors as `service/collector`.
+    """
+
+    vantages: tuple[str, ...]
+    bad_at: int
+    slice: timedelta
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.vantages
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The vantages as they are told: without the service where they all have the same."""
+        services = {vantage.partition("/")[0] for vantage in self.vantages}
+        if len(services) > 1:
+            return self.vantages
+        return tuple(vantage.partition("/")[2] for vantage in self.vantages)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """An SLO that a composite is made of, by the id of its SLI.
+
+    A slice of it is good from a ratio of `target` on; `no_data` says what an idle one is. `counted`
+    stands for what it counts: another SLI of that name is another component.
+    """
+
+    sli_id: str
+    target: Fraction
+    no_data: NoData
+    counted: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeSLI:
+    """A journey over several SLOs, by slices of time.
+
+    A slice is good when it is for every component, one event a slice; `weighted`, every component
+    has as many events a slice as it weighs, good or bad.
+    """
+
+    components: tuple[Component, ...]
+    slice: timedelta
+    weighted: bool = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(component.sli_id for component in self.components)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components as they are told."""
+        return self.parts
+
+
 CounterSLI = EventsSLI | HistogramSLI
 PageSLI = EventsSLI | HistogramSLI | GaugeSLI
-SLI = ProbeSLI | EventsSLI | HistogramSLI | GaugeSLI
+DerivedSLI = QuorumSLI | CompositeSLI
+SLI = ProbeSLI | PageSLI | DerivedSLI
 
 
 def sources(sli: SLI) -> tuple[Selector, ...]:
     """The selectors of every series that it reads from a page, those without which there is no
-    data first; none for a probe.
+    data first; none for what reads no page.
     """
     match sli:
-        case ProbeSLI():
+        case ProbeSLI() | QuorumSLI() | CompositeSLI():
             return ()
         case GaugeSLI(metric=metric):
             return metric
@@ -103,7 +168,8 @@ def sources(sli: SLI) -> tuple[Selector, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SLO:
-    """One promise. `interval` is how often its collector is due.
+    """One promise. `interval` is how often its collector is due, or how long a slice is where its
+    SLI is derived; `lag` is how long after its time such a slice may be judged.
 
     Without `slicing` every event counts for itself (the method "occurrences"). An SLI with several
     objectives or windows has an SLO for each; `variant` tells those after the first apart.
@@ -121,11 +187,17 @@ class SLO:
     shadow: bool = False  # everything is computed and recorded, nobody is told
     notices: tuple[Decimal, ...] = ()  # marks of the remaining budget that are told when passed
     variant: str = ""  # "99.99", "month-Asia-Tokyo", "99.99-90d"
+    lag: timedelta = timedelta(0)
 
     @property
     def method(self) -> str:
         """How the budget is spent, as the configuration calls it."""
         return "occurrences" if self.slicing is None else self.slicing.method
+
+    @property
+    def stale_after(self) -> timedelta:
+        """After how long without an observation it counts as stale."""
+        return _STALE_AFTER_INTERVALS * self.interval + self.lag
 
     @property
     def key(self) -> str:
@@ -142,6 +214,34 @@ class SLO:
         return f"{self.service}/{self.name}"
 
     @property
-    def collector_id(self) -> str:
-        """The collector that feeds it, as `service/collector`."""
+    def collector_id(self) -> str | None:
+        """The collector that feeds it, as `service/collector`; None where its SLI is derived."""
+        if isinstance(self.sli, DerivedSLI):
+            return None
         return f"{self.service}/{self.sli.collector}"
+
+
+def vantage_id(collector_id: str) -> str:
+    """What the counts of a vantage are kept under."""
+    return f"{collector_id}{_VANTAGE}"
+
+
+def vantages(slos: Iterable[SLO]) -> dict[str, SLO]:
+    """What each vantage of these quorums is counted as, by collector: SLOs that nobody promised."""
+    found: dict[str, SLO] = {}
+    for slo in slos:
+        for collector_id in slo.sli.vantages if isinstance(slo.sli, QuorumSLI) else ():
+            service, _, collector = collector_id.partition("/")
+            named = replace(_unpromised(slo, f"{collector}{_VANTAGE}"), service=service)
+            if collector_id not in found or named.window.reach > found[collector_id].window.reach:
+                found[collector_id] = replace(named, sli=ProbeSLI(collector))
+    return found
+
+
+def beside(slo: SLO) -> SLO:
+    """What failures of a quorum that were too few are counted as, beside its own events."""
+    return _unpromised(slo, f"{slo.name}#one-vantage")
+
+
+def _unpromised(slo: SLO, name: str) -> SLO:
+    return replace(slo, name=name, tiers=(), slicing=None, variant="")

@@ -35,7 +35,6 @@ _AT_RISK_BELOW = Fraction(1, 4)
 _LEARNING_BELOW = Fraction(1, 10)
 _LEARNING_BELOW_OF_A_PERIOD = Fraction(1, 20)
 _NONE = timedelta(0)
-STALE_AFTER_INTERVALS = 3
 
 
 def evaluate(
@@ -385,7 +384,7 @@ def _now_state(
     if overlay and heard is not None:
         # What is silent while it is excluded, is none the worse for it.
         heard = max(heard, now if overlay.at(now) else overlay.last_end(now) or heard)
-    if heard is None or now - heard > STALE_AFTER_INTERVALS * slo.interval:
+    if heard is None or now - heard > slo.stale_after:
         return NowState.STALE
     if _failing(slo, readings, states):
         return NowState.FAILING

@@ -519,7 +519,7 @@ class Grid:
     def note(self, place: int, amounts: Sequence[int], micros: int) -> None:
         """What is true of all that is booked, in whatever bucket: due at `micros`."""
         for index in (GOOD, BAD, UNKNOWN):
-            if amounts[index]:
+            if amounts[index] > 0:  # what is taken back stays in a total that only rises
                 self.lifetime[index, place : place + 1] += np.uint64(amounts[index] & _WRAP)
         if amounts[SEEN] and micros > self.heard[place]:
             self.heard[place] = micros

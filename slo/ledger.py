@@ -80,6 +80,11 @@ class BucketDelta:
             self.smeared_bad + other.smeared_bad,
         )
 
+    def __sub__(self, other: "BucketDelta") -> "BucketDelta":
+        """What is to be added to `other`, of the same bucket, to make it this."""
+        pairs = zip(self.columns(), other.columns(), strict=True)
+        return BucketDelta(self.bucket, *(mine - its for mine, its in pairs))
+
     def columns(self) -> tuple[int, ...]:
         return (
             self.good,
@@ -229,6 +234,8 @@ class Ledger:
     def _add_cause(self, number: int, cause: str, bad: int) -> None:
         causes = self._causes.setdefault(number, {})
         causes[cause] = causes.get(cause, 0) + bad
+        if not causes[cause]:
+            del causes[cause]
         self._running_causes.added(number, cause, bad)
 
     @property

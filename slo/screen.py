@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
-from slo.evaluate import NO_DATA, STALE_AFTER_INTERVALS, lookbacks
+from slo.evaluate import NO_DATA, lookbacks
 from slo.grid import (
     BAD,
     GOOD,
@@ -375,7 +375,7 @@ class _Face:
         self._hour = _window(min(_HOUR, window.length), grid)
         self._lookbacks = [_window(length, grid) for length in lookbacks(slo)]
         self._stale_after = np.array(
-            [STALE_AFTER_INTERVALS * (one.slo.interval // _MICROSECOND) for one in watched],
+            [one.slo.stale_after // _MICROSECOND for one in watched],
             np.int64,
         )
         self._began: datetime | None = None

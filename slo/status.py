@@ -123,6 +123,21 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a derived SLI is made of: a vantage's collector, or the SLI of an SLO, by `id`.
+
+    `bad`: events of the SLO's window that it made bad, by itself or with others; `alone`: slices
+    in which it failed and too few others did. `hour` is what it counted itself.
+    """
+
+    id: str
+    name: str
+    hour: Counts
+    bad: int
+    alone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SLOStatus:
     """Everything there is to say about one SLO at `at`. Ratios are exact, None without data."""
 
@@ -144,6 +159,8 @@ class SLOStatus:
     slices: SliceCounts | None = None  # of the window, where the budget is one of slices
     # What could not be counted as it came, and how often since the process began.
     anomalies: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()  # of a derived SLI, as configured; none of a moment in the past
+    beside: int = 0  # slices of the window in which a quorum had failures, and too few
 
     # None: nothing is excluded, so that the numbers are the raw ones.
     raw: Raw | None = None

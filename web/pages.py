@@ -197,6 +197,7 @@ class Pages:
             read_account(self._source, status.slo, None, now),
             self._source.outlook(slo_id, now),
         )
+        parts = {part.id for part in status.parts}
         view = slo_view(
             status,
             siblings=seen.statuses,
@@ -207,6 +208,8 @@ class Pages:
                 (one for one in seen.collectors() if one.id == status.slo.collector_id),
                 None,
             ),
+            components=[s for s in self._source.statuses() if s.slo.sli_id in parts],
+            vantages=[one for one in self._source.collectors() if one.id in parts],
             window_points=points,
             range_points=range_points,
             range_key=range_key,

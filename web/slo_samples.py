@@ -122,7 +122,7 @@ class SLOSamples:
         told: Labels = (
             ("owner", (self.card.owner if self.card else None) or ""),
             ("service_title", self.card.title if self.card else ""),
-            ("collector", self.slo.sli.collector),
+            ("collector", (self.slo.collector_id or "").rpartition("/")[2]),
         )
         return (
             _INFO.line((*self._promise, *told), 1),

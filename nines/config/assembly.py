@@ -1,6 +1,5 @@
 """Put the sound pieces together: defaults filled in, references followed, SLOs built."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,12 +9,14 @@ from typing import Any
 
 from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig
+from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.document import Path
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.problem import Problem
+from nines.config.references import below, unknown
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
-from slo.config import SLOConfig, Surroundings, build_slos, faults, place_of_window, timing_fault
+from slo.config import SLOConfig, build_slos, faults, place_of_window, timing_fault
 from slo.definition import SLO
 from slo.rule import Rule
 from slo.rule_config import RuleConfig, RuleSurroundings, build_rule, rule_faults
@@ -48,35 +49,32 @@ def assemble(
     mistake of its own. Files named in collectors are looked for from `directory`.
     """
     services: dict[str, ServiceConfig] = {}
-    slos: list[SLO] = []
+    by_id: dict[str, CollectorConfig] = {}
     rules: list[Rule] = []
-    found = [*_references(data), *_names(data), *_routes(data)]
+    found = [*_references(data), *derived_references(data), *_names(data), *_routes(data)]
     for name, service in file.services.items():
         at: Path = ("services", name)
         collectors: dict[str, CollectorConfig] = {}
         for key, collector in service.collectors.items():
             collectors[key], said = _resolved(collector, file.defaults, directory)
             found += [Finding((*at, "collectors", key, *path), words) for path, words in said]
+            by_id[f"{name}/{key}"] = collectors[key]
         services[name] = service.model_copy(
             update={"title": service.title or name, "collectors": MappingProxyType(collectors)}
         )
-        for key, config in service.slos.items():
-            where = (*at, "slos", key)
-            feeding = collectors.get(config.sli.collector_name)
-            variants, said = _slos(key, name, config, feeding, file)
-            slos += variants
-            found += [Finding((*where, *path), words) for path, words in said]
         for key, written in service.alerts.items():
             rule, said = _rule(key, name, written, collectors.get(written.collector_name))
             rules.append(rule)
             found += [Finding((*at, "alerts", key, *path), words) for path, words in said]
+    slos, said_of_slos = _slos(file, by_id)
+    found += said_of_slos
     alerting, said_of_receivers = _alerting(file.alerting, directory)
     found += said_of_receivers
     whole = Config(
         server=file.server,
         defaults=file.defaults,
         services=MappingProxyType(services),
-        slos=tuple(slos),
+        slos=slos,
         rules=tuple(rules),
         alerting=alerting,
     )
@@ -92,27 +90,27 @@ _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of
 
 
 def _slos(
-    name: str, service: str, config: SLOConfig, feeding: CollectorConfig | None, file: File
-) -> tuple[tuple[SLO, ...], _Said]:
-    interval = None if feeding is None else feeding.interval
-    around = Surroundings(
-        service=service,
-        # Without a sound collector, which was said, one that no rule of the SLO minds.
-        interval=interval or timedelta(seconds=1),
-        window=file.defaults.window,
-        bucket=file.server.bucket,
-        notices=file.defaults.notices,
-    )
-    variants = build_slos(name, config, around)
-    said = dict.fromkeys(
-        one
-        for slo in variants
-        for one in (
-            *((fault.where, fault.sentence) for fault in faults(slo, config, around)),
-            *_beyond_retention(slo, config, file),
+    file: File, collectors: Mapping[str, CollectorConfig]
+) -> tuple[tuple[SLO, ...], list[Finding]]:
+    """Every SLO in the file's order, and what does not fit; `collectors` by id."""
+    ordered, found = in_order(file)
+    first: dict[str, SLO] = {}
+    built: dict[str, tuple[SLO, ...]] = {}
+    for place, config in ordered:
+        around = surroundings(place, config, file, collectors, first)
+        built[place.id] = build_slos(place.name, config, around)
+        first[place.id] = built[place.id][0]
+        said = dict.fromkeys(
+            one
+            for slo in built[place.id]
+            for one in (
+                *((fault.where, fault.sentence) for fault in faults(slo, config, around)),
+                *_beyond_retention(slo, config, file),
+            )
         )
-    )
-    return variants, list(said)
+        found += [Finding((*place.path, *path), words) for path, words in said]
+    in_file = (f"{name}/{key}" for name, service in file.services.items() for key in service.slos)
+    return tuple(slo for slo_id in in_file for slo in built.get(slo_id, ())), found
 
 
 def _rule(
@@ -257,20 +255,3 @@ def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield from look(child, (*at, "routes", position))
 
     yield from look(alerting.get("route"), ("alerting", "route"))
-
-
-def unknown(what: str, name: str, known: list[str]) -> str:
-    """That there is no such thing, and which was perhaps meant."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if close:
-        return f"there is no {what} `{name}`; did you mean `{close[0]}`?"
-    if not known:
-        return f"there is no {what} `{name}`, nor any other"
-    return f"there is no {what} `{name}`; there is {', '.join(sorted(known))}"
-
-
-def below(data: object, *path: str) -> Mapping[str, Any]:
-    """The mapping at the path; empty when nothing, or something else, is there."""
-    for step in path:
-        data = data.get(step) if isinstance(data, Mapping) else None
-    return data if isinstance(data, Mapping) else {}

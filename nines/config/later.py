@@ -15,12 +15,12 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
         {
-            "evidence", "composite", "exclude",
+            "evidence", "exclude",
         }
     ),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(
         {
-            "gauge", "json", "query", "push", "log", "value", "quorum", "of",
+            "gauge", "json", "query", "push", "log", "value",
         }
     ),
     ("alerting",): frozenset({"silences"}),

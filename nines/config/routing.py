@@ -8,8 +8,9 @@ from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
 from alerting.config import RootRouteConfig, RouteConfig
 from alerting.desk import Service, rule_labels
 from alerting.routes import Routed
-from nines.config.assembly import Config, below, unknown
+from nines.config.assembly import Config
 from nines.config.document import Path
+from nines.config.references import below, unknown
 from nines.config.validation import Finding
 from slo.selector import Matcher
 from slo.severity import Severity

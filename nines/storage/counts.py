@@ -299,6 +299,7 @@ class CountStore:
             select(causes.c.cause, bad)
             .where(*_of_causes(series_id, start, end))
             .group_by(causes.c.cause)
+            .having(bad > 0)
             .order_by(bad.desc(), causes.c.cause)
         )
         with self._database.read() as connection:
@@ -310,7 +311,7 @@ class CountStore:
         """(five-minute start, cause, bad events), oldest first: what `Ledger.load_causes` takes."""
         query = (
             select(causes.c.bucket, causes.c.cause, causes.c.bad)
-            .where(*_of_causes(series_id, since, until))
+            .where(*_of_causes(series_id, since, until), causes.c.bad > 0)
             .order_by(causes.c.bucket, causes.c.cause)
         )
         with self._database.read() as connection:
@@ -491,17 +492,20 @@ def _add_lifetimes(connection: Connection, batch: CountBatch) -> None:
 
 
 def _lifetime(deltas: Sequence[BucketDelta]) -> tuple[int | None, ...]:
-    """What `deltas` add to good, bad and unknown, and their first and last bucket in micros."""
+    """What `deltas` add to good, bad and unknown, and their first and last bucket in micros.
+
+    What they take back stays in the totals, which only rise.
+    """
     if not deltas:
         return 0, 0, 0, None, None
     if len(deltas) == 1:  # a second's usual share, a thousand times
         (delta,) = deltas
         micros = delta.bucket * 1_000_000
-        return delta.good, delta.bad, delta.unknown, micros, micros
+        return max(delta.good, 0), max(delta.bad, 0), max(delta.unknown, 0), micros, micros
     return (
-        sum(delta.good for delta in deltas),
-        sum(delta.bad for delta in deltas),
-        sum(delta.unknown for delta in deltas),
+        sum(max(delta.good, 0) for delta in deltas),
+        sum(max(delta.bad, 0) for delta in deltas),
+        sum(max(delta.unknown, 0) for delta in deltas),
         min(delta.bucket for delta in deltas) * 1_000_000,
         max(delta.bucket for delta in deltas) * 1_000_000,
     )
@@ -607,6 +611,7 @@ def _read_causes(
             causes.c.series_id.between(group[0], group[-1]),
             causes.c.bucket >= first // FIVE_MINUTES * FIVE_MINUTES,
             causes.c.bucket < end,
+            causes.c.bad > 0,  # what was taken back leaves a row
         )
         .order_by(causes.c.series_id, causes.c.bucket, causes.c.cause)
     )

@@ -43,7 +43,7 @@ class Twin:
             Entry(slo, Indicator(slo, number, "one", Ledger(10, slo.window.length)))
             for number, slo in enumerate(_slos())
         ]
-        targets = {entry.slo.collector_id: Target(entry.slo.interval) for entry in entries}
+        targets = {entry.slo.collector_id or "": Target(entry.slo.interval) for entry in entries}
         engine.watch(entries, targets)
         return engine
 

@@ -43,5 +43,5 @@ def test_there_is_a_file_for_every_group_of_mistakes() -> None:
     assert groups >= {
         *("key", "type", "duration", "percent", "window", "selector", "url", "regex", "json"),
         *("collector", "reference", "sli", "slo", "tier", "name", "label", "server", "env"),
-        *("secret", "yaml", "file"),
+        *("secret", "yaml", "file", "derived"),
     }

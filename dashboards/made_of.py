@@ -1,0 +1,166 @@
+"""What a derived SLI is made of: its vantages or the SLOs of a journey, and which broke it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from collectors.observation import Observation, Outcome
+from dashboards import format as write
+from dashboards import links, states
+from dashboards.format import Moment
+from dashboards.source import CollectorHealth
+from dashboards.states import Mark
+from slo.definition import CompositeSLI, DerivedSLI, QuorumSLI
+from slo.slices import NoData
+from slo.status import Part, SLOStatus
+from slo.units import format_duration
+
+_WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartRow:
+    """One vantage, with how its last run ended, or one component, with how its SLO stands."""
+
+    name: str
+    url: str
+    marks: tuple[Mark, ...]
+    outcome: str  # passed, failed, unknown, none; of a vantage
+    word: str
+    last: Moment | None
+    detail: str
+    hour: str
+    bad: str
+    alone: str
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """The section of the page."""
+
+    title: str
+    note: str
+    what: str  # what a row is
+    bad_header: str
+    alone_header: str | None  # None: nothing can be alone
+    rows: tuple[PartRow, ...]
+
+
+def view(
+    status: SLOStatus,
+    components: Sequence[SLOStatus],
+    vantages: Sequence[CollectorHealth],
+    now: datetime,
+) -> MadeOf | None:
+    """The section at `now`; None for an SLO whose events are counted by a collector."""
+    sli = status.slo.sli
+    if isinstance(sli, QuorumSLI):
+        by_collector = {one.id: one for one in vantages}
+        return MadeOf(
+            title="Vantages",
+            note=_disagreement(status),
+            what="Vantage",
+            bad_header="Bad with others",
+            alone_header="Too few",
+            rows=tuple(_vantage(part, by_collector.get(part.id), now) for part in status.parts),
+        )
+    if isinstance(sli, CompositeSLI):
+        by_sli = {one.slo.sli_id: one for one in reversed(components)}
+        return MadeOf(
+            title="Made of",
+            note=f"Slices of {format_duration(sli.slice)}, judged by what these counted in them.",
+            what="SLO",
+            bad_header="Bad slices" if not sli.weighted else "Bad, as weighed",
+            alone_header=None,
+            rows=tuple(_component(part, by_sli.get(part.id)) for part in status.parts),
+        )
+    return None
+
+
+def _disagreement(status: SLOStatus) -> str:
+    window = status.slo.window.phrase
+    if not status.beside:
+        return f"Never in {window} did too few of them fail to make a slice bad."
+    return (
+        f"In {write.plural(status.beside, 'slice')} of {window} some failed, and too few to make "
+        "it bad: one vantage is no outage."
+    )
+
+
+def _vantage(part: Part, collector: CollectorHealth | None, now: datetime) -> PartRow:
+    last = collector.last if collector else None
+    return PartRow(
+        name=part.name,
+        url=links.service_url(part.id.partition("/")[0]),
+        marks=(),
+        outcome=last.outcome.value if last else "none",
+        word=_WORDS[last.outcome] if last else "No run yet",
+        last=write.moment(last.due, now) if last else None,
+        detail=_detail(last) if last else "",
+        hour=_hour(part),
+        bad=write.count(part.bad),
+        alone=write.count(part.alone),
+    )
+
+
+def _component(part: Part, status: SLOStatus | None) -> PartRow:
+    return PartRow(
+        name=part.name,
+        url=links.slo_url(part.id),
+        marks=states.marks(status) if status else (),
+        outcome="",
+        word="",
+        last=None,
+        detail=_promise(status) if status else "",
+        hour=_hour(part),
+        bad=write.count(part.bad),
+        alone="",
+    )
+
+
+def _detail(run: Observation) -> str:
+    cause = f"{run.cause.value}: " if run.cause else ""
+    return f"{cause}{run.detail}" if run.detail else cause.removesuffix(": ")
+
+
+def _hour(part: Part) -> str:
+    counts = part.hour
+    if not counts.total:
+        return "nothing" if not counts.unknown else f"{write.count(counts.unknown)} unknown"
+    return f"{write.count(counts.bad)} of {write.count(counts.total)} bad"
+
+
+def _promise(status: SLOStatus) -> str:
+    slo = status.slo
+    left = "" if status.budget is None else f", {write.budget(status.budget.remaining)} left"
+    return f"{write.target(slo.objective)} over {slo.window.label}{left}"
+
+
+def definition(sli: DerivedSLI) -> list[tuple[str, str]]:
+    """What is counted, in the list of facts."""
+    length = format_duration(sli.slice)
+    if isinstance(sli, QuorumSLI):
+        return [
+            ("Vantages", ", ".join(sli.names)),
+            (
+                "Bad",
+                f"a slice of {length} in which at least {sli.bad_at} of {len(sli.vantages)} failed",
+            ),
+        ]
+    counts = (
+        f"each, once for every slice of {length}, as much as it weighs"
+        if sli.weighted
+        else f"a slice of {length} is good when it is for every one of them"
+    )
+    return [
+        ("Counts", counts),
+        *(
+            (
+                one.sli_id,
+                f"good from {write.share(one.target)} on"
+                + (f", weighs {one.weight}" if sli.weighted else "")
+                + ("" if one.no_data is NoData.IGNORE else f", idle is {one.no_data.value}"),
+            )
+            for one in sli.components
+        ),
+    ]
