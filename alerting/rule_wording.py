@@ -96,7 +96,7 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
         reason=reason(seen),
         measured=measured,
         limit=limit_text(rule),
-        series=_series(seen) or None,
+        series=series_text(seen) or None,
     )
 
 
@@ -191,7 +191,8 @@ def _where(reading: Reading) -> str:
     return name
 
 
-def _series(seen: RuleStatus) -> str:
+def series_text(seen: RuleStatus) -> str:
+    """The worst series of a gauge with their values; nothing for the rest."""
     check = seen.rule.check
     if not isinstance(check, GaugeCheck):
         return ""

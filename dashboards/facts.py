@@ -32,6 +32,7 @@ from slo.definition import (
     QuorumSLI,
 )
 from slo.outlook import ENOUGH_WEEKS, Outlook
+from slo.rule import is_of_rule
 from slo.status import Budget, BudgetState, Burn, NowState, Part, SLOStatus, TierReading
 from slo.units import format_duration
 from slo.versions import Version
@@ -349,7 +350,7 @@ class AlertFacts:
 
     id: str
     rule: str
-    slo: str  # service/slo
+    slo: str | None  # service/slo; None of a threshold rule
     kind: str
     severity: str
     started_at: datetime
@@ -816,7 +817,7 @@ def _alert(alert: Alert) -> AlertFacts:
     return AlertFacts(
         id=alert.id,
         rule=alert.rule,
-        slo=f"{alert.service}/{alert.slo}",
+        slo=None if is_of_rule(alert.rule) else f"{alert.service}/{alert.slo}",
         kind=alert.kind.value,
         severity=alert.severity.value,
         started_at=alert.started_at,

@@ -13,6 +13,7 @@ from dashboards import links
 from dashboards.format import Moment
 from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
+from slo.rule import is_of_rule
 from slo.severity import Severity
 
 FILTERS = (
@@ -67,7 +68,11 @@ _NOTIFICATION_WORDS = {
     NotificationState.DELIVERED: "delivered",
     NotificationState.FAILED: "given up",
 }
-_WHAT = {AlertKind.NO_DATA: "No data", AlertKind.BUDGET: "Error budget"}
+_WHAT = {
+    AlertKind.NO_DATA: "No data",
+    AlertKind.BUDGET: "Error budget",
+    AlertKind.THRESHOLD: "Threshold",
+}
 _NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
 _INTO_IT = timedelta(minutes=1)  # counts are told up to the edge of a bucket, which comes before
@@ -333,7 +338,7 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         state_word, then = "Noticed", "was noticed"
     return AlertRow(
         slo=alert.slo,
-        url=(url := links.slo_url(f"{alert.service}/{alert.slo}")),
+        url=(url := _page_of(alert)),
         then_url=links.at_moment(url, moment_query(alert.started_at + _INTO_IT)),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,
@@ -346,6 +351,13 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
+
+
+def _page_of(alert: Alert) -> str:
+    """Where what it is about stands."""
+    if is_of_rule(alert.rule):
+        return links.rule_url(alert.service, alert.slo)
+    return links.slo_url(f"{alert.service}/{alert.slo}")
 
 
 def told_row(notification: Notification, attempts: Sequence[Attempt], now: datetime) -> ToldRow:
@@ -379,7 +391,8 @@ def _tells(attempt: Attempt) -> bool:
 
 
 def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
-    found: list[tuple[str, str]] = []
+    said = {"Measured": facts.measured, "Limit": facts.limit, "Worst": facts.series}
+    found = [(what, text) for what, text in said.items() if text]
     if facts.burn_long is not None and facts.burn_short is not None:
         found.append((f"Burn {facts.long}", write.burn(facts.burn_long)))
         found.append((f"Burn {facts.short}", write.burn(facts.burn_short)))

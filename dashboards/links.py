@@ -23,6 +23,16 @@ def service_url(service: str) -> str:
     return f"/services/{quote(service, safe='')}"
 
 
+def rule_anchor(name: str) -> str:
+    """Where a threshold rule stands on its service's page."""
+    return f"rule-{quote(name, safe='')}"
+
+
+def rule_url(service: str, name: str) -> str:
+    """A threshold rule, on the page of its service."""
+    return f"{service_url(service)}#{rule_anchor(name)}"
+
+
 def incident_url(incident_id: str) -> str:
     return f"/incidents/{quote(incident_id, safe='')}"
 

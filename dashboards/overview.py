@@ -11,10 +11,13 @@ from dashboards import format as write
 from dashboards import links, slo_row, states
 from dashboards.format import Moment
 from dashboards.incident_page import IncidentRow, incident_rows
+from dashboards.rule_row import RuleRow, firing, rule_rows
 from dashboards.slo_row import SLORow
 from dashboards.source import ServiceCard, SystemHealth
 from dashboards.states import Mark
 from slo.alert_state import AlertState
+from slo.rule_status import RuleStatus
+from slo.severity import Severity
 from slo.status import SLOStatus
 from slo.units import format_duration
 
@@ -67,6 +70,7 @@ class OverviewView:
     attention: tuple[SLORow, ...]
     attention_more: str | None
     attention_url: str
+    crossed: tuple[RuleRow, ...]
     tightest: tuple[SLORow, ...]
     losses: tuple[Loss, ...]
     losses_period: str
@@ -78,6 +82,7 @@ def overview(
     *,
     services: Sequence[ServiceCard],
     statuses: Sequence[SLOStatus],
+    rules: Sequence[RuleStatus] = (),
     alert_states: Mapping[str, Mapping[str, AlertState]],
     incidents: Sequence[Incident],
     slos: Mapping[str, Sequence[str]],
@@ -101,12 +106,17 @@ def overview(
             now=now,
         )
 
+    crossed = firing(rules)
     more = len(needing) - MOST_ROWS
     calm = not needing
     period, losses = biggest_losses(statuses) if calm else ("", ())
     return OverviewView(
-        tone=tone(census),
-        sentence=sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
+        tone=louder(tone(census), crossed),
+        sentence=answer(
+            sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
+            tone(census),
+            crossed,
+        ),
         detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
         chips=tuple(
@@ -117,6 +127,7 @@ def overview(
         attention=_say_once(row(status) for status in needing[:MOST_ROWS]),
         attention_more=f"{more} more" if more > 0 else None,
         attention_url="/slos",
+        crossed=rule_rows(crossed, now)[:MOST_ROWS],
         tightest=tuple(row(status) for status in tightest(statuses)) if calm else (),
         losses=losses,
         losses_period=period,
@@ -134,6 +145,27 @@ def tone(census: Counter[Mark]) -> str:
     if any(census[mark] for mark in states.ATTENTION):
         return "watch"
     return "calm"
+
+
+_TONES = ("act", "today", "watch", "calm")  # the loudest first
+_TONE_OF = {Severity.PAGE: "act", Severity.TICKET: "today"}
+
+
+def louder(tone: str, crossed: Sequence[RuleStatus]) -> str:
+    """The tone of the page where thresholds are crossed too; the loudest comes first."""
+    other = _TONE_OF.get(crossed[0].rule.severity, "calm") if crossed else "calm"
+    return min(tone, other, key=_TONES.index)
+
+
+def answer(said: str, tone: str, crossed: Sequence[RuleStatus]) -> str:
+    """The answer where thresholds are crossed too: theirs, where they are the louder ones."""
+    now = louder(tone, crossed)
+    if now == tone:
+        return said
+    urged = {"act": "Act now", "today": "Look today"}[now]
+    severity = crossed[0].rule.severity
+    count = sum(one.rule.severity is severity for one in crossed)
+    return f"{urged}: {write.plural(count, 'threshold is', 'thresholds are')} crossed."
 
 
 def waiting(statuses: Sequence[SLOStatus], health: SystemHealth, now: datetime) -> bool:

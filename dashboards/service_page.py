@@ -11,12 +11,16 @@ from dashboards import links, slo_row, states
 from dashboards.charts import Sparkline
 from dashboards.format import Moment
 from dashboards.incident_page import IncidentRow, incident_rows
+from dashboards.rule_row import RuleRow, firing, rule_rows
 from dashboards.slo_row import SLORow
 from dashboards.source import CollectorHealth, ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState
+from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from slo.units import format_duration
+
+_RULES_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class ServiceView:
     mark: Mark | None
     sentence: str
     rows: tuple[SLORow, ...]
+    rules: tuple[RuleRow, ...]
     collectors: tuple[CollectorRow, ...]
     incidents: tuple[IncidentRow, ...]
     incidents_url: str
@@ -70,6 +75,7 @@ def service_view(
     card: ServiceCard,
     *,
     statuses: Sequence[SLOStatus],
+    rules: Sequence[RuleStatus] = (),
     alert_states: Mapping[str, Mapping[str, AlertState]],
     incidents: Sequence[Incident],
     slos: Mapping[str, Sequence[str]],
@@ -91,7 +97,7 @@ def service_view(
         runbook=links.safe_external(card.runbook),
         labels=tuple(card.labels.items()),
         mark=states.marks(ordered[0])[0] if ordered else None,
-        sentence=sentence(ordered),
+        sentence=sentence(ordered, rules),
         rows=tuple(
             slo_row.slo_row(
                 status,
@@ -103,6 +109,7 @@ def service_view(
             )
             for status in ordered
         ),
+        rules=rule_rows(rules, now),
         collectors=tuple(
             collector_row(each, now, past=past) for each in collectors if each.id in card.collectors
         ),
@@ -111,8 +118,19 @@ def service_view(
     )
 
 
-def sentence(statuses: Sequence[SLOStatus]) -> str:
-    """How the service stands: its SLOs counted by state, worst first."""
+def sentence(statuses: Sequence[SLOStatus], rules: Sequence[RuleStatus] = ()) -> str:
+    """How the service stands: its SLOs counted by state, worst first, and the alerts that fire."""
+    return f"{_slo_sentence(statuses)}{_rule_sentence(firing(rules))}"
+
+
+def _rule_sentence(fire: Sequence[RuleStatus]) -> str:
+    if not fire:
+        return ""
+    names = ", ".join(one.rule.name for one in fire[:_RULES_NAMED])
+    return f" {write.plural(len(fire), 'threshold is', 'thresholds are')} crossed: {names}."
+
+
+def _slo_sentence(statuses: Sequence[SLOStatus]) -> str:
     if not statuses:
         return "This service has no SLO."
     census = states.census(statuses)

@@ -14,6 +14,7 @@ from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
+from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from slo.versions import Version
 
@@ -135,6 +136,9 @@ class Source(Protocol):
 
     def shadow(self, slo_id: str) -> ShadowSummary | None:
         """What people would have been told of an SLO in shadow; None of any other."""
+
+    def rules(self) -> Sequence[RuleStatus]:
+        """Every threshold rule's newest status, in the file's order."""
 
     def collectors(self) -> Sequence[CollectorHealth]: ...
 

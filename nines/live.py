@@ -34,6 +34,7 @@ from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
+from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from slo.versions import Definition, Version, history
 
@@ -129,6 +130,9 @@ class Live:
         if entry is None or not entry.slo.shadow:
             return None
         return self._shadows.summary(slo_id, self._now())
+
+    def rules(self) -> Sequence[RuleStatus]:
+        return [one.status() for one in self._engine.thresholds.watched.values()]
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return [
@@ -300,6 +304,12 @@ class Live:
             f"{slo_id} cannot be judged, by a fault of Nines: {entry.fault}"
             for slo_id, entry in self._engine.entries.items()
             if entry.fault
+        ]
+        problems += [
+            f"The alert {one.rule.service}/{one.rule.name} cannot be judged, by a fault of Nines: "
+            f"{one.fault}"
+            for one in self._engine.thresholds.watched.values()
+            if one.fault
         ]
         for card in self._collectors.values():
             last = self.logs[card.id].last

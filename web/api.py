@@ -32,6 +32,7 @@ from dashboards.facts import (
     SLOFacts,
     VersionFacts,
 )
+from dashboards.rule_facts import RuleFacts, rule_facts
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
 from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
 from slo.status import SLOStatus
@@ -99,6 +100,13 @@ class ServiceDetail:
     service: ServiceFacts
     slos: tuple[SLOFacts, ...]
     collectors: tuple[CollectorFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleList:
+    """The threshold rules of a service, in the configuration's order."""
+
+    rules: tuple[RuleFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +382,14 @@ class API:
             ),
         )
 
+    async def rules(self, request: Request, name: str) -> Response:
+        """The threshold rules of one service: what they saw last, and where they stand."""
+        cards = self._cards()
+        if name not in cards:
+            raise _unknown("service", name, list(cards))
+        mine = (one for one in self._source.rules() if one.rule.service == name)
+        return answer(request, RuleList(tuple(rule_facts(one) for one in mine)))
+
     async def collectors(self, request: Request) -> Response:
         """Every collector and its last run."""
         return answer(
@@ -537,6 +553,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         ("/slos/{service}/{slo}/outlook", api.outlook, OutlookFacts),
         ("/services", api.services, ServiceList),
         ("/services/{name}", api.service, ServiceDetail),
+        ("/services/{name}/rules", api.rules, RuleList),
         ("/collectors", api.collectors, CollectorList),
         ("/collectors/{service}/{collector}", api.collector, CollectorDetail),
         ("/incidents", api.incidents, IncidentList),

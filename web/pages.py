@@ -144,6 +144,7 @@ class Pages:
         view = overview(
             services=self._source.services(),
             statuses=seen.statuses,
+            rules=() if seen.past else self._source.rules(),
             alert_states=seen.rules_of(seen.statuses),
             incidents=incidents,
             slos=await self._slos_of(incidents),
@@ -282,6 +283,10 @@ class Pages:
         view = service_view(
             card,
             statuses=statuses,
+            # What thresholds saw is not kept: of the past only the incidents tell.
+            rules=()
+            if seen.past
+            else [one for one in self._source.rules() if one.rule.service == name],
             alert_states=seen.rules_of(statuses),
             incidents=incidents,
             slos=await self._slos_of(incidents),

@@ -10,10 +10,19 @@ from alerting.incident import IncidentState
 from dashboards import overview as page
 from dashboards import states
 from dashboards.overview import OverviewView
+from dashboards.rule_row import firing
 from dashboards.states import Mark
 from slo.alert_state import AlertState, Phase
 from slo.status import BudgetState, NowState, SLOStatus
-from tests.web.fakes import NOW, FakeSource, make_incident, make_slo, make_status
+from tests.slo.rules import a_rule
+from tests.web.fakes import (
+    NOW,
+    FakeSource,
+    make_incident,
+    make_rule_status,
+    make_slo,
+    make_status,
+)
 
 
 def plain(text: str) -> str:
@@ -251,3 +260,32 @@ def test_the_runbook_of_a_script_is_no_link() -> None:
     shown = view(replace(source, services_=(bad,)))
 
     assert all(row.runbook is None for row in shown.attention)
+
+
+@pytest.mark.parametrize(
+    ("said", "tone", "severity", "answer", "loud"),
+    [
+        ("calm", "calm", "page", "Act now: 1 threshold is crossed.", "act"),
+        ("calm", "calm", "ticket", "Look today: 1 threshold is crossed.", "today"),
+        ("calm", "calm", "info", "calm", "calm"),
+        ("burning", "today", "page", "Act now: 1 threshold is crossed.", "act"),
+        ("burning", "act", "page", "burning", "act"),
+        ("burning", "today", "ticket", "burning", "today"),
+    ],
+)
+def test_a_crossed_threshold_answers_where_it_is_the_louder(
+    said: str, tone: str, severity: str, answer: str, loud: str
+) -> None:
+    rule = a_rule(collector="metrics", metric="cpu", above="70%", severity=severity)
+    crossed = (make_rule_status(rule, Phase.FIRING),)
+
+    assert plain(page.answer(said, tone, crossed)) == answer
+    assert page.louder(tone, crossed) == loud
+
+
+def test_rules_in_shadow_and_such_as_only_wait_are_not_crossed() -> None:
+    shadow = a_rule(collector="metrics", metric="cpu", above="70%", shadow=True)
+    waits = a_rule(collector="metrics", metric="cpu", above="70%", for_="5m")
+
+    assert firing([make_rule_status(shadow, Phase.FIRING)]) == ()
+    assert firing([make_rule_status(waits, Phase.PENDING)]) == ()

@@ -40,7 +40,12 @@ from slo.definition import SLO, EventsSLI, ProbeSLI
 from slo.evaluate import told_at
 from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
+from slo.outage import Outage
 from slo.outlook import Outlook, end_of
+from slo.recent import Sums
+from slo.rule import Rule
+from slo.rule_reading import Reading
+from slo.rule_status import RuleStatus
 from slo.selector import parse_selector
 from slo.severity import Severity
 from slo.status import (
@@ -57,6 +62,7 @@ from slo.tiers import Tier, default_tiers
 from slo.units import format_duration
 from slo.versions import Definition, Version, history
 from slo.window import Rolling
+from tests.slo.rules import a_rule
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -285,6 +291,72 @@ def _statuses() -> tuple[SLOStatus, ...]:
             (258_960, 240, 0),
             budget_state=BudgetState.AT_RISK,
             causes={"assertion": 240},
+        ),
+    )
+
+
+def make_rule_status(
+    rule: Rule,
+    phase: Phase = Phase.INACTIVE,
+    *,
+    reading: Reading | None = None,
+    outage: Outage | None = None,
+    silent: bool = False,
+    missing: str = "",
+    remark: str = "",
+) -> RuleStatus:
+    """A rule at NOW that stands like this since nine minutes; `silent` since two."""
+    true = phase is not Phase.INACTIVE
+    seen_at = None if silent else NOW - 4 * SECOND
+    return RuleStatus(
+        rule=rule,
+        at=NOW,
+        reading=reading or Reading(seen_at=seen_at),
+        outage=outage or Outage(),
+        verdict=Verdict.FROZEN if silent else Verdict.TRUE if true else Verdict.FALSE,
+        state=AlertState(phase, NOW - 9 * MINUTE if true else None),
+        silence=AlertState(Phase.FIRING, NOW - 2 * MINUTE) if silent else AlertState(),
+        last_seen=seen_at,
+        missing=missing,
+        remark=remark,
+    )
+
+
+def _rules() -> tuple[RuleStatus, ...]:
+    """One rule of the shop in each state."""
+    cpu = a_rule("cpu", collector="metrics", metric="cpu", above="70%", for_="5m", by=["instance"])
+    disk = a_rule("disk", collector="metrics", metric="disk_free", below="20%")
+    lost = a_rule("lost", collector="metrics", counter="lost_total", over="5m", above="12/m")
+    down = a_rule("down", probe="health", down_for="1m", severity="page")
+    hot = (("instance=" + MARKUP, 0.832), ("instance=b", 0.71), ("instance=c", 0.2))
+    return (
+        make_rule_status(
+            cpu,
+            Phase.FIRING,
+            reading=Reading(value=0.832, series=hot, beyond=2, found=3, seen_at=NOW - 4 * SECOND),
+        ),
+        make_rule_status(
+            disk,
+            silent=True,
+            missing="the page of 12 lines has no series for disk_free",
+        ),
+        make_rule_status(
+            lost,
+            reading=Reading(
+                value=Fraction(3, 5), sums=Sums(5 * MINUTE, 0, 3), seen_at=NOW - 4 * SECOND
+            ),
+        ),
+        make_rule_status(
+            down,
+            Phase.PENDING,
+            outage=Outage(
+                AlertState(Phase.PENDING, NOW - 30 * SECOND),
+                first=NOW - 30 * SECOND,
+                last=NOW,
+                failures=4,
+                detail="connection refused",
+            ),
+            remark="down: a confirming look at 11:20:01 UTC passed after 7 failures in 1 min",
         ),
     )
 
@@ -626,6 +698,7 @@ class FakeSource:
     statuses_: tuple[SLOStatus, ...] = field(default_factory=_statuses)
     services_: tuple[ServiceCard, ...] = ()
     states: dict[str, dict[str, AlertState]] = field(default_factory=dict)
+    rules_: tuple[RuleStatus, ...] = field(default_factory=_rules)
     collectors_: tuple[CollectorHealth, ...] = field(default_factory=_collectors)
     details: dict[str, IncidentDetail] = field(default_factory=dict)
     subscriptions: list[FakeChanges] = field(default_factory=list)
@@ -685,6 +758,9 @@ class FakeSource:
             return None
         (told,) = await self.as_of(at, [slo_id])
         return ByVersion(found, told if found is versions[-1] else None)
+
+    def rules(self) -> list[RuleStatus]:
+        return list(self.rules_)
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return self.collectors_

@@ -463,3 +463,28 @@ async def test_an_outlook_from_the_future_is_refused(client: httpx.AsyncClient) 
 
     assert answer.status_code == 400
     assert "lies in the future" in answer.text
+
+
+async def test_the_threshold_rules_of_a_service_with_what_they_saw(
+    client: httpx.AsyncClient,
+) -> None:
+    answered = await get(client, "/services/shop/rules")
+
+    rules = {rule["name"]: rule for rule in answered["rules"]}
+    assert {name: rule["state"] for name, rule in rules.items()} == {
+        "cpu": "firing",
+        "disk": "no_data",
+        "lost": "ok",
+        "down": "pending",
+    }
+    assert rules["cpu"]["value"] == 0.832
+    assert rules["cpu"]["limit_value"] == 0.7
+    assert rules["cpu"]["series"][0] == {"series": f"instance={MARKUP}", "value": 0.832}
+    assert rules["lost"]["unit"] == "per minute"
+    assert rules["lost"]["value"] == 0.6
+    assert (rules["down"]["value"], rules["down"]["limit_value"]) == (30, 60)
+    assert rules["disk"]["value"] is None
+
+
+async def test_rules_of_a_service_that_is_none(client: httpx.AsyncClient) -> None:
+    assert (await problem(client, "/services/nobody/rules"))["status"] == 404

@@ -168,6 +168,7 @@ async def test_without_slos_the_overview_shows_how_to_begin(
 ) -> None:
     source.statuses_ = ()
     source.services_ = ()
+    source.rules_ = ()
     source.details = {}
     html = await page(client, "/")
 
@@ -303,3 +304,31 @@ async def test_an_old_hash_gets_the_new_file_unkept(client: httpx.AsyncClient) -
 @pytest.mark.parametrize("name", ["../pages.py", "%2e%2e/pages.py", "css", "nothing.js"])
 async def test_only_the_static_folder_is_served(client: httpx.AsyncClient, name: str) -> None:
     assert (await client.get(f"/static/0123456789abcdef/{name}")).status_code == 404
+
+
+async def test_a_service_lists_its_thresholds_the_firing_first(client: httpx.AsyncClient) -> None:
+    html = await page(client, "/services/shop")
+
+    assert 'id="rule-cpu"' in html
+    assert html.index('id="rule-cpu"') < html.index('id="rule-disk"')
+    assert "above 70% for 5m" in html
+    assert "83.2 %" in html
+    assert "The page of 12 lines has no series for disk_free" in html
+    assert "a confirming look at 11:20:01 UTC passed" in html
+    assert MARKUP not in html
+
+
+async def test_a_service_without_thresholds_says_nothing_of_them(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    source.rules_ = ()
+
+    assert "Thresholds" not in await page(client, "/services/shop")
+
+
+async def test_the_overview_names_what_is_crossed(client: httpx.AsyncClient) -> None:
+    html = await page(client, "/")
+
+    assert "Thresholds crossed" in html
+    assert '<a class="name" href="/services/shop#rule-cpu">cpu</a>' in html
+    assert "rule-disk" not in html  # that is silent, and crosses nothing
