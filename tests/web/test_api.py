@@ -404,6 +404,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/slos/{service}/{slo}/outlook",
             "/services",
             "/services/{name}",
+            "/services/{name}/rules",
             "/collectors",
             "/collectors/{service}/{collector}",
             "/incidents",
