@@ -12,6 +12,7 @@ from alerting.shadow import ShadowSummary
 from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
+from slo.exclusion import AuditEntry, Exclusion, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.rule_status import RuleStatus
@@ -44,6 +45,7 @@ class Point:
     bad: int
     unknown: int
     seen: int = 0
+    excluded: int = 0  # events beside these
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,15 @@ class ByVersion:
 
     version: Version
     told: AsOf | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExclusionFile:
+    """An exclusion with what was done to it (oldest first), and the SLOs that it is for."""
+
+    exclusion: Exclusion
+    trail: tuple[AuditEntry, ...]
+    slo_ids: tuple[str, ...]
 
 
 class TooMuchError(Exception):
@@ -212,6 +223,34 @@ class Source(Protocol):
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        """All that are remembered, undone or not, newest first."""
+
+    def excluded_slos(self, exclusion: Exclusion) -> tuple[str, ...]:
+        """The ids of the SLOs that an exclusion is for."""
+
+    def excluded(
+        self, slo_id: str, start: datetime, end: datetime
+    ) -> Sequence[tuple[datetime, datetime]]:
+        """The stretches of [start, end) that are excluded for an SLO, oldest first."""
+
+    async def exclusion(self, exclusion_id: str) -> ExclusionFile | None: ...
+
+    def try_exclusion(self, plan: Plan) -> Exclusion:
+        """What `exclude` would make. Raises PlanError."""
+
+    async def exclude(self, plan: Plan) -> Exclusion:
+        """Exclude it from now on; the numbers are the new ones when this returns.
+
+        Raises PlanError.
+        """
+
+    async def end_exclusion(self, exclusion_id: str, by: str) -> Exclusion | None:
+        """It is over now. None: there is none. Raises PlanError where that cannot be."""
+
+    async def undo_exclusion(self, exclusion_id: str, by: str) -> Exclusion | None:
+        """As if it had never been. None: there is none. Raises PlanError where that cannot be."""
 
     def changes(self) -> "Changes":
         """Subscribe to what changes; close it when the client goes."""

@@ -29,6 +29,7 @@ class Counted(Protocol):
     slo: SLO
     number: int
     ledger: Ledger
+    raw: Ledger | None
     detail: Detail | None
     last_detail: dict[str, str]
 

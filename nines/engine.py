@@ -23,10 +23,11 @@ from slo.counter_state import TargetState
 from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.detail import Detail
 from slo.evaluate import NO_DATA, evaluate
+from slo.exclusion import counted_causes
 from slo.exposition import Page
 from slo.gauge import read_gauges
 from slo.grid import BAD, COLUMNS, GOOD, SEEN, UNKNOWN, Grid
-from slo.ledger import BucketDelta, Ledger, epoch_micros, grid_for, move_together
+from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros, grid_for, move_together
 from slo.screen import Judged, Part, Screen
 from slo.status import SLOStatus
 from slo.succession import succeed
@@ -46,12 +47,14 @@ class Indicator:
     """One SLI under watch: its counts, stored as series `number`; `slo` is any of its SLOs.
 
     `parts` are what it is derived from; `beside` counts what failed in a quorum to no effect.
+    `raw` counts what the ledger's overlay excludes as well; None where there is no overlay.
     """
 
     slo: SLO
     number: int
     fingerprint: str
     ledger: Ledger
+    raw: Ledger | None = None
     last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
     anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
     detail: Detail | None = None  # where it is derived, or something is derived from it
@@ -179,7 +182,14 @@ class Engine:
         also where a tier took another's place or the SLI is another one, and a ledger loaded anew
         gets the counts that storage did not have.
         """
-        former = {id(one.ledger): one.ledger for one in self.indicators}
+        self.targets = dict(targets)
+        self.recount(entries)
+        self.thresholds.watch(rules)
+
+    def recount(self, entries: Sequence[Entry]) -> None:
+        """Watch exactly these SLOs from now on; collectors and threshold rules stay."""
+        before = {one.number: one for one in self.indicators}
+        left = {id(one.ledger): one.ledger for one in before.values()}
         self._indicators, self._judged, self._resting, self._over = {}, {}, {}, {}
         self._unfed, taken = [], set[int]()
         for entry in entries:
@@ -196,16 +206,12 @@ class Engine:
                 fed_by = indicator.slo.collector_id
                 fed = self._unfed if fed_by is None else self._indicators.setdefault(fed_by, [])
                 fed.append(indicator)
-                if id(indicator.ledger) not in former:
-                    for delta in self._pending.of(indicator.number):
-                        indicator.ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
-                        if indicator.detail is not None:
-                            indicator.detail.book(delta)
+                former = before.get(indicator.number)
+                if former is None or former.ledger is not indicator.ledger:
+                    self._catch_up(indicator, former)
         self.entries = {entry.slo.id: entry for entry in entries}
-        self.targets = dict(targets)
         self._derived.watch((entry.indicator for entry in entries), self.targets)
-        self.thresholds.watch(rules)
-        for ledger in {id_: former[id_] for id_ in former.keys() - self._ledgers()}.values():
+        for ledger in [left[id_] for id_ in left.keys() - self._ledgers()]:
             ledger.join(grid_for(ledger.bucket_seconds, ledger.reach))  # its place is free
         self._gather()
         self._survey()
@@ -251,6 +257,28 @@ class Engine:
         self._over.setdefault(entry.indicator.number, []).append(entry)
         for one in {part.slo.collector_id for part in entry.indicator.whole} - {None}:
             self._resting.setdefault(str(one), []).append(entry)
+
+    def _catch_up(self, indicator: Indicator, former: Indicator | None) -> None:
+        """Book what storage does not have yet; what is known of all its bookings stays as it is."""
+        pending = list(self._pending.of(indicator.number))
+        ledgers = [indicator.ledger, *([] if indicator.raw is None else [indicator.raw])]
+        for ledger in ledgers:
+            for delta in pending:
+                ledger.book(datetime.fromtimestamp(delta.bucket, UTC), delta)
+            if former is not None:
+                ledger.lifetime = former.ledger.lifetime
+                ledger.watched_since = former.ledger.watched_since
+                ledger.last_observation = former.ledger.last_observation
+        for delta in pending:
+            if indicator.detail is not None:
+                indicator.detail.book(delta)
+        overlay = indicator.ledger.overlay
+        raw = _bad_by_stretch(pending)
+        left = _bad_by_stretch(one for one in pending if not overlay.covers(one.bucket))
+        causes = self._pending.causes_of(indicator.number)
+        indicator.ledger.load_causes(counted_causes(causes, raw, left, overlay))
+        if former is not None:
+            indicator.last_detail, indicator.anomalies = former.last_detail, former.anomalies
 
     def observe(self, observation: Observation, now: datetime) -> list[AlertChange]:
         """Book one observation and evaluate the SLOs that it feeds, at once."""
@@ -536,6 +564,8 @@ class Engine:
 
     def _add(self, indicator: Counted, at: datetime, delta: BucketDelta) -> None:
         indicator.ledger.book(at, delta)
+        if indicator.raw is not None:
+            indicator.raw.book(at, delta)
         if indicator.detail is not None:
             indicator.detail.book(delta)
             self._derived.heard(indicator.number, delta.bucket)
@@ -593,7 +623,12 @@ class Engine:
 
     def _judge(self, entry: Entry, now: datetime) -> tuple[SLOStatus, dict[str, AlertState]]:
         status, states = evaluate(
-            entry.slo, entry.ledger, now, entry.states, self._awake_for(entry)
+            entry.slo,
+            entry.ledger,
+            now,
+            entry.states,
+            self._awake_for(entry),
+            entry.indicator.raw,
         )
         if entry.indicator.parts:
             status = with_parts(status, entry.indicator)
@@ -682,6 +717,15 @@ class Engine:
         assert target.last_due is not None  # noqa: S101 - only such targets are asked for
         state = pack(target.counters, self.thresholds.fed_by(collector_id))
         return CollectorRecord(target.last_due, state)
+
+
+def _bad_by_stretch(deltas: Iterable[BucketDelta]) -> dict[int, int]:
+    """Bad events by five minutes."""
+    found: dict[int, int] = {}
+    for delta in deltas:
+        stretch = delta.bucket // FIVE_MINUTES * FIVE_MINUTES
+        found[stretch] = found.get(stretch, 0) + delta.bad
+    return found
 
 
 def rule_key(slo: SLO, key: str) -> str:

@@ -1,9 +1,11 @@
 """The facts behind every page, read from the running engine and from storage."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
@@ -13,6 +15,7 @@ from dashboards.source import (
     ByVersion,
     Changes,
     CollectorHealth,
+    ExclusionFile,
     IncidentDetail,
     IncidentPage,
     Point,
@@ -24,19 +27,31 @@ from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
 from nines.engine import Engine
+from nines.exclusions import Change, Exclusions, Terms, ended, made, undone
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.shadows import Shadows
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
+from nines.storage.exclusions import ExclusionStore
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
+from slo.exclusion import NOTHING, Exclusion, Overlay, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
+from slo.planning import PlanError
 from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from slo.versions import Definition, Version, history
+
+_NO_COUNTS = (0, 0, 0, 0)
+
+
+def _point(at: int, left: Sequence[int], raw: Sequence[int]) -> Point:
+    good, bad, unknown, seen = left
+    excluded = sum(raw[:3]) - good - bad - unknown
+    return Point(datetime.fromtimestamp(at, UTC), good, bad, unknown, seen, excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,18 @@ class Pulse:
         self.notifications[receiver, str(outcome)] += 1
 
 
+class Excluding(Protocol):
+    """Who keeps the exclusions, and changes them together with the counts."""
+
+    exclusions: Exclusions
+
+    def terms(self) -> Terms: ...
+
+    async def change_exclusions(
+        self, decide: Callable[[Exclusions, Terms], Sequence[Change]]
+    ) -> None: ...
+
+
 class Live:
     """Implements dashboards.source.Source."""
 
@@ -86,8 +113,11 @@ class Live:
         now: Callable[[], datetime],
         detail: Callable[[], timedelta],
         sums: Callable[[], timedelta],
+        excluding: Excluding,
+        trails: ExclusionStore,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
+        self._excluding = excluding
         self._engine = engine
         self._dispatch = dispatch
         self._counts = counts
@@ -98,6 +128,7 @@ class Live:
         self._pulse = pulse
         self._now = now
         self._sums = sums
+        self._trails = trails
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
@@ -176,12 +207,17 @@ class Live:
         if entry is None:
             return []
         series, seconds = entry.indicator.number, int(step.total_seconds())
-        rows = await self._threads.read(lambda: self._counts.points(series, start, end, seconds))
-        found = {at: counts for at, *counts in rows}
-        first, last = int(start.timestamp()), int(end.timestamp())
+        overlay = entry.ledger.overlay
+
+        def read(under: Overlay) -> dict[int, Sequence[int]]:
+            rows = self._counts.points(series, start, end, seconds, under)
+            return {at: counts for at, *counts in rows}
+
+        found = await self._threads.read(lambda: read(overlay))
+        raw = await self._threads.read(lambda: read(NOTHING)) if overlay else found
         return [
-            Point(datetime.fromtimestamp(at, UTC), *found.get(at, (0, 0, 0, 0)))
-            for at in range(first, last, seconds)
+            _point(at, found.get(at, _NO_COUNTS), raw.get(at, _NO_COUNTS))
+            for at in range(int(start.timestamp()), int(end.timestamp()), seconds)
         ]
 
     async def causes(self, slo_id: str, start: datetime, end: datetime) -> dict[str, int]:
@@ -189,7 +225,8 @@ class Live:
         if entry is None:
             return {}
         series = entry.indicator.number
-        return await self._threads.read(lambda: self._counts.causes(series, start, end))
+        overlay = entry.ledger.overlay
+        return await self._threads.read(lambda: self._counts.causes(series, start, end, overlay))
 
     async def budget_ledger(
         self, slo_id: str, start: datetime | None, end: datetime
@@ -278,6 +315,72 @@ class Live:
         if not await self._dispatch.acknowledge(incident_id, by):
             return None
         return await self.incident(incident_id)
+
+    def exclusions(self) -> Sequence[Exclusion]:
+        return list(self._excluding.exclusions.by_id.values())[::-1]
+
+    def excluded_slos(self, exclusion: Exclusion) -> tuple[str, ...]:
+        labels = {card.name: card.labels for card in self._services}
+        return tuple(
+            slo_id
+            for slo_id, entry in self._engine.entries.items()
+            if exclusion.scope.holds_for(
+                entry.slo.service, entry.slo.name, labels.get(entry.slo.service, {})
+            )
+        )
+
+    def excluded(
+        self, slo_id: str, start: datetime, end: datetime
+    ) -> Sequence[tuple[datetime, datetime]]:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return []
+        low, high = int(start.timestamp()), math.ceil(end.timestamp())
+        return [
+            (datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC))
+            for first, last in entry.ledger.overlay.stretches(low, high)
+        ]
+
+    async def exclusion(self, exclusion_id: str) -> ExclusionFile | None:
+        exclusion = self._excluding.exclusions.by_id.get(exclusion_id)
+        if exclusion is None:
+            return None
+        trail = await self._threads.read(lambda: self._trails.trail(exclusion_id))
+        return ExclusionFile(exclusion, tuple(trail), self.excluded_slos(exclusion))
+
+    def try_exclusion(self, plan: Plan) -> Exclusion:
+        exclusion, _ = made(plan, self._excluding.terms(), self._excluding.exclusions)
+        if not self.excluded_slos(exclusion):
+            raise PlanError("scope", f"there is no SLO for {plan.scope.label}")
+        return exclusion
+
+    async def exclude(self, plan: Plan) -> Exclusion:
+        self.try_exclusion(plan)
+        return await self._change(lambda known, terms: made(plan, terms, known))
+
+    async def end_exclusion(self, exclusion_id: str, by: str) -> Exclusion | None:
+        if exclusion_id not in self._excluding.exclusions.by_id:
+            return None
+        return await self._change(
+            lambda known, terms: ended(known.by_id[exclusion_id], by, terms.now)
+        )
+
+    async def undo_exclusion(self, exclusion_id: str, by: str) -> Exclusion | None:
+        if exclusion_id not in self._excluding.exclusions.by_id:
+            return None
+        return await self._change(
+            lambda known, terms: undone(known.by_id[exclusion_id], by, terms.now)
+        )
+
+    async def _change(self, decide: Callable[[Exclusions, Terms], Change]) -> Exclusion:
+        done: list[Change] = []
+
+        def decide_once(known: Exclusions, terms: Terms) -> list[Change]:
+            done.append(decide(known, terms))
+            return done
+
+        await self._excluding.change_exclusions(decide_once)
+        return done[0][0]
 
     def changes(self) -> Changes:
         return self._broadcast.subscribe()

@@ -11,6 +11,7 @@ from nines.engine import Entry
 from nines.past import Past
 from nines.threads import StorageThreads
 from slo.definition import SLO
+from slo.exclusion import Overlay
 
 MOST_AS_OF = 1_000  # SLOs at once
 _KEPT = 2_000
@@ -22,6 +23,7 @@ _STILL_COMING = timedelta(minutes=2)  # runs that were due by then may not have 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     slo: SLO
+    overlay: Overlay
     made: datetime
     alone: bool  # with lifetime counts
     answer: AsOf
@@ -54,8 +56,9 @@ class Memory:
             answers = await self._threads.read(lambda: self._count(missing, at)) if missing else []
             for entry, answer in zip(missing, answers, strict=True):
                 found[entry.slo.id] = answer
+                overlay = entry.ledger.overlay
                 if now - at > _STILL_COMING:
-                    self._keep(entry, at, _Kept(entry.slo, now, alone, answer))
+                    self._keep(entry, at, _Kept(entry.slo, overlay, now, alone, answer))
         return [found[entry.slo.id] for entry in entries]
 
     def _count(self, entries: Sequence[Entry], at: datetime) -> list[AsOf]:
@@ -73,6 +76,7 @@ class Memory:
         if (
             kept is None
             or kept.slo != entry.slo
+            or kept.overlay is not entry.ledger.overlay
             or now - kept.made > _KEPT_FOR
             or (alone and not kept.alone)
         ):

@@ -19,6 +19,7 @@ from slo.config import Surroundings
 from slo.counts import Counts
 from slo.edges import edges_of
 from slo.evaluate import told_at
+from slo.exclusion import NOTHING, Overlay, planned_slices
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
 from slo.outlook import Outlook, outlook, reach_of
 from slo.slices import Slicing
@@ -60,7 +61,7 @@ class Past:
         shown = in_window if start is None else self.buckets(entry, first, until, width)
         return budget_ledger(
             occurrences(shown, width, slo.objective, until),
-            self.counts.load_causes(entry.indicator.number, first, until),
+            self.counts.load_causes(entry.indicator.number, first, until, entry.ledger.overlay),
             start=first,
             end=until,
             allowed=slo.objective.budget_share * sum(one.good + one.bad for one in in_window),
@@ -75,13 +76,13 @@ class Past:
         allowed = None
         if isinstance(slo.window, Calendar):
             began = slo.window.start(end)
-            allowed = (slo.window.end(end) - began) // width
+            allowed = planned_slices(began, slo.window.end(end), width, entry.ledger.overlay)
         first = began if start is None else _floor(start, width)
         in_window = timeslices(self._load(entry, began, until, width), slicing, slo.objective)
         shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
         return budget_ledger(
             shown,
-            self.counts.load_causes(entry.indicator.number, first, until),
+            self.counts.load_causes(entry.indicator.number, first, until, entry.ledger.overlay),
             start=first,
             end=max(first, until),
             allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
@@ -89,36 +90,50 @@ class Past:
 
     def outlook(self, entry: Entry, at: datetime) -> Outlook:
         """What will be left of its budget, were the weeks after `at` like those before."""
-        slo = entry.slo
+        slo, overlay = entry.slo, entry.ledger.overlay
         width = timedelta(seconds=FIVE_MINUTES) if slo.slicing is None else slo.slicing.length
         start = _floor(reach_of(slo, at), width)
         if slo.slicing is not None:
-            return outlook(slo, self._load(entry, start, _floor(at, width), width), at)
-        return outlook(slo, self.buckets(entry, start, at, width), at)
+            return outlook(slo, self._load(entry, start, _floor(at, width), width), at, overlay)
+        return outlook(slo, self.buckets(entry, start, at, width), at, overlay)
 
     def buckets(
-        self, entry: Entry, start: datetime, end: datetime, width: timedelta
+        self,
+        entry: Entry,
+        start: datetime,
+        end: datetime,
+        width: timedelta,
+        overlay: Overlay | None = None,
     ) -> list[BucketDelta]:
         """Stored counts of [start, end) in buckets of `width`, empty ones left out.
 
-        `start` lies on the grid of `width`; `end` need not: the last bucket ends there.
+        `start` lies on the grid of `width`; `end` need not: the last bucket ends there. What is
+        excluded is left out, unless another `overlay` is given.
         """
         last = _floor(end, width)
-        rows = self._load(entry, start, last, width)
-        tail = sum(self._load(entry, max(start, last), end, self._grain(end)), BucketDelta(0))
+        rows = self._load(entry, start, last, width, overlay)
+        tail = sum(
+            self._load(entry, max(start, last), end, self._grain(end), overlay), BucketDelta(0)
+        )
         if any(tail.columns()):
             rows.append(replace(tail, bucket=int(last.timestamp())))
         return rows
 
     def _load(
-        self, entry: Entry, start: datetime, end: datetime, width: timedelta
+        self,
+        entry: Entry,
+        start: datetime,
+        end: datetime,
+        width: timedelta,
+        overlay: Overlay | None = None,
     ) -> list[BucketDelta]:
         if start >= end:
             return []
         seconds = int(width.total_seconds())
+        under = entry.ledger.overlay if overlay is None else overlay
         return [
             BucketDelta(*row)
-            for row in self.counts.load(entry.indicator.number, seconds, start, end)
+            for row in self.counts.load(entry.indicator.number, seconds, start, end, under)
         ]
 
     def steps(
@@ -160,6 +175,7 @@ class Past:
                 detail=at - (reach if fine else min(reach, _DETAIL_REACH)) - _SLACK,
                 sums=at - reach - _SLACK,
                 until=at,
+                overlays={entry.indicator.number: entry.ledger.overlay for entry in entries},
             )
         )
         firing: dict[str, dict[str, AlertState]] = {}
@@ -191,7 +207,7 @@ class Past:
         if record is None:
             return None
         slo = next((one for one in slos if one.id == entry.slo.id), slos[0])
-        ledger = Ledger(self.bucket_seconds, bucket, slo.slicing)
+        ledger = Ledger(self.bucket_seconds, bucket, slo.slicing, entry.ledger.overlay)
         ledger.watched_since = record.watched_since
         former = Entry(slo, Indicator(slo, record.series_id, definition.mark, ledger))
         (told,) = self.as_of([former], at)
@@ -214,7 +230,11 @@ class Past:
         for _ in range(_LIFETIME_TRIES):
             before = self._lifetime_now(entry)
             later = self.buckets(
-                entry, self.edge(at), self.now() + _SLACK, self._grain(at - _DETAIL_REACH - _SLACK)
+                entry,
+                self.edge(at),
+                self.now() + _SLACK,
+                self._grain(at - _DETAIL_REACH - _SLACK),
+                NOTHING,
             )
             if before is not None and before == self._lifetime_now(entry):
                 return Counts(
@@ -233,13 +253,25 @@ class Past:
     def _as_of(
         self, entry: Entry, history: History, at: datetime, firing: Mapping[str, AlertState]
     ) -> AsOf:
+        overlay = entry.ledger.overlay
+        ledger = self._ledger_at(entry, history.under(overlay), at, overlay)
+        raw = self._ledger_at(entry, history, at, NOTHING) if overlay else None
+        # Whether it counts or not, an observation is a sign of life.
+        turn = int(at.timestamp()) // FIVE_MINUTES * FIVE_MINUTES
+        sums = history.sums[history.sums[:, 0] < turn]
+        finest = sums if self._is_coarse(at) else np.concatenate([sums, history.detail])
+        ledger.last_observation = _last_seen(finest, at)
+        bucket = timedelta(seconds=self.bucket_seconds)
+        return AsOf(told_at(entry.slo, ledger, at, firing, raw), firing, bucket)
+
+    def _ledger_at(self, entry: Entry, history: History, at: datetime, overlay: Overlay) -> Ledger:
         slo = entry.slo
-        coarse = self._grain(at - _DETAIL_REACH - _SLACK) > timedelta(seconds=self.bucket_seconds)
+        coarse = self._is_coarse(at)
         turn = int(at.timestamp()) // FIVE_MINUTES * FIVE_MINUTES
         sums = history.sums[history.sums[:, 0] < turn]
         tail = history.detail[history.detail[:, 0] >= turn]
         whole = sums if coarse else np.concatenate([sums, tail])
-        ledger = Ledger(self.bucket_seconds, slo.window.reach, slo.slicing)
+        ledger = Ledger(self.bucket_seconds, slo.window.reach, slo.slicing, overlay)
         for width in ledger.widths:
             # `at` lies on their grid, and so do windows of whole five minutes: coarse is exact.
             fine = width % FIVE_MINUTES != 0 and not coarse
@@ -247,16 +279,18 @@ class Past:
         if slo.slicing is not None and not (coarse and slo.slicing.is_fine):
             ledger.load_slices(history.detail if slo.slicing.is_fine else whole)
         ledger.load_causes([row for row in history.causes if row[0] < int(at.timestamp())])
-        finest = whole if coarse else np.concatenate([whole, history.detail])
-        ledger.last_observation = _last_seen(finest, at)
         watched = entry.ledger.watched_since
         ledger.watched_since = watched if watched is not None and watched <= at else None
-        bucket = timedelta(seconds=self.bucket_seconds)
-        return AsOf(told_at(slo, ledger, at, firing), firing, bucket)
+        return ledger
 
     def incidents_of(self, entry: Entry, start: datetime, end: datetime) -> Sequence[Incident]:
         """The incidents that alerts of this SLO stood in between `start` and `end`."""
         return self.records.incidents_of(entry.slo.service, entry.slo.key, start, end)
+
+    def _is_coarse(self, at: datetime) -> bool:
+        """Whether nothing finer than five minutes is left of what a look at `at` would want."""
+        finest = self._grain(at - _DETAIL_REACH - _SLACK)
+        return finest > timedelta(seconds=self.bucket_seconds)
 
     def _width(self, start: datetime, end: datetime) -> timedelta:
         """The unit of a window as long, where it is still kept."""

@@ -46,6 +46,11 @@ class Pending:
         self._sort_in()
         yield from self._deltas.get(number, {}).values()
 
+    def causes_of(self, number: int) -> list[tuple[int, str, int]]:
+        """The same of causes: (five-minute start, cause, bad events)."""
+        whys = self._causes.get(number, {})
+        return [(bucket, cause, bad) for (bucket, cause), bad in whys.items()]
+
     def take(self, records: Mapping[str, CollectorRecord], batch_id: str) -> CountBatch:
         """All of it, with what the collectors go on from; it is the caller's now."""
         self._sort_in()

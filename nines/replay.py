@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
 from slo.evaluate import evaluate
+from slo.exclusion import NOTHING, Overlay
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger
 
 _COARSEST = timedelta(seconds=FIVE_MINUTES)  # a window may begin so much before its length
@@ -34,11 +35,12 @@ def replay(
     start: datetime,
     end: datetime,
     states: dict[str, AlertState] | None = None,
+    overlay: Overlay = NOTHING,
 ) -> Iterator[Change]:
     """The changes in (start, end], oldest first; both lie on bucket edges.
 
     `buckets` are base buckets, oldest first. Those before `start` fill the windows; `states` are
-    the rules' states then.
+    the rules' states then. What `overlay` excludes does not count, as far as it was known then.
 
     Edges at which nothing can change are passed over, and nothing is lost by it: while no rule is
     pending or firing, one can only begin with a bad event within its short window, since without
@@ -46,7 +48,7 @@ def replay(
     have been silent for as long as it allows.
     """
     step = timedelta(seconds=bucket_seconds)
-    ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing)
+    ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing, overlay)
     states = dict(states or {})
     longest_short = max((tier.short for tier in slo.tiers), default=timedelta(0))
     last_bad: datetime | None = None

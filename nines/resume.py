@@ -1,11 +1,11 @@
 """Take up an SLO where it was left: its counts from storage, its rules' states, its absence."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nines.engine import Engine, Entry, Indicator, Target
-from nines.storage.counts import CollectorRecord, CountStore
+from nines.storage.counts import CollectorRecord, CountStore, History, SeriesRecord
 from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
 from slo.alert_state import AlertState
@@ -21,6 +21,8 @@ from slo.definition import (
     vantages,
 )
 from slo.detail import REACH, Detail
+from slo.exclusion import NOTHING, Overlay
+from slo.grid import Grid
 from slo.ledger import FIVE_MINUTES, Ledger, grid_for
 from slo.rule import Rule
 
@@ -39,10 +41,12 @@ def resume_entries(
     states: Mapping[str, AlertState],
     now: datetime,
     running: Mapping[str, Entry],
+    overlay_of: Callable[[SLO], Overlay] = lambda _: NOTHING,
 ) -> list[Entry]:
     """These SLOs under watch, by id. Blocks on storage for those that do not run already.
 
-    `states` are all rules' stored states by rule key.
+    `states` are all rules' stored states by rule key. An SLI over which another overlay lies now is
+    counted anew from storage; of its SLOs nothing else changes.
     """
     groups: dict[str, list[SLO]] = {}
     for slo in (*slos.values(), *_counted_for(slos.values())):
@@ -57,6 +61,7 @@ def resume_entries(
             mark=fingerprint(of_sli[0]),
             reach=max(slo.window.reach for slo in of_sli),
             has_detail=sli_id in asked or isinstance(of_sli[0].sli, DerivedSLI),
+            overlay=overlay_of(of_sli[0]),
         )
         kept = known.get(sli_id)
         if kept is not None and _goes_on(kept, wanted):
@@ -75,11 +80,12 @@ def resume_entries(
     entries = []
     for slo in slos.values():
         before = running.get(slo.id)
-        if before is not None and slo.sli_id not in loaded:
-            entries.append(replace(before, slo=slo))
+        indicator = indicators[slo.sli_id]
+        if before is not None and before.indicator.number == indicator.number:
+            entries.append(replace(before, slo=slo, indicator=indicator))
         else:
             stored = by_slo.get(slo.id, {})
-            entries.append(Entry(slo, indicators[slo.sli_id], stored, watched_from=now))
+            entries.append(Entry(slo, indicator, stored, watched_from=now))
     return entries
 
 
@@ -109,6 +115,7 @@ class _Wanted:
     mark: str
     reach: timedelta
     has_detail: bool = False  # it is derived, or something is derived from it
+    overlay: Overlay = NOTHING
 
     @property
     def has_fine_slices(self) -> bool:
@@ -122,6 +129,7 @@ def _goes_on(running: Indicator, wanted: _Wanted) -> bool:
         and running.ledger.reach == wanted.reach
         and running.ledger.slicing == wanted.slo.slicing
         and (running.detail is not None) == wanted.has_detail
+        and running.ledger.overlay.exclusions == wanted.overlay.exclusions
     )
 
 
@@ -139,6 +147,7 @@ def _load(
         detail=now - _detail_reach(wanted, reach) - _SLACK,
         sums=now - reach - _SLACK,
         until=now + _AHEAD,
+        overlays={number: one.overlay for number, (one, _) in by_number.items()},
     )
     grids = {reach: grid_for(bucket_seconds, reach) for reach in {one.reach for one in wanted}}
     for reach, grid in grids.items():
@@ -146,16 +155,13 @@ def _load(
     loaded = {}
     for number, history in histories:
         one, record = by_number[number]
-        ledger = Ledger(bucket_seconds, one.reach, one.slo.slicing, grid=grids[one.reach])
-        for width in ledger.widths:
-            ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
-        ledger.load_slices(history.detail if one.has_fine_slices else history.sums)
-        ledger.load_causes(history.causes)
-        ledger.lifetime = record.lifetime
-        ledger.watched_since = record.watched_since
-        ledger.last_observation = record.last_observation
-        indicator = Indicator(one.slo, number, record.fingerprint, ledger)
+        ledger, *raw = (
+            _ledger(one, record, history.under(overlay), bucket_seconds, overlay, grid)
+            for overlay, grid in _laid(one.overlay, grids[one.reach])
+        )
+        indicator = Indicator(one.slo, number, record.fingerprint, ledger, raw[0] if raw else None)
         if one.has_detail:
+            # What is derived counts what happened; what of it is excluded is its own exclusions'.
             indicator.detail = Detail(bucket_seconds)
             indicator.detail.load(history.detail, history.causes)
         loaded[one.slo.sli_id] = indicator
@@ -166,6 +172,30 @@ def _detail_reach(wanted: Sequence[_Wanted], reach: timedelta) -> timedelta:
     if any(one.has_fine_slices for one in wanted):
         return reach
     return min(max(reach, REACH), _DETAIL_REACH)
+
+
+def _laid(overlay: Overlay, grid: Grid) -> list[tuple[Overlay, Grid | None]]:
+    """What lies over each ledger of an SLI, and the grid that it joins; raw counts stand apart."""
+    return [(overlay, grid), (NOTHING, None)] if overlay else [(NOTHING, grid)]
+
+
+def _ledger(
+    wanted: _Wanted,
+    record: SeriesRecord,
+    history: History,
+    bucket_seconds: int,
+    overlay: Overlay,
+    grid: Grid | None,
+) -> Ledger:
+    ledger = Ledger(bucket_seconds, wanted.reach, wanted.slo.slicing, overlay, grid=grid)
+    for width in ledger.widths:
+        ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
+    ledger.load_slices(history.detail if wanted.has_fine_slices else history.sums)
+    ledger.load_causes(history.causes)
+    ledger.lifetime = record.lifetime
+    ledger.watched_since = record.watched_since
+    ledger.last_observation = record.last_observation
+    return ledger
 
 
 def _by_slo(states: Mapping[str, AlertState]) -> dict[str, dict[str, AlertState]]:

@@ -6,6 +6,7 @@ import random
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +33,7 @@ from nines.config import Config, ConfigError, Problem, load
 from nines.config.watch import Watch
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine, Entry
+from nines.exclusions import Change, Exclusions, Terms, configured
 from nines.live import CollectorCard, Live, Pulse
 from nines.notices import Notices
 from nines.past import Past
@@ -43,6 +45,7 @@ from nines.storage.database import Database, migrate, open_database
 from nines.storage.definitions import DefinitionRecords
 from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
+from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import hold
 from nines.storage.marks import MarkRecords
 from nines.storage.shadows import ShadowRecords
@@ -83,6 +86,7 @@ class Service:
         now = clock.now()
         self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
         self.engine = Engine(int(config.server.bucket.total_seconds()), awake_since=now)
+        self.exclusions = Exclusions()
         self._new_id = ids(clock.now, secrets.randbits)
         self._reloading = asyncio.Lock()
         self._running = False
@@ -128,6 +132,9 @@ class Service:
             self._clock.now,
             lambda: self.config.server.retention.detail,
         )
+        self.exclusion_store = ExclusionStore(self.database)
+        found = await self.threads.read(self.exclusion_store.all)
+        self.exclusions = Exclusions.of(found)
         self.dispatch = Dispatch(
             engine=self.engine,
             records=self.records,
@@ -153,6 +160,8 @@ class Service:
             now=self._clock.now,
             detail=lambda: self.config.server.retention.detail,
             sums=lambda: self.config.server.retention.sums,
+            excluding=self,
+            trails=self.exclusion_store,
         )
         self.receivers = build_receivers(self.config)
         self.delivery = Delivery(
@@ -317,13 +326,48 @@ class Service:
         """A look that a rule asked for: it may page, and counts for nothing else."""
         self.dispatch.submit(self.engine.confirm(observation, self._clock.now()))
 
+    async def change_exclusions(
+        self, decide: Callable[[Exclusions, Terms], Sequence[Change]]
+    ) -> None:
+        """Decide on what there is, write it down, and count anew what it touches, all in one."""
+        async with self._reloading:
+            changes = decide(self.exclusions, self.terms())
+            after = self.exclusions.after(changes)
+            before = {entry.slo.id: entry.ledger for entry in self.engine.entries.values()}
+            async with self.dispatch.all_stored():
+                entries = await self.threads.write(
+                    lambda: self._entries(self.config, after, changes)
+                )
+                self.engine.recount(entries)
+                self.exclusions = after
+        touched = [
+            slo_id
+            for slo_id, entry in self.engine.entries.items()
+            if entry.ledger is not before.get(slo_id)
+        ]
+        self.dispatch.submit(self.engine.tick(self._clock.now(), touched))
+        self.broadcast.tell(touched)
+        for exclusion, entry in changes:
+            log.info(
+                "exclusion", action=entry.action, id=exclusion.id, by=entry.by, slos=len(touched)
+            )
+
+    def terms(self) -> Terms:
+        """What a change of exclusions rests on at this moment."""
+        return Terms(self._clock.now(), self.config.server.retention.detail, self._new_id)
+
     async def _watch(self, config: Config) -> None:
         """Watch what this configuration says; what stays the same goes on undisturbed."""
+        plans = [replace(plan, author=self._path.name) for plan in config.exclusions]
+        kept = config.server.retention.sums
         async with self.dispatch.all_stored():
-            entries = await self.threads.write(lambda: self._entries(config))
-            definitions = await self.threads.read(self.definitions.load)
+            changes = configured(self.exclusions, plans, self.terms(), kept)
+            after = self.exclusions.after(changes)
             records = await self.threads.read(self.counts.collector_states)
+            entries = await self.threads.write(lambda: self._entries(config, after, changes))
+            definitions = await self.threads.read(self.definitions.load)
             states = await self.threads.read(self.records.alert_states)
+            self.exclusions = after
             self._watch_these(config, entries, records, states)
             self.live.define(definitions)
 
@@ -398,7 +442,10 @@ class Service:
         losses = self._past.budget_ledger(entry, None, change.at).losses
         return spent_most(losses[0]) if losses else None
 
-    def _entries(self, config: Config) -> list[Entry]:
+    def _entries(
+        self, config: Config, exclusions: Exclusions, changes: Sequence[Change]
+    ) -> list[Entry]:
+        """What is to be watched. The last that it does is to write the changed exclusions down."""
         self.marks.keep({slo.id for slo in config.slos})
         now = self._clock.now()
         self.definitions.take_up(
@@ -406,14 +453,20 @@ class Service:
             for slo in config.slos
             if not slo.variant
         )
-        return resume_entries(
+        labels = {name: service.labels for name, service in config.services.items()}
+        bucket = self.engine.bucket_seconds
+        entries = resume_entries(
             {slo.id: slo for slo in config.slos},
             counts=self.counts,
             bucket_seconds=self.engine.bucket_seconds,
             states=self.records.alert_states(),
             now=self._clock.now(),
             running=self.engine.entries,
+            overlay_of=lambda slo: exclusions.over(slo, labels.get(slo.service, {}), bucket),
         )
+        if changes:
+            self.exclusion_store.write(changes)
+        return entries
 
     async def _collect(self) -> None:
         """Look at every target until we stop."""
@@ -530,8 +583,14 @@ class Service:
         now, kept = self._clock.now(), self.config.server.retention
         for indicator in self.engine.indicators:
             indicator.ledger.forget(now)
+        overlays = {one.number: one.ledger.overlay for one in self.engine.indicators}
+        overlays = {number: overlay for number, overlay in overlays.items() if overlay}
         await self._in_turns(
-            "retention of counts", lambda: self.counts.prune(now, kept.detail, kept.sums)
+            "retention of counts",
+            lambda: self.counts.prune(now, kept.detail, kept.sums, overlays=overlays),
+        )
+        await self._in_turns(
+            "retention of exclusions", lambda: self.exclusion_store.prune(now, kept.sums)
         )
         await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
         await self.threads.write(lambda: self.definitions.prune(now, kept.sums))

@@ -36,6 +36,7 @@ from slo.definition import (
     QuorumSLI,
 )
 from slo.derived import LONGEST_SLICE, slice_for, slice_misfit
+from slo.exclusion_config import ExclusionConfig
 from slo.objective import Objective
 from slo.selector import Selector, SelectorError, parse_selector
 from slo.severity import Severity
@@ -590,6 +591,9 @@ class SLOConfig(BaseModel):
     notices: BudgetMarks | None = Field(
         None,
         description="Marks of the remaining budget to be told of. Default: `defaults.notices`.",
+    )
+    exclude: tuple[ExclusionConfig, ...] = Field(
+        (), description="Time that does not count: maintenance, corrections."
     )
 
     @model_validator(mode="after")

@@ -2,13 +2,13 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slo.recurrence import Interval, Schedule, occurrences, over_by
+from slo.recurrence import Interval, Once, Schedule, occurrences, over_by
 
 Rows = NDArray[np.int64]  # lines of (bucket, counts...)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,6 +52,16 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What somebody wants to exclude, why, and who it is."""
+
+    scope: Scope
+    schedule: Schedule
+    reason: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exclusion:
     """An interval, or many by a rule, in which the events of some SLOs do not count.
 
@@ -86,6 +96,23 @@ class Exclusion:
             if one.start >= self.since and until > max(one.start, start):
                 found.append(Interval(one.start, until))
         return found
+
+    def ended(self, at: datetime) -> "Exclusion":
+        """The same, but over at `at`. Raises ValueError where that means nothing."""
+        if self.undone_at is not None:
+            raise ValueError(f"it was undone at {self.undone_at:%Y-%m-%d %H:%M} UTC")
+        over = self.over_by
+        if over is not None and over <= at:
+            raise ValueError(f"it is over since {over:%Y-%m-%d %H:%M} UTC")
+        if isinstance(self.schedule, Once) and at <= self.schedule.start:
+            raise ValueError("it has not begun; undo it")
+        return replace(self, ended_at=at)
+
+    def undone(self, at: datetime) -> "Exclusion":
+        """The same, as if it had never been. Raises ValueError when it is that already."""
+        if self.undone_at is not None:
+            raise ValueError(f"it was undone already, at {self.undone_at:%Y-%m-%d %H:%M} UTC")
+        return replace(self, undone_at=at)
 
 
 CONFIGURATION = "configuration"

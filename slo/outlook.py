@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from slo.definition import SLO
+from slo.exclusion import NOTHING, Overlay, planned_slices
 from slo.ledger import BucketDelta, epoch_micros
 from slo.window import Calendar
 
@@ -60,7 +61,9 @@ def reach_of(slo: SLO, now: datetime) -> datetime:
     return min(now - MOST_WEEKS * WEEK, _begin(slo, now))
 
 
-def outlook(slo: SLO, buckets: Iterable[BucketDelta], now: datetime) -> Outlook:
+def outlook(
+    slo: SLO, buckets: Iterable[BucketDelta], now: datetime, overlay: Overlay = NOTHING
+) -> Outlook:
     """Each past week repeated until `end_of`, after what the window then still holds.
 
     `buckets`: what was counted from `reach_of` to `now`, in time's order; slices where the method
@@ -73,7 +76,7 @@ def outlook(slo: SLO, buckets: Iterable[BucketDelta], now: datetime) -> Outlook:
     for week in _weeks(slo, history, now):
         rounds, rest = divmod(end - now, WEEK)
         coming = history.between(week, week + WEEK) * rounds + history.between(week, week + rest)
-        left = _left(slo, kept + coming, now)
+        left = _left(slo, kept + coming, now, overlay)
         if left is not None:
             lefts.append(left)
     if len(lefts) < ENOUGH_WEEKS:
@@ -98,10 +101,11 @@ def _weeks(slo: SLO, history: "_History", now: datetime) -> Iterator[datetime]:
             yield start
 
 
-def _left(slo: SLO, spent: _Spent, now: datetime) -> Fraction | None:
+def _left(slo: SLO, spent: _Spent, now: datetime, overlay: Overlay) -> Fraction | None:
     weight = spent.weight
     if slo.slicing is not None and isinstance(slo.window, Calendar):
-        weight = (slo.window.end(now) - slo.window.start(now)) // slo.slicing.length
+        start, end = slo.window.start(now), slo.window.end(now)
+        weight = planned_slices(start, end, slo.slicing.length, overlay)
     if not weight:
         return None
     parts = 1 if slo.slicing is None else slo.slicing.parts

@@ -12,8 +12,8 @@ from slo.config import SLOConfig, Surroundings, build_slos, fingerprint
 from slo.definition import SLO
 from slo.window import Calendar
 
-# Whom it tells, and of what beside alerts, changes no number.
-_NO_NUMBERS = {"shadow", "notices"}
+# Whom it tells, and of what beside alerts, changes no number; exclusions have a trail of their own.
+_NO_NUMBERS = {"shadow", "notices", "exclude"}
 _UNSAID = {"method": "occurrences", "no_data": "ignore"}  # what is meant where nothing stands
 _TIER = ("severity", "long", "short")
 _WAITS = ("for", "keep_firing_for")

@@ -18,6 +18,7 @@ from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
 from slo.config import SLOConfig, build_slos, faults, place_of_window, timing_fault
 from slo.definition import SLO
+from slo.exclusion import CONFIGURATION, Plan, Scope
 from slo.rule import Rule
 from slo.rule_config import RuleConfig, RuleSurroundings, build_rule, rule_faults
 from slo.units import format_duration
@@ -34,6 +35,7 @@ class Config:
     alerting: AlertingConfig
     rules: tuple[Rule, ...] = ()
     advice: tuple[Problem, ...] = ()
+    exclusions: tuple[Plan, ...] = ()
 
     def slo(self, slo_id: str) -> SLO | None:
         """The SLO with the id `service/slo`."""
@@ -77,13 +79,35 @@ def assemble(
         slos=slos,
         rules=tuple(rules),
         alerting=alerting,
+        exclusions=tuple(_exclusions(file)),
     )
+    found += _labels_of_nobody(file)
     return whole, found
 
 
 def with_advice(config: Config, advice: list[Problem]) -> Config:
     """The same configuration with what is worth a thought."""
     return replace(config, advice=tuple(sorted(set(advice))))
+
+
+def _exclusions(file: File) -> Iterator[Plan]:
+    for everywhere in file.maintenance:
+        yield everywhere.plan(everywhere.scope, CONFIGURATION)
+    for name, service in file.services.items():
+        for of_service in service.maintenance:
+            yield of_service.plan(Scope(name), CONFIGURATION)
+        for slo, config in service.slos.items():
+            for of_slo in config.exclude:
+                yield of_slo.plan(Scope(name, slo), CONFIGURATION)
+
+
+def _labels_of_nobody(file: File) -> Iterator[Finding]:
+    """Maintenance for labels that no service bears."""
+    for position, one in enumerate(file.maintenance):
+        wanted = one.labels.items()
+        if not any(wanted <= service.labels.items() for service in file.services.values()):
+            said = ", ".join(f"{key}={value}" for key, value in sorted(wanted))
+            yield Finding(("maintenance", position, "labels"), f"no service has the labels {said}")
 
 
 _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of

@@ -6,7 +6,7 @@ from nines.config.document import Path
 
 _ANY = "*"
 _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
-    ("services", _ANY): frozenset({"depends_on", "maintenance"}),
+    ("services", _ANY): frozenset({"depends_on"}),
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
             "dns", "icmp", "grpc", "json", "sql", "redis", "log", "push", "heartbeat", "steps",
@@ -15,7 +15,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
         {
-            "evidence", "exclude",
+            "evidence",
         }
     ),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(

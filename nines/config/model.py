@@ -22,6 +22,7 @@ from pydantic import (
 from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig
 from slo.config import NAME_PATTERN, BudgetMarks, PositiveDuration, SLOConfig, WindowValue
+from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.notices import DEFAULT_MARKS
 from slo.rule_config import RuleConfig
 from slo.secret import Secret, SecretText, to_secret
@@ -207,6 +208,9 @@ class ServiceConfig(BaseModel):
         default_factory=dict, description="For routing and filtering."
     )
     runbook: WebAddress | None = Field(None, description="What to do when it burns.")
+    maintenance: tuple[ExclusionConfig, ...] = Field(
+        (), description="Time that does not count for any of its SLOs."
+    )
     collectors: Mapping[Name, CollectorConfig] = Field(default_factory=dict)
     slos: Mapping[Name, SLOConfig] = Field(default_factory=dict)
     alerts: Mapping[Name, RuleConfig] = Field(
@@ -221,6 +225,9 @@ class File(BaseModel):
 
     server: ServerConfig = ServerConfig()
     defaults: Defaults = Defaults()
+    maintenance: tuple[MaintenanceConfig, ...] = Field(
+        (), description="Time that does not count for services with certain labels."
+    )
     services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
     alerting: AlertingConfig = AlertingConfig()
 

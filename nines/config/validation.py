@@ -145,6 +145,8 @@ def _piece(path: Path) -> Path:
     """The smallest piece that can be missed, and that holds `path`."""
     if path[:1] == ("services",):
         return path[: 4 if path[2:3] in _PIECES else 3]
+    if path[:1] == ("maintenance",):
+        return path[:1]
     return path[: 3 if path[:2] == ("alerting", "receivers") else 2]
 
 

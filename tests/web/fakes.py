@@ -63,6 +63,7 @@ from slo.units import format_duration
 from slo.versions import Definition, Version, history
 from slo.window import Rolling
 from tests.slo.rules import a_rule
+from tests.web.fake_exclusions import FakeExclusions
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -692,7 +693,7 @@ class FakeChanges:
 
 
 @dataclass
-class FakeSource:
+class FakeSource(FakeExclusions):
     """A Source whose facts a test may change between two looks."""
 
     statuses_: tuple[SLOStatus, ...] = field(default_factory=_statuses)
@@ -717,6 +718,8 @@ class FakeSource:
             problems=("The collector petuniverse-api/health is 31 s late.",),
         )
     )
+
+    excluded_at: datetime = field(default=NOW, kw_only=True)
 
     def __post_init__(self) -> None:
         self.services_ = self.services_ or _services(self.statuses_)

@@ -1,0 +1,148 @@
+"""All exclusions together: what they lay over each SLI, and how somebody may change them. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from nines.storage.exclusions import entry_of
+from slo.definition import SLO
+from slo.exclusion import CONFIGURATION, NOTHING, AuditEntry, Exclusion, Overlay, Plan, Scope
+from slo.planning import PlanError
+from slo.recurrence import Once, Schedule
+from slo.units import format_duration
+
+MOST = 1_000  # that stand at the same time
+Change = tuple[Exclusion, AuditEntry]  # how it is from now on, and the entry of its trail
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """Every exclusion that is remembered, by id, oldest first."""
+
+    by_id: Mapping[str, Exclusion] = field(default_factory=dict)
+    _overlays: dict[tuple[str, ...], Overlay] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, found: Iterable[Exclusion]) -> "Exclusions":
+        return cls({one.id: one for one in found})
+
+    def after(self, changes: Sequence[Change]) -> "Exclusions":
+        """With these changes."""
+        return Exclusions({**self.by_id, **{one.id: one for one, _ in changes}})
+
+    @property
+    def standing(self) -> Iterator[Exclusion]:
+        """Those that were not undone."""
+        return (one for one in self.by_id.values() if one.undone_at is None)
+
+    def over(self, slo: SLO, labels: Mapping[str, str], bucket_seconds: int) -> Overlay:
+        """What is laid over this SLO, of a service with these labels."""
+        found = [one for one in self.standing if one.scope.holds_for(slo.service, slo.name, labels)]
+        if not found:
+            return NOTHING
+        key = tuple(one.id for one in found)
+        if key not in self._overlays:  # SLOs that share it look up its rules once
+            self._overlays[key] = Overlay(found, bucket_seconds)
+        return self._overlays[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a change rests on. `detail`: how long counts finer than five minutes are kept."""
+
+    now: datetime
+    detail: timedelta
+    new_id: Callable[[], str]
+
+
+def made(plan: Plan, terms: Terms, known: Exclusions, origin: str = "api") -> Change:
+    """A new one. Raises PlanError where it could not be exact, or is one too many."""
+    since = terms.now - terms.detail
+    schedule = plan.schedule
+    begins = schedule.start if isinstance(schedule, Once) else None
+    if begins is not None and begins < since:
+        raise PlanError(
+            "start",
+            f"it begins before {since:%Y-%m-%d %H:%M} UTC: counts finer than 5m are kept for"
+            f" {format_duration(terms.detail)} (server.retention.detail), and of older ones"
+            " nothing can be excluded",
+        )
+    if sum(1 for _ in known.standing) >= MOST:
+        raise PlanError("", f"there are {MOST:,} exclusions already: undo some first")
+    return _made(plan, terms, origin)
+
+
+def _made(plan: Plan, terms: Terms, origin: str) -> Change:
+    exclusion = Exclusion(
+        id=terms.new_id(),
+        scope=plan.scope,
+        schedule=plan.schedule,
+        reason=plan.reason,
+        author=plan.author,
+        origin=origin,
+        created_at=terms.now,
+        since=terms.now - terms.detail,
+    )
+    entry = entry_of(None, exclusion, at=terms.now, by=plan.author, action="created")
+    return exclusion, entry
+
+
+def ended(exclusion: Exclusion, by: str, now: datetime) -> Change:
+    """It is over from now on. Raises PlanError."""
+    _not_written(exclusion, "ended")
+    try:
+        after = exclusion.ended(now)
+    except ValueError as error:
+        raise PlanError("", f"this exclusion cannot be ended: {error}") from None
+    return after, entry_of(exclusion, after, at=now, by=by, action="ended")
+
+
+def undone(exclusion: Exclusion, by: str, now: datetime) -> Change:
+    """As if it had never been. Raises PlanError."""
+    _not_written(exclusion, "undone")
+    try:
+        after = exclusion.undone(now)
+    except ValueError as error:
+        raise PlanError("", f"this exclusion cannot be undone: {error}") from None
+    return after, entry_of(exclusion, after, at=now, by=by, action="undone")
+
+
+def _not_written(exclusion: Exclusion, what: str) -> None:
+    if exclusion.origin == CONFIGURATION:
+        raise PlanError(
+            "",
+            f"this exclusion is written in {exclusion.author}: it is {what} there, as the next"
+            " reload would bring it back",
+        )
+
+
+def configured(
+    known: Exclusions, plans: Sequence[Plan], terms: Terms, kept: timedelta
+) -> list[Change]:
+    """What changes so that those of the configuration are exactly `plans`.
+
+    They are told apart by what they exclude and when. Those that are over for longer than anything
+    is `kept` are passed over: they are forgotten, and are not to come back.
+    """
+    have = {(one.scope, one.schedule): one for one in known.standing if one.origin == CONFIGURATION}
+    changes: list[Change] = []
+    wanted: dict[tuple[Scope, Schedule], Plan] = {}
+    for plan in plans:
+        wanted.setdefault((plan.scope, plan.schedule), plan)
+    for key, plan in wanted.items():
+        before = have.get(key)
+        if before is None:
+            made_now = _made(plan, terms, CONFIGURATION)
+            over = made_now[0].over_by
+            if over is None or over >= terms.now - kept:
+                changes.append(made_now)
+        elif (before.reason, before.author) != (plan.reason, plan.author):
+            after = replace(before, reason=plan.reason, author=plan.author)
+            entry = entry_of(before, after, at=terms.now, by=plan.author, action="changed")
+            changes.append((after, entry))
+    for key, before in have.items():
+        if key not in wanted:
+            after = before.undone(terms.now)
+            by = before.author
+            changes.append((after, entry_of(before, after, at=terms.now, by=by, action="undone")))
+    return changes
