@@ -28,6 +28,7 @@ def test_there_are_examples() -> None:
     "model",
     [
         *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
+        *("ExclusionConfig", "MaintenanceConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],
 )
