@@ -73,6 +73,7 @@ def _judged(engine: Engine, now: datetime) -> Snapshot:
     return Snapshot(
         statuses=statuses,
         rules={slo_id: entry.states for slo_id, entry in engine.entries.items()},
+        causes={},
         cards={},
         collectors=(),
         health=SystemHealth(

@@ -17,6 +17,7 @@ from alerting.notification import Attempt, Notification
 from alerting.shadow import ShadowSummary
 from collectors.observation import Observation
 from dashboards import states
+from dashboards.flow import Flow, FlowState
 from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
 from slo.alert_state import AlertState
 from slo.counts import Counts, WindowCounts
@@ -89,6 +90,17 @@ class ForecastFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """Whether anything comes to be counted: flowing, idle (it looked, and nothing happened), or why
+    not: target_down, collector_down, series_missing; stopped where why is not kept.
+    """
+
+    state: FlowState
+    sentence: str
+    since: datetime | None  # the last observation
+
+
+@dataclass(frozen=True, slots=True)
 class SLOFacts:
     """One SLO in a list. `budget_state` is the slow fact, `now_state` the fast one.
 
@@ -110,8 +122,11 @@ class SLOFacts:
     now_state: NowState
     place: int
     sli_ratio: float | None
+    sli_lowest_ratio: float | None
+    sli_highest_ratio: float | None
     events: EventFacts
     coverage_ratio: float | None
+    flow: FlowFacts
     budget: BudgetFacts | None
     burns: tuple[BurnFacts, ...]  # shortest lookback first
     forecast: ForecastFacts
@@ -248,8 +263,6 @@ class SLODetail(SLOFacts):
     runbook: str | None
     labels: Mapping[str, str]
     sli: SLIFacts
-    sli_lowest_ratio: float | None
-    sli_highest_ratio: float | None
     tiers: tuple[TierFacts, ...]
     no_data_state: str  # inactive, firing
     no_data_since: datetime | None
@@ -422,9 +435,10 @@ class HealthFacts:
     storage_rows: dict[str, int]  # by table
 
 
-def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
+def slo_facts(status: SLOStatus, card: ServiceCard | None, flow: Flow) -> SLOFacts:
     """The facts of one SLO for lists; `card` is its service."""
     slo = status.slo
+    lowest, highest = status.sli_bounds or (None, None)
     return SLOFacts(
         id=slo.id,
         service=slo.service,
@@ -441,8 +455,11 @@ def slo_facts(status: SLOStatus, card: ServiceCard | None) -> SLOFacts:
         now_state=status.now_state,
         place=states.weight(status)[0],
         sli_ratio=_ratio(status.sli),
+        sli_lowest_ratio=_ratio(lowest),
+        sli_highest_ratio=_ratio(highest),
         events=_events(status.window.counts),
         coverage_ratio=_ratio(status.window.coverage),
+        flow=FlowFacts(flow.state, flow.sentence, flow.since),
         budget=_budget(status),
         burns=tuple(_burn(burn, burn.window.counts) for burn in status.burns),
         forecast=ForecastFacts(
@@ -498,6 +515,7 @@ def slo_detail(
     status: SLOStatus,
     card: ServiceCard | None,
     rules: Mapping[str, AlertState],
+    flow: Flow,
     *,
     version: int | None = None,
     shadow: ShadowSummary | None = None,
@@ -507,15 +525,12 @@ def slo_detail(
     `version` is the one that was in force, `shadow` what it would have told.
     """
     slo = status.slo
-    lowest, highest = status.sli_bounds or (None, None)
     no_data = rules.get("no_data", AlertState())
     return SLODetail(
-        **_fields(slo_facts(status, card)),
+        **_fields(slo_facts(status, card, flow)),
         runbook=card.runbook if card else None,
         labels=card.labels if card else {},
         sli=_sli(slo, status.parts),
-        sli_lowest_ratio=_ratio(lowest),
-        sli_highest_ratio=_ratio(highest),
         tiers=tuple(
             _tier(slo, reading, rules.get(reading.tier.key, AlertState()))
             for reading in status.tiers

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 from dashboards import format as write
-from dashboards import links
+from dashboards import learning, links
 from dashboards.format import Moment
 from dashboards.source import AsOf
 from slo.alert_state import AlertState, Phase
@@ -309,7 +309,7 @@ def _budget(status: SLOStatus) -> Number:
     return Number(
         "budget",
         "Budget left",
-        f"{write.budget(budget.remaining)}, {write.budget_time(budget.remaining_time(slo))}",
+        f"{learning.budget(status)}, {learning.budget_time(status)}",
         (
             _allowed(status, budget, share),
             (

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from alerting.incident import Incident
 from dashboards import format as write
-from dashboards import links, slo_row, states
+from dashboards import learning, links, slo_row, states
+from dashboards.flow import FlowOf, flow_of
 from dashboards.format import Moment
 from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.rule_row import RuleRow, firing, rule_rows
@@ -88,6 +89,7 @@ def overview(
     slos: Mapping[str, Sequence[str]],
     health: SystemHealth,
     now: datetime,
+    flows: FlowOf | None = None,
 ) -> OverviewView:
     """The page at `now`: the newest `incidents`, `slos` by incident, `alert_states` by SLO id."""
     census = states.census(statuses)
@@ -95,6 +97,7 @@ def overview(
     needing = [status for status in ordered if states.ATTENTION & set(states.marks(status))]
     open_ = slo_row.open_incidents(incidents, slos)
     cards = {card.name: card for card in services}
+    flow = flows or (lambda status: flow_of(status, None, now))
 
     def row(status: SLOStatus) -> SLORow:
         service = status.slo.service
@@ -104,6 +107,7 @@ def overview(
             alert_states=alert_states.get(status.slo.id, {}),
             incident=open_.get(status.slo.id),
             now=now,
+            flow=flow(status),
         )
 
     crossed = firing(rules)
@@ -117,7 +121,7 @@ def overview(
             tone(census),
             crossed,
         ),
-        detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now),
+        detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now, flow=flow),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
         chips=tuple(
             Chip(each, census[each], links.with_query("/slos", state=each.key))
@@ -213,7 +217,7 @@ def sentence(census: Counter[Mark], total: int, *, waiting: bool = False) -> str
     return f"Nothing to do: all {write.count(total)} SLOs are healthy."
 
 
-def detail(ordered: Sequence[SLOStatus], *, calm: bool, now: datetime) -> str:
+def detail(ordered: Sequence[SLOStatus], *, calm: bool, now: datetime, flow: FlowOf) -> str:
     """What stands behind the answer: the worst SLO, or on a calm day the tightest budget."""
     if not ordered:
         return ""
@@ -225,7 +229,8 @@ def detail(ordered: Sequence[SLOStatus], *, calm: bool, now: datetime) -> str:
     outlook = slo_row.forecast(first, now)
     budget = {"lasts": "its budget lasts", "spent": "its budget is spent", "not known": ""}
     rest = budget.get(outlook, f"its budget {outlook}")
-    return f"{lead}{first.slo.id}, {slo_row.why(first, now)}{'; ' if rest else ''}{rest}."
+    why = slo_row.why(first, flow(first))
+    return f"{lead}{first.slo.id}, {why}{'; ' if rest else ''}{rest}."
 
 
 def _say_once(rows: Iterable[SLORow]) -> tuple[SLORow, ...]:
@@ -243,14 +248,19 @@ def _say_once(rows: Iterable[SLORow]) -> tuple[SLORow, ...]:
 
 
 def tightest(statuses: Sequence[SLOStatus]) -> list[SLOStatus]:
-    """The SLOs with the least budget left."""
-    known = [(status.budget.remaining, status) for status in statuses if status.budget]
+    """The SLOs with the least budget left, of those whose budget says something."""
+    known = [
+        (status.budget.remaining, status)
+        for status in statuses
+        if status.budget and not learning.learns(status)
+    ]
     known.sort(key=lambda pair: (pair[0], pair[1].slo.id))
     return [status for _, status in known[:_TIGHTEST]]
 
 
 def biggest_losses(statuses: Sequence[SLOStatus]) -> tuple[str, tuple[Loss, ...]]:
     """Who lost most of its budget within the longest stretch that every status keeps."""
+    statuses = [status for status in statuses if not learning.learns(status)]
     kept = [{burn.lookback for burn in status.burns} for status in statuses if status.budget]
     if not kept or not (common := set.intersection(*kept)):
         return "", ()

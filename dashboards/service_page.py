@@ -9,6 +9,7 @@ from collectors.observation import Outcome
 from dashboards import format as write
 from dashboards import links, slo_row, states
 from dashboards.charts import Sparkline
+from dashboards.flow import FlowOf
 from dashboards.format import Moment
 from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.rule_row import RuleRow, firing, rule_rows
@@ -83,6 +84,7 @@ def service_view(
     sparks: Mapping[str, Sparkline],
     now: datetime,
     past: bool = False,
+    flows: FlowOf | None = None,
 ) -> ServiceView:
     """The page at `now`; `statuses` and `incidents` are its own, `slos` by incident.
 
@@ -106,6 +108,7 @@ def service_view(
                 incident=open_.get(status.slo.id),
                 now=now,
                 spark=sparks.get(status.slo.id),
+                flow=flows(status) if flows else None,
             )
             for status in ordered
         ),

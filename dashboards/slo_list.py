@@ -9,8 +9,9 @@ from typing import Any
 
 from alerting.incident import Incident
 from dashboards import format as write
-from dashboards import links, slo_row, states
+from dashboards import learning, links, slo_row, states
 from dashboards.charts import Sparkline
+from dashboards.flow import FlowOf
 from dashboards.slo_row import SLORow
 from dashboards.source import ServiceCard
 from dashboards.states import Mark
@@ -124,7 +125,9 @@ _KEYS: Mapping[str, Callable[[SLOStatus, timedelta], Value | None]] = {
     "slo": lambda status, _: status.slo.name.casefold(),
     "target": lambda status, _: Fraction(status.slo.objective.share),
     "sli": lambda status, _: status.sli,
-    "budget": lambda status, _: status.budget.remaining if status.budget else None,
+    "budget": lambda status, _: (
+        status.budget.remaining if status.budget and not learning.learns(status) else None
+    ),
     "burn": lambda status, lookback: _burn_rate(status, lookback),
     "forecast": lambda status, _: _runs_out(status),
 }
@@ -163,6 +166,7 @@ def slo_list(
     slos: Mapping[str, Sequence[str]],
     sparks: Mapping[str, Sparkline],
     now: datetime,
+    flows: FlowOf | None = None,
 ) -> SLOListView:
     """The list for one query. `sparks` and `alert_states` are wanted for the shown page only.
 
@@ -194,6 +198,7 @@ def slo_list(
                 now=now,
                 lookback=lookback,
                 spark=sparks.get(status.slo.id),
+                flow=flows(status) if flows else None,
             )
             for status in shown
         ),

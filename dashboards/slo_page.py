@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from alerting.incident import Incident
 from collectors.observation import Observation, Outcome, Phase
-from dashboards import charts, links, made_of, slo_row, states
+from dashboards import charts, learning, links, made_of, slo_row, states
 from dashboards import format as write
 from dashboards.charts import Gauge
+from dashboards.flow import Flow, flow_of
 from dashboards.format import Moment
 from dashboards.made_of import MadeOf
 from dashboards.series import burn_down
@@ -29,7 +30,7 @@ from slo.definition import (
     QuorumSLI,
 )
 from slo.slices import NoData, Slicing
-from slo.status import NowState, SLOStatus, TierReading, Verdict
+from slo.status import SLOStatus, TierReading, Verdict
 from slo.units import format_duration
 from slo.window import Calendar, Rolling, Window
 
@@ -203,8 +204,8 @@ class SLOView:
     causes: tuple[CauseRow, ...]
     causes_note: str
     tiers: tuple[TierRow, ...]
-    collector_problem: str | None
     made_of: MadeOf | None
+    flow: Flow
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
@@ -243,6 +244,7 @@ def slo_view(
     range_key: str,
     now: datetime,
     past: bool = False,
+    flow: Flow | None = None,
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the range.
 
@@ -250,6 +252,7 @@ def slo_view(
     """
     slo = status.slo
     length = RANGES[range_key] or window_length(slo, now)
+    flow = flow or flow_of(status, None, now)
     return SLOView(
         topic=slo.id,
         name=slo.name,
@@ -264,7 +267,11 @@ def slo_view(
         sentence=sentence(status, now),
         incident=slo_row.incident_link(incident) if incident else None,
         tiles=tiles(status, now),
-        budget_chart=None if slo.slicing else _budget_chart(status, window_points, now),
+        budget_chart=(
+            None
+            if slo.slicing or learning.learns(status)
+            else _budget_chart(status, window_points, now)
+        ),
         burn_chart=(
             None if slo.slicing else _burn_chart(status, range_points, length, alert_states, now)
         ),
@@ -283,8 +290,8 @@ def slo_view(
             tier_row(status, reading, alert_states.get(reading.tier.key, AlertState()), now)
             for reading in status.tiers
         ),
-        collector_problem=collector_problem(status, collector, now),
         made_of=made_of.view(status, components, vantages, now),
+        flow=flow,
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=_runs(collector, now),
         runs_note=_runs_note(slo, collector, past=past),
@@ -348,6 +355,8 @@ def sentence(status: SLOStatus, now: datetime) -> str:
         budget = f"the {period} budget is spent exactly"
     else:
         budget = f"{write.budget(remaining)} of the {period} budget left"
+    if learning.learns(status):
+        return f"{lead}; {learning.sentence(status, what, now)}."
     return f"{lead}; {budget}{_outlook(status, now)}."
 
 
@@ -368,11 +377,12 @@ def _sli_tile(status: SLOStatus) -> TileView:
     slo = status.slo
     met = status.sli is not None and status.sli >= Fraction(slo.objective.share)
     tone = "plain" if status.sli is None else "good" if met else "bad"
-    note = f"target {write.target(slo.objective)} over {slo.window.label}"
-    if status.sli is not None and status.sli_bounds and status.window.counts.unknown:
-        low, high = (write.sli(bound, slo.objective) for bound in status.sli_bounds)
-        if low != high:
-            note += f"; between {low} and {high} with the unknown"
+    note = (
+        f"target {write.target(slo.objective)} over {slo.window.label}; "
+        f"coverage {write.coverage(status.window.coverage)}"
+    )
+    if bounds := slo_row.bounds(status):
+        note += f"; {bounds} with the unknown"
     return TileView("SLI", write.sli(status.sli, slo.objective), note, tone)
 
 
@@ -381,6 +391,8 @@ def _budget_tile(status: SLOStatus) -> TileView:
     whole = timedelta(seconds=float(slo.objective.budget_share * slo.window.seconds))
     if budget is None:
         return TileView("Budget left", write.NO_DATA, f"of {write.span(whole)}", "plain")
+    if learning.learns(status):
+        return TileView("Budget left", learning.WORD, learning.seen_so_far(status), "plain")
     left = write.budget_time(budget.remaining_time(slo))
     tone = "bad" if budget.remaining <= 0 else "warn" if budget.remaining < Fraction(1, 4) else ""
     return TileView(
@@ -497,6 +509,8 @@ def _stretch_of(status: SLOStatus, point: Point, step: timedelta, now: datetime)
 def _left(status: SLOStatus) -> str:
     if status.budget is None:
         return ""
+    if learning.learns(status):
+        return "The budget is still being learnt."
     if status.budget.remaining < 0:
         over = write.budget_time(status.budget.remaining_time(status.slo))
         return f"The budget is spent, {over}."
@@ -709,21 +723,6 @@ _PHASES = {
     Phase.TRANSFER: "transfer",
     Phase.JUDGE: "judge",
 }
-
-
-def collector_problem(
-    status: SLOStatus, collector: CollectorHealth | None, now: datetime
-) -> str | None:
-    """Why observations do not come, from the collector's own mouth; None while they do."""
-    if status.now_state is not NowState.STALE or collector is None or collector.last is None:
-        return None
-    last = collector.last
-    when = f"The last run of {collector.id}, {write.ago(last.started, now)},"
-    if last.outcome is Outcome.PASSED:
-        return f"{when} got an answer, but nothing in it is what this SLO counts."
-    cause = f"{last.cause.value}: " if last.cause else ""
-    said = "failed" if last.outcome is Outcome.FAILED else "could not look"
-    return f"{when} {said}: {cause}{last.detail or 'no reason was given'}"
 
 
 def _runs(collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerting.incident import Incident, IncidentState
-from dashboards import charts, links, states
+from dashboards import charts, learning, links, states
 from dashboards import format as write
 from dashboards.charts import Gauge, Sparkline
+from dashboards.flow import Flow, flow_of
 from dashboards.format import Moment
 from dashboards.source import ServiceCard
 from dashboards.states import Mark
@@ -49,6 +50,9 @@ class SLORow:
     target: str
     window: str
     sli: str
+    coverage: str  # beside the SLI: how much of what was due was observed
+    bounds: str  # with unknown events: between what the SLI may lie
+    flow: Flow
     budget: str
     budget_time: str
     gauge: Gauge | None
@@ -68,10 +72,12 @@ def slo_row(
     now: datetime,
     lookback: timedelta = HOUR,
     spark: Sparkline | None = None,
+    flow: Flow | None = None,
 ) -> SLORow:
     """The row of one SLO. `incident` is the open one that it stands in."""
     slo, budget = status.slo, status.budget
     burn = status.burn(lookback)
+    flow = flow or flow_of(status, None, now)
     since = states.firing_since(alert_states)
     return SLORow(
         topic=slo.id,
@@ -82,14 +88,17 @@ def slo_row(
         owner=card.owner if card else None,
         runbook=links.safe_external(card.runbook) if card else None,
         marks=states.marks(status),
-        why=why(status, now),
+        why=why(status, flow),
         since=write.moment(since, now) if since else None,
         target=write.target(slo.objective),
         window=slo.window.label,
         sli=write.sli(status.sli, slo.objective),
-        budget=write.budget(budget.remaining if budget else None),
-        budget_time=write.budget_time(budget.remaining_time(slo)) if budget else "",
-        gauge=charts.gauge(budget.remaining if budget else None),
+        coverage=f"coverage {write.coverage(status.window.coverage)}",
+        bounds=bounds(status),
+        flow=flow,
+        budget=learning.budget(status),
+        budget_time=learning.budget_time(status),
+        gauge=charts.gauge(budget.remaining if budget and not learning.learns(status) else None),
         burn=write.burn(burn.rate if burn else None),
         burn_lookback=format_duration(lookback),
         forecast=forecast(status, now),
@@ -119,15 +128,25 @@ def forecast(status: SLOStatus, now: datetime) -> str:
     return f"runs out {write.stamp(status.forecast.at, now)}"
 
 
-def why(status: SLOStatus, now: datetime) -> str:
+def bounds(status: SLOStatus) -> str:
+    """Between what the SLI lies, were all unknown events bad, or good; nothing where that is it."""
+    if status.sli is None or status.sli_bounds is None or not status.window.counts.unknown:
+        return ""
+    low, high = (write.sli(bound, status.slo.objective) for bound in status.sli_bounds)
+    return f"{low} to {high}" if low != high else ""
+
+
+def why(status: SLOStatus, flow: Flow) -> str:
     """What is happening behind the first mark, in one clause; the budget is told beside it."""
     first = states.marks(status)[0]
     hour = status.burn(HOUR)
     if first is states.FAILING:
         return failing(status)
-    if first is states.STALE and status.last_observation:
-        return f"last observation {write.ago(status.last_observation, now)}"
-    if first in (states.STALE, states.NO_DATA, states.LEARNING):
+    if first in (states.STALE, states.NO_DATA) and not flow.flows:
+        return flow.clause
+    if first is states.LEARNING:
+        return learning.seen_so_far(status)
+    if first in (states.STALE, states.NO_DATA):
         return first.means
     if hour is None or hour.rate is None:
         return "no events in the last hour"

@@ -9,6 +9,7 @@ from alerting.alert import Alert
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
 from alerting.shadow import ShadowSummary
+from alerting.wording import NoDataCause
 from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
@@ -150,6 +151,9 @@ class Source(Protocol):
 
     def rules(self) -> Sequence[RuleStatus]:
         """Every threshold rule's newest status, in the file's order."""
+
+    def why_silent(self, slo_id: str) -> tuple[NoDataCause, str] | None:
+        """Why observations of it do not come, were they not to; and what the collector says."""
 
     def collectors(self) -> Sequence[CollectorHealth]: ...
 

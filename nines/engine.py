@@ -474,6 +474,14 @@ class Engine:
         firing |= self.thresholds.firing(now)
         return Rules(configured, in_shadow, firing, renamed)
 
+    def why_silent(self, slo_id: str) -> tuple[NoDataCause, str] | None:
+        """Why observations of it do not come, by its collector's last run; None: not known yet."""
+        entry = self.entries.get(slo_id)
+        status = entry.status if entry else None
+        if entry is None or status is None:
+            return None
+        return self._why_no_data(entry.indicator, status.at)
+
     def states(self) -> dict[str, AlertState]:
         """Every rule's state by rule key."""
         return self.thresholds.states() | {

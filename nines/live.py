@@ -10,6 +10,7 @@ from typing import Protocol
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
+from alerting.wording import NoDataCause
 from dashboards.source import (
     AsOf,
     ByVersion,
@@ -164,6 +165,9 @@ class Live:
 
     def rules(self) -> Sequence[RuleStatus]:
         return [one.status() for one in self._engine.thresholds.watched.values()]
+
+    def why_silent(self, slo_id: str) -> tuple[NoDataCause, str] | None:
+        return self._engine.why_silent(slo_id)
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return [

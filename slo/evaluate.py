@@ -354,10 +354,10 @@ def _budget_state(
 def is_learning(slo: SLO, window: WindowCounts, now: datetime, overlay: Overlay) -> bool:
     """Whether too little of the SLO's own window was observed for its budget to mean something."""
     observed = window.seen * (slo.interval // timedelta(microseconds=1))
-    return observed < _learnt_after(slo, now, overlay) // timedelta(microseconds=1)
+    return observed < learnt_after(slo, now, overlay) // timedelta(microseconds=1)
 
 
-def _learnt_after(slo: SLO, now: datetime, overlay: Overlay) -> timedelta:
+def learnt_after(slo: SLO, now: datetime, overlay: Overlay = NOTHING) -> timedelta:
     """How much has to be observed before a budget means something; of what is not excluded."""
     start, end, share = slo.window.start(now), now, _LEARNING_BELOW
     if isinstance(slo.window, Calendar):

@@ -190,9 +190,10 @@ class API:
             wanted = [
                 one for card in cards.values() for one in card.slo_ids if card.name in service
             ]
+        seen = await self._look(at, wanted)
         found = [
             status
-            for status in (await self._look(at, wanted)).statuses
+            for status in seen.statuses
             if (not service or status.slo.service in service)
             and (not state or status.budget_state in state or status.now_state in state)
             and (not q or _mentions(status, cards.get(status.slo.service), q.casefold()))
@@ -205,7 +206,8 @@ class API:
             request,
             SLOPage(
                 slos=tuple(
-                    facts.slo_facts(status, cards.get(status.slo.service)) for status in page
+                    facts.slo_facts(status, cards.get(status.slo.service), seen.flow(status))
+                    for status in page
                 ),
                 total=len(found),
                 states=facts.count_states(found),
@@ -237,6 +239,7 @@ class API:
                 status,
                 self._cards().get(service),
                 rules,
+                seen.flow(status),
                 version=version or (valid.definition.number if valid else None),
                 shadow=None if seen.past else self._source.shadow(slo_id),
             ),
@@ -373,7 +376,10 @@ class API:
             request,
             ServiceDetail(
                 service=facts.service_facts(card, statuses),
-                slos=tuple(facts.slo_facts(one, card) for one in states.worst_first(statuses)),
+                slos=tuple(
+                    facts.slo_facts(one, card, seen.flow(one))
+                    for one in states.worst_first(statuses)
+                ),
                 collectors=tuple(
                     facts.collector_facts(one)
                     for one in seen.collectors()

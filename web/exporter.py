@@ -26,7 +26,9 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from alerting.shadow import ShadowSummary
+from alerting.wording import NoDataCause
 from dashboards.facts import HealthFacts, health_facts
+from dashboards.flow import flow_state, is_silent
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO
@@ -65,6 +67,7 @@ class Snapshot:
 
     statuses: Sequence[SLOStatus]
     rules: Mapping[str, Mapping[str, AlertState]]
+    causes: Mapping[str, NoDataCause]  # why nothing comes, of those that are silent
     cards: Mapping[str, ServiceCard]
     collectors: Sequence[CollectorHealth]
     health: SystemHealth
@@ -79,6 +82,11 @@ def take_snapshot(source: Source, now: datetime) -> Snapshot:
     return Snapshot(
         statuses=statuses,
         rules={status.slo.id: source.tier_states(status.slo.id) for status in statuses},
+        causes={
+            status.slo.id: silence[0]
+            for status in statuses
+            if is_silent(status) and (silence := source.why_silent(status.slo.id))
+        },
         cards={card.name: card for card in source.services()},
         collectors=tuple(source.collectors()),
         health=source.health(),
@@ -122,7 +130,8 @@ class Printer:
         slos = {}
         for number, status in enumerate(snapshot.statuses, 1):
             slos[status.slo.id] = self._slo(status.slo, snapshot.cards.get(status.slo.service))
-            slos[status.slo.id].tell(status, snapshot.rules[status.slo.id])
+            flow = flow_state(status, snapshot.causes.get(status.slo.id))
+            slos[status.slo.id].tell(status, snapshot.rules[status.slo.id], flow)
             if number % _ROWS_TOGETHER == 0:
                 yield
         collectors = {}

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerting.incident import Incident
 from dashboards import format as write
+from dashboards.flow import Flow, flow_of, is_silent
 from dashboards.past import collector_then, incident_then
 from dashboards.source import CollectorHealth, Source
 from slo.alert_state import AlertState
@@ -37,6 +38,13 @@ class Look:
     def rules(self, slo_id: str) -> Mapping[str, AlertState]:
         """How an SLO's rules stand; those of the past as they were recorded."""
         return self._recorded.get(slo_id, {}) if self.past else self.source.tier_states(slo_id)
+
+    def flow(self, status: SLOStatus) -> Flow:
+        """Whether anything comes to be counted; why not is known of now only."""
+        silence = None
+        if not self.past and is_silent(status):
+            silence = self.source.why_silent(status.slo.id)
+        return flow_of(status, silence, self.now)
 
     def rules_of(self, statuses: Iterable[SLOStatus]) -> Mapping[str, Mapping[str, AlertState]]:
         return {status.slo.id: self.rules(status.slo.id) for status in statuses}

@@ -150,6 +150,7 @@ class Pages:
             slos=await self._slos_of(incidents),
             health=health,
             now=seen.now,
+            flows=seen.flow,
         )
         return self._page(
             request, "overview.html", "overview", "Overview", topics="*", view=view, seen=seen
@@ -173,6 +174,7 @@ class Pages:
             slos=await self._slos_of(incidents),
             sparks=sparks,
             now=seen.now,
+            flows=seen.flow,
         )
         return self._page(request, "slos.html", "slos", "SLOs", topics="*", view=view, seen=seen)
 
@@ -182,10 +184,10 @@ class Pages:
         newest = self._source.status(slo_id)
         if newest is None:
             return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
-        variants = [
-            one.slo.id for one in self._source.statuses() if one.slo.sli_id == newest.slo.sli_id
-        ]
-        seen = await self._look(request, variants)
+        parts = {part.id for part in newest.parts}
+        shown = {newest.slo.sli_id, *parts}
+        together = [one.slo.id for one in self._source.statuses() if one.slo.sli_id in shown]
+        seen = await self._look(request, together)
         status = seen.status(slo_id) or newest
         wanted = request.query_params.get("range", DEFAULT_RANGE)
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
@@ -198,10 +200,9 @@ class Pages:
             read_account(self._source, status.slo, None, now),
             self._source.outlook(slo_id, now),
         )
-        parts = {part.id for part in status.parts}
         view = slo_view(
             status,
-            siblings=seen.statuses,
+            siblings=[one for one in seen.statuses if one.slo.sli_id == status.slo.sli_id],
             card=self._card(service),
             alert_states=seen.rules(slo_id),
             incident=open_incidents(incidents, await self._slos_of(incidents)).get(slo_id),
@@ -209,13 +210,14 @@ class Pages:
                 (one for one in seen.collectors() if one.id == status.slo.collector_id),
                 None,
             ),
-            components=[s for s in self._source.statuses() if s.slo.sli_id in parts],
-            vantages=[one for one in self._source.collectors() if one.id in parts],
+            components=[one for one in seen.statuses if one.slo.sli_id in parts],
+            vantages=[one for one in seen.collectors() if one.id in parts],
             window_points=points,
             range_points=range_points,
             range_key=range_key,
             now=now,
             past=seen.past,
+            flow=seen.flow(status),
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
@@ -294,6 +296,7 @@ class Pages:
             sparks=sparks,
             now=seen.now,
             past=seen.past,
+            flows=seen.flow,
         )
         return self._page(
             request, "service.html", "services", card.title, topics="*", view=view, seen=seen

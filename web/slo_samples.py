@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dashboards.facts import STATES, remaining_ratio
+from dashboards.flow import FlowState
 from dashboards.source import ServiceCard
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
@@ -34,6 +35,14 @@ _STATUS = gauge(
     "slo_status",
     "1 for the state that the budget is in and for the one that the SLO is in now, else 0.",
 )
+_BOUNDS = gauge(
+    "slo_sli_bound_ratio",
+    "What the SLI would be, were all unknown events bad (lowest), or good (highest).",
+)
+_FLOW = gauge(
+    "slo_flow_status",
+    "1 for what comes to be counted: flowing, idle, or why nothing does; else 0.",
+)
 _EVALUATION = gauge("slo_last_evaluation_timestamp_seconds", "When the SLO was last evaluated.")
 
 FAMILIES: tuple[Family, ...] = (
@@ -48,6 +57,8 @@ FAMILIES: tuple[Family, ...] = (
     _ALERTS,
     _STATUS,
     _EVALUATION,
+    _BOUNDS,
+    _FLOW,
 )
 
 
@@ -71,7 +82,11 @@ class SLOSamples:
     def __init__(self, slo: SLO, card: ServiceCard | None) -> None:
         self.slo, self.card = slo, card
         self.texts: tuple[bytes, ...] = (b"",) * len(FAMILIES)
-        self._told: tuple[SLOStatus | None, frozenset[str]] = (None, frozenset())
+        self._told: tuple[SLOStatus | None, frozenset[str], FlowState | None] = (
+            None,
+            frozenset(),
+            None,
+        )
         of_slo: Labels = (("service", slo.service), ("slo", slo.name))
         self._promise = promise_of(slo)
         self._fixed = self._configured()
@@ -87,23 +102,30 @@ class SLOSamples:
             )
         self._burns: list[bytes] = []
         self._all_burns = b""
+        self._bounds = b"".join(
+            _BOUNDS.prepared((*self._promise, ("bound", bound))) for bound in ("lowest", "highest")
+        )
+        self._flows: dict[FlowState, bytes] = {}
         self._alerts: dict[frozenset[str], bytes] = {}
         self._states: dict[tuple[BudgetState, NowState], bytes] = {}
 
-    def tell(self, status: SLOStatus, rules: Mapping[str, AlertState]) -> None:
-        """Say what `status` says, while the rules stand as in `rules`."""
+    def tell(self, status: SLOStatus, rules: Mapping[str, AlertState], flow: FlowState) -> None:
+        """Say what `status` says, while the rules stand as in `rules` and such events come."""
         firing = frozenset([key for key, state in rules.items() if state.phase is Phase.FIRING])
-        told, fired = self._told
-        if status is told and firing == fired:
+        told, fired, flowed = self._told
+        if status is told and firing == fired and flow is flowed:
             return
-        self._told = status, firing
+        self._told = status, firing, flow
         life, budget = status.lifetime, status.budget
+        lowest, highest = status.sli_bounds or (None, None)
         good, bad, unknown = b"%d" % life.good, b"%d" % life.bad, b"%d" % life.unknown
-        sli, left, coverage, at, *rates = numbers(
+        sli, left, coverage, at, low, high, *rates = numbers(
             ratio(status.sli),
             remaining_ratio(budget) if budget else None,
             ratio(status.window.coverage),
             status.at.timestamp(),
+            ratio(lowest),
+            ratio(highest),
             *[ratio(burn.rate) for burn in status.burns],
         )
         self.texts = (
@@ -116,6 +138,8 @@ class SLOSamples:
             self._firing(firing),
             self._state(status.budget_state, status.now_state),
             self._evaluation and self._evaluation % at,
+            self._bounds % (low, high) if low else b"",
+            self._flow(flow),
         )
 
     def _configured(self) -> tuple[bytes, ...]:
@@ -157,6 +181,16 @@ class SLOSamples:
             for (severity, long), value in now.items()
         )
         self._alerts = {firing: lines}  # the newest alone: there are many ways to fire
+        return lines
+
+    def _flow(self, flow: FlowState) -> bytes:
+        have = self._flows.get(flow)
+        if have is not None:
+            return have
+        lines = _FLOW.lines(
+            ((*self._promise, ("state", state.value)), int(state is flow)) for state in FlowState
+        )
+        self._flows = {flow: lines}
         return lines
 
     def _state(self, budget: BudgetState, now: NowState) -> bytes:

@@ -122,7 +122,9 @@ def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
         f"{facts.get('objective')}%",
         str(facts.get("window")),
         _percent(facts.get("sli_ratio"), 4),
-        _percent(budget.get("remaining_ratio"), 1),
+        "learning"
+        if facts.get("budget_state") == "learning"
+        else _percent(budget.get("remaining_ratio"), 1),
         _burn(facts),
         _words(facts.get("budget_state")),
         _words(facts.get("now_state")),

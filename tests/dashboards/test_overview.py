@@ -289,3 +289,15 @@ def test_rules_in_shadow_and_such_as_only_wait_are_not_crossed() -> None:
 
     assert firing([make_rule_status(shadow, Phase.FIRING)]) == ()
     assert firing([make_rule_status(waits, Phase.PENDING)]) == ()
+
+
+def test_a_budget_that_is_being_learnt_is_nowhere_among_the_tightest() -> None:
+    recent = {timedelta(days=3): (25_900, 20, 0)}
+    fresh, known = (
+        make_status(make_slo("shop", name), (259_100, 100, 0), budget_state=state, recent=recent)
+        for name, state in (("fresh", BudgetState.LEARNING), ("known", BudgetState.HEALTHY))
+    )
+
+    assert page.tightest([fresh, known]) == [known]
+    _, losses = page.biggest_losses([fresh, known])
+    assert [loss.name for loss in losses] == ["known"]

@@ -64,7 +64,7 @@ def test_the_address_and_the_query_are_the_same_thing() -> None:
         ("budget", "payments", "uploads"),
         ("-burn", "checkout", "uploads"),
         ("target", "search-latency", "payments"),
-        ("-budget", "availability", "uploads"),
+        ("-budget", "catalogue", "uploads"),
         ("forecast", "login", "uploads"),
     ],
 )

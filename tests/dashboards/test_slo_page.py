@@ -8,7 +8,6 @@ from fractions import Fraction
 import pytest
 
 from alerting.incident import Incident
-from collectors.observation import Cause, Outcome
 from dashboards import slo_page
 from dashboards.slo_page import Chart, SLOView, stretch
 from dashboards.source import Point
@@ -125,9 +124,11 @@ LASTS = Forecast(known=True)
                 budget_state=BudgetState.LEARNING,
                 recent={HOUR: (0, 0, 0)},
                 forecast=Forecast(known=False),
+                coverage=(1_000, 1_000),
             ),
-            "No probes in the last hour; 100 % of the 30-day budget left.",
-            id="silent",
+            "No probes in the last hour; the budget is still being learnt: 2 h 46 m of 3 d seen, "
+            "0 of 1,000 probes failed since Tue 22 Sep 12:00 UTC.",
+            id="learning",
         ),
     ],
 )
@@ -139,7 +140,7 @@ def test_the_tiles_tell_sli_budget_burn_and_forecast() -> None:
     tiles = slo_page.tiles(status_of("shop/checkout"), NOW)
 
     assert [(tile.name, plain(tile.value), plain(tile.note), tile.tone) for tile in tiles] == [
-        ("SLI", "99.91 %", "target 99.9 % over 30d", "good"),
+        ("SLI", "99.91 %", "target 99.9 % over 30d; coverage 99.9 %", "good"),
         ("Budget left", "18 %", "8 min 9 s of 43 min", "warn"),
         ("Burn rate", "117x", "over 1h; 333x over 5m", "bad"),
         ("Budget runs out", "in 1 h 7 m", "13:07 UTC, at the last hour's pace", "bad"),
@@ -156,7 +157,7 @@ def test_without_data_no_tile_shows_a_number_for_it() -> None:
 def test_unknown_events_give_the_sli_bounds() -> None:
     sli = slo_page.tiles(status_of("petuniverse-api/images"), NOW)[0]
 
-    assert "between 95.8 % and 99.8 % with the unknown" in plain(sli.note)
+    assert "coverage 96.0 %; 95.8 % to 99.8 % with the unknown" in plain(sli.note)
 
 
 async def test_a_budget_four_times_overspent_is_shown_as_that() -> None:
@@ -303,35 +304,8 @@ async def test_an_slo_fed_by_counters_shows_its_collectors_runs() -> None:
 
     assert (shown.runs_title, [run.word for run in shown.runs]) == ("Collector runs", ["Passed"])
     assert plain(shown.runs_note).startswith("1 of the last 1 run of shop/metrics")
-    assert shown.collector_problem is None
+    assert shown.flow.flows
     assert ("Bad", 'http_requests_total{code=~"5.."}') in shown.definition
-
-
-@pytest.mark.parametrize(
-    ("outcome", "said"),
-    [
-        (Outcome.FAILED, "failed: connect: the connection was refused"),
-        (Outcome.UNKNOWN, "could not look: connect: the connection was refused"),
-        (Outcome.PASSED, "got an answer, but nothing in it is what this SLO counts."),
-    ],
-)
-def test_an_slo_without_observations_says_why_none_come(outcome: Outcome, said: str) -> None:
-    source = FakeSource()
-    known = source.collectors()[1]
-    assert known.last is not None
-    last = replace(
-        known.last,
-        outcome=outcome,
-        cause=None if outcome is Outcome.PASSED else Cause.CONNECT,
-        detail="the connection was refused",
-    )
-
-    problem = slo_page.collector_problem(
-        status_of("petuniverse-api/uploads"), replace(known, last=last), NOW
-    )
-
-    assert problem is not None
-    assert plain(problem) == f"The last run of shop/metrics, 5 s ago, {said}"
 
 
 def test_coverage_says_how_much_is_unknown_and_whose_failure_it_is() -> None:
@@ -390,3 +364,23 @@ async def test_a_runbook_that_is_no_web_address_is_not_linked() -> None:
     shown = await view("shop/checkout", source=replace(source, services_=(card,)))
 
     assert shown.runbook is None
+
+
+async def test_a_budget_that_is_being_learnt_is_no_percentage() -> None:
+    shown = await view("petuniverse-api/availability")
+
+    budget = next(tile for tile in shown.tiles if tile.name == "Budget left")
+    assert (budget.value, plain(budget.note)) == ("learning", "12 h of 3 d seen")
+    assert (budget.gauge, budget.tone) == (None, "plain")
+    assert shown.budget_chart is None
+    assert "still being learnt: 12 h of 3 d seen, 0 of 4,320 probes failed" in plain(shown.sentence)
+
+
+async def test_an_slo_of_which_nothing_comes_says_why() -> None:
+    shown = await view("petuniverse-api/images")
+
+    assert shown.flow.word == "Collector down"
+    assert plain(shown.flow.sentence) == (
+        "Our own collector does not run; the target may be well: 30 looks failed; "
+        "the last observation was 14 min ago."
+    )

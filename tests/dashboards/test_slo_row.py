@@ -3,8 +3,8 @@
 import pytest
 
 from alerting.incident import Incident, IncidentState
-from dashboards.slo_row import open_incidents
-from tests.web.fakes import make_incident
+from dashboards.slo_row import SLORow, open_incidents, slo_row
+from tests.web.fakes import NOW, FakeSource, make_incident
 
 OPEN = make_incident(1, "shop", "login", IncidentState.TRIGGERED).incident
 TAKEN = make_incident(2, "shop", "checkout", IncidentState.ACKNOWLEDGED).incident
@@ -20,3 +20,35 @@ def test_an_incident_is_that_of_the_slos_whose_alerts_stand_in_it(
     found = open_incidents(incidents, slos)
 
     assert found == {"shop/login": OPEN, "shop/checkout": TAKEN}
+
+
+def row_of(slo_id: str) -> SLORow:
+    status = FakeSource().status(slo_id)
+    assert status is not None
+    return slo_row(status, card=None, alert_states={}, incident=None, now=NOW)
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_coverage_stands_beside_the_sli_and_its_bounds_where_events_are_unknown() -> None:
+    seen, partly = row_of("shop/catalogue"), row_of("petuniverse-api/images")
+
+    assert (plain(seen.coverage), seen.bounds) == ("coverage 99.9 %", "")
+    assert plain(partly.coverage) == "coverage 96.0 %"
+    assert plain(partly.bounds) == "95.8 % to 99.8 %"
+
+
+def test_a_budget_that_is_being_learnt_is_no_percentage() -> None:
+    row = row_of("petuniverse-api/availability")
+
+    assert (row.budget, plain(row.budget_time), row.gauge) == ("learning", "12 h of 3 d seen", None)
+    assert plain(row.why) == "12 h of 3 d seen"
+
+
+def test_why_nothing_comes_is_told_in_the_row() -> None:
+    row = row_of("petuniverse-api/images")
+
+    assert row.flow.word == "Collector down"
+    assert row.why.startswith("our own collector does not run; the target may be well: ")

@@ -20,6 +20,7 @@ from alerting.notification import (
     NotificationState,
 )
 from alerting.shadow import ShadowSummary
+from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.source import (
@@ -764,6 +765,20 @@ class FakeSource(FakeExclusions):
 
     def rules(self) -> list[RuleStatus]:
         return list(self.rules_)
+
+    def why_silent(self, slo_id: str) -> tuple[NoDataCause, str] | None:
+        """As the engine tells it from the collector's last run."""
+        status = self.status(slo_id)
+        known = {one.id: one.last for one in self.collectors_}
+        last = known.get(status.slo.collector_id or "") if status else None
+        if last is None:
+            return NoDataCause.COLLECTOR_DOWN, "It has not run since Nines started."
+        causes = {
+            Outcome.FAILED: NoDataCause.TARGET_DOWN,
+            Outcome.UNKNOWN: NoDataCause.COLLECTOR_DOWN,
+            Outcome.PASSED: NoDataCause.SERIES_MISSING,
+        }
+        return causes[last.outcome], last.detail
 
     def collectors(self) -> Sequence[CollectorHealth]:
         return self.collectors_

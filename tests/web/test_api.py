@@ -489,3 +489,16 @@ async def test_the_threshold_rules_of_a_service_with_what_they_saw(
 
 async def test_rules_of_a_service_that_is_none(client: httpx.AsyncClient) -> None:
     assert (await problem(client, "/services/nobody/rules"))["status"] == 404
+
+
+async def test_what_comes_is_told_of_each_slo_with_its_reason(client: httpx.AsyncClient) -> None:
+    listed = await get(client, "/slos", limit=250)
+    one = await get(client, "/slos/petuniverse-api/images")
+
+    flows = {slo["name"]: slo["flow"] for slo in listed["slos"]}
+    assert flows["catalogue"]["state"] == "flowing"
+    assert flows["images"] == one["flow"]
+    assert flows["images"]["state"] == "collector_down"
+    assert "no file descriptor was left" in flows["images"]["sentence"]
+    assert flows["images"]["since"] == "2026-11-21T11:46:07Z"
+    assert one["sli_lowest_ratio"] < one["sli_ratio"] < one["sli_highest_ratio"]

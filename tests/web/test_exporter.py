@@ -104,6 +104,34 @@ async def test_the_status_names_the_budget_s_state_and_the_present_one(
     assert len(states) == 11
 
 
+async def test_what_comes_is_told_and_why_nothing_does(client: httpx.AsyncClient) -> None:
+    samples = await scrape(client)
+
+    def flows(slo: str) -> set[str]:
+        told = {
+            dict(labels)["state"]: number
+            for (name, labels), number in samples.items()
+            if name == "slo_flow_status" and dict(labels)["slo"] == slo
+        }
+        assert len(told) == 6
+        return {state for state, number in told.items() if number == 1}
+
+    assert flows("catalogue") == {"flowing"}
+    assert flows("images") == {"collector_down"}  # its collector's last look failed
+    assert flows("uploads") == {"collector_down"}  # that never ran
+
+
+async def test_with_unknown_events_the_sli_has_bounds(client: httpx.AsyncClient) -> None:
+    samples = await scrape(client)
+
+    for slo in (await client.get("/api/v1/slos")).json()["slos"]:
+        labels = {"service": slo["service"], "slo": slo["name"]}
+        for bound in ("lowest", "highest"):
+            given = value(samples, "slo_sli_bound_ratio", **labels, bound=bound)
+            assert given == slo[f"sli_{bound}_ratio"]
+    assert value(samples, "slo_sli_bound_ratio", slo="images", bound="lowest") == 58_000 / 60_480
+
+
 async def test_a_budget_that_is_overspent_is_negative(client: httpx.AsyncClient) -> None:
     samples = await scrape(client)
 

@@ -56,6 +56,14 @@ def test_every_slo_is_a_line(server: HTTPServer) -> None:
     assert lines[2][3:7] == ["no", "data", "no", "data"]
 
 
+def test_a_budget_that_is_being_learnt_is_no_percentage(server: HTTPServer) -> None:
+    answer(server, facts("new", budget_state="learning"))
+
+    line = ask(server).out.splitlines()[1]
+
+    assert line.split()[4:] == ["learning", "1.25x", "learning", "ok"]
+
+
 @pytest.mark.parametrize("width", [120, 96, 40])
 def test_a_narrow_terminal_cuts_names_and_never_numbers(width: int) -> None:
     written = StringIO()
