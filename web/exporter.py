@@ -32,10 +32,12 @@ from dashboards.flow import flow_state, is_silent
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO
+from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from web import collector_samples, slo_samples
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
+from web.rule_samples import rule_lines
 from web.settings import WebSettings
 from web.slo_samples import SLOSamples, promise_of
 
@@ -74,6 +76,7 @@ class Snapshot:
     notifications: Mapping[tuple[str, str], int]
     now: datetime
     shadows: Mapping[SLO, ShadowSummary] = field(default_factory=dict)  # of those in shadow
+    thresholds: Sequence[RuleStatus] = ()
 
 
 def take_snapshot(source: Source, now: datetime) -> Snapshot:
@@ -93,6 +96,7 @@ def take_snapshot(source: Source, now: datetime) -> Snapshot:
         notifications=source.notifications_total(),
         now=now,
         shadows=dict(_shadows(source, statuses)),
+        thresholds=tuple(source.rules()),
     )
 
 
@@ -147,6 +151,7 @@ class Printer:
             [one.texts for one in collectors.values()],
             [
                 (_SHADOW, _shadow_lines(snapshot.shadows)),
+                *rule_lines(snapshot.thresholds),
                 *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
             ],
         )

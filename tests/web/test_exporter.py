@@ -496,3 +496,16 @@ def test_variants_of_an_slo_tell_what_they_share_once(source: FakeSource) -> Non
     assert value(page, "slo_events_total", slo="checkout", result="bad") == 260
     for objective in ("99.9", "99.95"):
         assert value(page, "slo_sli_ratio", slo="checkout", objective=objective) is not None
+
+
+async def test_threshold_rules_tell_what_they_saw_and_whether_they_fire(
+    client: httpx.AsyncClient,
+) -> None:
+    samples = await scrape(client)
+
+    assert value(samples, "nines_rule_value", service="shop", alert="cpu") == 0.832
+    assert value(samples, "nines_rule_limit", service="shop", alert="cpu") == 0.7
+    assert value(samples, "nines_rule_firing", alert="cpu", severity="ticket") == 1
+    assert value(samples, "nines_rule_value", alert="disk") is None  # nothing is known
+    assert value(samples, "nines_rule_firing", alert="disk") == 0
+    assert value(samples, "nines_rule_value", alert="down") == 30

@@ -21,14 +21,14 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 7
 
 
 @pytest.mark.parametrize(
     "model",
     [
         *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
-        *("ExclusionConfig", "MaintenanceConfig"),
+        *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],
 )
