@@ -15,6 +15,7 @@ from slo.slices import NoData
 from slo.status import Part, SLOStatus
 from slo.units import format_duration
 
+_PAIR = 2  # with so many needed, those that are too few are one
 _WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
 
 
@@ -61,7 +62,7 @@ def view(
             note=_disagreement(status),
             what="Vantage",
             bad_header="Bad with others",
-            alone_header="Too few",
+            alone_header="One vantage" if sli.bad_at == _PAIR else "Too few",
             rows=tuple(_vantage(part, by_collector.get(part.id), now) for part in status.parts),
         )
     if isinstance(sli, CompositeSLI):
@@ -83,7 +84,7 @@ def _disagreement(status: SLOStatus) -> str:
         return f"Never in {window} did too few of them fail to make a slice bad."
     return (
         f"In {write.plural(status.beside, 'slice')} of {window} some failed, and too few to make "
-        "it bad: one vantage is no outage."
+        "them bad: one vantage is no outage."
     )
 
 
@@ -157,7 +158,7 @@ def definition(sli: DerivedSLI) -> list[tuple[str, str]]:
         *(
             (
                 one.sli_id,
-                f"good from {write.share(one.target)} on"
+                f"good from {write.exact(one.target * 100)}{write.NBSP}% on"
                 + (f", weighs {one.weight}" if sli.weighted else "")
                 + ("" if one.no_data is NoData.IGNORE else f", idle is {one.no_data.value}"),
             )

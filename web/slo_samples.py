@@ -6,7 +6,7 @@ from dashboards.facts import STATES, remaining_ratio
 from dashboards.flow import FlowState
 from dashboards.source import ServiceCard
 from slo.alert_state import AlertState, Phase
-from slo.definition import SLO
+from slo.definition import SLO, QuorumSLI
 from slo.status import BudgetState, Burn, NowState, SLOStatus
 from slo.units import format_duration
 from web.exposition import Family, Labels, counter, gauge, info, numbers, ratio
@@ -29,6 +29,10 @@ _BURN = gauge(
 )
 _COVERAGE = gauge(
     "slo_coverage_ratio", "The share of the observations due over the window that came."
+)
+_BELOW_QUORUM = gauge(
+    "slo_below_quorum_slices",
+    "Slices of the window in which vantages of a quorum failed, and too few to make them bad.",
 )
 _ALERTS = gauge("slo_alert_firing", "Whether a burn-rate tier fires: 1 or 0.")
 _STATUS = gauge(
@@ -54,6 +58,7 @@ FAMILIES: tuple[Family, ...] = (
     _BUDGET,
     _BURN,
     _COVERAGE,
+    _BELOW_QUORUM,
     _ALERTS,
     _STATUS,
     _EVALUATION,
@@ -93,6 +98,9 @@ class SLOSamples:
         self._sli, self._budget, self._coverage = (
             family.prepared(self._promise) for family in (_SLI, _BUDGET, _COVERAGE)
         )
+        self._below = b""
+        if isinstance(slo.sli, QuorumSLI):
+            self._below = _BELOW_QUORUM.prepared(self._promise)
         self._evaluation = self._events = b""
         if not slo.variant:  # variants share the labels, and what they count
             self._evaluation = _EVALUATION.prepared(of_slo)
@@ -135,6 +143,7 @@ class SLOSamples:
             self._budget % left if left else b"",
             self._burn_rates(status.burns, rates),
             self._coverage % coverage if coverage else b"",
+            self._below and self._below % (b"%d" % status.beside),
             self._firing(firing),
             self._state(status.budget_state, status.now_state),
             self._evaluation and self._evaluation % at,
