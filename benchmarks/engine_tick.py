@@ -30,7 +30,7 @@ from slo.window import Rolling
 
 SIZES = (1_000, 10_000)
 TICKS = 360
-_ILL = 0.002  # of all SLOs burn fast enough to page
+_ILL = 0.002  # of all SLOs
 _NOW = datetime(2026, 11, 21, 0, 0, 0, 400, tzinfo=UTC)
 _REACH = timedelta(days=30)
 
@@ -71,6 +71,7 @@ def measure(size: int) -> dict[str, float]:
     places = np.array([entry.ledger.place for entry in entries], np.intp)
     noise = np.random.default_rng(7)
     ill = noise.choice(size, max(1, int(size * _ILL)), replace=False)
+    began_at = noise.integers(20, 280, len(ill))  # ten minutes each
     engine.tick(_NOW)
     engine.changed(_NOW)
     gc.collect()
@@ -81,8 +82,7 @@ def measure(size: int) -> dict[str, float]:
         amounts = np.zeros((size, COLUMNS), np.int64)
         amounts[:, GOOD], amounts[:, SEEN] = 600, 1
         amounts[:, BAD] = noise.poisson(0.3, size)
-        if 100 < number < 200:
-            amounts[ill, BAD] = 300
+        amounts[ill[(began_at < number) & (number < began_at + 60)], BAD] = 300
         bucket = int(now.timestamp()) // 10 * 10
         began = time.process_time()
         grid.book_many(places, bucket, amounts, epoch_micros(now))

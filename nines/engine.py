@@ -163,6 +163,7 @@ class Engine:
         self.thresholds = ThresholdRules(self._last_of, self._has_slo)
         self._grids: dict[tuple[int, int], Grid] = {}
         self._order: list[Entry] = []  # as the screen numbers them
+        self._ids: list[str] = []
         self._numbers: dict[str, int] = {}
         self._screen = Screen([])
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
@@ -237,9 +238,14 @@ class Engine:
     def _survey(self) -> None:
         """Begin to screen these."""
         self._order = list(self.entries.values())
-        self._numbers = {entry.slo.id: number for number, entry in enumerate(self._order)}
+        self._ids = [entry.slo.id for entry in self._order]  # each takes a while to spell
+        self._numbers = {slo_id: number for number, slo_id in enumerate(self._ids)}
         for entry in self._order:
             entry.tell = self._status_of
+            at_rest = dict.fromkeys((tier.key for tier in entry.slo.tiers), AlertState())
+            if not entry.slo.variant:
+                at_rest[NO_DATA] = AlertState()
+            entry.states = at_rest | entry.states
         self._screen = Screen(
             [
                 Judged(entry.slo, entry.ledger, entry.states, entry.watched_from)
@@ -362,14 +368,14 @@ class Engine:
         self._follow(now, (entry.slo.id for over in self._over.values() for entry in over))
         self._ticked = self._looked(now)
         numbers = self._screen.suspects(now, self.awake_since)
-        return [self._order[number].slo.id for number in numbers]
+        return [self._ids[number] for number in numbers]
 
     def changed(self, now: datetime, collector_id: str | None = None) -> list[str]:
         """Of whom pages would show something new since they were last told so; of all, or of those
         that a collector feeds.
         """
         part = None if collector_id is None else self._part(collector_id)
-        return [self._order[number].slo.id for number in self._screen.changed(now, part)]
+        return [self._ids[number] for number in self._screen.changed(now, part)]
 
     def _part(self, collector_id: str) -> Part:
         part = self._parts.get(collector_id)

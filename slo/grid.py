@@ -26,7 +26,7 @@ COLUMNS = 7
 Places = NDArray[np.intp]
 _Column = NDArray[np.unsignedinteger]
 
-BLOCK = 256  # places of one block: one busy SLI widens no more than these
+BLOCK = 512  # places of one block: one busy SLI widens no more than these
 _FAR = 64  # slots: further than this, adding all up again is cheaper than to slide
 _FEW = 0.25  # of all places: to add up more of them one by one is dearer than all at once
 _MOST_WINDOWS = 32  # kept for whoever asks; more must be added up for each question
