@@ -370,6 +370,10 @@ class Engine:
         numbers = self._screen.suspects(now, self.awake_since)
         return [self._ids[number] for number in numbers]
 
+    def spenders(self, now: datetime) -> list[str]:
+        """Of whose budget less may be left than their highest mark, as far as it is news."""
+        return [self._ids[number] for number in self._screen.spenders(now)]
+
     def changed(self, now: datetime, collector_id: str | None = None) -> list[str]:
         """Of whom pages would show something new since they were last told so; of all, or of those
         that a collector feeds.

@@ -1,6 +1,6 @@
 """Watch the marks of every budget as time passes, without judging each SLO whole. No I/O."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from alerting.alert import NOTICE_SEVERITY, AlertChange, AlertKind, Facts
@@ -20,11 +20,14 @@ class Notices:
     def __init__(self, stored: Mapping[str, Marks] | None = None) -> None:
         self._marks = dict(stored or {})  # by SLO
         self._names: dict[str, str] = {}  # by SLO: whose budget it is
+        # SLOs whose marks are not known yet, or passed: more than what is left makes them move.
+        self.restless: set[str] = set()
 
-    def watch(self, entries: Iterable[Entry]) -> None:
+    def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these from now on."""
         self._names = {one.slo.id: _name(one.slo, one.indicator.fingerprint) for one in entries}
         self._marks = {slo: marks for slo, marks in self._marks.items() if slo in self._names}
+        self.restless = {one.slo.id for one in entries if one.slo.notices}
 
     def look(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
         """What became of their marks at `now`."""
@@ -47,6 +50,7 @@ class Notices:
         name = self._names[slo.id]
         period = slo.window.start(now) if isinstance(slo.window, Calendar) else None
         if before is not None and before.is_quiet(slo.notices, name, period, remaining):
+            self._settle(slo, before)
             return None
         after, told = look(
             before,
@@ -56,6 +60,7 @@ class Notices:
             remaining=remaining,
             learning=learning,
         )
+        self._settle(slo, after)
         if after == before:
             return None
         self._marks[slo.id] = after
@@ -75,6 +80,12 @@ class Notices:
             facts,
             slo.shadow,
         )
+
+    def _settle(self, slo: SLO, marks: Marks) -> None:
+        if marks.passed:
+            self.restless.add(slo.id)
+        else:
+            self.restless.discard(slo.id)
 
 
 def _name(slo: SLO, fingerprint: str) -> str:

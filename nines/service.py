@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -289,7 +289,13 @@ class Service:
         now = self._clock.now()
         self.dispatch.submit(self.engine.tick(now, slo_ids))
         if slo_ids is None:
-            self.dispatch.submit(self.notices.look(self.engine.entries.values(), now))
+            self._look_at_marks(now)
+
+    def _look_at_marks(self, now: datetime) -> None:
+        """Of budgets that may have passed one, or are below one."""
+        wanted = self.notices.restless.union(self.engine.spenders(now))
+        entries = [self.engine.entries[slo_id] for slo_id in sorted(wanted)]
+        self.dispatch.submit(self.notices.look(entries, now))
 
     def context(self) -> Context:
         """What decisions rest on at this moment."""
@@ -530,7 +536,7 @@ class Service:
                 await asyncio.sleep(0)
             now = self._clock.now()
             self.dispatch.submit(self.engine.tick_rules(now))
-            self.dispatch.submit(self.notices.look(self.engine.entries.values(), now))
+            self._look_at_marks(now)
             self.broadcast.tell(self.engine.changed(now))
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began

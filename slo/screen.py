@@ -9,6 +9,7 @@ about one too many costs time; to leave one out would be wrong, and never happen
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from slo.grid import (
 from slo.ledger import Ledger, epoch_micros
 from slo.slices import Slicing
 from slo.status import SLOStatus
-from slo.window import Rolling, Window
+from slo.window import Calendar, Rolling, Window
 
 _MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
@@ -131,6 +132,18 @@ class Screen:
                 found += group.indices[where][news].tolist()
         return sorted(found)
 
+    def spenders(self, now: datetime) -> list[int]:
+        """Those of whose budget less may be left than their highest mark; all that a look at their
+        marks could concern, but for marks that are passed already.
+        """
+        micros = epoch_micros(now)
+        found: list[int] = []
+        for group, where, places in self._all.pieces:
+            below = group.budgets.below(_Sums(group.grid, micros, places), now)
+            if below is not None:
+                found += group.indices[where][below[where]].tolist()
+        return sorted(found)
+
 
 class _Sums:
     """The sums of some places' windows at one moment."""
@@ -159,6 +172,30 @@ class _Sums:
         return sums
 
 
+class _Lines:
+    """A share of bad events for each SLO, and who is above it: compared in whole numbers."""
+
+    def __init__(self, lines: Sequence[Fraction]) -> None:
+        # bad / total > line, as bad * weight > total * limit.
+        pairs = [(line.denominator, line.numerator) for line in lines]
+        fits = [max(pair) <= _LARGEST for pair in pairs]
+        pairs = [pair if fit else (0, 0) for pair, fit in zip(pairs, fits, strict=True)]
+        self._weights = _uint64(weight for weight, _ in pairs)
+        self._limits = _uint64(limit for _, limit in pairs)
+        self._exact_to = _uint64(_LARGEST // max(1, *pair) for pair in pairs)
+        self._fits = np.array(fits, np.bool_)
+        self._all_exact_to = int(self._exact_to.min()) if all(fits) and fits else 0
+
+    def above(self, bad: _Integers, total: _Integers, where: _Where) -> tuple[_Mask, _Mask | None]:
+        """Who is above; and of whom 64 bits cannot tell, None for none."""
+        above: _Mask = bad * self._weights[where] > total * self._limits[where]
+        most = max(int(total.max()), int(bad.max())) if len(total) else 0
+        if most <= self._all_exact_to:
+            return above, None
+        unsure = ~self._fits[where] | (np.maximum(total, bad) > self._exact_to[where])
+        return above & ~unsure, unsure
+
+
 class _Pair:
     """One tier of a group's SLOs: windows in common, numbers of their own."""
 
@@ -166,20 +203,13 @@ class _Pair:
         tiers = [one.slo.tiers[number] for one in watched]
         self.long = _window(tiers[0].long, grid)
         self.short = _window(tiers[0].short, grid)
-        # bad / total / share > factor, as bad * `weights` > total * `limits` in whole numbers.
-        weights, limits = [], []
-        for one, tier in zip(watched, tiers, strict=True):
-            line = tier.factor * one.slo.objective.budget_share
-            weights.append(line.denominator)
-            limits.append(line.numerator)
-        pairs = list(zip(weights, limits, strict=True))
-        fits = [max(pair) <= _LARGEST for pair in pairs]
-        pairs = [pair if fit else (0, 0) for pair, fit in zip(pairs, fits, strict=True)]
-        self.weights = _uint64(weight for weight, _ in pairs)
-        self.limits = _uint64(limit for _, limit in pairs)
-        self.exact_to = _uint64(_LARGEST // max(1, *pair) for pair in pairs)
-        self.fits = np.array(fits, np.bool_)
-        self._all_exact_to = int(self.exact_to.min()) if all(fits) else 0
+        # bad / total / share > factor
+        self._lines = _Lines(
+            [
+                tier.factor * one.slo.objective.budget_share
+                for one, tier in zip(watched, tiers, strict=True)
+            ]
+        )
         # So many observations of the short window are enough to judge.
         self.enough = _uint64(
             -(-(tier.short // _MICROSECOND) // (2 * (one.slo.interval // _MICROSECOND)))
@@ -207,12 +237,12 @@ class _Pair:
         moved = bool(phases.any())
         bad, good = sums.of(BAD, self.long), sums.of(GOOD, self.long)
         total = good + bad
-        above, unsure = self._above(bad, total, where)
+        above, unsure = self._lines.above(bad, total, where)
         if not moved and unsure is None and not above.any():
             return None
         bad = sums.own(BAD, SMEARED_BAD, self.short)
         total = sums.own(GOOD, SMEARED_GOOD, self.short) + bad
-        short, also = self._above(bad, total, where)
+        short, also = self._lines.above(bad, total, where)
         above &= short
         frozen = sums.of(SEEN, self.short) < self.enough[where]
         if loose is not None:
@@ -231,15 +261,6 @@ class _Pair:
             if doubt is not None:
                 suspect |= doubt
         return suspect
-
-    def _above(self, bad: _Integers, total: _Integers, where: _Where) -> tuple[_Mask, _Mask | None]:
-        """Which burn above the factor; and of which 64 bits cannot tell, None for none."""
-        above: _Mask = bad * self.weights[where] > total * self.limits[where]
-        most = max(int(total.max()), int(bad.max())) if len(total) else 0
-        if most <= self._all_exact_to:
-            return above, None
-        unsure = ~self.fits[where] | (np.maximum(total, bad) > self.exact_to[where])
-        return above & ~unsure, unsure
 
 
 class _Group:
@@ -264,6 +285,7 @@ class _Group:
         loose = np.array([bool(one) for one in self._overlays], np.bool_)
         self._loose = loose if loose.any() else None
         self._slices = _Slices(slo.slicing, count) if slo.slicing is not None else None
+        self.budgets = _Budgets(watched, self.grid)
         self._face = _Face(slo.window, watched, self.grid)
         for position, one in enumerate(watched):
             self._set(position, one.states)
@@ -328,6 +350,54 @@ class _Group:
                     known[id(one)] = one.at(now) is not None
             rows.append(np.array([known[id(one)] for one in self._overlays], np.bool_)[where])
         return self._face.changed(sums, now, heard, rows, where)
+
+
+class _Budgets:
+    """Whose budget is spent beyond its highest mark."""
+
+    def __init__(self, watched: Sequence[Judged], grid: Grid) -> None:
+        slo = watched[0].slo
+        self._wanted = np.array([bool(one.slo.notices) for one in watched], np.bool_)
+        self._window = slo.window
+        self._slice = None if slo.slicing is None else slo.slicing.seconds * _MILLION
+        self._own = None
+        if isinstance(slo.window, Rolling) and slo.slicing is None:
+            self._own = _window(slo.window.length, grid)
+            self._lines = _Lines(
+                [
+                    (1 - Fraction(max(one.slo.notices, default=0))) * one.slo.objective.budget_share
+                    for one in watched
+                ]
+            )
+        self._places = np.array([one.ledger.place for one in watched], np.intp)
+        self._revision = np.full(len(watched), -1, np.int64)
+        self._turn: object = None
+
+    def below(self, sums: _Sums, now: datetime) -> _Mask | None:
+        """Of all the group's SLOs; None for none."""
+        if not self._wanted.any():
+            return None
+        if self._own is None:
+            return self._wanted & self._moved(sums.grid, now)
+        every = slice(None)
+        own = _Sums(sums.grid, epoch_micros(now), self._places)
+        bad = own.of(BAD, self._own)
+        above, unsure = self._lines.above(bad, own.of(GOOD, self._own) + bad, every)
+        return self._wanted & (above if unsure is None else above | unsure)
+
+    def _moved(self, grid: Grid, now: datetime) -> _Mask:
+        """Where something was booked, or time turned to another slice or period, since."""
+        turn = (
+            self._slice and epoch_micros(now) // self._slice,
+            self._slice and -epoch_micros(now) // self._slice,
+            self._window.start(now) if isinstance(self._window, Calendar) else None,
+        )
+        revision = grid.revision[self._places]
+        moved: _Mask = self._revision != revision
+        if turn != self._turn:
+            moved[:] = True
+        self._revision, self._turn = revision, turn
+        return moved
 
 
 class _Slices:

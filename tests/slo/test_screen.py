@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from slo.alert_state import AlertState
 from slo.definition import SLO
-from slo.evaluate import evaluate
+from slo.evaluate import evaluate, standing
 from slo.exclusion import CONFIGURATION, NOTHING, Exclusion, Overlay, Scope
 from slo.ledger import BucketDelta, Ledger, grid_for
+from slo.notices import DEFAULT_MARKS
 from slo.recurrence import Once
 from slo.screen import Judged, Screen
 from slo.severity import Severity
 from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
-from slo.window import Calendar, Period
+from slo.window import Calendar, Period, Rolling
 from tests.slo.builders import T0, a_tier, an_slo
 
 S = timedelta(seconds=1)
@@ -40,6 +41,7 @@ def an_unquiet_slo(objective: str = "90", **more: Any) -> SLO:  # noqa: ANN401 -
         ),
         no_data_after=40 * S,
     )
+    slo = replace(slo, notices=DEFAULT_MARKS)
     return replace(slo, **more)
 
 
@@ -88,6 +90,7 @@ class Both:
         )
         self.parts = [self.screen.part([index]) for index in range(len(slos))]
         self.shown: list[object] = [None for _ in slos]
+        self.left: list[Fraction | None] = [None for _ in slos]
         self.asked = self.questions = 0
         self.ever: list[dict[str, AlertState]] = [{} for _ in slos]  # states that were not calm
 
@@ -100,6 +103,16 @@ class Both:
 
     def tick(self) -> None:
         self.judge(range(len(self.slos)))
+        spenders = self.screen.spenders(self.now)
+        for index, (slo, ledger) in enumerate(zip(self.slos, self.alone, strict=True)):
+            budget, _ = standing(slo, ledger, self.now)
+            left = None if budget is None else budget.remaining
+            low = left is not None and bool(slo.notices) and left < max(slo.notices)
+            if isinstance(slo.window, Rolling) and slo.slicing is None:
+                assert (index in spenders) == low
+            elif left != self.left[index]:
+                assert index in spenders or not low
+            self.left[index] = left
 
     def judge(self, indices: Sequence[int]) -> None:
         part = None if len(indices) > 1 else self.parts[indices[0]]
