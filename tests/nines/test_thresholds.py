@@ -17,6 +17,7 @@ from slo.ledger import Ledger
 from slo.rule import Rule
 from slo.severity import Severity
 from tests.slo.builders import T0, an_slo
+from tests.slo.natives import histogram as buckets
 from tests.slo.rules import S, a_page, a_rule
 
 HEALTH, METRICS = "shop/health", "shop/metrics"
@@ -205,6 +206,33 @@ def test_a_quantile_is_a_share_of_events_above_an_edge() -> None:
     (change,) = feed(engine, histogram, 0, 9)
 
     assert change.facts.headline == "p99 above 2s: 2 % of 300 events above 2s (6)"
+
+
+def native(n: int, schema: int = 3) -> Page:
+    """The same hundred events a page, as a native histogram shows them."""
+    shown = buckets([0.5] * (90 * n) + [1.5] * (8 * n) + [4.0] * (2 * n), schema)
+    total = Sample(shown.count)
+    return Page(
+        {Series("seconds_bucket", (("le", "+Inf"),)): total},
+        process_start=1.0,
+        natives={Series("seconds", ()): shown},
+    )
+
+
+@pytest.mark.parametrize("schema", [8, 0])
+def test_a_quantile_of_native_buckets_is_a_share_of_events_too(schema: int) -> None:
+    engine = an_engine(SLOW)
+
+    (change,) = feed(engine, lambda n: native(n, schema), 0, 9)
+
+    assert change.facts.headline == "p99 above 2s: 2 % of 300 events above 2s (6)"
+
+
+def test_events_in_a_bucket_that_the_limit_cuts_are_held_against_nobody() -> None:
+    engine = an_engine(SLOW)
+
+    # At the schema -1, from 1 to 4: what is slow and what is not cannot be told.
+    assert feed(engine, lambda n: native(n, -1), 0, 9) == []
 
 
 def test_a_limit_that_is_no_edge_names_the_nearest() -> None:
