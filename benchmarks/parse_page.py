@@ -1,8 +1,9 @@
-"""Read a page of 100,000 samples: our two readers beside prometheus_client and a bare scan.
+"""Read a page of 100,000 samples: our readers beside prometheus_client and a bare scan.
 
 The bare scan splits lines and values and checks nothing. PageReader checks every line, as on a
 target's first page; SelectiveReader reads the pages after it, of the same series and of shuffled
-lines. Medians of rounds that take turns, in CPU time. Run: python -m benchmarks.parse_page
+lines; ProtobufReader the same samples as protobuf. Medians of rounds that take turns, in CPU time.
+Run: python -m benchmarks.parse_page
 """
 
 import random
@@ -13,7 +14,9 @@ from collections.abc import Callable, Collection
 from prometheus_client.parser import text_string_to_metric_families
 
 from collectors.exposition import PageReader
+from collectors.exposition_protobuf import ProtobufReader
 from collectors.known import Known
+from collectors.metric_family import COUNTER, MetricFamily
 from collectors.selective import SelectiveReader
 
 SAMPLES = 100_000
@@ -26,7 +29,7 @@ _CHUNK_BYTES = 1024 * 1024
 def main() -> None:
     """Print each way's milliseconds and how they compare."""
     page = make_page()
-    scattered = shuffled(page)
+    scattered, families = shuffled(page), as_protobuf(page)
     few, many = ("node_family_7_total",), (NAME,)
     taught = {names: _learn(page, names) for names in (few, many)}
     mixed = {names: _learn(scattered, names) for names in (few, many)}
@@ -39,6 +42,8 @@ def main() -> None:
         f"selective, {WANTED:,} wanted": lambda: _some(page, many, taught[many]),
         "scattered, 100 wanted": lambda: _some(scattered, few, mixed[few]),
         f"scattered, {WANTED:,} wanted": lambda: _some(scattered, many, mixed[many]),
+        "protobuf, 100 wanted": lambda: _protobuf(families, few),
+        f"protobuf, {WANTED:,} wanted": lambda: _protobuf(families, many),
     }
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -81,6 +86,33 @@ def _cpu_seconds(way: Callable[[], object]) -> float:
     begun = time.process_time()
     way()
     return time.process_time() - begun
+
+
+def as_protobuf(page: bytes) -> bytes:
+    """The same samples as delimited metric families."""
+    parts = []
+    for told in text_string_to_metric_families(page.decode()):
+        family = MetricFamily(name=told.samples[0].name, type=COUNTER)
+        for sample in told.samples:
+            metric = family.metric.add()
+            metric.counter.value = sample.value
+            for name, value in sample.labels.items():
+                metric.label.add(name=name, value=value)
+        message = family.SerializeToString()
+        parts += [_varint(len(message)), message]
+    return b"".join(parts)
+
+
+def _varint(number: int) -> bytes:
+    groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+
+
+def _protobuf(page: bytes, wanted: Collection[str]) -> object:
+    reader = ProtobufReader(wanted, limit_bytes=1 << 30)
+    for at in range(0, len(page), _CHUNK_BYTES):
+        reader.feed(page[at : at + _CHUNK_BYTES])
+    return reader.close()
 
 
 def _client(text: str) -> int:
