@@ -18,7 +18,7 @@ from nines.storage.counts import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase
-from slo.counter import Increment, advance, smear
+from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.detail import Detail
@@ -27,6 +27,7 @@ from slo.exclusion import counted_causes
 from slo.exposition import Page
 from slo.gauge import read_gauges
 from slo.grid import BAD, COLUMNS, GOOD, SEEN, UNKNOWN, Grid
+from slo.increment import Increment
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros, grid_for, move_together
 from slo.screen import Judged, Part, Screen
 from slo.status import SLOStatus

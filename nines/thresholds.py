@@ -14,10 +14,10 @@ from alerting.rule_wording import (
 from collectors.observation import Observation, Outcome
 from nines.silence import why_no_data
 from slo.alert_state import AlertState, Phase, freeze, step
-from slo.counter import Increment
 from slo.definition import CounterSLI
 from slo.evaluate import silent
 from slo.exposition import Page
+from slo.increment import Increment
 from slo.outage import Outage, confirm, failed, passed, unknown
 from slo.recent import Recent
 from slo.rule import CLEAR, NO_DATA, DownCheck, GaugeCheck, RateCheck, Rule, WindowCheck

@@ -2,16 +2,19 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
-from slo.counter_state import Memory, Number, SeriesState, TargetState
+from slo.calm import CALM_PAGES, JITTER_SECONDS, difference, go_on, name_of
+from slo.counter_memory import Memory, Number, SeriesState
+from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
-from slo.exposition import Page, Sample, Series
+from slo.exposition import Page, Sample, Samples, Series
+from slo.increment import MOST_EVENTS, Exact, Increment, fit, largest, lost_events
 from slo.native_edges import (
     Cumulative,
     histogram_of,
@@ -23,39 +26,10 @@ from slo.native_edges import (
 from slo.selection import Reads, Selection
 from slo.selector import Selector
 
-Exact = int | Fraction
-
-CARRY_INTERVALS = 10  # how long bad events above the total wait for room
-CALM_PAGES = 5  # pages without a switch of process before a target is trusted again
-# More events than this between two pages are a mistake, such as -1 in an unsigned counter; sums of
-# what is below it stay within 64 bits for any window.
-MOST_EVENTS = 2**40
-BY_VALUES = 50  # contributors kept for a label; the rest is `other`
-_JITTER_SECONDS = 1.0  # how far one process's own start moves when its machine's clock is adjusted
 _VANISHED_LIMIT = 20_000
 _STARTS_LIMIT = 8
 _ANOMALIES_LIMIT = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Increment:
-    """The events of one SLI between two pages of its target.
-
-    `unknown`: events that cannot be told good or bad, or whose process cannot be told.
-    `by`: bad events by the SLI's `by` labels, the largest first, the last one `other`.
-    `gap_since`: the last good page, where it is so long ago that the events are to be smeared.
-    `data`: False without any series of the total, or with `missing`, why nothing can be counted.
-    """
-
-    good: int = 0
-    bad: int = 0
-    unknown: int = 0
-    by: Mapping[str, int] = field(default_factory=dict)
-    anomalies: tuple[str, ...] = ()
-    gap_since: datetime | None = None
-    data: bool = True
-    missing: str = ""
 
 
 def advance(
@@ -69,7 +43,40 @@ def advance(
 
     Rules: semantics 2, "Counters". Pages are to be given in the order of their times.
     """
-    page = with_edges(page, slis.values())
+    found = difference(state, page, at, slis, interval)
+    if found is not None:
+        count_odd = partial(_count_odd, state, page, at, interval)
+        return go_on(state, page, at, interval, found, count_odd)
+    return _advance(state, with_edges(page, slis.values()), at, slis, interval)
+
+
+def _count_odd(
+    state: TargetState,
+    page: Page,
+    at: datetime,
+    interval: timedelta,
+    slo: str,
+    read: Sequence[Series],
+) -> tuple[Memory, Increment]:
+    """One SLI that is no difference, on a page of which others are."""
+    selection = state.selection
+    assert selection is not None  # noqa: S101 - such a state has one
+    deltas = {
+        series: _delta(state, series, page.samples[series], state.matches[series], _Switch.SAME)
+        for series in read
+    }
+    sli, reads = selection.slis[slo], selection.reads[slo]
+    return _Counting(state, page, at, slo, sli, reads, interval, deltas).count(leap=False)
+
+
+def _advance(
+    state: TargetState,
+    page: Page,
+    at: datetime,
+    slis: Mapping[str, CounterSLI],
+    interval: timedelta,
+) -> tuple[TargetState, Mapping[str, Increment]]:
+    """By every rule, whatever happened."""
     selection = state.selection
     if selection is None or not selection.is_of(slis):
         selection = Selection(slis)
@@ -114,6 +121,7 @@ def advance(
         forgot=forgot,
         selection=selection,
         matches=matches,
+        layout=page.samples.layout if isinstance(page.samples, Samples) else None,
     )
     return after, increments
 
@@ -199,7 +207,7 @@ def _switch(state: TargetState, page: Page, selected: Selected) -> _Switch:
 
 def _near(one: float, other: float) -> bool:
     """One process's start, told twice."""
-    return abs(one - other) < _JITTER_SECONDS
+    return abs(one - other) < JITTER_SECONDS
 
 
 def _is_newer(now: Sample, before: SeriesState) -> bool:
@@ -643,20 +651,10 @@ class _Counting:
 
     def _carried(self, memory: Memory, total: int, side: int) -> tuple[int, Memory]:
         """The events of the side that fit under the total; what does not fit waits its turn."""
-        room, taken, waiting = total, 0, []
-        oldest = self._at - CARRY_INTERVALS * self._interval
-        lost = 0
-        for since, amount in (*memory.carry, (self._at, side)):
-            fits = min(room, amount)
-            room, taken = room - fits, taken + fits
-            if amount > fits and since <= oldest:
-                lost += amount - fits
-            elif amount > fits:
-                waiting.append((since, amount - fits))
+        taken, waiting, lost = fit(memory.carry, total, side, self._at, self._interval)
         if lost:
-            word = "bad" if self._sli.bad else "good"
-            self._say(f"{lost} {word} events never had a total to belong to: dropped")
-        return taken, replace(memory, carry=tuple(waiting))
+            self._say(lost_events(lost, bad=bool(self._sli.bad)))
+        return taken, replace(memory, carry=waiting)
 
     def _contributors(self, counts: Mapping[Series, Exact]) -> Mapping[str, int]:
         """Bad events by the labels of `by`, before any waits; the largest first."""
@@ -664,16 +662,12 @@ class _Counting:
             return {}
         sums: defaultdict[str, Exact] = defaultdict(int)
         for series, delta in self._deltas.items():
-            labels = dict(series.labels)
-            name = " ".join(f"{label}={labels.get(label, '')}" for label in self._sli.by)
+            name = name_of(self._sli.by, series)
             if not delta.names.isdisjoint(self._side_names | self._edge_names):
                 sums[name] += counts[series] if self._sli.bad else -counts[series]
             if self._sli.good and not delta.names.isdisjoint(self._total_names):
                 sums[name] += counts[series]
-        largest = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-        by = {name: math.floor(bad) for name, bad in largest[:BY_VALUES] if bad >= 1}
-        rest = math.floor(sum(bad for _, bad in largest[BY_VALUES:] if bad > 0))
-        return {**by, "other": rest} if rest else by
+        return largest(sums)
 
     def _paced(self, memory: Memory, events: int) -> Memory:
         """The memory with these events in its rolling hour."""

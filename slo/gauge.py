@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
-from slo.counter import BY_VALUES, Increment
 from slo.definition import GaugeSLI
 from slo.exposition import Page, Series
+from slo.increment import BY_VALUES, Increment
 
 _MOST_SAID = 10
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slo.counter import Increment
+from slo.increment import Increment
 from slo.ledger import epoch_micros
 
 SLOTS = 60  # the steps in which the stretch moves

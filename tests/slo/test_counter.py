@@ -6,10 +6,12 @@ from fractions import Fraction
 
 import pytest
 
-from slo.counter import Increment, advance
-from slo.counter_state import SeriesState, TargetState
+from slo.counter import advance
+from slo.counter_memory import SeriesState
+from slo.counter_state import TargetState
 from slo.definition import EventsSLI
 from slo.exposition import Page, Sample, Series
+from slo.increment import Increment
 from slo.selector import parse_selector
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

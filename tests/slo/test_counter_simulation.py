@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slo.counter import Increment, advance
+from slo.counter import advance
 from slo.counter_state import TargetState
 from slo.definition import EventsSLI
 from slo.exposition import Page, Sample, Series
+from slo.increment import Increment
 from slo.selector import parse_selector
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

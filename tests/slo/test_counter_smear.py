@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.counter import Increment, smear
+from slo.counter import smear
+from slo.increment import Increment
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 B0 = int(T0.timestamp())

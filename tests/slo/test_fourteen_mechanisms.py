@@ -17,13 +17,14 @@ from collectors.exposition import PageReader
 from collectors.observation import Observation, Outcome
 from nines.config import ConfigError
 from nines.engine import Engine, Entry, Indicator, Target
-from slo.counter import Increment, advance, smear
+from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.counts import Counts
 from slo.definition import SLO, CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, PageSLI, sources
 from slo.evaluate import evaluate
 from slo.exposition import Page
 from slo.gauge import read_gauges
+from slo.increment import Increment
 from slo.ledger import BucketDelta, Ledger
 from slo.selector import parse_selector
 from slo.slices import NoData, Slicing

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.counter import Increment, advance
+from slo.counter import advance
 from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
 from slo.exposition import Page, Sample, Series
+from slo.increment import Increment
 from slo.native import NativeHistogram
 from slo.selector import parse_selector
 from slo.threshold import parse_threshold

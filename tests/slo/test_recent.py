@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.counter import Increment
+from slo.increment import Increment
 from slo.recent import SLOTS, Recent, Sums
 from tests.slo.builders import T0
 

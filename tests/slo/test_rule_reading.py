@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo.alert_state import AlertState, Phase, step
-from slo.counter import Increment
 from slo.exposition import Page
+from slo.increment import Increment
 from slo.recent import Recent
 from slo.rule import GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule
 from slo.rule_reading import KEPT, Reading, judge, read_gauge, read_window

@@ -1,0 +1,35 @@
+"""What is remembered of one series and of one SLI from page to page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesState:
+    """The last value of one series, and of the process that answered before this one did."""
+
+    value: Number
+    created: float | None = None
+    vanished: bool = False
+    other_value: Number | None = None
+    other_created: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one SLI remembers: the pace it is known for, and events that wait.
+
+    `carry` are events of its bad (or good) side above the total, with the page that had them.
+    `total_rest` and `side_rest` are the fractions of events not yet counted.
+    """
+
+    selectors: str
+    since: datetime
+    hour_max: int = 0
+    minutes: tuple[tuple[int, int], ...] = ()  # (minute since the epoch, counted), at most an hour
+    carry: tuple[tuple[datetime, int], ...] = ()
+    total_rest: Fraction = Fraction(0)
+    side_rest: Fraction = Fraction(0)
