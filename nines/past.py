@@ -198,7 +198,12 @@ class Past:
         record = next((one for one in records if one.fingerprint == definition.mark), None)
         bucket = timedelta(seconds=self.bucket_seconds)
         around = Surroundings(
-            entry.slo.service, entry.slo.interval, entry.slo.window.length, bucket
+            entry.slo.service,
+            entry.slo.interval,
+            entry.slo.window.length,
+            bucket,
+            components={part.slo.sli_id: part.slo for part in entry.indicator.parts},
+            lag=entry.slo.lag,
         )
         try:
             slos = definition.slos(around)

@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -286,16 +286,18 @@ class Service:
 
     def judge(self, slo_ids: Sequence[str] | None = None) -> None:
         """Look at these SLOs, or at all, as time passes, and hand on what changed."""
-        now = self._clock.now()
-        self.dispatch.submit(self.engine.tick(now, slo_ids))
-        if slo_ids is None:
-            self._look_at_marks(now)
+        self.dispatch.submit(self.engine.tick(self._clock.now(), slo_ids))
 
-    def _look_at_marks(self, now: datetime) -> None:
-        """Of budgets that may have passed one, or are below one."""
-        wanted = self.notices.restless.union(self.engine.spenders(now))
-        entries = [self.engine.entries[slo_id] for slo_id in sorted(wanted)]
-        self.dispatch.submit(self.notices.look(entries, now))
+    async def look_at_budgets(self) -> None:
+        """Hand on which budgets passed a mark, or may be told again."""
+        now = self._clock.now()
+        wanted = sorted(self.notices.restless.union(self.engine.spenders(now)))
+        for start in range(0, len(wanted), _TICK_TOGETHER):
+            part = wanted[start : start + _TICK_TOGETHER]
+            # A reload may come in between.
+            entries = filter(None, map(self.engine.entries.get, part))
+            self.dispatch.submit(self.notices.look(entries, now))
+            await asyncio.sleep(0)
 
     def context(self) -> Context:
         """What decisions rest on at this moment."""
@@ -536,7 +538,7 @@ class Service:
                 await asyncio.sleep(0)
             now = self._clock.now()
             self.dispatch.submit(self.engine.tick_rules(now))
-            self._look_at_marks(now)
+            await self.look_at_budgets()
             self.broadcast.tell(self.engine.changed(now))
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began

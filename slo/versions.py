@@ -96,6 +96,8 @@ def changes(before: Definition, after: Definition) -> tuple[str, ...]:
     said = list(_key_changes("", {**_UNSAID, **old}, {**_UNSAID, **new}))
     said += _sli_changes(old["sli"], new["sli"])
     said += _tier_changes(old.get("tiers"), new.get("tiers"))
+    if not said and before.mark != after.mark:
+        said.append("what it is derived from was edited")
     return tuple(said)
 
 

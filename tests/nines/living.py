@@ -72,6 +72,7 @@ class Living:
         """Let both collectors look every 10 s; of those `failing`, each `every`-th look fails."""
         for number in range(by // STEP):
             self.look(failing if number % every == 0 else (), silent=silent)
+            await self.service.look_at_budgets()
             await self.service.dispatch.settle()
         await self.service.dispatch.flush()
 

@@ -1,11 +1,23 @@
 """Budget notices of the real service: one for each crossing, whatever happens in between."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from alerting.alert import AlertChange, AlertKind
+from nines.engine import Engine, Entry, Indicator, Target
+from nines.notices import Notices
+from slo.ledger import BucketDelta, Ledger
+from slo.objective import Objective
+from slo.window import Rolling
+from tests.alerting.scene import FACTS, TICKET
 from tests.nines.living import Living, living
+from tests.slo.builders import T0, an_slo
 
 M = timedelta(minutes=1)
 H = timedelta(hours=1)
@@ -119,6 +131,7 @@ async def test_a_crossing_that_was_not_stored_is_told_after_the_restart(tmp_path
         await nines.pass_time(2 * H)
         await lose(nines, 3)
         nines.look(failing=["front"])
+        await nines.service.look_at_budgets()
 
         await nines.restart()
         assert await nines.notices() == []
@@ -175,3 +188,60 @@ async def test_in_shadow_it_is_written_down_alone(tmp_path: Path) -> None:
         assert await nines.told() == []
         (one,) = await nines.shadows()
         assert (one.kind, one.receivers) == ("budget", ("desk",))
+
+
+async def test_budgets_of_slices_and_of_the_calendar_pass_marks_too(tmp_path: Path) -> None:
+    promises = "\n".join(
+        (
+            slo(", method: timeslices, slice: 1m, slice_target: 90%").replace("up", "minutes"),
+            slo().replace("up", "today").replace("2h", "day UTC"),
+        )
+    )
+    async with living(tmp_path, promises) as nines:
+        await nines.pass_time(2 * H)
+        await nines.pass_time(6 * M, failing=["front"])
+        await nines.pass_time(2 * M)
+
+        titles = await nines.notices()
+
+        assert any(title.startswith("shop minutes: ") for title in titles)
+        assert any(title.startswith("shop today: ") for title in titles)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=80))
+def test_who_is_not_suspected_would_not_have_changed(steps: list[tuple[int, int]]) -> None:
+    """Whatever is booked, looking at suspects alone leaves every mark as looking at all does."""
+    engine = Engine(10, T0)
+    few = replace(an_slo(), window=Rolling(H), tiers=(), notices=(Decimal("0.5"), Decimal(0)))
+    slos = [
+        replace(few, name=f"s{number}", objective=Objective(Decimal(share)))
+        for number, share in enumerate(("0.9", "0.5", "0.99", "0.95"))
+    ]
+    entries = [
+        Entry(one, Indicator(one, number, "f", Ledger(10, H)))
+        for number, one in enumerate(slos, start=1)
+    ]
+    engine.watch(entries, {"shop/health": Target(timedelta(seconds=10))})
+    some, everybody = Notices(), Notices()
+    for one in (some, everybody):
+        one.watch(entries)
+    each = [
+        AlertChange(
+            f"{slo.id}#budget", slo.service, slo.key, AlertKind.BUDGET, TICKET, False, T0, FACTS
+        )
+        for slo in slos
+    ]
+    now = T0
+    for which, bad in steps:
+        now += timedelta(seconds=70)
+        for place, entry in enumerate(entries):
+            failed = bad if place == which else 0
+            delta = BucketDelta(entry.ledger.bucket_of(now), 40 - failed, failed, seen=7)
+            engine.book_history(entry.slo.id, now, delta, {})
+        suspected = some.restless.union(engine.spenders(now))
+        some.look([engine.entries[slo_id] for slo_id in suspected], now)
+        everybody.look(entries, now)
+
+        assert some.marks_of(each) == everybody.marks_of(each)

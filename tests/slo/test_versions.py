@@ -108,6 +108,12 @@ def test_an_edit_in_words(before: dict[str, Any], after: dict[str, Any], words: 
     assert list(changes(defined(**before), defined(**after))) == words
 
 
+def test_an_edit_of_what_it_is_derived_from_is_said() -> None:
+    assert changes(defined(), replace(defined(), mark="another")) == (
+        "what it is derived from was edited",
+    )
+
+
 def test_a_definition_reads_back_as_the_slos_that_it_was() -> None:
     written: dict[str, Any] = {
         "objective": ["99.9%", "99%"],
