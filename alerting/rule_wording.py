@@ -103,6 +103,8 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
 def reason(seen: RuleStatus) -> str:
     """Why it says what it says, in a clause."""
     measured = measured_text(seen)
+    if seen.excluded:
+        return f"planned work goes on, in which it says nothing: {measured}"
     if seen.verdict is Verdict.FROZEN and not isinstance(seen.rule.check, DownCheck):
         return _why_frozen(seen)
     match seen.rule.check:

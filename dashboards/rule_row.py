@@ -14,15 +14,24 @@ from slo.rule_status import RuleStatus
 from slo.severity import Severity
 from slo.status import Verdict
 
-FIRING, PENDING, NO_DATA, UNKNOWN, OK = "firing", "pending", "no_data", "unknown", "ok"
+FIRING, PENDING, NO_DATA = "firing", "pending", "no_data"
+EXCLUDED, UNKNOWN, OK = "excluded", "unknown", "ok"
 _WORDS = {
     FIRING: "Firing",
     PENDING: "Pending",
     NO_DATA: "No data",
+    EXCLUDED: "Excluded",
     UNKNOWN: "Not known",
     OK: "Fine",
 }
-_TONES = {FIRING: "failed", PENDING: "unknown", NO_DATA: "unknown", UNKNOWN: "none", OK: "passed"}
+_TONES = {
+    FIRING: "failed",
+    PENDING: "unknown",
+    NO_DATA: "unknown",
+    EXCLUDED: "none",
+    UNKNOWN: "none",
+    OK: "passed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,8 @@ def state_of(status: RuleStatus) -> str:
     """Where it stands, as one word of a closed list."""
     if status.state.phase is Phase.FIRING:
         return FIRING
+    if status.excluded:
+        return EXCLUDED
     if status.silence.phase is Phase.FIRING:
         return NO_DATA
     if status.state.phase is Phase.PENDING:

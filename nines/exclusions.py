@@ -9,6 +9,7 @@ from slo.definition import SLO
 from slo.exclusion import CONFIGURATION, NOTHING, AuditEntry, Exclusion, Overlay, Plan, Scope
 from slo.planning import PlanError
 from slo.recurrence import Once, Schedule
+from slo.rule import Rule
 from slo.units import format_duration
 
 MOST = 1_000  # that stand at the same time
@@ -35,8 +36,8 @@ class Exclusions:
         """Those that were not undone."""
         return (one for one in self.by_id.values() if one.undone_at is None)
 
-    def over(self, slo: SLO, labels: Mapping[str, str], bucket_seconds: int) -> Overlay:
-        """What is laid over this SLO, of a service with these labels."""
+    def over(self, slo: SLO | Rule, labels: Mapping[str, str], bucket_seconds: int) -> Overlay:
+        """What is laid over this SLO or threshold rule, of a service with these labels."""
         found = [one for one in self.standing if one.scope.holds_for(slo.service, slo.name, labels)]
         if not found:
             return NOTHING

@@ -348,12 +348,14 @@ class Service:
                 )
                 self.engine.recount(entries)
                 self.exclusions = after
+                self._exclude_from_rules(self.config)
         touched = [
             slo_id
             for slo_id, entry in self.engine.entries.items()
             if entry.ledger is not before.get(slo_id)
         ]
         self.dispatch.submit(self.engine.tick(self._clock.now(), touched))
+        self.dispatch.submit(self.engine.tick_rules(self._clock.now()))
         self.broadcast.tell(touched)
         for exclusion, entry in changes:
             log.info(
@@ -437,10 +439,18 @@ class Service:
             running=self.engine.thresholds.watched,
         )
         self.engine.watch(entries, targets, rules)
+        self._exclude_from_rules(config)
         self.notices.watch(entries)
         self._collectors = collectors
         self.live.show(services, cards)
         self.schedule.set(list(collectors.values()))
+
+    def _exclude_from_rules(self, config: Config) -> None:
+        """Lay planned work over the threshold rules."""
+        bucket = self.engine.bucket_seconds
+        self.engine.thresholds.exclude(
+            lambda rule: self.exclusions.over(rule, config.services[rule.service].labels, bucket)
+        )
 
     def _spent_most(self, change: AlertChange) -> str | None:
         """What took most of the budget that a notice is about; blocks on storage."""

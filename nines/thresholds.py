@@ -16,6 +16,7 @@ from nines.silence import why_no_data
 from slo.alert_state import AlertState, Phase, freeze, step
 from slo.definition import CounterSLI
 from slo.evaluate import silent
+from slo.exclusion import NOTHING, Overlay
 from slo.exposition import Page
 from slo.increment import Increment
 from slo.outage import Outage, confirm, failed, passed, unknown
@@ -52,6 +53,7 @@ class Watched:
     verdict: Verdict = Verdict.FROZEN
     last_seen: datetime | None = None
     judged_at: datetime | None = None
+    overlay: Overlay = NOTHING  # planned work, in which nothing begins and what fires ends
     missing: str = ""
     remark: str = ""
     fault: str | None = None  # why our own code could not judge it, when it could not
@@ -78,6 +80,7 @@ class Watched:
             last_seen=self.last_seen,
             missing=self.missing,
             remark=self.remark,
+            excluded=self.overlay.at(self.judged_at or self.watched_from) is not None,
         )
 
 
@@ -110,6 +113,11 @@ class ThresholdRules:
         for one in rules:
             one.outage = replace(one.outage, asked=False)  # whoever was to look may be gone
             self._fed_by.setdefault(one.rule.collector_id, []).append(one)
+
+    def exclude(self, overlay_of: Callable[[Rule], Overlay]) -> None:
+        """Planned work as it is known from now on."""
+        for one in self.watched.values():
+            one.overlay = overlay_of(one.rule)
 
     def fed_by(self, collector_id: str) -> Sequence[Watched]:
         """The rules that read this collector."""
@@ -198,6 +206,8 @@ class ThresholdRules:
     def _run(self, one: Watched, check: DownCheck, observation: Observation) -> None:
         asked = one.outage.asked
         match observation.outcome:
+            case Outcome.FAILED if one.overlay.at(observation.due) is not None:
+                one.outage = passed(one.rule, check, one.outage, observation.due)
             case Outcome.FAILED:
                 one.outage = failed(
                     one.rule, check, one.outage, observation.due, observation.detail
@@ -248,7 +258,7 @@ class ThresholdRules:
     def _silence(self, one: Watched, now: datetime, awake_since: datetime) -> Verdict:
         """Whether to say that nothing comes; what an SLO says already is not said twice."""
         collector_id, since = one.rule.collector_id, max(one.watched_from, awake_since)
-        verdict = silent(one.rule.no_data_after, one.last_seen, now, since)
+        verdict = silent(one.rule.no_data_after, one.last_seen, now, since, one.overlay)
         last = self._last_of(collector_id)
         # It answered, and not with what this rule reads: no SLO of it would say so.
         answers = (
@@ -294,6 +304,8 @@ def _judged(one: Watched, now: datetime) -> AlertState:
         state = freeze(state, one.judged_at)
     fires = state.phase is Phase.FIRING and state.false_since is None
     one.verdict = judge(rule, one.reading, now, firing=fires, clear=one.clear)
+    if one.overlay.at(now) is not None:
+        one.verdict = Verdict.FALSE
     return step(state, one.verdict, now, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
 
 
@@ -341,6 +353,8 @@ def _count(
     """Add what was counted between two pages; the first only tells where to count from."""
     if increment.data and key == one.rule.id:
         one.last_seen = due
+    if since is not None and one.overlay.between(since, due):
+        since = None  # the time between two pages counts as a whole or not at all
     recent = one.recent.get(key)
     one.recent[key] = Recent(check.over) if recent is None else recent.added(since, due, increment)
 

@@ -175,17 +175,21 @@ def silence(
     Only an observation ends a silence: a restart of ours is no sign of life of the target. Excluded
     time has none, and what was silent within it is given as long again.
     """
+    return silent(slo.no_data_after, last_observation, now, awake_since, overlay)
+
+
+def silent(
+    after: timedelta,
+    last_observation: datetime | None,
+    now: datetime,
+    awake_since: datetime,
+    overlay: Overlay = NOTHING,
+) -> Verdict:
+    """As `silence`, which lasts so long before it is one."""
     if overlay:
         if overlay.at(now) is not None:
             return Verdict.FALSE
         awake_since = max(awake_since, overlay.last_end(now) or awake_since)
-    return silent(slo.no_data_after, last_observation, now, awake_since)
-
-
-def silent(
-    after: timedelta, last_observation: datetime | None, now: datetime, awake_since: datetime
-) -> Verdict:
-    """As `silence`, which lasts so long before it is one."""
     if last_observation is not None and now - last_observation < after:
         return Verdict.FALSE
     if now - max(last_observation or awake_since, awake_since) >= after:

@@ -16,6 +16,7 @@ class RuleStatus:
 
     `outage` is what a probe's runs came to, of a rule about one. `silence` is where its no-data
     rule stands. `missing` says why a page has nothing for it, `remark` what a look confirmed not.
+    `excluded`: planned work is going on, in which it says nothing.
     """
 
     rule: Rule
@@ -28,3 +29,4 @@ class RuleStatus:
     last_seen: datetime | None = None
     missing: str = ""
     remark: str = ""
+    excluded: bool = False

@@ -42,9 +42,10 @@ class Living:
         self._config = folder / "config.yaml"
         self._head = HEAD.format(database=folder / "nines.db")
 
-    def write(self, slos: str) -> None:
-        """Save a configuration with these SLOs."""
+    def write(self, slos: str, more: str = "") -> None:
+        """Save a configuration with these SLOs; `more` are lines beside `slos:`."""
         lines = [f"      {line}" for line in slos.strip().splitlines()]
+        lines += [f"    {line}" for line in more.strip().splitlines()]
         self._config.write_text(self._head + "\n".join(lines) + "\n")
 
     async def open(self) -> None:
@@ -53,9 +54,9 @@ class Living:
         self.service.take_up()
         await self.service.dispatch.settle()
 
-    async def edit(self, slos: str) -> None:
+    async def edit(self, slos: str, more: str = "") -> None:
         """Save it and have it read."""
-        self.write(slos)
+        self.write(slos, more)
         assert (await self.service.reload()).problems == ()
         await self.service.dispatch.settle()
 
@@ -81,7 +82,7 @@ class Living:
         self.clock.move(STEP)
         now = self.clock.now()
         for name in () if silent else ("front", "back"):
-            self.service.on_observation(_look(f"shop/{name}", now, bad=name in failing))
+            self.service.on_observation(a_look(f"shop/{name}", now, bad=name in failing))
         self.service.judge()
 
     async def shadows(self) -> list[ShadowAlert]:
@@ -123,10 +124,10 @@ class Living:
 
 
 @asynccontextmanager
-async def living(folder: Path, slos: str) -> AsyncIterator[Living]:
+async def living(folder: Path, slos: str, more: str = "") -> AsyncIterator[Living]:
     """Opened, and closed at the end."""
     one = Living(folder)
-    one.write(slos)
+    one.write(slos, more)
     await one.open()
     try:
         yield one
@@ -134,7 +135,7 @@ async def living(folder: Path, slos: str) -> AsyncIterator[Living]:
         await one.service.close()
 
 
-def _look(collector_id: str, at: datetime, *, bad: bool) -> Observation:
+def a_look(collector_id: str, at: datetime, *, bad: bool) -> Observation:
     nothing = timedelta(0)
     return Observation(
         collector_id=collector_id,

@@ -12,8 +12,10 @@ from nines.engine import Engine, Entry, Indicator, Target
 from nines.resume import resume_rules, resume_target
 from nines.thresholds import WantedLook, Watched
 from slo.alert_state import AlertState, Phase
+from slo.exclusion import CONFIGURATION, Exclusion, Overlay, Scope
 from slo.exposition import Page, Sample, Series
 from slo.ledger import Ledger
+from slo.recurrence import Once
 from slo.rule import Rule
 from slo.severity import Severity
 from tests.slo.builders import T0, an_slo
@@ -342,6 +344,38 @@ def test_what_fired_and_was_not_stored_fires_again() -> None:
 
     (change,) = feed(fresh, lambda _: a_page("cpu", 0.9), 7, 8)
     assert change.firing
+
+
+def planned(start: datetime, end: datetime) -> Overlay:
+    scope, once = Scope(service="shop"), Once(start, end)
+    return Overlay([Exclusion("x", scope, once, "patches", "sre", CONFIGURATION, start, start)])
+
+
+def test_in_planned_work_nothing_begins_and_what_fires_ends() -> None:
+    engine = an_engine(CPU, DOWN)
+    feed(engine, lambda _: a_page("cpu", 0.9), 0, 7)
+    run(engine, "fff")
+    start, end = T0 + 70 * S, T0 + 600 * S
+    engine.thresholds.exclude(lambda _: planned(start, end))
+
+    changes = feed(engine, lambda _: a_page("cpu", 0.9), 7, 14)
+    run(engine, "ffffffffffff", start)
+
+    assert [(one.rule, one.firing) for one in changes] == [(CPU.id, False)]
+    assert engine.thresholds.watched[DOWN.id].state.phase is Phase.INACTIVE
+    assert engine.thresholds.watched[DOWN.id].status().excluded
+    assert [c for n in range(14, 40) for c in engine.tick(T0 + n * 10 * S)] == []  # nor a silence
+
+
+def test_what_was_counted_in_planned_work_is_no_part_of_the_stretch() -> None:
+    engine = an_engine(ERRORS)
+    engine.thresholds.exclude(lambda _: planned(T0 + 20 * S, T0 + 40 * S))
+
+    feed(engine, lambda n: counters(errors_total=n, requests_total=1000 * n), 0, 7)
+
+    sums = engine.thresholds.watched[ERRORS.id].reading.sums
+    assert sums is not None
+    assert (sums.observed, sums.bad) == (40 * S, 4)
 
 
 def test_an_edit_ends_nothing_that_fires_and_begins_anew_what_was_pending() -> None:
