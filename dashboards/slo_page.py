@@ -206,6 +206,7 @@ class SLOView:
     tiers: tuple[TierRow, ...]
     made_of: MadeOf | None
     flow: Flow
+    learns: bool  # shares of its budget are of what was seen so far
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
@@ -292,6 +293,7 @@ def slo_view(
         ),
         made_of=made_of.view(status, components, vantages, now),
         flow=flow,
+        learns=learning.learns(status),
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=_runs(collector, now),
         runs_note=_runs_note(slo, collector, past=past),

@@ -146,6 +146,9 @@ class Live:
     def services(self) -> Sequence[ServiceCard]:
         return self._services
 
+    def slo_ids(self) -> Sequence[str]:
+        return list(self._engine.entries)
+
     def statuses(self) -> Sequence[SLOStatus]:
         return [e.status for e in self._engine.entries.values() if e.status is not None]
 

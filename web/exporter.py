@@ -37,6 +37,7 @@ from slo.status import SLOStatus
 from web import collector_samples, slo_samples
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
+from web.look import newest
 from web.rule_samples import rule_lines
 from web.settings import WebSettings
 from web.slo_samples import SLOSamples, promise_of
@@ -79,9 +80,8 @@ class Snapshot:
     thresholds: Sequence[RuleStatus] = ()
 
 
-def take_snapshot(source: Source, now: datetime) -> Snapshot:
-    """Ask for everything; values are immutable, so that they may be printed bit by bit."""
-    statuses = tuple(source.statuses())
+def take_snapshot(source: Source, statuses: Sequence[SLOStatus], now: datetime) -> Snapshot:
+    """Ask for all the rest; values are immutable, so that they may be printed bit by bit."""
     return Snapshot(
         statuses=statuses,
         rules={status.slo.id: source.tier_states(status.slo.id) for status in statuses},
@@ -328,7 +328,8 @@ class Exporter:
             or now - kept.monotonic >= _OLDEST_PRINT_SECONDS
             or kept.evaluation != self._source.health().last_evaluation
         ):
-            snapshot = take_snapshot(self._source, self._now())
+            statuses = await newest(self._source)
+            snapshot = take_snapshot(self._source, statuses, self._now())
             samples = await _by_turns(self._printer.samples(snapshot))
             kept = self._print = _Print(snapshot.health.last_evaluation, now, samples)
         return kept

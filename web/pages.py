@@ -31,7 +31,7 @@ from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchE
 from dashboards.versions import versions_view
 from slo.status import SLOStatus
 from web.assets import Assets
-from web.look import Look, MomentError, look, read_past
+from web.look import Look, MomentError, look, newest, read_past
 
 _NAME_COOKIE = "nines_name"
 _THEME_COOKIE = "nines_theme"
@@ -400,6 +400,7 @@ class Pages:
 
         @wraps(endpoint)
         async def told(request: Request, **path: str) -> HTMLResponse:
+            await newest(self._source)  # the frame tells of them all
             try:
                 return await endpoint(request, **path)
             except MomentError as error:

@@ -736,6 +736,9 @@ class FakeSource(FakeExclusions):
     def services(self) -> Sequence[ServiceCard]:
         return self.services_
 
+    def slo_ids(self) -> Sequence[str]:
+        return [status.slo.id for status in self.statuses_]
+
     def statuses(self) -> Sequence[SLOStatus]:
         return self.statuses_
 

@@ -378,7 +378,7 @@ async def test_a_failure_of_ours_is_a_500_without_details(
     def fail() -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(source, "statuses", fail)
+    monkeypatch.setattr(source, "slo_ids", fail)
     response = await client.get(f"{API}/slos")
 
     assert response.status_code == 500

@@ -14,13 +14,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from dashboards.source import CollectorHealth
 from slo.alert_state import AlertState, Phase
 from slo.counts import Counts
 from slo.objective import Objective
 from slo.severity import Severity
-from slo.status import BudgetState, SLOStatus
+from slo.status import BudgetState
 from tests.web.fakes import MARKUP, NOW, FakeSource, make_slo, make_status
-from web import exporter
+from web import exporter, look
 from web.exporter import Exporter, Printer, Samples, page, take_snapshot, wants_openmetrics
 
 Done = TypeVar("Done")
@@ -322,9 +323,9 @@ class AskedSource(FakeSource):
 
     asked = 0
 
-    def statuses(self) -> Sequence[SLOStatus]:
+    def collectors(self) -> Sequence[CollectorHealth]:
         self.asked += 1
-        return super().statuses()
+        return super().collectors()
 
 
 async def test_an_evaluation_is_printed_once_whoever_asks_at_the_same_time() -> None:
@@ -367,6 +368,7 @@ async def test_everything_else_has_its_turn_while_a_page_is_printed(
     source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporter, "_ROWS_TOGETHER", 1)
+    monkeypatch.setattr(look, "_MADE_TOGETHER", 1)
     turns = 0
 
     async def something_else() -> None:
@@ -379,7 +381,7 @@ async def test_everything_else_has_its_turn_while_a_page_is_printed(
     await text_of(exporter_of(source))
     other.cancel()
 
-    assert turns > len(source.statuses_)
+    assert turns > 2 * len(source.statuses_)  # statuses are made, and then printed
 
 
 async def test_a_page_in_many_parts_is_the_same_page(
@@ -407,7 +409,7 @@ def finish(steps: Generator[None, None, Done]) -> Done:
 
 
 def printed(printer: Printer, source: FakeSource) -> Samples:
-    return finish(printer.samples(take_snapshot(source, NOW)))
+    return finish(printer.samples(take_snapshot(source, source.statuses(), NOW)))
 
 
 def page_of(printer: Printer, source: FakeSource) -> str:
