@@ -28,7 +28,9 @@ from collectors.metric_family import (
 from slo.exposition import Labels, Page, Sample, Series
 from slo.native import NativeHistogram, edge
 
-_PREFIX_BYTES = 5  # of a length, at most: 32 GiB are beyond any limit
+PIECE_BYTES = 4 * 1024 * 1024  # decoded at once, at most; the longest metric
+_LEAST_METRIC_BYTES = 8  # on the average: one with a label and a value has fourteen
+_LENGTH_BYTES = 5  # of a length or a tag, at most: 32 GiB are beyond any limit
 _SUFFIXES = ("_bucket", "_count", "_sum")
 # A sample's name, the label that its kind adds, its value.
 _Parts = Iterator[tuple[str, tuple[str, str] | None, int | float]]
@@ -64,7 +66,9 @@ class ProtobufReader:
         self._pending += chunk
         at = 0
         while (message := self._next(at)) is not None:
-            self._read(bytes(self._pending[message]))
+            with memoryview(self._pending) as pending, pending[message] as part:
+                whole = bytes(part)
+            self._read(whole)
             at = message.stop
         del self._pending[:at]
 
@@ -86,38 +90,64 @@ class ProtobufReader:
 
     def _next(self, at: int) -> slice | None:
         """Where the message lies whose length stands at `at`; None until all of it came."""
-        length = 0
-        for number, byte in enumerate(self._pending[at : at + _PREFIX_BYTES]):
-            length |= (byte & 0x7F) << (7 * number)
-            if byte < 0x80:
-                if length > self._limit_bytes:
-                    raise PageError(
-                        f"message {self._messages + 1} of {length} bytes is larger than the limit "
-                        f"of {self._limit_bytes} bytes"
-                    )
-                start = at + number + 1
-                return (
-                    slice(start, start + length) if start + length <= len(self._pending) else None
-                )
-        if len(self._pending) - at >= _PREFIX_BYTES:
-            raise PageError(f"message {self._messages + 1} does not begin with its length")
-        return None
+        length, start = _varint(self._pending, at)
+        if start is None:
+            if len(self._pending) - at >= _LENGTH_BYTES:
+                raise PageError(f"message {self._messages + 1} does not begin with its length")
+            return None
+        if length > self._limit_bytes:
+            raise PageError(
+                f"message {self._messages + 1} of {length} bytes is larger than the limit "
+                f"of {self._limit_bytes} bytes"
+            )
+        return slice(start, start + length) if start + length <= len(self._pending) else None
 
     def _read(self, message: bytes) -> None:
+        """One metric family."""
         self._messages += 1
-        try:
-            family = MetricFamily.FromString(message)
-        except DecodeError:
-            raise PageError(f"message {self._messages} is no metric family, or damaged") from None
-        if not family.name:
-            raise PageError(f"message {self._messages} is a metric family without a name")
-        self._metrics += len(family.metric)
-        if family.name in self._families:
-            for metric in family.metric:
+        name, kind = "", COUNTER
+        for piece in self._pieces(message):
+            try:
+                family = MetricFamily.FromString(piece)
+            except DecodeError:
+                raise self._damaged() from None
+            if not name:
+                name, kind = family.name, family.type
+            elif family.name not in ("", name) or family.type not in (COUNTER, kind):
+                raise PageError(f"the family {name} is told in parts that contradict each other")
+            if not name:
+                raise PageError(f"message {self._messages} does not begin with a family's name")
+            self._metrics += len(family.metric)
+            for metric in family.metric if name in self._families else ():
                 try:
-                    self._take(family.name, family.type, metric)
+                    self._take(name, kind, metric)
                 except ValueError as error:
-                    raise PageError(f"the family {family.name}: {error}") from None
+                    raise PageError(f"the family {name}: {error}") from None
+
+    def _pieces(self, message: bytes) -> Iterator[bytes]:
+        """The message, cut between its fields where it is large.
+
+        Decoded, a field of two bytes is an object of eighty: pieces keep that small, and let others
+        have the interpreter in between.
+        """
+        start = at = fields = 0
+        while len(message) - start > PIECE_BYTES:
+            end = _field_end(message, at)
+            fields += 1
+            if end is None or fields * _LEAST_METRIC_BYTES > at + PIECE_BYTES:
+                raise self._damaged()
+            if end - at > PIECE_BYTES:
+                raise PageError(
+                    f"message {self._messages} has a metric of more than {PIECE_BYTES:,} bytes"
+                )
+            if end - start > PIECE_BYTES:
+                yield message[start:at]
+                start = at
+            at = end
+        yield message[start:]
+
+    def _damaged(self) -> PageError:
+        return PageError(f"message {self._messages} is no metric family, or damaged")
 
     def _take(self, name: str, kind: int, metric: Message) -> None:
         labels = _labels(metric.label)
@@ -220,6 +250,35 @@ def _created(told: Message) -> float | None:
     if not told.HasField("created_timestamp"):
         return None
     return float(told.created_timestamp.seconds + told.created_timestamp.nanos / 1e9)
+
+
+# --- The wire, as far as it is cut: tags, lengths, and where a field ends. ---
+
+
+_NUMBER, _BYTES = 0, 2  # wire types
+
+
+def _varint(data: bytes | bytearray, at: int) -> tuple[int, int | None]:
+    """The number at `at` and where it ends; None where it does not, within five bytes."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
+    number = 0
+    for place, byte in enumerate(data[at : at + _LENGTH_BYTES]):
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return number, at + place + 1
+    return 0, None
+
+
+def _field_end(message: bytes, at: int) -> int | None:
+    """Where the field ends that begins at `at`; None where a metric family has no such field."""
+    kind = message[at] if at < len(message) else 0xFF  # its fields have tags of one byte
+    length, end = _varint(message, at + 1)
+    if end is None or kind >= 0x80:
+        return None
+    if kind & 7 == _BYTES and end + length <= len(message):
+        return end + length
+    return end if kind & 7 == _NUMBER else None
 
 
 # --- Native histograms: strict, as Prometheus is, about what their parts say of one another. ---

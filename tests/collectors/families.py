@@ -26,10 +26,11 @@ CONTENT_TYPE = (
 
 def delimited(*families: Message) -> bytes:
     """A page: each family after its length."""
-    return b"".join(
-        bytes(_VarintBytes(len(message))) + message
-        for message in (family.SerializeToString() for family in families)
-    )
+    return b"".join(with_length(family.SerializeToString()) for family in families)
+
+
+def with_length(message: bytes) -> bytes:
+    return bytes(_VarintBytes(len(message))) + message
 
 
 def read(page: bytes, wanted: Iterable[str], *, piece: int = 1 << 20) -> Page:

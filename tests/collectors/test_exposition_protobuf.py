@@ -1,6 +1,7 @@
 """Pages of protobuf: the values of the same metrics' text, and strictness about the rest."""
 
 import math
+import resource
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,7 +20,7 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from collectors.exposition_line import PageError
-from collectors.exposition_protobuf import ProtobufReader
+from collectors.exposition_protobuf import PIECE_BYTES, ProtobufReader
 from collectors.metric_family import (
     COUNTER,
     GAUGE,
@@ -33,7 +34,7 @@ from collectors.scrape import ACCEPT_NATIVE
 from slo.exposition import Sample, Series
 from slo.native import NativeHistogram
 from tests.collectors import pages
-from tests.collectors.families import delimited, family_of, native_family, read
+from tests.collectors.families import delimited, family_of, native_family, read, with_length
 from tests.slo.natives import histogram
 
 WANTED = ("seconds", "seconds_bucket", "seconds_count", "seconds_sum")
@@ -291,7 +292,7 @@ def of(family: Message) -> Message:
 
 
 REFUSED: list[tuple[Callable[[Message], object], str]] = [
-    (lambda f: f.ClearField("name"), "message 1 is a metric family without a name"),
+    (lambda f: f.ClearField("name"), "message 1 does not begin with a family's name"),
     (lambda f: setattr(f, "type", 9), "9 is no type of metric"),
     (lambda f: setattr(f, "type", UNTYPED), "has no untyped"),
     (lambda f: f.metric[0].label.add(name="route", value="b"), "a label is there twice"),
@@ -349,6 +350,65 @@ def test_a_damaged_family_refuses_the_page_though_nobody_wants_it() -> None:
 
     with pytest.raises(PageError, match="damaged"):
         read(page, ["other"])
+
+
+def a_large_family(bytes_: int) -> Message:
+    family = counters(*[(f"{n:0200}", n) for n in range(bytes_ // 200)])
+    assert len(family.SerializeToString()) > bytes_
+    return family
+
+
+def test_a_large_family_is_decoded_in_pieces_and_read_as_a_whole() -> None:
+    family = a_large_family(5 * PIECE_BYTES // 2)
+
+    page = read(
+        delimited(family, counters(("200", 1), name="other_total")), ["http_requests_total"]
+    )
+
+    assert {dict(s.labels)["code"]: one.value for s, one in page.samples.items()} == {
+        f"{n:0200}": n for n in range(len(family.metric))
+    }
+    assert page.lines == len(family.metric) + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda page: page[:-1], "damaged"),
+        (lambda page: page.replace(b"0012345", b"\xff012345"), "damaged"),
+        (lambda page: page + b"\x0a\x01b", "in parts that contradict each other"),
+        (lambda page: page + b"\x18\x04", "in parts that contradict each other"),
+        (lambda page: page.replace(b"\x0a\x13http_requests_total", b"\x12\x13" + b"h" * 19),
+         "message 1 does not begin with a family's name"),
+        (lambda page: page[:40] + b"\x22\xff\xff\xff\xff\x7f" + page[40:], "damaged"),
+    ],
+)  # fmt: skip
+def test_a_large_family_is_as_strictly_read(
+    change: Callable[[bytes], bytes], sentence: str
+) -> None:
+    family = MetricFamily.FromString(a_large_family(PIECE_BYTES).SerializeToString())
+    message = change(family.SerializeToString())
+
+    with pytest.raises(PageError, match=sentence):
+        read(with_length(message), ["http_requests_total"])
+
+
+def test_a_metric_beyond_the_longest_is_refused() -> None:
+    family = counters(("x" * PIECE_BYTES, 1))
+
+    with pytest.raises(PageError, match="message 1 has a metric of more than 4,194,304 bytes"):
+        read(delimited(family), ["other"])
+
+
+def test_metrics_of_nothing_are_refused_before_they_take_memory() -> None:
+    # Sixteen million: decoded at once, they are 1.3 GB.
+    message = b"\x0a\x01a" + b"\x22\x00" * (16 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reader = ProtobufReader(["other"], limit_bytes=1 << 26)
+
+    with pytest.raises(PageError, match="damaged"):
+        reader.feed(with_length(message))
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 400e6
 
 
 def test_a_page_beyond_the_limit_is_refused_before_it_is_whole() -> None:
