@@ -115,7 +115,7 @@ class Derivations:
             derivation = Derivation(sli, indicator, rank=len(self._by_rank))
             self._by_rank.append(derivation)
             ran = before.get(indicator.number)
-            if ran is not None and ran.indicator.ledger is indicator.ledger:
+            if ran is not None:  # the same series: what is closed of it stays closed
                 derivation.since, derivation.judged = ran.since, ran.judged
             self._all[indicator.number] = derivation
             for part in indicator.parts:

@@ -67,6 +67,14 @@ class Indicator:
         heard = self.ledger.last_observation
         return heard is None or now - heard >= self.slo.no_data_after
 
+    def forget(self, now: datetime) -> None:
+        """Drop what no window reaches any more."""
+        self.ledger.forget(now)
+        if self.raw is not None:
+            self.raw.forget(now)
+        if self.detail is not None:
+            self.detail.forget()
+
     @property
     def whole(self) -> Iterator["Indicator"]:
         """Itself and all that it is made of; some may come twice."""
@@ -276,13 +284,12 @@ class Engine:
                 ledger.lifetime = former.ledger.lifetime
                 ledger.watched_since = former.ledger.watched_since
                 ledger.last_observation = former.ledger.last_observation
-        for delta in pending:
-            if indicator.detail is not None:
-                indicator.detail.book(delta)
         overlay = indicator.ledger.overlay
         raw = _bad_by_stretch(pending)
         left = _bad_by_stretch(one for one in pending if not overlay.covers(one.bucket))
         causes = self._pending.causes_of(indicator.number)
+        if indicator.detail is not None:
+            indicator.detail.add(pending, causes)
         indicator.ledger.load_causes(counted_causes(causes, raw, left, overlay))
         if former is not None:
             indicator.last_detail, indicator.anomalies = former.last_detail, former.anomalies

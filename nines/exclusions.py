@@ -38,13 +38,30 @@ class Exclusions:
 
     def over(self, slo: SLO | Rule, labels: Mapping[str, str], bucket_seconds: int) -> Overlay:
         """What is laid over this SLO or threshold rule, of a service with these labels."""
-        found = [one for one in self.standing if one.scope.holds_for(slo.service, slo.name, labels)]
+        return self.over_all([slo], {slo.service: labels}, bucket_seconds)
+
+    def over_all(
+        self,
+        slos: Iterable[SLO | Rule],
+        labels: Mapping[str, Mapping[str, str]],
+        bucket_seconds: int,
+    ) -> Overlay:
+        """What is laid over any of these SLOs; `labels` are those of services, by name."""
+        slos = list(slos)
+        found = [one for one in self.standing if holds_for_any(one.scope, slos, labels)]
         if not found:
             return NOTHING
         key = tuple(one.id for one in found)
         if key not in self._overlays:  # SLOs that share it look up its rules once
             self._overlays[key] = Overlay(found, bucket_seconds)
         return self._overlays[key]
+
+
+def holds_for_any(
+    scope: Scope, slos: Iterable[SLO | Rule], labels: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Whether it is for one of these SLOs; `labels` are those of services, by name."""
+    return any(scope.holds_for(slo.service, slo.name, labels.get(slo.service, {})) for slo in slos)
 
 
 @dataclass(frozen=True, slots=True)

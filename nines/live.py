@@ -28,7 +28,7 @@ from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
 from nines.engine import Engine
-from nines.exclusions import Change, Exclusions, Terms, ended, made, undone
+from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.shadows import Shadows
@@ -38,6 +38,7 @@ from nines.storage.exclusions import ExclusionStore
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
+from slo.definition import steps
 from slo.exclusion import NOTHING, Exclusion, Overlay, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
@@ -328,12 +329,11 @@ class Live:
 
     def excluded_slos(self, exclusion: Exclusion) -> tuple[str, ...]:
         labels = {card.name: card.labels for card in self._services}
+        by_sli = {entry.slo.sli_id: entry.slo for entry in self._engine.entries.values()}
         return tuple(
             slo_id
             for slo_id, entry in self._engine.entries.items()
-            if exclusion.scope.holds_for(
-                entry.slo.service, entry.slo.name, labels.get(entry.slo.service, {})
-            )
+            if holds_for_any(exclusion.scope, steps(entry.slo, by_sli), labels)
         )
 
     def excluded(

@@ -51,6 +51,7 @@ def resume_entries(
     groups: dict[str, list[SLO]] = {}
     for slo in (*slos.values(), *_counted_for(slos.values())):
         groups.setdefault(slo.sli_id, []).append(slo)
+    quorums = {beside(slo).sli_id: slo for slo in slos.values() if isinstance(slo.sli, QuorumSLI)}
     asked = {part for slo in slos.values() for part in _parts(slo.sli)}
     known = {one.id: one for entry in running.values() for one in entry.indicator.whole}
     indicators: dict[str, Indicator] = {}
@@ -61,7 +62,7 @@ def resume_entries(
             mark=fingerprint(of_sli[0]),
             reach=max(slo.window.reach for slo in of_sli),
             has_detail=sli_id in asked or isinstance(of_sli[0].sli, DerivedSLI),
-            overlay=overlay_of(of_sli[0]),
+            overlay=overlay_of(quorums.get(sli_id, of_sli[0])),
         )
         kept = known.get(sli_id)
         if kept is not None and _goes_on(kept, wanted):

@@ -52,7 +52,7 @@ from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.alert_state import AlertState
-from slo.definition import sources
+from slo.definition import sources, steps
 from slo.versions import define
 from web.app import create_app
 from web.serve import ListenError, serve
@@ -473,6 +473,7 @@ class Service:
         )
         labels = {name: service.labels for name, service in config.services.items()}
         bucket = self.engine.bucket_seconds
+        by_sli = {slo.sli_id: slo for slo in config.slos}
         entries = resume_entries(
             {slo.id: slo for slo in config.slos},
             counts=self.counts,
@@ -480,7 +481,8 @@ class Service:
             states=self.records.alert_states(),
             now=self._clock.now(),
             running=self.engine.entries,
-            overlay_of=lambda slo: exclusions.over(slo, labels.get(slo.service, {}), bucket),
+            # What is excluded of one step is excluded of the journey: it could not be whole.
+            overlay_of=lambda slo: exclusions.over_all(steps(slo, by_sli), labels, bucket),
         )
         if changes:
             self.exclusion_store.write(changes)
@@ -600,7 +602,7 @@ class Service:
         """Forget what retention says."""
         now, kept = self._clock.now(), self.config.server.retention
         for indicator in self.engine.indicators:
-            indicator.ledger.forget(now)
+            indicator.forget(now)
         overlays = {one.number: one.ledger.overlay for one in self.engine.indicators}
         overlays = {number: overlay for number, overlay in overlays.items() if overlay}
         await self._in_turns(

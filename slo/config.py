@@ -710,7 +710,7 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
         found.append(
             Fault(
                 at_window,
-                f"the window of {slo.window.label} is shorter than the interval of its collector, "
+                f"the window of {slo.window.label} is shorter than {_interval_of(slo)}, "
                 f"{format_duration(slo.interval)}",
             )
         )
@@ -718,8 +718,8 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
         found.append(
             Fault(
                 ("no_data_after",),
-                f"{format_duration(config.no_data_after)} without data is normal for a collector "
-                f"that runs every {format_duration(slo.interval)}; write at least "
+                f"{format_duration(config.no_data_after)} without data is normal for "
+                f"{_what_runs(slo)} every {format_duration(slo.interval)}; write at least "
                 f"{format_duration(2 * slo.interval)}",
             )
         )
@@ -730,6 +730,14 @@ def faults(slo: SLO, config: SLOConfig, around: Surroundings) -> list[Fault]:
     if config.tiers is not None:
         found += _tier_faults(slo, around.bucket)
     return found
+
+
+def _interval_of(slo: SLO) -> str:
+    return "its slice" if slo.collector_id is None else "the interval of its collector"
+
+
+def _what_runs(slo: SLO) -> str:
+    return "a slice" if slo.collector_id is None else "a collector that runs"
 
 
 def place_of_window(slo: SLO, config: SLOConfig) -> tuple[str | int, ...]:
@@ -779,11 +787,11 @@ def _slice_faults(slo: SLO, slicing: Slicing, around: Surroundings) -> list[Faul
         said = "must divide 15m, as periods of the calendar begin by the quarter of an hour"
     elif slo.window.length % length:
         said = f"must divide the window, {slo.window.label}"
-    elif length < around.interval:
-        said = (
-            f"must be no shorter than the interval of its collector, "
-            f"{format_duration(around.interval)}"
-        )
+    elif isinstance(slo.sli, DerivedSLI) and length % slo.interval:
+        said = f"must hold whole slices of its `sli`, which are {format_duration(slo.interval)}"
+    elif length < slo.interval:
+        interval = format_duration(slo.interval)
+        said = f"must be no shorter than the interval of its collector, {interval}"
     else:
         windows = sorted({window for tier in slo.tiers for window in (tier.short, tier.long)})
         odd = next((window for window in windows if window % length), None)

@@ -1,6 +1,6 @@
 """An SLO: what is counted, what was promised, over which window, and when to speak."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -219,6 +219,15 @@ class SLO:
         if isinstance(self.sli, DerivedSLI):
             return None
         return f"{self.service}/{self.sli.collector}"
+
+
+def steps(slo: SLO, by_sli: Mapping[str, SLO]) -> Iterator[SLO]:
+    """The SLO and, of a composite, every SLO that it is made of, by the ids of their SLIs."""
+    yield slo
+    if isinstance(slo.sli, CompositeSLI):
+        for component in slo.sli.components:
+            if component.sli_id in by_sli:
+                yield from steps(by_sli[component.sli_id], by_sli)
 
 
 def vantage_id(collector_id: str) -> str:

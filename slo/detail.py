@@ -39,13 +39,19 @@ class Detail:
         causes = self._causes.setdefault(bucket // FIVE_MINUTES * FIVE_MINUTES, {})
         causes[cause] = causes.get(cause, 0) + bad
 
+    def add(self, deltas: Iterable[BucketDelta], causes: Iterable[tuple[int, str, int]]) -> None:
+        """Add many, as `book` and `book_cause` do one."""
+        for delta in deltas:
+            self.book(delta)
+        for bucket, cause, bad in causes:
+            self.book_cause(bucket, cause, bad)
+
     def load(self, rows: NDArray[np.int64], causes: Iterable[tuple[int, str, int]]) -> None:
         """Put stored base buckets back, rows of (bucket, counts...), and stored causes."""
         oldest = rows[:, 0].max(initial=0) - int(REACH.total_seconds())
         for bucket, *amounts in rows[rows[:, 0] > oldest].tolist():
             self._grain.add(_PLACE, bucket // self._width, amounts)
-        for bucket, cause, bad in causes:
-            self.book_cause(bucket, cause, bad)
+        self.add((), causes)
         self.forget()
 
     def rows(self, start: int, end: int, width: int) -> list[BucketDelta]:

@@ -64,10 +64,14 @@ def _sparse_short_window(slo: SLO) -> Iterator[Finding]:
     if shortest is not None and slo.interval * _LEAST_RUNS_OF_A_SHORT_WINDOW > shortest:
         yield Finding(
             _at(slo),
-            f"its collector runs every {format_duration(slo.interval)}, less than twice in the "
+            f"{_pace(slo)} every {format_duration(slo.interval)}, less than twice in the "
             f"short window of {format_duration(shortest)}: that tier will seldom know enough to "
             "speak",
         )
+
+
+def _pace(slo: SLO) -> str:
+    return "its collector runs" if slo.collector_id is not None else "it has one slice"
 
 
 def _lowered_tiers(slo: SLO) -> Iterator[Finding]:

@@ -17,12 +17,15 @@ from alerting.alert import AlertChange, AlertKind
 from collectors.observation import Cause, Observation, Outcome
 from nines.config import Config
 from nines.engine import Engine, Indicator
+from nines.exclusions import Exclusions
 from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database
-from slo.definition import CompositeSLI, QuorumSLI
+from slo.definition import CompositeSLI, QuorumSLI, steps
 from slo.derived import judge
+from slo.exclusion import Exclusion, Scope
 from slo.ledger import FIVE_MINUTES, BucketDelta
+from slo.recurrence import Once
 from slo.severity import Severity
 from slo.status import NowState
 from tests.nines.config.files import load_text
@@ -78,6 +81,7 @@ class World:
     def __init__(self, database: Database, config: Config, now: datetime) -> None:
         self.config = config
         self.counts = CountStore(database)
+        self.exclusions = Exclusions()
         self.flushes = 0
         self.start(now)
 
@@ -87,6 +91,7 @@ class World:
         book_our_absence(self.engine, now)
 
     def watch(self, now: datetime) -> None:
+        by_sli = {slo.sli_id: slo for slo in self.config.slos}
         entries = resume_entries(
             {slo.id: slo for slo in self.config.slos},
             counts=self.counts,
@@ -94,6 +99,7 @@ class World:
             states={},
             now=now,
             running=self.engine.entries,
+            overlay_of=lambda slo: self.exclusions.over_all(steps(slo, by_sli), {}, 10),
         )
         records = self.counts.collector_states()
         self.engine.watch(
@@ -484,3 +490,59 @@ def test_a_component_of_a_short_window_is_remembered_for_as_long_as_slices_may_c
 
     assert login.ledger.reach == 30 * MINUTE
     assert login.detail is not None
+
+
+def an_exclusion(service: str, slo: str, start: datetime, end: datetime) -> Exclusion:
+    return Exclusion(
+        id=f"{service}/{slo}",
+        scope=Scope(service, slo),
+        schedule=Once(start, end),
+        reason="a new database",
+        author="ada",
+        origin="api",
+        created_at=T0,
+        since=T0 - HOUR,
+    )
+
+
+def test_what_is_excluded_of_a_step_is_excluded_of_the_journey_and_of_nothing_else(
+    world: World,
+) -> None:
+    start, end = T0 + 4 * MINUTE, T0 + 6 * MINUTE
+    world.exclusions = Exclusions.of([an_exclusion("web", "login", start, end)])
+    world.watch(T0)
+
+    probe(world, T0, T0 + 10 * MINUTE, down=("web/tokyo",))
+
+    shop, reachable = world.indicator("journeys/shop"), world.indicator("web/reachable")
+    now = T0 + 10 * MINUTE
+    assert shop.ledger.window(10 * MINUTE, now).counts.bad == 9 - 2
+    assert shop.raw is not None
+    assert shop.raw.window(10 * MINUTE, now).counts.bad == 9
+    assert reachable.ledger.window(10 * MINUTE, now).counts.good == 30
+    world.flush()
+    assert world.check("journeys/shop") == 9
+
+
+def test_a_restart_within_an_exclusion_doubles_nothing_and_its_end_brings_all_back(
+    world: World,
+) -> None:
+    start, end = T0 + 4 * MINUTE, T0 + HOUR
+    world.exclusions = Exclusions.of([an_exclusion("web", "reachable", start, end)])
+    world.watch(T0)
+    probe(world, T0, T0 + 10 * MINUTE, down=VANTAGES[:2])
+    world.flush()
+
+    world.start(T0 + 10 * MINUTE)
+    probe(world, T0 + 10 * MINUTE, T0 + 12 * MINUTE, down=VANTAGES[1:])
+    world.run("web/iowa", T0 + 9 * MINUTE + S, Outcome.FAILED, now=T0 + 12 * MINUTE)
+    world.flush()
+
+    assert world.check("web/reachable") == 36
+    reachable = world.indicator("web/reachable")
+    assert sum(reachable.ledger.causes(HOUR, T0 + 12 * MINUTE).values()) == 12
+    world.exclusions = Exclusions()
+    world.watch(T0 + 12 * MINUTE)
+    again = world.indicator("web/reachable")
+    assert again.ledger.window(HOUR, T0 + 12 * MINUTE).counts.bad == 36
+    assert sum(again.ledger.causes(HOUR, T0 + 12 * MINUTE).values()) == 36
