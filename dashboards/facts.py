@@ -101,6 +101,17 @@ class FlowFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RawFacts:
+    """What the window would say if nothing were excluded, and what of it is."""
+
+    sli_ratio: float | None
+    events: EventFacts
+    excluded: EventFacts
+    spent_ratio: float | None
+    remaining_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SLOFacts:
     """One SLO in a list. `budget_state` is the slow fact, `now_state` the fast one.
 
@@ -131,6 +142,8 @@ class SLOFacts:
     burns: tuple[BurnFacts, ...]  # shortest lookback first
     forecast: ForecastFacts
     last_observation: datetime | None
+    raw: RawFacts | None  # None: no exclusion is for it
+    excluded_until: datetime | None  # what happens now is excluded, until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,6 +480,21 @@ def slo_facts(status: SLOStatus, card: ServiceCard | None, flow: Flow) -> SLOFac
             exhausts_at=status.forecast.at,
         ),
         last_observation=status.last_observation,
+        raw=_raw(status),
+        excluded_until=status.excluded_now[1] if status.excluded_now else None,
+    )
+
+
+def _raw(status: SLOStatus) -> RawFacts | None:
+    raw = status.raw
+    if raw is None:
+        return None
+    return RawFacts(
+        sli_ratio=_ratio(raw.sli),
+        events=_events(raw.window.counts),
+        excluded=_events(status.excluded),
+        spent_ratio=_ratio(raw.budget.spent) if raw.budget else None,
+        remaining_ratio=_ratio(raw.budget.remaining) if raw.budget else None,
     )
 
 

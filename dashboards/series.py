@@ -27,6 +27,7 @@ class Series:
     `running`: the last step is not over: its counts are those so far.
     `ends`: when each step ended, or for the running one the moment of the newest evaluation;
     `remaining` and `burn` are those of this instant.
+    `excluded`: events beside the others, in `excluded_stretches` of [start, end) epoch seconds.
     `remaining`: the share of the present window's budget that was left then; it ends on the
     budget's own figure, and is None before the window began and before anybody watched.
     Both are left out where slices are counted and not events.
@@ -46,6 +47,8 @@ class Series:
     good: list[int]
     bad: list[int]
     unknown: list[int]
+    excluded: list[int]
+    excluded_stretches: list[tuple[int, int]]
     remaining: list[float | None] | None
     burn: Mapping[str, list[float | None]] | None
 
@@ -83,8 +86,11 @@ def series(
     *,
     lookbacks: Sequence[timedelta] = (),
     bad_since: int | None = None,
+    excluded: Sequence[tuple[datetime, datetime]] = (),
 ) -> Series:
     """The columns from `start` on; earlier points only feed the lookbacks.
+
+    `excluded` are the stretches that do not count.
 
     `bad_since`: the bad events after the last point; with it, the burn-down is drawn.
     """
@@ -107,6 +113,10 @@ def series(
         good=drawn.good,
         bad=drawn.bad,
         unknown=drawn.unknown,
+        excluded=[point.excluded for point in points[lead:]],
+        excluded_stretches=[
+            (int(first.timestamp()), int(last.timestamp())) for first, last in excluded
+        ],
         remaining=(
             None if bad_since is None else burn_down(status, points[lead:], step, bad_since)
         ),

@@ -41,6 +41,7 @@ from slo.versions import in_force
 from web import problem
 from web.answer import answer
 from web.cursor import Key, page_of
+from web.exclusions import add_exclusion_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import read_moment, read_step
 from web.problem import ProblemError, bad_request
@@ -301,7 +302,15 @@ class API:
         bad_since = await self._bad_since(status, last, now) if "remaining" in wanted else None
         return answer(
             request,
-            series(status, points, first, width, lookbacks=lookbacks, bad_since=bad_since),
+            series(
+                status,
+                points,
+                first,
+                width,
+                lookbacks=lookbacks,
+                bad_since=bad_since,
+                excluded=self._source.excluded(status.slo.id, first, last),
+            ),
         )
 
     async def budget(
@@ -571,6 +580,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     router.add_api_route(
         f"{incident}/acknowledge", api.acknowledge, methods=["POST"], response_model=IncidentFile
     )
+    add_exclusion_routes(router, source, settings)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

@@ -59,6 +59,9 @@ _SHADOW = gauge(
     "Incidents of the last 30 days that nobody was told of, as the SLO is in shadow, by whether "
     "somebody would have been paged.",
 )
+_EXCLUDED = gauge(
+    "slo_excluded_events", "Events of the window that do not count, as they were excluded."
+)
 _NOTIFICATIONS = counter(
     "nines_notifications", "Attempts to deliver a notification, by how they ended."
 )
@@ -151,6 +154,7 @@ class Printer:
             [one.texts for one in collectors.values()],
             [
                 (_SHADOW, _shadow_lines(snapshot.shadows)),
+                (_EXCLUDED, _excluded_lines(snapshot.statuses)),
                 *rule_lines(snapshot.thresholds),
                 *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
             ],
@@ -201,6 +205,20 @@ def _process_lines(process: Collector | None, *, as_openmetrics: bool) -> bytes:
         # The library leaves this one function without types.
         return bytes(openmetrics.generate_latest(registry))  # type: ignore[no-untyped-call]
     return exposition.generate_latest(registry)
+
+
+def _excluded_lines(statuses: Iterable[SLOStatus]) -> bytes:
+    """Of those that an exclusion is for: zero says that none is missing."""
+    return _EXCLUDED.lines(
+        ((*promise_of(status.slo), ("result", result)), number)
+        for status in statuses
+        if status.raw is not None
+        for result, number in (
+            ("good", status.excluded.good),
+            ("bad", status.excluded.bad),
+            ("unknown", status.excluded.unknown),
+        )
+    )
 
 
 def _shadow_lines(shadows: Mapping[SLO, ShadowSummary]) -> bytes:

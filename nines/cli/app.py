@@ -39,6 +39,10 @@ ConfigOption = Annotated[
     Path,
     typer.Option("--config", "-c", help="The file, or a directory of *.yaml files."),
 ]
+ServerOption = Annotated[
+    str, typer.Option("--server", envvar="NINES_SERVER", help="Where a Nines is running.")
+]
+SERVER = "http://127.0.0.1:9919"
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the answer is written.")]
 
 
@@ -170,16 +174,116 @@ def status(
     slo: Annotated[
         str | None, typer.Argument(metavar="[SLO]", help="Its id, service/slo. Default: all.")
     ] = None,
-    server: Annotated[
-        str,
-        typer.Option(envvar="NINES_SERVER", help="Where a Nines is running."),
-    ] = "http://127.0.0.1:9919",
+    server: ServerOption = SERVER,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Ask a running Nines how its SLOs stand. Exit code 1 when a budget is spent or burns."""
     from nines.cli import status as command
 
     raise typer.Exit(command.status(server, slo, as_json=output is Output.JSON))
+
+
+exclude = typer.Typer(
+    help="Say what does not count: planned work, corrections. Asks a running Nines.",
+    no_args_is_help=True,
+)
+app.add_typer(exclude, name="exclude")
+ByOption = Annotated[str, typer.Option("--by", envvar="NINES_NAME", help="Who you are.")]
+ExclusionArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")]
+
+
+@exclude.command()
+def add(
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    by: ByOption,
+    what: Annotated[
+        str | None, typer.Argument(metavar="[WHAT]", help="A service, or an SLO: service/slo.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY=VALUE", help="Of services; several must all fit."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="When it begins, such as 2026-11-21T22:00. Default: now.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="When it ends.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", help="How long it lasts, such as 2h.")
+    ] = None,
+    rrule: Annotated[
+        str | None, typer.Option(help="How it recurs, such as FREQ=WEEKLY;BYDAY=SU.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="The time zone of these times, such as Europe/Berlin.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only show what it would exclude, and when.")
+    ] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Exclude time from the numbers, past or to come, once or again and again."""
+    from nines.cli import exclude as command
+
+    wanted = command.Wanted(
+        what=what,
+        labels=tuple(label or ()),
+        start=start,
+        end=end,
+        duration=duration,
+        rrule=rrule,
+        zone=zone,
+        reason=reason,
+        by=by,
+    )
+    as_json = output is Output.JSON
+    raise typer.Exit(command.add(server, wanted, preview=preview, as_json=as_json))
+
+
+@exclude.command("list")
+def list_exclusions(
+    slo: Annotated[
+        str | None, typer.Argument(metavar="[SLO]", help="Those for one SLO, service/slo.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that are over or were undone.")
+    ] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what is excluded now and will be."""
+    from nines.cli import exclude as command
+
+    as_json = output is Output.JSON
+    raise typer.Exit(command.show(server, slo, every=every, as_json=as_json))
+
+
+@exclude.command()
+def end(
+    exclusion: ExclusionArgument,
+    by: ByOption,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """End an exclusion now; what it excluded until now stays excluded."""
+    from nines.cli import exclude as command
+
+    as_json = output is Output.JSON
+    raise typer.Exit(command.change(server, exclusion, "end", by, as_json=as_json))
+
+
+@exclude.command()
+def undo(
+    exclusion: ExclusionArgument,
+    by: ByOption,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Take an exclusion back, as if it had never been; it stays on record."""
+    from nines.cli import exclude as command
+
+    as_json = output is Output.JSON
+    raise typer.Exit(command.change(server, exclusion, "undo", by, as_json=as_json))
 
 
 @app.command()

@@ -12,40 +12,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nines.cli.asking import AskError, get, server_at
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 
-_TIMEOUT_SECONDS = 10.0
 _PAGE = 250
 _BAD_BUDGETS = frozenset({"exhausted"})
 _BAD_NOW = frozenset({"burning", "burning_fast", "failing"})
 
 
-class _AskError(Exception):
-    """The server gave no answer that helps; `code` is the exit code, the message a sentence."""
-
-    def __init__(self, sentence: str, code: int = NO) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
 def status(server: str, slo: str | None, *, as_json: bool) -> int:
     """Print one SLO or all: 0 when none is in danger, 1 when one is or nobody answers."""
     try:
-        with httpx.Client(base_url=_base(server), timeout=_TIMEOUT_SECONDS) as client:
+        with server_at(server) as client:
             found = _all(client) if slo is None else [_one(client, slo)]
-    except _AskError as error:
+    except AskError as error:
         return fail(str(error), error.code)
     if as_json:
         typer.echo(json.dumps(found[0] if slo is not None else {"slos": found}, indent=2))
     else:
         print_table(found, Console(highlight=False))
     return NO if any(_in_danger(each) for each in found) else FINE
-
-
-def _base(server: str) -> str:
-    if not server.startswith(("http://", "https://")):
-        raise _AskError(f"{server!r} is not an address: write http://host:port", WRONG_USE)
-    return server.rstrip("/")
 
 
 def _all(client: httpx.Client) -> list[dict[str, Any]]:
@@ -55,7 +41,7 @@ def _all(client: httpx.Client) -> list[dict[str, Any]]:
         query: dict[str, str | int] = {"limit": _PAGE}
         if cursor is not None:
             query["cursor"] = cursor
-        page = _get(client, "/api/v1/slos", query)
+        page = get(client, "/api/v1/slos", query)
         found += page.get("slos", [])
         cursor = page.get("next_cursor")
         if cursor is None:
@@ -65,28 +51,8 @@ def _all(client: httpx.Client) -> list[dict[str, Any]]:
 def _one(client: httpx.Client, slo: str) -> dict[str, Any]:
     service, slash, name = slo.partition("/")
     if not (service and slash and name) or "/" in name:
-        raise _AskError(f"{slo!r} is no SLO's id: write service/slo", WRONG_USE)
-    return _get(client, f"/api/v1/slos/{quote(service, safe='')}/{quote(name, safe='')}", {})
-
-
-def _get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
-    try:
-        response = client.get(path, params=dict(query))
-    except httpx.HTTPError as error:
-        reason = str(error) or "it did not answer"
-        raise _AskError(f"no Nines answers at {client.base_url}: {reason}") from error
-    except httpx.InvalidURL as error:
-        raise _AskError(f"the address of the server is not valid: {error}", WRONG_USE) from error
-    try:
-        answer = response.json()
-    except ValueError as error:
-        raise _AskError(f"{client.base_url} answered {path} with no JSON: is it Nines?") from error
-    if not isinstance(answer, dict):
-        raise _AskError(f"{client.base_url} answered {path} unlike Nines does")
-    if response.is_error:
-        said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
-        raise _AskError(str(said))
-    return answer
+        raise AskError(f"{slo!r} is no SLO's id: write service/slo", WRONG_USE)
+    return get(client, f"/api/v1/slos/{quote(service, safe='')}/{quote(name, safe='')}", {})
 
 
 def _in_danger(facts: Mapping[str, Any]) -> bool:

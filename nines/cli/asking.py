@@ -1,0 +1,56 @@
+"""Ask a running Nines by its API, and say in a sentence why there is no answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from nines.cli.problems import NO, WRONG_USE
+
+_TIMEOUT_SECONDS = 10.0
+
+
+class AskError(Exception):
+    """The server gave no answer that helps; `code` is the exit code, the message a sentence."""
+
+    def __init__(self, sentence: str, code: int = NO) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def server_at(server: str) -> httpx.Client:
+    """A client of the Nines at this address. Raises AskError for what is none."""
+    if not server.startswith(("http://", "https://")):
+        raise AskError(f"{server!r} is not an address: write http://host:port", WRONG_USE)
+    return httpx.Client(base_url=server.rstrip("/"), timeout=_TIMEOUT_SECONDS)
+
+
+def get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
+    """The answer to a question. Raises AskError."""
+    return _asked(client, "GET", path, params=dict(query))
+
+
+def post(client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a request. Raises AskError."""
+    return _asked(client, "POST", path, json=dict(body))
+
+
+def _asked(client: httpx.Client, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's own
+    try:
+        response = client.request(method, path, **request)
+    except httpx.HTTPError as error:
+        reason = str(error) or "it did not answer"
+        raise AskError(f"no Nines answers at {client.base_url}: {reason}") from error
+    except httpx.InvalidURL as error:
+        raise AskError(f"the address of the server is not valid: {error}", WRONG_USE) from error
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise AskError(f"{client.base_url} answered {path} with no JSON: is it Nines?") from error
+    if not isinstance(answer, dict):
+        raise AskError(f"{client.base_url} answered {path} unlike Nines does")
+    if response.is_error:
+        said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
+        # A request that makes no sense is wrong use of the command that made it.
+        raise AskError(str(said), WRONG_USE if response.status_code in (400, 422) else NO)
+    return answer
