@@ -410,6 +410,11 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/incidents",
             "/incidents/{incident_id}",
             "/incidents/{incident_id}/acknowledge",
+            "/exclusions",
+            "/exclusions/preview",
+            "/exclusions/{exclusion_id}",
+            "/exclusions/{exclusion_id}/end",
+            "/exclusions/{exclusion_id}/undo",
             "/health",
             "/stream",
         )
