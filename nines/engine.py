@@ -13,6 +13,15 @@ from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_fa
 from collectors.observation import Cause, Observation, Outcome
 from nines.derived import Counted, Derivations, with_parts
 from nines.pending import Pending
+from nines.setback import (
+    STEP,
+    Setback,
+    counters_by,
+    has_overwritten,
+    pull_back,
+    states_by,
+    wants_recount,
+)
 from nines.silence import why_no_data, why_together
 from nines.storage.counts import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
@@ -148,6 +157,12 @@ class Target:
             del self.met[next(iter(self.met))]
         return True
 
+    def pull_back(self, now: datetime) -> None:
+        """The clock was set back: nothing was due later than now."""
+        if self.last_due is not None:
+            self.last_due = min(self.last_due, now)
+        self.counters = counters_by(self.counters, now)
+
 
 class Engine:
     """Everything between an observation and an alert change, in memory.
@@ -177,6 +192,7 @@ class Engine:
         self._screen = Screen([])
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
         self._looks = 0
+        self.setback: Setback | None = None  # until time has caught up with what the clock showed
         self._ticked: _Moment | None = None
         self._observed: dict[str, _Moment] = {}  # by the collector; by the SLO where it is derived
 
@@ -196,8 +212,11 @@ class Engine:
         self.recount(entries)
         self.thresholds.watch(rules)
 
-    def recount(self, entries: Sequence[Entry]) -> None:
-        """Watch exactly these SLOs from now on; collectors and threshold rules stay."""
+    def recount(self, entries: Sequence[Entry], *, afresh: bool = False) -> None:
+        """Watch exactly these SLOs from now on; collectors and threshold rules stay.
+
+        `afresh`: every ledger comes from storage.
+        """
         before = {one.number: one for one in self.indicators}
         left = {id(one.ledger): one.ledger for one in before.values()}
         self._indicators, self._judged, self._resting, self._over = {}, {}, {}, {}
@@ -220,6 +239,10 @@ class Engine:
                 if former is None or former.ledger is not indicator.ledger:
                     self._catch_up(indicator, former)
         self.entries = {entry.slo.id: entry for entry in entries}
+        if afresh:
+            self._grids = {}  # what they hold of the past is not enough, or not all there is
+            if self.setback is not None and self._looked_at is not None:
+                self.setback = self.setback.recounted(self._looked_at)
         self._derived.watch((entry.indicator for entry in entries), self.targets)
         for ledger in [left[id_] for id_ in left.keys() - self._ledgers()]:
             ledger.join(grid_for(ledger.bucket_seconds, ledger.reach))  # its place is free
@@ -301,6 +324,9 @@ class Engine:
             return []  # its collector left the configuration while it was under way
         if not target.meets(observation.due):
             return []
+        self._wake(now)
+        if observation.due - now > STEP:  # it began before the clock was set back
+            observation = replace(observation, due=now)
         fed = self._indicators.get(observation.collector_id, [])
         since = target.counters.at if target.counters is not None else None
         increments = self._increments(target, fed, observation)
@@ -317,7 +343,6 @@ class Engine:
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
-        self._wake(now)
         self._follow(now)
         part = self._part(observation.collector_id)
         suspects = self._screen.suspects(now, self.awake_since, part)
@@ -402,9 +427,36 @@ class Engine:
         return self._looks, now
 
     def _wake(self, now: datetime) -> None:
-        if self._looked_at is not None and abs(now - self._looked_at) > _ASLEEP:
+        before, self._looked_at = self._looked_at, now
+        if before is not None and abs(now - before) > _ASLEEP:
             self.awake_since = now  # what was silent meanwhile was silent to nobody
-        self._looked_at = now
+        if before is not None and before - now > STEP:
+            self._set_back(before, now)
+        if self.setback is not None and self.setback.is_over(now):
+            self.setback = None
+
+    def _set_back(self, before: datetime, now: datetime) -> None:
+        """The clock shows an earlier time than it did: go on from there at once."""
+        self.awake_since = min(self.awake_since, now)
+        for target in self.targets.values():
+            target.pull_back(now)
+        for indicator in self.indicators:
+            for ledger in (indicator.ledger, indicator.raw):
+                if ledger is not None:
+                    pull_back(ledger, now)
+        for entry in self.entries.values():
+            entry.states = states_by(entry.states, now)
+            if entry.watched_from is not None:
+                entry.watched_from = min(entry.watched_from, now)
+        self.thresholds.pull_back(now)
+        until = before if self.setback is None else max(before, self.setback.until)
+        lost = any(has_overwritten(grid, now) for grid in self._grids.values())
+        self.setback = Setback(now, until, lost)
+        self._survey()
+
+    def wants_recount(self, now: datetime) -> bool:
+        """Whether the counts are to be read from storage again, and handed to `recount`."""
+        return wants_recount(self.setback, now)
 
     def catch_up(self, now: datetime) -> None:
         """Judge what derived SLIs have missed since they last judged a slice."""
@@ -625,6 +677,8 @@ class Engine:
                 self._add_cause(indicator, at, cause, bad)
 
     def _evaluate_all(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
+        if self.setback is not None and self.setback.lost:
+            return []
         changes: list[AlertChange] = []
         for entry in entries:
             try:
@@ -679,6 +733,8 @@ class Engine:
             and told.states is entry.states
         ):
             return told.status
+        if self.setback is not None and self.setback.lost:
+            return None if told is None else told.status
         try:
             status, _ = self._judge(entry, at[1])
         except Exception as error:  # noqa: BLE001 - as above

@@ -399,6 +399,8 @@ class Live:
             problems.append(self._dispatch.problem)
         if pulse.config_problem:
             problems.append(pulse.config_problem)
+        if self._engine.setback is not None:
+            problems.append(self._engine.setback.sentence)
         behind = now - (pulse.last_evaluation or pulse.started_at)
         if behind > timedelta(seconds=max(30, 3 * self._engine.bucket_seconds)):
             problems.append(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nines.engine import Engine, Entry, Indicator, Target
+from nines.setback import pull_back, states_by
 from nines.storage.counts import CollectorRecord, CountStore, History, SeriesRecord
 from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
@@ -22,7 +23,7 @@ from slo.definition import (
 )
 from slo.detail import REACH, Detail
 from slo.exclusion import NOTHING, Overlay
-from slo.grid import Grid
+from slo.grid import AHEAD_SECONDS, Grid
 from slo.ledger import FIVE_MINUTES, Ledger, grid_for
 from slo.rule import Rule
 
@@ -30,7 +31,7 @@ from slo.rule import Rule
 _DETAIL_REACH = timedelta(days=3)
 _SLACK = timedelta(minutes=10)  # the edges of a window's slots
 # Counts of a clock that ran ahead further than this are left where they are.
-_AHEAD = timedelta(hours=1)
+_AHEAD = timedelta(seconds=AHEAD_SECONDS)
 
 
 def resume_entries(
@@ -85,7 +86,7 @@ def resume_entries(
         if before is not None and before.indicator.number == indicator.number:
             entries.append(replace(before, slo=slo, indicator=indicator))
         else:
-            stored = by_slo.get(slo.id, {})
+            stored = states_by(by_slo.get(slo.id, {}), now)
             entries.append(Entry(slo, indicator, stored, watched_from=now))
     return entries
 
@@ -157,7 +158,7 @@ def _load(
     for number, history in histories:
         one, record = by_number[number]
         ledger, *raw = (
-            _ledger(one, record, history.under(overlay), bucket_seconds, overlay, grid)
+            _ledger(one, record, history.under(overlay), bucket_seconds, overlay, grid, now)
             for overlay, grid in _laid(one.overlay, grids[one.reach])
         )
         indicator = Indicator(one.slo, number, record.fingerprint, ledger, raw[0] if raw else None)
@@ -187,6 +188,7 @@ def _ledger(
     bucket_seconds: int,
     overlay: Overlay,
     grid: Grid | None,
+    now: datetime,
 ) -> Ledger:
     ledger = Ledger(bucket_seconds, wanted.reach, wanted.slo.slicing, overlay, grid=grid)
     for width in ledger.widths:
@@ -196,6 +198,7 @@ def _ledger(
     ledger.lifetime = record.lifetime
     ledger.watched_since = record.watched_since
     ledger.last_observation = record.last_observation
+    pull_back(ledger, now)
     return ledger
 
 
@@ -211,15 +214,24 @@ def _by_slo(states: Mapping[str, AlertState]) -> dict[str, dict[str, AlertState]
 
 
 def resume_target(
-    interval: timedelta, record: CollectorRecord | None, running: Target | None
+    interval: timedelta,
+    record: CollectorRecord | None,
+    running: Target | None,
+    now: datetime | None = None,
 ) -> Target:
-    """A collector as the engine knows it: what it read last, and when it was last due."""
+    """A collector as the engine knows it: what it read last, and when it was last due.
+
+    That was no later than `now`, whatever a clock said that has been set back since.
+    """
     if running is not None:
         return replace(running, interval=interval)
     if record is None:
         return Target(interval)
     counters, _ = unpack(record.state)
-    return Target(interval, last_due=record.last_due, counters=counters)
+    target = Target(interval, last_due=record.last_due, counters=counters)
+    if now is not None:
+        target.pull_back(now)
+    return target
 
 
 def resume_rules(

@@ -290,6 +290,8 @@ class Service:
 
     async def look_at_budgets(self) -> None:
         """Hand on which budgets passed a mark, or may be told again."""
+        if self.engine.setback is not None and self.engine.setback.lost:
+            return
         now = self._clock.now()
         wanted = sorted(self.notices.restless.union(self.engine.spenders(now)))
         for start in range(0, len(wanted), _TICK_TOGETHER):
@@ -362,6 +364,24 @@ class Service:
                 "exclusion", action=entry.action, id=exclusion.id, by=entry.by, slos=len(touched)
             )
 
+    async def recount(self) -> None:
+        """Read all counts from storage again, where a clock that was set has cost us some."""
+        if not self.engine.wants_recount(self._clock.now()):
+            return
+        async with self._reloading:
+            try:
+                async with self.dispatch.all_stored():
+                    entries = await self.threads.write(
+                        lambda: self._entries(self.config, self.exclusions, (), afresh=True)
+                    )
+                    self.engine.recount(entries, afresh=True)
+            except StorageError as error:
+                log.warning("recount_put_off", error=str(error))
+                return
+        self.judge()
+        self.broadcast.tell(self.engine.entries)
+        log.info("recounted", slos=len(self.engine.entries))
+
     def terms(self) -> Terms:
         """What a change of exclusions rests on at this moment."""
         return Terms(self._clock.now(), self.config.server.retention.detail, self._new_id)
@@ -427,7 +447,10 @@ class Service:
             )
         targets = {
             collector.id: resume_target(
-                collector.interval, records.get(collector.id), self.engine.targets.get(collector.id)
+                collector.interval,
+                records.get(collector.id),
+                self.engine.targets.get(collector.id),
+                self._clock.now(),
             )
             for collector in collectors.values()
         }
@@ -461,9 +484,17 @@ class Service:
         return spent_most(losses[0]) if losses else None
 
     def _entries(
-        self, config: Config, exclusions: Exclusions, changes: Sequence[Change]
+        self,
+        config: Config,
+        exclusions: Exclusions,
+        changes: Sequence[Change],
+        *,
+        afresh: bool = False,
     ) -> list[Entry]:
-        """What is to be watched. The last that it does is to write the changed exclusions down."""
+        """What is to be watched; `afresh`, with all counts from storage.
+
+        The last that it does is to write the changed exclusions down.
+        """
         self.marks.keep({slo.id for slo in config.slos})
         now = self._clock.now()
         self.definitions.take_up(
@@ -480,7 +511,7 @@ class Service:
             bucket_seconds=self.engine.bucket_seconds,
             states=self.records.alert_states(),
             now=self._clock.now(),
-            running=self.engine.entries,
+            running={} if afresh else self.engine.entries,
             # What is excluded of one step is excluded of the journey: it could not be whole.
             overlay_of=lambda slo: exclusions.over_all(steps(slo, by_sli), labels, bucket),
         )
@@ -535,6 +566,7 @@ class Service:
 
     async def _flush(self) -> None:
         await self.dispatch.flush()
+        await self.recount()
         with contextlib.suppress(StorageError):  # the flush has reported it already
             pending = await self.threads.read(self.records.outbox_pending)
             self.pulse.outbox_pending, self.pulse.outbox_oldest = pending

@@ -13,7 +13,7 @@ from alerting.rule_wording import (
 )
 from collectors.observation import Observation, Outcome
 from nines.silence import why_no_data
-from slo.alert_state import AlertState, Phase, freeze, step
+from slo.alert_state import AlertState, Phase, freeze, not_after, step
 from slo.definition import CounterSLI
 from slo.evaluate import silent
 from slo.exclusion import NOTHING, Overlay
@@ -174,6 +174,22 @@ class ThresholdRules:
         """The looks that are wanted since the last call, each collector's once."""
         looks, self._looks = self._looks, []
         return list(dict.fromkeys(looks))
+
+    def pull_back(self, now: datetime) -> None:
+        """The clock was set back: nothing began later than now, and rates begin anew."""
+        for one in self.watched.values():
+            one.state, one.silence = not_after(one.state, now), not_after(one.silence, now)
+            outage = one.outage
+            one.outage = replace(
+                outage,
+                state=not_after(outage.state, now),
+                first=outage.first and min(outage.first, now),
+                last=outage.last and min(outage.last, now),
+            )
+            one.recent = dict.fromkeys(one.recent)
+            one.watched_from = min(one.watched_from, now)
+            one.last_seen = one.last_seen and min(one.last_seen, now)
+            one.judged_at = one.judged_at and min(one.judged_at, now)
 
     def absent(self, collector_id: str, since: datetime) -> None:
         """Nobody looked from `since` on: no time that anything held."""

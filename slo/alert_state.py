@@ -59,3 +59,9 @@ def freeze(state: AlertState, now: datetime) -> AlertState:
     if state.phase is Phase.PENDING:
         return replace(state, frozen_since=state.frozen_since or now)
     return replace(state, false_since=None)
+
+
+def not_after(state: AlertState, now: datetime) -> AlertState:
+    """The same state, begun no later than now: for clocks that were set back."""
+    times = (state.since, state.false_since, state.frozen_since)
+    return AlertState(state.phase, *(at if at is None else min(at, now) for at in times))
