@@ -113,11 +113,15 @@ async def test_every_event_is_good_bad_or_unknown_as_the_buckets_of_both_pages_t
         finally:
             await app.server.refuse()
         found = await counted()
-        anomalies = str(await process.get("/api/v1/slos/shop/cut"))
+        cut = await process.get("/api/v1/slos/shop/cut")
+        page = (await process.client.get("/slos/shop/cut")).text
 
     assert sum(found["edge"].values()) == sum(found["cut"].values()) >= 16
     assert found["edge"]["unknown"] == 0
     assert found["edge"]["bad"] == 1 + 2 + 1 + 2
     assert found["cut"]["unknown"] > 0
-    assert "200ms is not an edge of seconds; the nearest are" in anomalies
+    assert "200ms is not an edge of seconds; the nearest are" in str(cut)
+    good = found["edge"]["good"] / sum(found["edge"].values())  # no event lies between the two
+    assert cut["sli_lowest_ratio"] < good <= cut["sli_highest_ratio"]
+    assert "with the unknown" in page
     assert all(accept.startswith("application/vnd.google.protobuf;") for accept in app.asked)

@@ -3,10 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from slo.counter import advance
 from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
@@ -16,7 +12,7 @@ from slo.native import NativeHistogram
 from slo.selector import parse_selector
 from slo.threshold import parse_threshold
 from tests.slo.builders import T0
-from tests.slo.natives import Client, histogram, three_ways
+from tests.slo.natives import histogram
 
 INTERVAL = timedelta(seconds=10)
 
@@ -263,40 +259,3 @@ def test_float_histograms_are_counted_to_the_whole_event() -> None:
     increment = target.page(a=NativeHistogram(0, 4.5, positive=((-2, 2.5), (0, 2.0))))
 
     assert counted(increment) == (1, 2, 0)
-
-
-STEP = st.tuples(
-    st.sampled_from(["go on", "go on", "go on", "restart", "recreate", "coarser", "gap"]),
-    st.lists(
-        st.sampled_from([0.0, 0.1, 0.18, 0.2, 0.21, 0.24, 0.25, 0.26, 0.5, 9.0, -1.0]), max_size=8
-    ),
-)
-
-
-@pytest.mark.parametrize("below", ["200ms", "250ms", "0.21022410381342863", "3"])
-@given(st.lists(STEP, min_size=1, max_size=20), st.integers(-4, 8))
-def test_counts_equal_the_raw_events_in_buckets_that_both_pages_have(
-    below: str, steps: list[tuple[str, list[float]]], schema: int
-) -> None:
-    threshold = float(parse_threshold(below).value)
-    target, client = Target(latency(below)), Client(schema)
-    start, created = 1.0, 1.0
-    target.page(start=start, created=created, a=client.shows())
-    shown, waiting = schema, list[float]()
-    for step, events in steps:
-        if step in ("restart", "recreate"):
-            client, waiting, shown = Client(schema), [], schema
-            # Whichever tells it: the process's own start, or the histogram's.
-            start += 100 if step == "restart" else 0
-            created += 100
-        elif step == "coarser":
-            client.schema = max(-4, client.schema - 1)
-        client.seen += events
-        waiting += events
-        if step == "gap":
-            continue
-        increment = target.page(start=start, created=created, a=client.shows())
-
-        common = min(shown, client.schema)
-        assert counted(increment) == three_ways(waiting, threshold, common)
-        waiting, shown = [], client.schema
