@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.metric_family import GAUGE, MetricFamily
-from slo.counter import Increment, advance
+from slo.counter import advance
 from slo.counter_state import TargetState
 from slo.definition import HistogramSLI, sources
+from slo.increment import Increment
 from slo.selector import parse_selector
 from slo.threshold import parse_threshold
 from tests.collectors.families import delimited, native_family, read
