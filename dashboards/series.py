@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import accumulate
 
 from dashboards import charts
 from dashboards.source import Point
+from slo.definition import SLO
+from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from slo.units import format_duration
 
@@ -30,7 +33,7 @@ class Series:
     `excluded`: events beside the others, in `excluded_stretches` of [start, end) epoch seconds.
     `remaining`: the share of the present window's budget that was left then; it ends on the
     budget's own figure, and is None before the window began and before anybody watched.
-    Both are left out where slices are counted and not events.
+    Where slices are counted and not events, both go by the slices that were over then.
     `burn`: by lookback (`1h`), the burn rate over the lookback that ended then; None without
     observations, 0 where they came and nothing had happened. Of the running step it is the SLO's
     own, to the last bit. Lookbacks that are no whole number of steps, or counted in a grain that
@@ -65,12 +68,9 @@ def choose_step(start: datetime, end: datetime, now: datetime) -> timedelta:
 
 
 def lookbacks_of(status: SLOStatus, step: timedelta) -> tuple[timedelta, ...]:
-    """The lookbacks whose burn rate can be drawn with this step, shortest first.
-
-    Points hold events, so that a budget of slices cannot be drawn from them.
-    """
+    """The lookbacks whose burn rate can be drawn with this step, shortest first."""
     if status.slo.slicing is not None:
-        return ()
+        return tuple(burn.lookback for burn in status.burns)
     return tuple(
         burn.lookback
         for burn in status.burns
@@ -87,21 +87,37 @@ def series(
     lookbacks: Sequence[timedelta] = (),
     bad_since: int | None = None,
     excluded: Sequence[tuple[datetime, datetime]] = (),
+    slices: SliceHistory | None = None,
 ) -> Series:
     """The columns from `start` on; earlier points only feed the lookbacks.
 
     `excluded` are the stretches that do not count.
 
-    `bad_since`: the bad events after the last point; with it, the burn-down is drawn.
+    `bad_since`: the bad events after the last point; with it, the burn-down is drawn. `slices` are
+    those of the stretch and its lookbacks, where they are what the budget is counted in.
     """
     if bad_since is not None:
         bad_since += sum(point.bad for point in points if point.start >= status.at)
     # What began after the newest evaluation has not been looked at by anybody yet.
     points = [point for point in points if point.start < status.at]
     lead = sum(point.start < start for point in points)
-    drawn = charts.columns(status.slo, points, step, lead=lead, lookbacks=lookbacks)
+    of_events = lookbacks if slices is None else ()
+    drawn = charts.columns(status.slo, points, step, lead=lead, lookbacks=of_events)
     end = start + step * len(drawn.t)
     newest = bool(drawn.t) and end - step < status.at <= end
+    ends = _ends(drawn.t, drawn.step, status.at if newest else None)
+    remaining = None
+    if bad_since is not None:
+        remaining = burn_down(status, points[lead:], step, bad_since)
+    burns: Mapping[str, list[float | None]] = drawn.burn
+    if slices is not None:
+        moments = [datetime.fromtimestamp(at, UTC) for at in ends]
+        if bad_since is not None:
+            remaining = burn_down_of_slices(status, slices, moments)
+        burns = {
+            format_duration(length): _slice_burns(status.slo, slices, length, moments)
+            for length in lookbacks
+        }
     return Series(
         slo=status.slo.id,
         start=start,
@@ -109,7 +125,7 @@ def series(
         step_seconds=int(step.total_seconds()),
         running=newest and status.at < end,
         t=drawn.t,
-        ends=_ends(drawn.t, drawn.step, status.at if newest else None),
+        ends=ends,
         good=drawn.good,
         bad=drawn.bad,
         unknown=drawn.unknown,
@@ -117,15 +133,11 @@ def series(
         excluded_stretches=[
             (int(first.timestamp()), int(last.timestamp())) for first, last in excluded
         ],
-        remaining=(
-            None if bad_since is None else burn_down(status, points[lead:], step, bad_since)
-        ),
+        remaining=remaining,
         burn={
-            format_duration(length): _ending_now(
-                drawn.burn[format_duration(length)], status, length
-            )
+            format_duration(length): _ending_now(burns[format_duration(length)], status, length)
             if newest
-            else drawn.burn[format_duration(length)]
+            else burns[format_duration(length)]
             for length in lookbacks
         }
         if lookbacks
@@ -171,3 +183,28 @@ def burn_down(
         else None
         for point, later in zip(points, reversed(after), strict=True)
     ]
+
+
+def burn_down_of_slices(
+    status: SLOStatus, slices: SliceHistory, ends: Sequence[datetime]
+) -> list[float | None]:
+    """What was left of the present window's budget at these moments, as `burn_down` tells it."""
+    budget = status.budget
+    if budget is None:
+        return [None] * len(ends)
+    began = status.slo.window.start(status.at)
+    if status.watched_since is not None:
+        began = max(began, status.watched_since)
+    left: list[float | None] = []
+    for at in ends:
+        later = slices.closed(at, status.at).cost
+        spent = max(Fraction(budget.spent_events) - later, Fraction(0))
+        left.append(float(1 - spent / budget.allowed) if at > began else None)
+    return left
+
+
+def _slice_burns(
+    slo: SLO, slices: SliceHistory, lookback: timedelta, ends: Sequence[datetime]
+) -> list[float | None]:
+    rates = (slices.burn(slo.objective, lookback, at) for at in ends)
+    return [None if rate is None else float(rate) for rate in rates]

@@ -14,7 +14,7 @@ from dashboards.charts import Gauge
 from dashboards.flow import Flow, flow_of
 from dashboards.format import Moment
 from dashboards.made_of import MadeOf
-from dashboards.series import burn_down
+from dashboards.series import burn_down, burn_down_of_slices
 from dashboards.slo_row import HOUR, IncidentLink
 from dashboards.source import CollectorHealth, Point, ServiceCard
 from dashboards.states import Mark
@@ -29,6 +29,7 @@ from slo.definition import (
     ProbeSLI,
     QuorumSLI,
 )
+from slo.slice_history import SliceHistory
 from slo.slices import NoData, Slicing
 from slo.status import SLOStatus, TierReading, Verdict
 from slo.units import format_duration
@@ -197,8 +198,8 @@ class SLOView:
     sentence: str
     incident: IncidentLink | None
     tiles: tuple[TileView, ...]
-    budget_chart: Chart | None  # None: of slices, which points do not tell
-    burn_chart: Chart | None
+    budget_chart: Chart | None  # None: it is still being learnt
+    burn_chart: Chart
     events_chart: Chart
     ranges: tuple[RangeLink, ...]
     causes: tuple[CauseRow, ...]
@@ -246,10 +247,12 @@ def slo_view(
     now: datetime,
     past: bool = False,
     flow: Flow | None = None,
+    slices: SliceHistory | None = None,
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the range.
 
     `siblings` are the SLOs of the same SLI, itself included. `past`: it is not now any more.
+    `slices` are those of the window and the range, where they are what is counted.
     """
     slo = status.slo
     length = RANGES[range_key] or window_length(slo, now)
@@ -269,13 +272,9 @@ def slo_view(
         incident=slo_row.incident_link(incident) if incident else None,
         tiles=tiles(status, now),
         budget_chart=(
-            None
-            if slo.slicing or learning.learns(status)
-            else _budget_chart(status, window_points, now)
+            None if learning.learns(status) else _budget_chart(status, window_points, slices, now)
         ),
-        burn_chart=(
-            None if slo.slicing else _burn_chart(status, range_points, length, alert_states, now)
-        ),
+        burn_chart=_burn_chart(status, range_points, slices, length, alert_states, now),
         events_chart=_events_chart(status, range_points, length, now),
         ranges=tuple(
             RangeLink(
@@ -441,36 +440,54 @@ def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
 # --- charts --------------------------------------------------------------------------------------
 
 
-def _budget_chart(status: SLOStatus, points: Sequence[Point], now: datetime) -> Chart:
-    slo = status.slo
-    left_after = burn_down(status, points, _step(points), bad_since=0)
+def _budget_chart(
+    status: SLOStatus, points: Sequence[Point], slices: SliceHistory | None, now: datetime
+) -> Chart:
+    slo, step = status.slo, _step(points)
+    costs: list[Fraction | int] = [point.bad for point in points]
+    left_after, what = burn_down(status, points, step, bad_since=0), noun(slo)
+    if slices is not None:
+        ends = [min(point.start + step, status.at) for point in points]
+        costs = [slices.closed(one.start, end).cost for one, end in zip(points, ends, strict=True)]
+        left_after, what = burn_down_of_slices(status, slices, ends), "slices"
     rows = tuple(
         (
-            _from(status, point, _step(points), now),
+            _from(status, point, step, now),
             write.NO_DATA if left is None else write.budget(Fraction(left)),
-            _count(status, point, point.bad, _step(points)),
+            _cost(cost) if _seen(status, point, step) else write.NO_DATA,
         )
-        for point, left in zip(points, left_after, strict=True)
+        for point, left, cost in zip(points, left_after, costs, strict=True)
     )
     return Chart(
         kind="budget",
         title=f"Error budget, {slo.window.phrase.removeprefix('the ')}",
-        finding=_budget_finding(status, points, now),
+        finding=_budget_finding(status, points, costs, now),
         url=_points(slo, window_length(slo, now), "remaining"),
         options=json.dumps({"window": int(window_length(slo, now).total_seconds())}),
-        table=Table(("From", "Budget left after", f"Bad {noun(slo)}"), rows),
+        table=Table(("From", "Budget left after", f"Bad {what}"), rows),
     )
 
 
-def _budget_finding(status: SLOStatus, points: Sequence[Point], now: datetime) -> str:
+def _cost(cost: Fraction | int) -> str:
+    """Bad events or slices; of ratio slices, parts of one."""
+    return write.count(int(cost)) if cost.denominator == 1 else f"{float(cost):.2f}"
+
+
+def _budget_finding(
+    status: SLOStatus, points: Sequence[Point], costs: Sequence[Fraction | int], now: datetime
+) -> str:
     if status.budget is None:
         return "No data in this window."
-    watched = [point for point in points if _seen(status, point, _step(points))]
-    worst = max(watched, key=lambda point: point.bad, default=None)
-    if worst is None or not worst.bad:
+    watched = [
+        (cost, index)
+        for index, (point, cost) in enumerate(zip(points, costs, strict=True))
+        if _seen(status, point, _step(points))
+    ]
+    most, worst = max(watched, key=lambda pair: pair[0], default=(0, 0))
+    if not most:
         return f"Nothing was spent in this window.{_watched(status, points, now)}"
-    lost = write.share(worst.bad / status.budget.allowed)
-    when = _stretch_of(status, worst, _step(points), now)
+    lost = write.share(Fraction(most) / status.budget.allowed)
+    when = _stretch_of(status, points[worst], _step(points), now)
     return (
         f"{_left(status)} The biggest loss, {lost} of the budget, fell into {when}."
         f"{_watched(status, points, now)}"
@@ -522,6 +539,7 @@ def _left(status: SLOStatus) -> str:
 def _burn_chart(
     status: SLOStatus,
     points: Sequence[Point],
+    slices: SliceHistory | None,
     length: timedelta,
     alert_states: Mapping[str, AlertState],
     now: datetime,
@@ -529,6 +547,8 @@ def _burn_chart(
     slo = status.slo
     step = _step(points)
     rates = [_rate(slo, point) for point in points]
+    if slices is not None:
+        rates = [_slice_rate(slo, point, slices, min(point.start + step, now)) for point in points]
     known = [(rate, index) for index, rate in enumerate(rates) if rate]
     if known:
         rate, index = max(known)
@@ -641,6 +661,14 @@ def _rate(slo: SLO, point: Point) -> Fraction | None:
     if not total:
         return Fraction(0) if point.seen else None
     return Fraction(point.bad, total) / slo.objective.budget_share
+
+
+def _slice_rate(slo: SLO, point: Point, slices: SliceHistory, end: datetime) -> Fraction | None:
+    """As `_rate`, of the slices that ended in the step."""
+    ratio = slices.closed(point.start, end).bad_ratio
+    if ratio is None:
+        return Fraction(0) if point.seen else None
+    return ratio / slo.objective.budget_share
 
 
 def _fires(alert_states: Mapping[str, AlertState], reading: TierReading) -> bool:

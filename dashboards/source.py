@@ -17,6 +17,7 @@ from slo.exclusion import AuditEntry, Exclusion, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.rule_status import RuleStatus
+from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from slo.versions import Version
 
@@ -191,6 +192,9 @@ class Source(Protocol):
 
         The first and the last are cut where the stretch begins and ends.
         """
+
+    async def slices(self, slo_id: str, start: datetime, end: datetime) -> SliceHistory | None:
+        """The closed slices of [start, end); None of an SLO that has none."""
 
     async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
         """These SLOs (None: all), in the file's order, at `at`; back to the last bucket's edge.

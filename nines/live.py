@@ -44,6 +44,7 @@ from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.planning import PlanError
 from slo.rule_status import RuleStatus
+from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from slo.versions import Definition, Version, history
 
@@ -257,6 +258,12 @@ class Live:
         if entry is None:
             return []
         return await self._threads.read(lambda: self._past.steps(entry, start, end, width))
+
+    async def slices(self, slo_id: str, start: datetime, end: datetime) -> SliceHistory | None:
+        entry = self._engine.entries.get(slo_id)
+        if entry is None:
+            return None
+        return await self._threads.read(lambda: self._past.slices(entry, start, end))
 
     async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
         wanted = self._engine.entries if slo_ids is None else slo_ids

@@ -22,6 +22,7 @@ from slo.evaluate import told_at
 from slo.exclusion import NOTHING, Overlay, planned_slices
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
 from slo.outlook import Outlook, outlook, reach_of
+from slo.slice_history import SliceHistory, slice_history
 from slo.slices import Slicing
 from slo.versions import Definition
 from slo.window import Calendar
@@ -87,6 +88,15 @@ class Past:
             end=max(first, until),
             allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
         )
+
+    def slices(self, entry: Entry, start: datetime, end: datetime) -> SliceHistory | None:
+        """The closed slices of [start, end), judged by what is stored now."""
+        slicing = entry.slo.slicing
+        if slicing is None:
+            return None
+        start, end = _floor(start, slicing.length), _floor(end, slicing.length)
+        buckets = self._load(entry, start, end, slicing.length)
+        return slice_history(buckets, slicing, start, end)
 
     def outlook(self, entry: Entry, at: datetime) -> Outlook:
         """What will be left of its budget, were the weeks after `at` like those before."""

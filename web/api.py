@@ -1,5 +1,6 @@
 """`/api/v1`: every fact as JSON, for programs."""
 
+import asyncio
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -293,25 +294,30 @@ class API:
         width = _step(step, since, until, now)
         first, last = _floor(since, width), _ceil(until, width)
         lookbacks = lookbacks_of(status, width) if "burn" in wanted else ()
+        lead, sliced = max(lookbacks, default=timedelta(0)), status.slo.slicing
         points = await self._source.points(
             status.slo.id,
-            first - max(lookbacks, default=timedelta(0)),
+            first if sliced else first - lead,
             min(last, now) if seen.past else last,
             width,
         )
-        bad_since = await self._bad_since(status, last, now) if "remaining" in wanted else None
-        return answer(
-            request,
-            series(
-                status,
-                points,
-                first,
-                width,
-                lookbacks=lookbacks,
-                bad_since=bad_since,
-                excluded=self._source.excluded(status.slo.id, first, last),
-            ),
+        bad_since = slices = None
+        if sliced:
+            slices = await self._source.slices(status.slo.id, first - lead - sliced.length, now)
+        if "remaining" in wanted:
+            bad_since = 0 if sliced else await self._bad_since(status, last, now)
+        drawn = await asyncio.to_thread(
+            series,
+            status,
+            points,
+            first,
+            width,
+            lookbacks=lookbacks,
+            bad_since=bad_since,
+            excluded=self._source.excluded(status.slo.id, first, last),
+            slices=slices,
         )
+        return answer(request, drawn)
 
     async def budget(
         self,

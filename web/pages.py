@@ -29,6 +29,8 @@ from dashboards.slo_page import DEFAULT_RANGE, RANGES, Stretch, slo_view, stretc
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
 from dashboards.versions import versions_view
+from slo.definition import SLO
+from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from web.assets import Assets
 from web.look import Look, MomentError, look, newest, read_past
@@ -193,9 +195,10 @@ class Pages:
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
         now = seen.now
         window = window_length(status.slo, now)
-        points, range_points, incidents, account, outlook = await asyncio.gather(
+        points, range_points, slices, incidents, account, outlook = await asyncio.gather(
             self._points(seen, slo_id, stretch(window, now)),
             self._points(seen, slo_id, stretch(RANGES[range_key] or window, now)),
+            self._slices(seen, status.slo, max(window, RANGES[range_key] or window)),
             seen.incidents(service, 0),
             read_account(self._source, status.slo, None, now),
             self._source.outlook(slo_id, now),
@@ -218,6 +221,7 @@ class Pages:
             now=now,
             past=seen.past,
             flow=seen.flow(status),
+            slices=slices,
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
@@ -485,6 +489,13 @@ class Pages:
         """The points of a stretch; of the past none that came after it."""
         end = min(of.end, seen.now) if seen.past else of.end
         return await self._source.points(slo_id, of.start, end, of.step)
+
+    async def _slices(self, seen: Look, slo: SLO, length: timedelta) -> SliceHistory | None:
+        """The closed slices of the last `length`, where they are what is counted."""
+        if slo.slicing is None:
+            return None
+        start = stretch(length, seen.now).start - slo.slicing.length
+        return await self._source.slices(slo.id, start, seen.now)
 
     async def _sparklines(
         self, statuses: Sequence[SLOStatus], seen: Look

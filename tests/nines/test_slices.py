@@ -85,6 +85,26 @@ def test_where_the_budget_went_adds_up_to_what_is_spent(
     assert account.spent == status.budget.spent
 
 
+@pytest.mark.parametrize("slicing", [MINUTES, HOURS])
+def test_slices_along_time_are_those_of_the_running_ledger(
+    database: Database, slicing: Slicing
+) -> None:
+    counts, slo = CountStore(database), sliced(slicing)
+    ledger, number = fill(counts, slo)
+    entry = Entry(slo, Indicator(slo, number, "fingerprint", ledger))
+    past = Past(counts, AlertRecords(database), 10, lambda: NOW, lambda: 35 * DAY)
+
+    told = past.slices(entry, NOW - 10 * DAY, NOW)
+    neither = past.slices(replace(entry, slo=replace(slo, slicing=None)), NOW - DAY, NOW)
+
+    status = status_of(slo, ledger)
+    assert told is not None
+    assert told.closed(T0, NOW) == status.slices
+    for burn in status.burns:
+        assert told.burn(slo.objective, burn.lookback, NOW) == burn.rate
+    assert neither is None
+
+
 def test_an_edited_method_is_judged_anew_from_the_stored_counts(database: Database) -> None:
     counts, slo = CountStore(database), sliced(MINUTES)
     fill(counts, replace(slo, slicing=None))

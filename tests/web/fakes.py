@@ -49,6 +49,7 @@ from slo.rule_reading import Reading
 from slo.rule_status import RuleStatus
 from slo.selector import parse_selector
 from slo.severity import Severity
+from slo.slice_history import SliceHistory, slice_history
 from slo.status import (
     Budget,
     BudgetState,
@@ -853,6 +854,15 @@ class FakeSource(FakeExclusions):
         turn = min(start - past_grid + width, end)
         steps = [*_buckets(start, turn, width), *_buckets(turn, end, width)]
         return [one for one in steps if any(one.columns())]
+
+    async def slices(self, slo_id: str, start: datetime, end: datetime) -> SliceHistory | None:
+        status = self.status(slo_id)
+        if status is None or status.slo.slicing is None:
+            return None
+        slicing = status.slo.slicing
+        past_grid = timedelta(seconds=int(start.timestamp()) % slicing.seconds)
+        start -= past_grid + timedelta(microseconds=start.microsecond)
+        return slice_history(_buckets(start, end, slicing.length), slicing, start, end)
 
     async def as_of(self, at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
         at -= timedelta(seconds=at.second % 10, microseconds=at.microsecond)
