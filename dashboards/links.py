@@ -67,3 +67,12 @@ def safe_return(path: str | None) -> str:
 def safe_external(url: str | None) -> str | None:
     """A runbook's address if a browser may follow it; None for `javascript:` and the like."""
     return url if url and url.startswith(("https://", "http://")) else None
+
+
+def exclusion_url(exclusion_id: str) -> str:
+    return f"/exclusions/{quote(exclusion_id, safe='')}"
+
+
+def exclusions_url(slo_id: str) -> str:
+    """The exclusions for an SLO, and the form for another of it."""
+    return with_query("/exclusions", slo=slo_id)

@@ -134,6 +134,9 @@ class StepLink:
     chosen: bool
 
 
+_STRETCHES = 50  # excluded ones that are listed, the newest
+
+
 @dataclass(frozen=True, slots=True)
 class NumbersView:
     """Everything the page prints."""
@@ -154,6 +157,9 @@ class NumbersView:
     check: str
     smeared: str | None
     next_url: str | None
+    excluded: str | None  # None: no exclusion is for it
+    stretches: tuple[tuple[str, str], ...]  # of the list, that are excluded
+    exclusions_url: str
 
 
 def numbers_view(
@@ -162,8 +168,12 @@ def numbers_view(
     whole: Sequence[BucketDelta],
     page: Sequence[BucketDelta],
     now: datetime,
+    excluded: Sequence[tuple[datetime, datetime]] = (),
 ) -> NumbersView:
-    """The page. `whole` is the listing in its coarsest steps, `page` the rows of this page."""
+    """The page. `whole` is the listing in its coarsest steps, `page` the rows of this page.
+
+    `excluded` are the stretches of the listing that do not count.
+    """
     status, base = told.status, told.bucket
     slo, total = status.slo, sum(whole, BucketDelta(0))
     adds_up, check = _check(status, listing, total)
@@ -201,6 +211,24 @@ def numbers_view(
         next_url=address.listing(listing, listing.width, listing.until)
         if listing.until < listing.end
         else None,
+        excluded=_excluded(status),
+        stretches=tuple((_stamp(start), _stamp(end)) for start, end in excluded[-_STRETCHES:]),
+        exclusions_url=links.exclusions_url(slo.sli_id),
+    )
+
+
+def _excluded(status: SLOStatus) -> str | None:
+    """What the window holds beside what counts, so that both together are what was counted."""
+    raw, gone = status.raw, status.excluded
+    if raw is None:
+        return None
+    counts, left = raw.window.counts, status.window.counts
+    return (
+        f"Of the window's {_n(counts.good)} good, {_n(counts.bad)} bad and {_n(counts.unknown)} "
+        f"unknown events {_n(gone.good)}, {_n(gone.bad)} and {_n(gone.unknown)} are excluded: "
+        f"{_n(left.good)}, {_n(left.bad)} and {_n(left.unknown)} count. Without exclusions the SLI "
+        f"would be {write.sli(raw.sli, status.slo.objective)}, the budget left "
+        f"{write.budget(raw.budget.remaining if raw.budget else None)}."
     )
 
 

@@ -211,6 +211,8 @@ class SLOView:
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
+    exclusions_url: str
+    excluded_now: str | None
     coverage: tuple[tuple[str, str], ...]
     definition: tuple[tuple[str, str], ...]
     at: Moment
@@ -296,6 +298,8 @@ def slo_view(
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=_runs(collector, now),
         runs_note=_runs_note(slo, collector, past=past),
+        exclusions_url=links.exclusions_url(slo.sli_id),
+        excluded_now=_excluded_now(status, now),
         coverage=coverage(status, now),
         definition=_definition(slo),
         at=write.moment(status.at, now),
@@ -839,10 +843,36 @@ def coverage(status: SLOStatus, now: datetime) -> tuple[tuple[str, str], ...]:
         ),
         ("Good and bad", f"{write.count(window.counts.good)} and {write.count(window.counts.bad)}"),
         *_slices(status),
+        *_excluded(status),
         ("Last observation", write.ago(last, now) if last else "none yet"),
         ("Watched since", write.stamp(status.watched_since, now) if status.watched_since else "-"),
         *(("Anomaly", f"{said} ({times})") for said, times in _anomalies(status)),
     )
+
+
+def _excluded(status: SLOStatus) -> list[tuple[str, str]]:
+    """What does not count, and what the numbers would be if it did."""
+    raw, slo = status.raw, status.slo
+    if raw is None:
+        return []
+    gone = status.excluded
+    number = gone.total + gone.unknown
+    events = (
+        f"{write.count(number)} {noun(slo, number)}: {write.count(gone.good)} good, "
+        f"{write.count(gone.bad)} bad, {write.count(gone.unknown)} unknown"
+    )
+    left = write.budget(raw.budget.remaining if raw.budget else None)
+    return [
+        ("Excluded", events if number else "nothing of this window"),
+        ("Without exclusions", f"SLI {write.sli(raw.sli, slo.objective)}, budget left {left}"),
+    ]
+
+
+def _excluded_now(status: SLOStatus, now: datetime) -> str | None:
+    if status.excluded_now is None:
+        return None
+    until = write.stamp(status.excluded_now[1], now)
+    return f"Excluded until {until}: what happens now does not count."
 
 
 def _slices(status: SLOStatus) -> list[tuple[str, str]]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
@@ -33,12 +33,11 @@ from slo.definition import SLO
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from web.assets import Assets
+from web.exclusion_pages import ExclusionPages
+from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
 
-_NAME_COOKIE = "nines_name"
 _THEME_COOKIE = "nines_theme"
-_YEAR_SECONDS = 365 * 86_400
-_NAME_LIMIT = 80
 _RECENT_INCIDENTS = 6
 _INCIDENTS_PER_PAGE = 50
 _LOOK_BACK = timedelta(hours=1)
@@ -132,6 +131,7 @@ class Pages:
             response_model=None,
         )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
+        ExclusionPages(self._source, self._now, self._page, self.error).add_to(router)
         return router
 
     # --- pages -----------------------------------------------------------------------------------
@@ -263,7 +263,8 @@ class Pages:
             self._source.steps(slo_id, listing.start, listing.end, first),
             self._source.steps(slo_id, listing.after, listing.until, listing.width),
         )
-        view = numbers_view(told, listing, whole, page, now)
+        excluded = self._source.excluded(slo_id, listing.start, listing.end)
+        view = numbers_view(told, listing, whole, page, now, excluded)
         title = f"Numbers of {slo}, {service}"
         seen = Look(self._source, told.status.at if asked else now, [told.status], bool(asked))
         return self._page(request, "numbers.html", "slos", title, topics="", view=view, seen=seen)
@@ -345,7 +346,7 @@ class Pages:
         view = incident_view(
             detail,
             card=self._card(detail.incident.service),
-            remembered=_remembered(request),
+            remembered=remembered(request),
             notice=_NOTICES.get(request.query_params.get("notice", "")),
             name_missing=request.query_params.get("notice") == "name",
             now=self._now(),
@@ -370,17 +371,17 @@ class Pages:
         self, request: Request, incident_id: str, name: Annotated[str, Form()] = ""
     ) -> Response:
         """Take an incident. Who it is comes with the form, or is remembered from the last time."""
-        by = _clean_name(name) or _remembered(request)
+        by = clean(name) or remembered(request)
         target = links.incident_url(incident_id)
         if not by:
             # The fragment is the field itself: browsers put the focus there, also without scripts.
-            return _see_other(f"{target}?notice=name#name")
+            return see_other(f"{target}?notice=name#name")
         detail = await self._source.acknowledge(incident_id, by)
         if detail is None:
             return self.error(request, 404, f"There is no incident “{incident_id}”.")
         notice = "acknowledged" if detail.incident.open else "resolved"
-        response = _see_other(f"{target}?notice={notice}")
-        _remember(request, response, _NAME_COOKIE, by)
+        response = see_other(f"{target}?notice={notice}")
+        remember(request, response, NAME_COOKIE, by)
         return response
 
     async def theme(
@@ -390,9 +391,9 @@ class Pages:
         back: Annotated[str, Form()] = "/",
     ) -> Response:
         """Remember light, dark, or (with anything else) what the system wishes."""
-        response = _see_other(links.safe_return(back))
+        response = see_other(links.safe_return(back))
         if theme in frame.THEMES:
-            _remember(request, response, _THEME_COOKIE, theme)
+            remember(request, response, _THEME_COOKIE, theme)
         else:
             response.delete_cookie(_THEME_COOKIE)
         return response
@@ -549,30 +550,6 @@ def _asked(request: Request) -> str | None:
 def _topic(identity: str) -> str:
     """An id as one word, so that a list of them can be parted at spaces."""
     return quote(identity, safe="/")
-
-
-def _see_other(target: str) -> RedirectResponse:
-    return RedirectResponse(target, 303)
-
-
-def _remembered(request: Request) -> str:
-    return _clean_name(unquote(request.cookies.get(_NAME_COOKIE, "")))
-
-
-def _clean_name(name: str) -> str:
-    printable = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(printable.split())[:_NAME_LIMIT]
-
-
-def _remember(request: Request, response: Response, cookie: str, value: str) -> None:
-    response.set_cookie(
-        cookie,
-        quote(value),
-        max_age=_YEAR_SECONDS,
-        httponly=cookie == _NAME_COOKIE,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
 
 
 def _ceiling(at: datetime, step: timedelta) -> datetime:

@@ -1,0 +1,198 @@
+"""The pages of exclusions: a list, a form that previews, one exclusion with its trail."""
+
+import html
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from dashboards.numbers import numbers_view, read_listing
+from dashboards.source import AsOf
+from slo.counts import Counts
+from slo.status import Raw, SLOStatus
+from tests.web.fakes import NOW, FakeSource
+
+FORM = {
+    "what": "shop/checkout",
+    "start": "2026-11-21T11:00Z",
+    "duration": "2h",
+    "reason": "a new <database>",
+    "name": "ada",
+    "action": "add",
+}
+
+
+async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> str:
+    response = await client.get(path)
+    assert response.status_code == status, response.text
+    return html.unescape(response.text)
+
+
+async def send(client: httpx.AsyncClient, path: str = "", **fields: str) -> httpx.Response:
+    return await client.post(f"/exclusions{path}", data=fields)
+
+
+async def test_nothing_is_excluded_at_first(client: httpx.AsyncClient) -> None:
+    text = await page(client, "/exclusions")
+
+    assert "Nothing is excluded" in text
+    assert 'list="known"' in text
+    assert '<option value="shop/checkout">' in text
+
+
+async def test_the_form_excludes_and_leads_to_what_it_made(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    response = await send(client, **FORM)
+
+    assert response.status_code == 303
+    target = response.headers["location"]
+    assert target == "/exclusions/exclusion-1?notice=made"
+    (made,) = source.exclusions()
+    assert (made.author, made.reason, made.scope.label) == (
+        "ada",
+        "a new <database>",
+        "shop/checkout",
+    )
+    raw = (await client.get(target)).text
+    assert "a new &lt;database&gt;" in raw
+    text = html.unescape(raw)
+    assert "Excluding now" in text
+    assert "ada made it" in text
+    assert 'action="/exclusions/exclusion-1/end"' in text
+    listed = await page(client, "/exclusions")
+    assert 'href="/exclusions/exclusion-1"' in listed
+    assert "Nothing is excluded" in await page(client, "/exclusions?slo=shop/login")
+
+
+async def test_a_preview_shows_the_next_five_times_and_keeps_what_was_written(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    wanted = FORM | {
+        "action": "preview",
+        "start": "2027-03-27T02:30",
+        "rrule": "FREQ=DAILY",
+        "zone": "Europe/Berlin",
+    }
+
+    response = await send(client, **wanted)
+
+    text = html.unescape(response.text)
+    assert response.status_code == 200
+    assert "This would exclude 1\u00a0SLO: shop/checkout." in text
+    assert "2027-03-28 01:30 to 2027-03-28 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
+    assert text.count("in Europe/Berlin)") == 5
+    assert 'value="FREQ=DAILY"' in text
+    assert source.exclusions() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"what": ""}, "what", "say what is excluded"),
+        ({"what": "shop/chekout"}, "what", "there is no SLO for shop/chekout"),
+        ({"what": "env=prod, x"}, "what", "'x' is no label"),
+        ({"reason": " "}, "reason", "say why"),
+        ({"name": ""}, "name", "say who you are"),
+        ({"duration": "2"}, "duration", "is not a duration"),
+        ({"zone": "Europe/Berln"}, "zone", "did you mean Europe/Berlin"),
+        ({"start": "2026-09-01T00:00Z"}, "start", "kept for 35d"),
+    ],
+)
+async def test_what_makes_no_sense_is_said_at_its_field(
+    client: httpx.AsyncClient, source: FakeSource, wrong: dict[str, str], field: str, said: str
+) -> None:
+    response = await send(client, **(FORM | wrong))
+
+    text = html.unescape(response.text)
+    assert response.status_code == 400
+    assert said in text
+    assert text.count('aria-invalid="true"') == 1
+    at = text.index('aria-invalid="true"')
+    assert f'id="{field}"' in text[text.rindex("<input", 0, at) : at]
+    assert source.exclusions() == []
+
+
+async def test_one_is_ended_and_undone_by_who_is_remembered(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    await send(client, **FORM)
+
+    ended = await send(client, "/exclusion-1/end", name="")
+    undone = await send(client, "/exclusion-1/undo", name="grace")
+    again = await send(client, "/exclusion-1/undo", name="grace")
+
+    assert ended.headers["location"].endswith("?notice=ended")
+    assert undone.headers["location"].endswith("?notice=undone")
+    assert [(one.by, one.action) for one in source.trail] == [
+        ("ada", "created"),
+        ("ada", "ended"),
+        ("grace", "undone"),
+    ]
+    assert again.status_code == 400
+    assert "undone already" in again.text
+    text = await page(client, "/exclusions/exclusion-1")
+    assert "grace undid it" in text
+    assert "/exclusion-1/undo" not in text
+
+
+async def test_nobody_ends_anything_namelessly(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    await send(client, **FORM)
+    client.cookies.clear()
+
+    response = await send(client, "/exclusion-1/end", name="")
+
+    assert response.status_code == 400
+    assert len(source.trail) == 1
+    assert (await send(client, "/none/end", name="ada")).status_code == 404
+    await page(client, "/exclusions/none", 404)
+
+
+async def test_another_site_cannot_exclude_anything(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    response = await client.post("/exclusions", data=FORM, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == 403
+    assert source.exclusions() == []
+
+
+def with_raw(source: FakeSource) -> SLOStatus:
+    """The status of the checkout as it is while 108 events are excluded."""
+    status = source.status("shop/checkout")
+    assert status is not None
+    counts = status.window.counts + Counts(100, 7, 1)
+    raw = Raw(replace(status.window, counts=counts), counts.good_ratio, status.budget)
+    return replace(status, raw=raw, excluded_now=(NOW, NOW + timedelta(hours=1)))
+
+
+def test_how_a_number_came_to_be_tells_what_is_excluded(source: FakeSource) -> None:
+    told = AsOf(with_raw(source), {}, timedelta(seconds=10))
+    listing = read_listing({}, told)
+
+    view = numbers_view(told, listing, [], [], NOW, [(NOW - timedelta(hours=1), NOW)])
+
+    assert view.excluded is not None
+    assert "unknown events 100, 7 and 1 are excluded" in view.excluded
+    assert view.stretches == (("2026-11-21 11:00:07", "2026-11-21 12:00:07"),)
+
+
+async def test_an_slo_shows_the_raw_numbers_beside_the_others(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    told = with_raw(source)
+    source.statuses_ = tuple(told if one.slo.id == told.slo.id else one for one in source.statuses_)
+
+    text = await page(client, "/slos/shop/checkout")
+
+    assert "108" in text[text.index("Excluded</dt>") :][:60]
+    assert "100 good, 7 bad, 1 unknown" in text
+    assert "Without exclusions" in text
+    assert "Excluded until" in text
+    assert 'href="/exclusions?slo=shop%2Fcheckout"' in text
+    facts = (await client.get("/api/v1/slos/shop/checkout")).json()
+    assert facts["raw"]["excluded"] == {"good": 100, "bad": 7, "unknown": 1, "total": 107}
+    assert facts["excluded_until"] == "2026-11-21T13:00:07Z"
