@@ -277,7 +277,7 @@ server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", b
 services:
   shop:
     collectors:
-      app: {{prometheus: "http://{address}/metrics", interval: {every}s, timeout: {every}s}}
+      app: {{prometheus: "http://{address}/metrics", interval: {every}s, timeout: 5s}}
     slos:
       requests:
         objective: 99%

@@ -597,7 +597,7 @@ class _Counting:
             )
         parts = split(threshold_of(sli), now, before, counts[total])
         kept[total] = parts.events - parts.unknown
-        kept[next(iter(edges.values()))] = parts.good
+        kept[next(iter(edges.values()))] = parts.good  # under any edge: their sum is what counts
         if parts.unknown:
             self._say_cut(sli, edges)
         return parts.unknown
