@@ -110,11 +110,12 @@ def reason(seen: RuleStatus) -> str:
     match seen.rule.check:
         case DownCheck():
             return _why_down(seen.rule, seen.outage)
-        case GaugeCheck():
-            what = ", ".join(str(one) for one in seen.rule.check.metric)
-            text = f"{what} is {measured}"
+        case GaugeCheck(metric=metric):
+            found = seen.reading.found
+            series = f"the worst of {found:,} series" if found > 1 else "the one series"
+            text = f"{series} of {', '.join(map(str, metric))} is {measured}"
         case RateCheck(counter=counter):
-            text = f"{', '.join(map(str, counter))} rose by {measured}"
+            text = f"the rate of {', '.join(map(str, counter))} is {measured}"
         case _:
             text = measured
     return f"{text}; it fires {limit_text(seen.rule)}"

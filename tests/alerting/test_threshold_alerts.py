@@ -57,6 +57,12 @@ def test_the_paragraph_says_since_when_and_what_to_open_next() -> None:
     assert "Dashboard of cpu: https://nines.example/services/shop#rule-cpu" in text
 
 
+def test_the_reason_names_the_metric_and_the_limit() -> None:
+    assert FACTS.reason == (
+        "the worst of 5 series of cpu is 83.2 %; it fires above 70% for 5m, until below 60%"
+    )
+
+
 def test_the_rows_hold_measure_limit_and_series_and_no_objective() -> None:
     rows = dict(evidence.rows(message().alerts[0]))
 
