@@ -113,6 +113,19 @@ def test_it_ends_a_minute_after_it_no_longer_is() -> None:
     assert not change.firing
 
 
+def test_once_it_was_below_its_clearing_limit_the_band_holds_it_no_more() -> None:
+    engine = an_engine(
+        a_rule(collector="metrics", metric="cpu", above="70%", clear_below="60%", for_="1m")
+    )
+    feed(engine, lambda _: a_page("cpu", 0.9), 0, 7)
+
+    assert feed(engine, lambda _: a_page("cpu", 0.65), 7, 20) == []
+    feed(engine, lambda _: a_page("cpu", 0.5), 20, 21)
+    (change,) = feed(engine, lambda _: a_page("cpu", 0.65), 21, 27)
+
+    assert not change.firing
+
+
 def test_time_in_which_nobody_looked_is_no_time_that_it_held() -> None:
     engine = an_engine(CPU)
     feed(engine, lambda _: a_page("cpu", 0.9), 0, 3)

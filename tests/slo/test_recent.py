@@ -22,6 +22,16 @@ def test_events_and_the_time_they_are_of_go_together() -> None:
     assert recent.sums(T0 + 30 * S) == Sums(30 * S, 95, 11)
 
 
+def test_pages_of_one_step_are_added_up() -> None:
+    recent = Recent(timedelta(hours=1))  # a step is a minute
+    for n in range(3):
+        since = T0 + 10 * n * S
+        recent = recent.added(since, since + 10 * S, Increment(good=2, bad=1, unknown=3))
+
+    assert recent.sums(T0 + 30 * S) == Sums(30 * S, 6, 3, 9)
+    assert len(recent.slots) == 1
+
+
 def test_what_is_older_than_the_stretch_is_gone() -> None:
     recent = Recent(FIVE_MINUTES).added(T0 - 10 * S, T0, Increment(bad=1))
 
