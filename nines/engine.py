@@ -459,8 +459,18 @@ class Engine:
         return wants_recount(self.setback, now)
 
     def catch_up(self, now: datetime) -> None:
-        """Judge what derived SLIs have missed since they last judged a slice."""
-        self._follow(now, self.entries)
+        """Judge what derived SLIs have missed since they last judged a slice.
+
+        One that has judged none begins with the first observation, or the first look.
+        """
+        self._follow(
+            now,
+            [
+                entry.slo.id
+                for entry in self.entries.values()
+                if entry.indicator.detail is not None and entry.indicator.detail.held is not None
+            ],
+        )
 
     def present_facts(self) -> dict[str, Facts]:
         """The facts of every rule that fires, as of its SLO's newest evaluation."""

@@ -151,6 +151,8 @@ class History:
 
     def _book(self, slo_id: str, at: datetime, stride: timedelta, now: datetime) -> None:
         entry = self._engine.entries[slo_id]
+        if entry.slo.collector_id is None:
+            return  # the engine derives it from the others
         observations = max(1, stride // entry.slo.interval)
         trouble = next(
             (t for t in self._troubles if t.slo_id == slo_id and t.covers(at, now)), None

@@ -28,6 +28,9 @@ async def test_the_demo_has_a_past_and_can_be_opened_and_ends() -> None:
         incidents = (
             await client.get(f"{service.config.server.external_url}/api/v1/incidents")
         ).json()["incidents"]
+        journey = (
+            await client.get(f"{service.config.server.external_url}/api/v1/slos/shop/purchase")
+        ).json()
         inbox_page = await client.get(inbox.url)
     service.stop.set()
     await running
@@ -36,3 +39,7 @@ async def test_the_demo_has_a_past_and_can_be_opened_and_ends() -> None:
     assert {incident["service"] for incident in incidents} == {"shop", "petuniverse"}
     assert [incident.state for incident in inbox.pagerduty] == ["resolved"] * len(inbox.pagerduty)
     assert inbox_page.status_code == 200
+    # Three days of five minutes, in which the shop was once away.
+    assert journey["events"]["total"] in range(3 * 288 - 3, 3 * 288 + 1)
+    assert journey["events"]["bad"] in (2, 3)
+    assert journey["events"]["unknown"] <= 1

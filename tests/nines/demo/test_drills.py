@@ -43,7 +43,7 @@ BUCKET = timedelta(seconds=10)
 def an_engine(services: dict[str, dict[str, AnyCollector]]) -> Engine:
     """What the demo watches, after eight clean hours."""
     engine = Engine(10, awake_since=BREAKS - timedelta(days=1))
-    slos = load(CONFIG, ENVIRON).slos
+    slos = [slo for slo in load(CONFIG, ENVIRON).slos if slo.collector_id is not None]
     entries = [
         Entry(slo, Indicator(slo, number, "fingerprint", Ledger(10, slo.window.reach)))
         for number, slo in enumerate(slos, start=1)
