@@ -89,6 +89,7 @@ class World:
         self.engine = Engine(10, awake_since=now)
         self.watch(now)
         book_our_absence(self.engine, now)
+        self.engine.tick(now)
 
     def watch(self, now: datetime) -> None:
         by_sli = {slo.sli_id: slo for slo in self.config.slos}
@@ -414,7 +415,7 @@ def test_a_kill_before_a_slice_was_judged_loses_and_doubles_nothing(world: World
     stored = world.stored(world.indicator("web/reachable"))
     bucket = int(at.timestamp())
     assert stored[bucket] == BucketDelta(bucket, bad=1, seen=1)
-    assert world.check("web/reachable") == 30 + 8
+    assert world.check("web/reachable") == 30 + 9
 
     world.start(at + 3 * MINUTE)  # and once more
     world.flush()
