@@ -27,6 +27,7 @@ Places = NDArray[np.intp]
 _Column = NDArray[np.unsignedinteger]
 
 BLOCK = 512  # places of one block: one busy SLI widens no more than these
+_TOGETHER = 64  # places whose rows are written at once
 _FAR = 64  # slots: further than this, adding all up again is cheaper than to slide
 _FEW = 0.25  # of all places: to add up more of them one by one is dearer than all at once
 _MOST_WINDOWS = 32  # kept for whoever asks; more must be added up for each question
@@ -52,7 +53,9 @@ class Grain:
         self.head = -1
         self.at: int | None = None
         self._count = columns
-        self._blocks: list[list[_Column | None]] = []
+        self._arrays: list[list[_Column | None]] = []
+        # By column, rows to be added: (place, its first slot, amounts).
+        self._waiting: dict[int, list[tuple[int, int, NDArray[np.uint64]]]] = {}
         self._capacities: list[int] = []
         self._lengths: list[int] = []  # of the windows kept, in slots
         self._shortest = 0
@@ -173,7 +176,6 @@ class Grain:
         if not len(slots):
             return
         low, high = int(slots[0]), int(slots[-1])
-        parts, (number, inside) = self._parts(low, high), divmod(place, BLOCK)
         for index, column_amounts in enumerate(amounts):
             values = column_amounts[first:].astype(np.uint64)
             if not values.any():
@@ -182,15 +184,52 @@ class Grain:
                 dense = np.zeros(high - low + 1, np.uint64)
                 dense[slots - low] = values
                 values = dense
-            column = self._blocks[number][index]
-            if column is not None:
-                values = values + np.concatenate([column[part, inside] for part in parts])
-            column = self._wide_enough(number, index, np.min_scalar_type(int(values.max())))
-            at = 0
-            for part in parts:
-                column[part, inside] = values[at : at + part.stop - part.start]
-                at += part.stop - part.start
+            self._waiting.setdefault(index, []).append((place, low, values))
         self._stale.add(place)
+        if len(max(self._waiting.values(), key=len, default=())) >= _TOGETHER:
+            self._write()
+
+    @property
+    def _blocks(self) -> list[list[_Column | None]]:
+        """The arrays, with all that was added to them."""
+        if self._waiting:
+            self._write()
+        return self._arrays
+
+    def _write(self) -> None:
+        """Write rows of many places together: side by side, they share the memory they touch."""
+        waiting, self._waiting = self._waiting, {}
+        for index, rows in waiting.items():
+            by_block: dict[int, dict[int, list[tuple[int, NDArray[np.uint64]]]]] = {}
+            for place, low, values in rows:
+                number, inside = divmod(place, BLOCK)
+                by_block.setdefault(number, {}).setdefault(inside, []).append((low, values))
+            for number, by_place in by_block.items():
+                self._write_block(number, index, by_place)
+
+    def _write_block(
+        self, number: int, index: int, rows: dict[int, list[tuple[int, NDArray[np.uint64]]]]
+    ) -> None:
+        oldest = self.head - self.slots + 1  # some may be, since they came
+        low = max(min(first for parts in rows.values() for first, _ in parts), oldest)
+        high = max(first + len(values) - 1 for parts in rows.values() for first, values in parts)
+        inside = np.array(list(rows), np.intp)
+        added = np.zeros((len(rows), max(high - low + 1, 0)), np.uint64)
+        for line, parts in zip(added, rows.values(), strict=True):
+            for first, values in parts:
+                start = max(first, low)
+                line[start - low : first + len(values) - low] += values[start - first :]
+        where = _span(inside)
+        column = self._arrays[number][index]
+        at = 0
+        for part in self._parts(low, high):
+            total = added[:, at : at + part.stop - part.start].T
+            at += part.stop - part.start
+            if column is not None:
+                total = column[part, where] + total
+            kind = np.min_scalar_type(int(total.max()))
+            column = self._wide_enough(number, index, kind)
+            column[part, where] = total
 
     def put(self, place: int, index: int, slots: NDArray[np.int64], values: Sequence[int]) -> None:
         """Set one column's values in slots that are kept."""
@@ -402,14 +441,14 @@ class Grain:
 
     def _wide_enough(self, number: int, index: int, kind: np.dtype[np.generic]) -> _Column:
         """A block's array for one column that can hold values of such a kind."""
-        column = self._blocks[number][index]
+        column = self._arrays[number][index]
         if kind not in _MOST:
             raise OverflowError("more events in one slot than 64 bits can count")
         if column is None:
             column = np.zeros((self.slots, self._capacities[number]), kind)
         elif kind.itemsize > column.dtype.itemsize:
             column = column.astype(kind)
-        self._blocks[number][index] = column
+        self._arrays[number][index] = column
         return column
 
     def _parts(self, low: int, high: int) -> list[slice]:
@@ -554,6 +593,13 @@ def unit_seconds(window_seconds: int, bucket_seconds: int) -> int:
 
 def _grain(width: int, reach_seconds: int) -> Grain:
     return Grain(width, (reach_seconds + AHEAD_SECONDS) // width + 2)
+
+
+def _span(positions: Places) -> slice | Places:
+    """The same as a slice where they follow one another."""
+    if (np.diff(positions) == 1).all():
+        return slice(int(positions[0]), int(positions[-1]) + 1)
+    return positions
 
 
 def _by_block(places: Places) -> Iterable[tuple[int, Places, NDArray[np.intp]]]:

@@ -385,6 +385,11 @@ def _load(grain: Grain, place: int, rows: NDArray[np.int64]) -> NDArray[np.int64
     if (slots[1:] < slots[:-1]).any():
         order = np.argsort(slots, kind="stable")
         rows, slots = rows[order], slots[order]
+    oldest = max(grain.head, int(slots[-1])) - grain.slots + 1
+    first = int(np.searchsorted(slots, oldest))
+    rows, slots = rows[first:], slots[first:]
+    if not len(slots):
+        return slots
     starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))  # the first row of each slot
     amounts = rows[:, 1:]
     if len(starts) < len(slots):
