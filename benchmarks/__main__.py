@@ -5,6 +5,7 @@ import sys
 
 ALL = (
     "parse_page",  # reading a Prometheus page beside prometheus_client's parser
+    "count_page",  # from a page's bytes to the counts of 300 SLOs
     "storage_flush",  # storing a second's counts beside plain sqlite3
     "chunk_size",  # bytes of packed counts beside Prometheus's chunks
     "engine_tick",  # time passing for 1,000 and 10,000 SLOs, and their memory
