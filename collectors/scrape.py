@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ ACCEPT_NATIVE = (
 _TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 _OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOUT_HEADER}
 _REDIRECTS_FOLLOWED = 5
-_READ_ASIDE_BYTES = 1024 * 1024  # raw bytes gathered before a thread reads them
+_READ_ASIDE_BYTES = 2 * 1024 * 1024  # raw bytes gathered before a thread reads them
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
 
 
@@ -171,11 +171,11 @@ class Scrape:
             size += len(part)
             if size >= _READ_ASIDE_BYTES:
                 look.watch.enter(Phase.JUDGE)
-                await asyncio.to_thread(body.feed, b"".join(gathered))
+                await asyncio.to_thread(body.feed, gathered)
                 look.watch.enter(Phase.TRANSFER)
                 gathered, size = [], 0
         look.watch.enter(Phase.JUDGE)
-        page = await asyncio.to_thread(body.close, b"".join(gathered))
+        page = await asyncio.to_thread(body.close, gathered)
         self._known = reader.known
         return page
 
@@ -206,12 +206,13 @@ class _Body:
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._begun = False
 
-    def feed(self, raw: bytes) -> None:
+    def feed(self, raw: Iterable[bytes]) -> None:
         """Take what came. Raises PageError."""
-        for piece in self._decoded(raw) if self._is_gzip else (raw,):
-            self._reader.feed(piece)
+        for part in raw:
+            for piece in self._decoded(part) if self._is_gzip else (part,):
+                self._reader.feed(piece)
 
-    def close(self, raw: bytes) -> Page:
+    def close(self, raw: Iterable[bytes]) -> Page:
         """Take the rest; the page. Raises PageError."""
         self.feed(raw)
         if self._begun and not self._member.eof:

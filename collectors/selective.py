@@ -32,6 +32,7 @@ from collectors.known import Known
 from collectors.template import Template
 from slo.exposition import Page, Series
 
+_BLOCK_BYTES = 256 * 1024  # looked through at a time; what fits into a cache is read fastest
 _FIRST_BYTES = 4096  # of a page, whose lines are looked at whatever they say
 
 
@@ -49,8 +50,8 @@ class SelectiveReader:
         self._wanted = Wanted(wanted, openmetrics=known.openmetrics)
         self._check = CHECK_OPENMETRICS if known.openmetrics else CHECK_TEXT
         self._search, self._run, self._sample = _finders(self._wanted.all, known.openmetrics)
-        self._pending: list[bytes] = [b"\n"]  # a line always begins after a newline
-        self._pending_size = 0
+        self._waiting: list[bytes] = [b"\n"]  # a line always begins after a newline
+        self._waiting_size = 0
         self._size = 0
         self._begun = False
         self._ended = False
@@ -63,19 +64,14 @@ class SelectiveReader:
         self._size += len(chunk)
         if self._size > self._limit_bytes:
             raise PageError(f"the page is larger than the limit of {self._limit_bytes} bytes")
-        cut = chunk.rfind(b"\n")
-        if cut < 0:
-            self._wait(chunk)
-            return
-        self._pending.append(chunk[: cut + 1])
-        lines = b"".join(self._pending)
-        self._pending, self._pending_size = [b"\n"], 0
-        self._read(lines)
-        self._wait(chunk[cut + 1 :])
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        if self._waiting_size >= _BLOCK_BYTES:
+            self._take()
 
     def close(self) -> Page:
         """What was wanted of the page. Raises PageError when the page was cut off."""
-        tail = b"".join(self._pending)[1:]
+        tail = self._take()
         if self._openmetrics:
             if tail == b"# EOF" and not self._ended:
                 self._ended, tail = True, b""
@@ -89,50 +85,53 @@ class SelectiveReader:
         page = self.known.template.read(text, self._size) if self.known.template else None
         return page if page is not None else self._each(text)
 
-    def _wait(self, beginning: bytes) -> None:
-        """Keep the beginning of a line until its end comes."""
-        if beginning:
-            self._pending.append(beginning)
-            self._pending_size += len(beginning)
-            if self._pending_size > LINE_BYTES:
-                raise PageError(f"a line is longer than {LINE_BYTES:,} bytes")
+    def _take(self) -> bytes:
+        """Read the lines that came; gives the beginning of the one whose end has not."""
+        block = b"".join(self._waiting)
+        cut = block.rfind(b"\n")
+        if cut:
+            self._read(block, cut)
+        rest = block[cut + 1 :]
+        if len(rest) > LINE_BYTES:
+            raise PageError(f"a line is longer than {LINE_BYTES:,} bytes")
+        self._waiting, self._waiting_size = [b"\n", rest], len(rest)
+        return rest
 
-    def _read(self, block: bytes) -> None:
-        """One block: a newline, then complete lines."""
+    def _read(self, block: bytes, end: int) -> None:
+        """One block: a newline, then complete lines, the last of which ends at `end`."""
         if self._ended:
             raise PageError("something follows # EOF")
         if not self._begun:
             self._begun = True
-            first = block.rfind(b"\n", 1, _FIRST_BYTES)
+            first = block.rfind(b"\n", 1, min(_FIRST_BYTES, end + 1))
             self._demand(block[: (first if first > 0 else block.find(b"\n", 1)) + 1], first=True)
         if self._look_ahead:
             self._demand(block[: block.find(b"\n", 1) + 1])
             self._look_ahead = False
-        at, end = 0, len(block) - 1
-        while at < end and (match := self._search(block, at)) is not None:
+        at = 0
+        while at < end and (match := self._search(block, at, end + 1)) is not None:
             start = match.start()
             if self._openmetrics and block.startswith(b"\n# EOF\n", start):
-                if start + len(b"\n# EOF\n") != len(block):
+                if start + len(b"\n# EOF\n") <= end:
                     raise PageError("something follows # EOF")
                 self._ended = True
                 break
-            at = self._run(block, start).end()
-            self._keep(block, start, at)
+            at = self._run(block, start, end).end()
+            self._keep(block, start, at, end)
         self._last = block[block.rfind(b"\n", 0, end) : end]
 
-    def _keep(self, block: bytes, start: int, end: int) -> None:
+    def _keep(self, block: bytes, start: int, stop: int, end: int) -> None:
         """Wanted lines, from the newline before to that after; their neighbours must be sound.
 
         A newline that was not escaped makes lines of a label's value, and those lie among damage.
         """
-        self._found.append(block[start:end])
+        self._found.append(block[start:stop])
         if start:
             self._demand(block[block.rfind(b"\n", 0, start) : start + 1])
         elif self._last:
             self._demand(self._last + b"\n")
-        after = block.find(b"\n", end + 1)
-        if after > 0:
-            self._demand(block[end : after + 1])
+        if stop < end:
+            self._demand(block[stop : block.find(b"\n", stop + 1) + 1])
         else:
             self._look_ahead = True
 

@@ -261,7 +261,7 @@ def test_a_gzip_bomb_is_never_unpacked_whole() -> None:
     body = _Body("gzip", PageReader({"a"}, openmetrics=False, limit_bytes=1 << 20))
     tracemalloc.start()
     with pytest.raises(PageError, match="larger than the limit"):
-        body.feed(bomb)
+        body.feed([bomb])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
