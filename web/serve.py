@@ -16,6 +16,7 @@ from web.connection import Connection
 
 GRACE_SECONDS = 3
 _BACKLOG = 2048
+_TICK_SECONDS = 1.0
 _MOST_CONNECTIONS = 2_000
 Result = TypeVar("Result")
 
@@ -25,11 +26,29 @@ class ListenError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the wiring has them, and sets `stop`."""
+    """uvicorn without signal handlers of its own: the wiring has them, and sets `stop`.
+
+    Nor does it look ten times a second whether it should exit: `leave` tells it.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        # Every tenth of its ticks renews the date that answers bear.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
+
+    def leave(self) -> None:
+        """Stop serving, now."""
+        self.should_exit = True
+        self._leaving.set()
 
 
 async def serve(
@@ -68,7 +87,7 @@ async def serve(
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        server.should_exit = True
+        server.leave()
         try:
             await serving
         finally:
