@@ -694,6 +694,19 @@ class FakeChanges:
         self.gone.set()
 
 
+def _edited(sli_id: str) -> tuple[Definition, ...]:
+    """A promise that was made stricter, and then was of something else."""
+    texts = (
+        ('{"objective":["99.5%"],"sli":{"probe":"health"},"window":["30d"]}', "mark", 40),
+        ('{"objective":["99.9%"],"sli":{"probe":"health"},"window":["30d"]}', "mark", 9),
+        ('{"objective":["99.9%"],"sli":{"probe":"<front>"},"window":["30d"]}', "other", 2),
+    )
+    return tuple(
+        Definition(sli_id, number, text, mark, NOW - timedelta(days=days))
+        for number, (text, mark, days) in enumerate(texts, start=1)
+    )
+
+
 @dataclass
 class FakeSource(FakeExclusions):
     """A Source whose facts a test may change between two looks."""
@@ -725,6 +738,7 @@ class FakeSource(FakeExclusions):
 
     def __post_init__(self) -> None:
         self.services_ = self.services_ or _services(self.statuses_)
+        self.definitions = self.definitions or {"shop/checkout": _edited("shop/checkout")}
         if not self.details:
             incidents = (
                 make_incident(1, "shop", "checkout", IncidentState.TRIGGERED),
