@@ -1,6 +1,7 @@
 """The counts of every SLI: written once a second, read for windows and charts."""
 
 import operator
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -432,20 +433,27 @@ def _add(connection: Connection, table: Table, amounts: Mapping[_Key, tuple[int,
     if not amounts:
         return
     key = [column.name for column in table.primary_key]
-    added = [column.name for column in table.columns if not column.primary_key]
+    names = [column.name for column in table.columns if not column.primary_key]
     # In key order: neighbours share pages, and two writers cannot lock each other out.
-    rows = [(*key, *amount) for key, amount in sorted(amounts.items())]
+    ordered = sorted(amounts)
+    counted = zip(names, zip(*map(amounts.__getitem__, ordered), strict=True), strict=True)
+    # What no row has is 0 in the table already; most batches name two or three of seven.
+    used = {name: values for name, values in counted if any(values)}
+    used = used or {names[0]: (0,) * len(ordered)}
+    added, values = list(used), [*zip(*ordered, strict=True), *used.values()]
     tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET " + ", ".join(
         f"{name} = {table.name}.{name} + excluded.{name}" for name in added
     )
     head = f"INSERT INTO {table.name} ({', '.join(key + added)}) "
     if connection.dialect.name == "postgresql":
-        types = ["text" if isinstance(c.type, Text) else "bigint" for c in table.columns]
+        columns = [table.c[name] for name in key + added]
+        types = ["text" if isinstance(c.type, Text) else "bigint" for c in columns]
         arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
         statement = head + f"SELECT * FROM unnest({arrays})" + tail  # noqa: S608 - names are ours
-        connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+        connection.exec_driver_sql(statement, tuple(map(list, values)))
     else:
         places = ", ".join("?" for _ in key + added)
+        rows = list(zip(*values, strict=True))
         connection.exec_driver_sql(f"{head}VALUES ({places}){tail}", rows)
 
 
@@ -458,10 +466,13 @@ _SET_LIFETIME = """
         {greatest}(series.last_observation, {v}observed), series.last_observation, {v}observed),
     used_at = coalesce({greatest}(series.used_at, {v}last), series.used_at)
 """
-_LIFETIME_SQLITE = (
+# By number, not by name: looking names up for each row takes as long as the update.
+_LIFETIME_SQLITE = re.sub(
+    r":(\w+)",
+    lambda name: f"?{_LIFETIME.index(name[1]) + 1}",
     "UPDATE series SET"
     + _SET_LIFETIME.format(v=":", least="min", greatest="max")
-    + "WHERE series_id = :series_id"
+    + "WHERE series_id = :series_id",
 )
 _LIFETIME_POSTGRES = (
     "UPDATE series SET"
@@ -482,8 +493,7 @@ def _add_lifetimes(connection: Connection, batch: CountBatch) -> None:
         columns = tuple(map(list, zip(*rows, strict=True)))
         found = connection.exec_driver_sql(_LIFETIME_POSTGRES, columns).rowcount
     else:
-        named = [dict(zip(_LIFETIME, row, strict=True)) for row in rows]
-        found = connection.exec_driver_sql(_LIFETIME_SQLITE, named).rowcount
+        found = connection.exec_driver_sql(_LIFETIME_SQLITE, rows).rowcount
     if found != len(rows):
         raise StorageError(
             f"{len(rows) - found} of {len(rows)} series in this batch were never registered;"
@@ -501,7 +511,10 @@ def _lifetime(deltas: Sequence[BucketDelta]) -> tuple[int | None, ...]:
     if len(deltas) == 1:  # a second's usual share, a thousand times
         (delta,) = deltas
         micros = delta.bucket * 1_000_000
-        return max(delta.good, 0), max(delta.bad, 0), max(delta.unknown, 0), micros, micros
+        good, bad, unknown = delta.good, delta.bad, delta.unknown
+        if good < 0 or bad < 0 or unknown < 0:
+            good, bad, unknown = max(good, 0), max(bad, 0), max(unknown, 0)
+        return good, bad, unknown, micros, micros
     return (
         sum(max(delta.good, 0) for delta in deltas),
         sum(max(delta.bad, 0) for delta in deltas),

@@ -193,6 +193,19 @@ def test_a_base_bucket_may_change_and_the_counts_stay(store: CountStore) -> None
     assert everything(store, number, 10) == [(B0, 3, 0, 0, 0, 0, 0, 0)]
 
 
+def test_a_batch_names_only_counts_that_there_are_and_the_others_stay(store: CountStore) -> None:
+    number = a_series(store)
+
+    store.flush(one(number, BucketDelta(B0, good=3, unknown=2, seen=1)))
+    store.flush(one(number, BucketDelta(B0, bad=4)))
+    store.flush(one(number, BucketDelta(B0), BucketDelta(B0 + 10)))
+
+    assert everything(store, number, 10) == [
+        (B0, 3, 4, 2, 1, 0, 0, 0),
+        (B0 + 10, 0, 0, 0, 0, 0, 0, 0),
+    ]
+
+
 def test_series_do_not_see_one_another(store: CountStore) -> None:
     first, second = a_series(store), a_series(store)
     store.flush(CountBatch(deltas={first: [BucketDelta(B0, good=1)], second: []}))
