@@ -1,5 +1,6 @@
 """The sentences about threshold rules: what was seen, against which limit, and where."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 from math import floor
@@ -19,6 +20,7 @@ from slo.outage import Outage
 from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule
 from slo.rule_reading import Reading, Value
 from slo.rule_status import RuleStatus
+from slo.selector import Selector
 from slo.status import Verdict
 from slo.units import format_duration
 
@@ -110,15 +112,15 @@ def reason(seen: RuleStatus) -> str:
     match seen.rule.check:
         case DownCheck():
             return _why_down(seen.rule, seen.outage)
-        case GaugeCheck(metric=metric):
-            found = seen.reading.found
-            series = f"the worst of {found:,} series" if found > 1 else "the one series"
-            text = f"{series} of {', '.join(map(str, metric))} is {measured}"
+        case GaugeCheck() as check:
+            return _why_gauge(check, seen)
         case RateCheck(counter=counter):
-            text = f"the rate of {', '.join(map(str, counter))} is {measured}"
-        case _:
-            text = measured
-    return f"{text}; it fires {limit_text(seen.rule)}"
+            counted = f"counted by {_names(counter)}"
+        case RatioCheck(bad=bad, good=good, total=total):
+            counted = f"counted by {_names(bad or good)} of {_names(total)}"
+        case QuantileCheck(histogram=histogram, allowed=allowed, bounds=bounds):
+            counted = f"counted by {_names(histogram)}; {share(allowed)} may be {bounds}"
+    return counted if seen.verdict is Verdict.TRUE else f"{measured}, {counted}"
 
 
 def no_data_facts_of_rule(
@@ -164,6 +166,21 @@ def _why_down(rule: Rule, outage: Outage) -> str:
         recheck = format_duration(rule.check.recheck)
         text = sentences(text, f"A look {recheck} later failed too: {outage.confirmed}")
     return text
+
+
+def _why_gauge(check: GaugeCheck, seen: RuleStatus) -> str:
+    reading, names = seen.reading, _names(check.metric)
+    how_many = f"{reading.beyond:,}" if reading.beyond else "none"
+    verb = "are" if reading.beyond > 1 else "is"
+    text = f"{how_many} of {reading.found:,} series of {names} {verb} {check.bounds}"
+    if seen.verdict is Verdict.TRUE and not reading.beyond:
+        back = "below" if check.bounds.side == "above" else "above"
+        text += f", and it goes on until {back} {check.bounds.clear}"
+    return text
+
+
+def _names(selectors: Iterable[Selector]) -> str:
+    return ", ".join(map(str, selectors))
 
 
 def _why_frozen(seen: RuleStatus) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -10,10 +11,12 @@ from alerting.alert import AlertChange, AlertKind, Remark
 from alerting.desk import decide
 from alerting.incident import EventKind
 from alerting.notification import Message
-from alerting.receivers import evidence, pagerduty, webhook
+from alerting.receivers import email, evidence, pagerduty, slack, webhook
 from alerting.routes import Route
 from alerting.rule_wording import facts_of_rule, limit_text, value_text
+from slo.alert_state import Phase
 from slo.limit import Unit
+from slo.recent import Sums
 from slo.rule import Rule
 from slo.rule_reading import Reading
 from slo.selector import parse_matchers
@@ -27,9 +30,13 @@ CPU = a_rule(
     collector="metrics", metric="cpu", above="70%", clear_below="60%", for_="5m", by=["instance"],
     severity="page",
 )  # fmt: skip
+SLOW = a_rule(collector="m", histogram="seconds", quantile="99%", over="5m", above="2s")
+ERRORS = a_rule(collector="m", bad='r{code="500"}', total="r", over="5m", above="1%")
 FACTS = facts_of_rule(
     make_rule_status(
-        CPU, reading=Reading(0.832, (("instance=a", 0.832), ("instance=b", 0.71)), 2, 5, None, T0)
+        CPU,
+        Phase.FIRING,
+        reading=Reading(0.832, (("instance=a", 0.832), ("instance=b", 0.71)), 2, 5, None, T0),
     )
 )
 
@@ -57,10 +64,50 @@ def test_the_paragraph_says_since_when_and_what_to_open_next() -> None:
     assert "Dashboard of cpu: https://nines.example/services/shop#rule-cpu" in text
 
 
-def test_the_reason_names_the_metric_and_the_limit() -> None:
-    assert FACTS.reason == (
-        "the worst of 5 series of cpu is 83.2 %; it fires above 70% for 5m, until below 60%"
-    )
+@pytest.mark.parametrize(
+    ("rule", "reading", "phase", "reason"),
+    [
+        pytest.param(
+            CPU,
+            Reading(0.832, (("instance=a", 0.832),), 2, 5, None, T0),
+            Phase.FIRING,
+            "2 of 5 series of cpu are above 70%",
+            id="a gauge beyond its limit",
+        ),
+        pytest.param(
+            CPU,
+            Reading(0.65, (("instance=a", 0.65),), 0, 5, None, T0),
+            Phase.FIRING,
+            "none of 5 series of cpu is above 70%, and it goes on until below 60%",
+            id="a gauge between its limits",
+        ),
+        pytest.param(
+            CPU,
+            Reading(0.5, (("instance=a", 0.5),), 0, 5, None, T0),
+            Phase.INACTIVE,
+            "none of 5 series of cpu is above 70%",
+            id="a gauge that is fine",
+        ),
+        pytest.param(
+            SLOW,
+            Reading(Fraction(1, 50), sums=Sums(timedelta(minutes=5), 98, 2), seen_at=T0),
+            Phase.FIRING,
+            "counted by seconds; 1 % may be above 2s",
+            id="a quantile",
+        ),
+        pytest.param(
+            ERRORS,
+            Reading(Fraction(1, 200), sums=Sums(timedelta(minutes=5), 199, 1), seen_at=T0),
+            Phase.INACTIVE,
+            '0.5 % of 200 events bad (1), counted by r{code="500"} of r',
+            id="a ratio that is over",
+        ),
+    ],
+)
+def test_the_reason_says_what_the_headline_does_not(
+    rule: Rule, reading: Reading, phase: Phase, reason: str
+) -> None:
+    assert facts_of_rule(make_rule_status(rule, phase, reading=reading)).reason == reason
 
 
 def test_the_rows_hold_measure_limit_and_series_and_no_objective() -> None:
@@ -82,6 +129,12 @@ def test_every_receiver_s_payload_says_it() -> None:
     assert event["payload"]["component"] == "cpu"
     assert event["payload"]["class"] == "slo_threshold"
     assert "instance=a 83.2 %" in str(event["payload"]["custom_details"])
+    posted = str(slack.post(told))
+    assert told.title in posted
+    assert "*Limit*\\nabove 70% for 5m, until below 60%" in posted
+    text = email.mail(told, "nines@example.com", ["sre@example.com"]).get_body(("plain",))
+    assert text is not None
+    assert "Worst      instance=a 83.2 %" in text.get_content()
     alert = webhook.body(told, "https://nines.example")["alerts"][0]
     assert alert["labels"]["alertname"] == "ThresholdCrossed"
     assert alert["labels"]["alert"] == "cpu"
@@ -166,10 +219,10 @@ def test_a_value_is_cut_off_and_never_rounded_up(value: float, unit: Unit, text:
 def test_an_end_is_told_with_what_it_is_now() -> None:
     scene = Scene()
     scene.changes((change(),))
-    calm = replace(FACTS, headline="50 %", reason="cpu is 50 %; it fires above 70% for 5m")
+    calm = replace(FACTS, headline="50 %", reason="none of 5 series of cpu is above 70%")
     scene.clock.move(timedelta(minutes=1))
 
     decision = scene.changes((replace(change(firing=False), facts=calm),))
 
     (told, *_) = decision.notifications
-    assert "cpu is 50 %" in wording.paragraph(told.message).lower()
+    assert "none of 5 series of cpu is above 70%" in wording.paragraph(told.message).lower()
