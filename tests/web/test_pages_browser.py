@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from playwright.sync_api import (
 
 from alerting.incident import IncidentState
 from dashboards.source import Change
+from slo.exclusion import Plan, Scope
+from slo.recurrence import Once
 from tests.web.fakes import NOW, FakeSource, make_incident, make_slo
 from web.app import create_app
 from web.serve import run, serve
@@ -38,9 +41,12 @@ PAGES = {
     "services": "/services",
     "incidents": "/incidents",
     "incident": "/incidents/INC0001",
+    "exclusions": "/exclusions",
+    "exclusion": "/exclusions/exclusion-1",
     "nothing here": "/nowhere",
 }
-STILL = {"numbers", "numbers of a stretch", "nothing here"}  # they speak of one moment, or of none
+# They speak of one moment, or of none.
+STILL = {"numbers", "numbers of a stretch", "exclusions", "exclusion", "nothing here"}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
@@ -65,10 +71,12 @@ class Site:
 def site() -> Iterator[Site]:
     """Serves until the test is over."""
     source, started = FakeSource(), threading.Event()
+    once = Once(NOW - timedelta(hours=3), NOW + timedelta(hours=1))
     found: list[Site] = []
     stopping: list[asyncio.Event] = []
 
     async def main() -> None:
+        await source.exclude(Plan(Scope("shop", "checkout"), once, "a new database", "ada"))
         stop = asyncio.Event()
         stopping.append(stop)
         app = create_app(source, settings=WebSettings(now=lambda: NOW, stop=stop))

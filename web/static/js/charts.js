@@ -55,12 +55,32 @@ function hatch(context) {
 }
 
 function shadeNoData(columns) {
-  const silent = (i) => columns.good[i] + columns.bad[i] === 0 && !running(columns, i);
+  const [stretches, step] = [columns.excluded_stretches, columns.step_seconds];
+  const excluded = (at) => stretches.some(([from, to]) => from < at + step && at < to);
+  const silent = (i) => columns.good[i] + columns.bad[i] === 0 && !running(columns, i) && !excluded(columns.t[i]);
   const gaps = runs(columns.t, columns.step_seconds, silent);
   return (plot) => {
     const fill = hatch(plot.ctx);
     for (const [from, to] of gaps) band(plot, from, to, fill);
   };
+}
+
+// Time that does not count, with its name on it where there is room.
+function shadeExcluded(plot, stretches) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  for (const [from, to] of stretches) {
+    band(plot, from, to, `${color("accent")}26`);
+    const left = Math.max(plot.valToPos(from, "x", true), bbox.left);
+    const right = Math.min(plot.valToPos(to, "x", true), bbox.left + bbox.width);
+    if (right - left < ctx.measureText("excluded").width + 8 * devicePixelRatio) continue;
+    ctx.fillStyle = color("soft");
+    ctx.fillText("excluded", left + 4 * devicePixelRatio, bbox.top + bbox.height - 2 * devicePixelRatio);
+  }
+  ctx.restore();
 }
 
 function line(plot, value, stroke, label, dash = [6, 4]) {
@@ -216,7 +236,7 @@ function draw(figure, columns) {
     ],
     series: [{ label: kind.ends ? "At" : "From", value: stamp }, ...kind.series],
     hooks: {
-      drawClear: [(plot) => { noData(plot); kind.under?.(plot); }],
+      drawClear: [(plot) => { noData(plot); shadeExcluded(plot, columns.excluded_stretches); kind.under?.(plot); }],
       draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); }],
       setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
