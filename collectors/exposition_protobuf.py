@@ -203,13 +203,10 @@ def _of_summary(name: str, summary: Message) -> _Parts:
 
 def _of_histogram(name: str, histogram: Message) -> _Parts:
     count = histogram.sample_count_float or histogram.sample_count
-    infinite = False
     for one in histogram.bucket:
-        infinite = infinite or one.upper_bound == math.inf
         counted = one.cumulative_count_float or one.cumulative_count
         yield f"{name}_bucket", ("le", _text(one.upper_bound)), counted
-    if not infinite:
-        yield f"{name}_bucket", ("le", "+Inf"), count
+    yield f"{name}_bucket", ("le", "+Inf"), count  # once more where it was told: the first counts
     yield f"{name}_sum", None, histogram.sample_sum
     yield f"{name}_count", None, count
 

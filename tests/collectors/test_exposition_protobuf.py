@@ -248,6 +248,17 @@ def test_names_and_labels_may_be_any_text() -> None:
     assert page.samples == {Series("http.anfragen", (("code", "ä"),)): Sample(2)}
 
 
+def test_whole_numbers_are_exact_beyond_what_a_float_can_count() -> None:
+    family = MetricFamily(name="seconds", type=HISTOGRAM)
+    family.metric.add().histogram.sample_count = 2**53 + 1
+    page = read(delimited(family, counters(("200", 2.0**60))), (*WANTED, "http_requests_total"))
+
+    told = [page.samples[Series("seconds_count", ())], *page.samples.values()]
+    assert told[0].value == 2**53 + 1
+    assert page.samples[Series("http_requests_total", (("code", "200"),))].value == 2**60
+    assert all(type(one.value) is int for one in told)
+
+
 def test_a_label_with_an_empty_value_is_none() -> None:
     page = read(delimited(counters(("", 2))), ["http_requests_total"])
 

@@ -12,7 +12,7 @@ from tests.slo.natives import bucket_of, histogram
 
 SCHEMAS = range(COARSEST, FINEST + 1)
 VALUES = st.one_of(
-    st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 65536.0, 2.0**-60, -0.5, -3.0]),
+    st.sampled_from([0.0, 0.25, 0.4, 0.5, 1.0, 1.2, 1.4, 2.0, 65536.0, 2.0**-60, -0.5, -1.2, -3.0]),
     st.floats(-1e6, 1e6, allow_nan=False),
 )
 
@@ -69,6 +69,15 @@ def test_cumulative_counts_equal_the_raw_observations(
     assert counts == {at: sum(v <= at for v in seen) for at in counts}
     assert list(counts) == sorted(counts)
     assert min(counts) <= threshold <= max(counts)
+
+
+def test_an_edge_within_the_zero_bucket_gives_way_to_the_end_of_that() -> None:
+    above = cumulative(histogram([1.2, 1.4, 1.8], 0, 1.5), 1.8)
+    below = cumulative(histogram([-1.2, -1.8, -1.9], 0, 1.5), -1.8)
+
+    assert above == {1.5: 2, 2.0: 3, 4.0: 3, 16.0: 3, 256.0: 3, 65536.0: 3}
+    assert max(below) == math.nextafter(-1.5, -math.inf)
+    assert below[max(below)] == 2
 
 
 @given(st.sampled_from(list(SCHEMAS)), st.floats(1e-6, 1e6))

@@ -161,6 +161,7 @@ def test_classic_buckets_answer_where_they_have_the_threshold() -> None:
     target.page(a=histogram([], 0), classic={"0.2": 0})
 
     assert counted(target.page(a=histogram([0.15, 0.22], 0), classic={"0.2": 1})) == (1, 1, 0)
+    assert all(series.metric == "seconds_bucket" for series in target.state.series)
     # And go on where the next page comes as text.
     text = target.page(a=histogram([0.15, 0.22, 0.3], 0), classic={"0.2": 1}, text=True)
     assert counted(text) == (0, 1, 0)
