@@ -165,9 +165,11 @@ class Grain:
                 of_column[windows, places] += mine.astype(np.uint64)
 
     def add_rows(
-        self, place: int, slots: NDArray[np.int64], amounts: Sequence[NDArray[np.int64]]
+        self, place: int, slots: NDArray[np.int64], amounts: Sequence[NDArray[np.int64] | None]
     ) -> None:
-        """Add to many slots of one place: they rise, and each column has an amount for each."""
+        """Add to many slots of one place: they rise, and a column has an amount for each, or none
+        at all.
+        """
         if not len(slots):
             return
         self._advance(int(slots[-1]))
@@ -177,9 +179,9 @@ class Grain:
             return
         low, high = int(slots[0]), int(slots[-1])
         for index, column_amounts in enumerate(amounts):
-            values = column_amounts[first:].astype(np.uint64)
-            if not values.any():
+            if column_amounts is None:
                 continue
+            values = column_amounts[first:].astype(np.uint64)
             if len(values) <= high - low:  # some slots between have no row
                 dense = np.zeros(high - low + 1, np.uint64)
                 dense[slots - low] = values

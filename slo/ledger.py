@@ -379,28 +379,31 @@ def _last_closed(slicing: Slicing, now: datetime) -> int:
 
 def _load(grain: Grain, place: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Add many rows of (bucket, columns...) at once; gives the slots that they went to."""
+    buckets = rows[:, 0]
+    if not len(buckets):
+        return buckets
+    if (buckets[1:] < buckets[:-1]).any():
+        rows = rows[np.argsort(buckets, kind="stable")]
+        buckets = rows[:, 0]
+    head = max(grain.head, int(buckets[-1]) // grain.width)
+    rows = rows[int(np.searchsorted(buckets, (head - grain.slots + 1) * grain.width)) :]
     slots = rows[:, 0] // grain.width
     if not len(slots):
         return slots
-    if (slots[1:] < slots[:-1]).any():
-        order = np.argsort(slots, kind="stable")
-        rows, slots = rows[order], slots[order]
-    oldest = max(grain.head, int(slots[-1])) - grain.slots + 1
-    first = int(np.searchsorted(slots, oldest))
-    rows, slots = rows[first:], slots[first:]
-    if not len(slots):
-        return slots
-    starts = np.flatnonzero(np.diff(slots, prepend=slots[0] - 1))  # the first row of each slot
-    amounts = rows[:, 1:]
+    begins = np.empty(len(slots), np.bool_)
+    begins[0] = True
+    np.not_equal(slots[1:], slots[:-1], out=begins[1:])
+    starts = np.flatnonzero(begins)  # the first row of each slot
+    amounts: list[NDArray[np.int64] | None] = []
+    for column in rows[:, 1:].T:
+        if not column.any():
+            amounts.append(None)
+        else:
+            amounts.append(np.add.reduceat(column, starts) if len(starts) < len(slots) else column)
     if len(starts) < len(slots):
-        columns = [
-            np.add.reduceat(column, starts) if column.any() else column[: len(starts)]
-            for column in amounts.T
-        ]
-    else:
-        columns = list(amounts.T)
-    grain.add_rows(place, slots[starts], columns)
-    return slots[starts]
+        slots = slots[starts]
+    grain.add_rows(place, slots, amounts)
+    return slots
 
 
 class _SliceRing:
