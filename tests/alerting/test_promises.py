@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alerting.desk import labels_of
+from alerting.alert import NOTICE_SEVERITY, AlertKind
+from alerting.desk import Rules, labels_of, rule_labels
 from alerting.notification import (
     AttemptOutcome,
     DeliveryError,
@@ -22,6 +23,7 @@ from slo.severity import Severity
 from tests.alerting import scene
 from tests.alerting.night import Night
 from tests.alerting.scene import ROUTES, SHOP
+from tests.alerting.test_notices import noticed
 from tests.fakes.clock import settle
 from tests.fakes.receiver import ScriptedReceiver
 
@@ -107,6 +109,30 @@ class Promises(RuleBasedStateMachine):
         self.configured = {name for name in self.configured if f"/{slo}#" not in name}
         self.night.reconfigured(self.configured)
 
+    @rule(slo=SLOS, severity=SEVERITIES)
+    def a_tier_takes_anothers_place(self, slo: str, severity: Severity) -> None:
+        old = scene.rule(slo, severity)
+        new = scene.rule(slo, severity, pair="2h:5m")
+        back = {new: old} if new in self.configured else {old: new}
+        self.configured = {back.get(name, name) for name in self.configured}
+        self.night.edited(Rules(self.configured, renamed=back))
+
+    @rule(slo=SLOS)
+    def an_slo_goes_into_the_shadow(self, slo: str) -> None:
+        hidden = {name for name in self.configured if f"/{slo}#" in name}
+        self.night.edited(Rules(self.configured, hidden))
+
+    @rule(slo=SLOS)
+    def a_budget_passes_a_mark(self, slo: str) -> None:
+        before = set(self.night.store.notifications)
+        named = self.night.tree.explain(
+            rule_labels(SHOP, slo, NOTICE_SEVERITY, AlertKind.BUDGET)
+        ).receivers
+        self.night.changes([noticed(self.night, slo)])
+        rows = self.night.store.notifications
+        told = [rows[id_].receiver for id_ in rows if id_ not in before]
+        assert sorted(told) == sorted(named)
+
     @rule(name=NAMES, outcome=st.sampled_from(["retry", "permanent", "ambiguous"]))
     def a_receiver_will_refuse(self, name: str, outcome: str) -> None:
         receiver = self.night.receivers[name]
@@ -170,6 +196,7 @@ class Promises(RuleBasedStateMachine):
         for receiver in self.night.receivers.values():
             for ids in self._first_calls(receiver).values():
                 kinds = [rows[id_].kind for id_ in ids]
+                kinds = [kind for kind in kinds if kind is not NotificationKind.NOTICE]
                 for before, kind in zip([None, *kinds], kinds, strict=False):
                     if kind is NotificationKind.RESOLVE:
                         assert before not in (None, NotificationKind.RESOLVE)
@@ -197,7 +224,8 @@ class Promises(RuleBasedStateMachine):
         for name, receiver in self.night.receivers.items():
             last: dict[str, Message] = {}
             for message in receiver.accepted:
-                last[message.incident_id] = message
+                if message.kind is not NotificationKind.NOTICE:
+                    last[message.incident_id] = message
             for message in last.values():
                 assert message.kind is NotificationKind.RESOLVE, name
         for row in store.notifications.values():
