@@ -39,6 +39,7 @@ class RuleRow:
     """One rule of a service. `tone` is that of a collector's outcome."""
 
     name: str
+    rule_id: str
     anchor: str
     url: str
     service: str
@@ -68,6 +69,7 @@ def rule_row(status: RuleStatus, now: datetime) -> RuleRow:
     anchor = links.rule_anchor(rule.name)
     return RuleRow(
         name=rule.name,
+        rule_id=rule.id,
         anchor=anchor,
         url=links.rule_url(rule.service, rule.name),
         service=rule.service,

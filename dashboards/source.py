@@ -150,8 +150,10 @@ class Source(Protocol):
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         """By tier key (`page:1h:5m`), and `no_data`."""
 
-    def shadow(self, slo_id: str) -> ShadowSummary | None:
-        """What people would have been told of an SLO in shadow; None of any other."""
+    def shadow(self, owner: str) -> ShadowSummary | None:
+        """What people would have been told of an SLO or threshold rule in shadow, by its id; None
+        of any other.
+        """
 
     def rules(self) -> Sequence[RuleStatus]:
         """Every threshold rule's newest status, in the file's order."""

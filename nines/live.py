@@ -162,11 +162,11 @@ class Live:
         entry = self._engine.entries.get(slo_id)
         return dict(entry.states) if entry else {}
 
-    def shadow(self, slo_id: str) -> ShadowSummary | None:
-        entry = self._engine.entries.get(slo_id)
-        if entry is None or not entry.slo.shadow:
-            return None
-        return self._shadows.summary(slo_id, self._now())
+    def shadow(self, owner: str) -> ShadowSummary | None:
+        entry = self._engine.entries.get(owner)
+        rule = self._engine.thresholds.watched.get(owner)
+        hidden = (entry is not None and entry.slo.shadow) or (rule is not None and rule.rule.shadow)
+        return self._shadows.summary(owner, self._now()) if hidden else None
 
     def rules(self) -> Sequence[RuleStatus]:
         return [one.status() for one in self._engine.thresholds.watched.values()]

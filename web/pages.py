@@ -241,8 +241,8 @@ class Pages:
             shadow=None if seen.past else self._shadow(slo_id),
         )
 
-    def _shadow(self, slo_id: str) -> str | None:
-        summary = self._source.shadow(slo_id)
+    def _shadow(self, owner: str) -> str | None:
+        summary = self._source.shadow(owner)
         return None if summary is None else shadow_sentence(summary, self._now())
 
     async def numbers(self, request: Request, service: str, slo: str) -> HTMLResponse:
@@ -304,7 +304,14 @@ class Pages:
             flows=seen.flow,
         )
         return self._page(
-            request, "service.html", "services", card.title, topics="*", view=view, seen=seen
+            request,
+            "service.html",
+            "services",
+            card.title,
+            topics="*",
+            view=view,
+            seen=seen,
+            shadows={row.rule_id: self._shadow(row.rule_id) for row in view.rules if row.shadow},
         )
 
     async def incidents(self, request: Request) -> HTMLResponse:

@@ -1,11 +1,17 @@
 """A promise in shadow, in the real service: everything is known of it, and nobody is told."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from alerting.alert import AlertKind, ShadowAlert
 from alerting.shadow import ShadowSummary
+from nines.shadows import Shadows
 from slo.alert_state import Phase
+from slo.severity import Severity
+from tests.alerting.scene import FACTS
 from tests.nines.living import Living, living
+from tests.slo.builders import T0
 
 M = timedelta(minutes=1)
 
@@ -97,3 +103,22 @@ async def test_it_is_told_of_the_past_as_it_was_recorded(tmp_path: Path) -> None
 
         assert then.states["page:1h:5m"].phase is Phase.FIRING
         assert then.status.now_state == "burning_fast"
+
+
+def test_a_threshold_rule_and_an_slo_of_one_name_are_told_apart() -> None:
+    burned = ShadowAlert(
+        id="1",
+        rule="shop/cpu#page:1h:5m",
+        service="shop",
+        slo="cpu",
+        kind=AlertKind.BURN,
+        severity=Severity.PAGE,
+        started_at=T0,
+        facts=FACTS,
+        receivers=("oncall",),
+    )
+    crossed = replace(burned, id="2", rule="shop#alert:cpu", severity=Severity.TICKET)
+    shadows = Shadows([burned, crossed])
+
+    assert shadows.summary("shop/cpu", T0) == ShadowSummary(1, 1, 0, T0, firing=True)
+    assert shadows.summary("shop#alert:cpu", T0) == ShadowSummary(1, 0, 0, T0, firing=True)

@@ -766,8 +766,8 @@ class FakeSource(FakeExclusions):
             self.states[slo_id] = _tier_states(status)
         return self.states.get(slo_id, {})
 
-    def shadow(self, slo_id: str) -> ShadowSummary | None:
-        return self.shadows.get(slo_id)
+    def shadow(self, owner: str) -> ShadowSummary | None:
+        return self.shadows.get(owner)
 
     def versions(self, slo_id: str) -> Sequence[Version]:
         return history(self.definitions.get(slo_id, ()))

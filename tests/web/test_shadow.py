@@ -83,3 +83,16 @@ async def test_the_exporter_counts_incidents_that_nobody_was_told_of(
     assert value(samples, name, slo="checkout", paged="true") == 3
     assert value(samples, name, slo="checkout", paged="false") == 2
     assert value(samples, name, slo="login", paged="true") is None
+
+
+async def test_a_threshold_in_shadow_says_so_on_its_service_s_page(
+    source: FakeSource, client: httpx.AsyncClient
+) -> None:
+    first, *others = source.rules_
+    hidden = replace(first, rule=replace(first.rule, shadow=True))
+    source.rules_ = (hidden, *others)
+    source.shadows[hidden.rule.id] = ShadowSummary(2, 0, 0, NOW - timedelta(hours=2))
+
+    page = (await client.get(f"/services/{hidden.rule.service}")).text
+
+    assert page.count("In shadow: would have opened 2 incidents without a page") == 1
