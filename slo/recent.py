@@ -110,5 +110,11 @@ class Recent:
 
 
 def _is_known(increment: Increment) -> bool:
-    """Whether the events between two pages are known; those that some cannot tell are few."""
-    return increment.data and not (increment.unknown and not increment.good + increment.bad)
+    """Whether the events between two pages are known, all but some that nobody can tell apart.
+
+    Where nothing was counted and something is odd (another process answered), that is no silence.
+    """
+    if not increment.data:
+        return False
+    odd = increment.unknown or increment.anomalies
+    return bool(increment.good + increment.bad) or not odd

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alerting import wording
 from alerting.notification import (
+    AlertLine,
     DeliveryError,
     Handle,
     Message,
@@ -27,6 +28,7 @@ from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
 from alerting.receivers.text import one_line, printable, without
 from alerting.receivers.threads import Threads
+from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
 from slo.severity import Severity
 
@@ -91,10 +93,14 @@ def event(message: Message) -> Event:
         "timestamp": message.decided_at.isoformat(),
         "component": one_line(message.alerts[0].slo, NAME_LIMIT),
         "group": one_line(message.service, NAME_LIMIT),
-        "class": f"slo_{message.alerts[0].kind}",
+        "class": _class(message.alerts[0]),
         "custom_details": _details(message),
     }
     return _fitting(full)
+
+
+def _class(line: AlertLine) -> str:
+    return str(line.kind) if is_of_rule(line.rule) else f"slo_{line.kind}"
 
 
 def _change(message: Message) -> Event:

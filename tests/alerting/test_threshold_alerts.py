@@ -127,7 +127,7 @@ def test_every_receiver_s_payload_says_it() -> None:
     event = pagerduty.event(told)
     assert event["payload"]["summary"] == told.title
     assert event["payload"]["component"] == "cpu"
-    assert event["payload"]["class"] == "slo_threshold"
+    assert event["payload"]["class"] == "threshold"
     assert "instance=a 83.2 %" in str(event["payload"]["custom_details"])
     posted = str(slack.post(told))
     assert told.title in posted

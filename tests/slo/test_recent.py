@@ -45,6 +45,7 @@ def test_what_is_older_than_the_stretch_is_gone() -> None:
         pytest.param(None, Increment(bad=3), id="a first page says nothing of the time before it"),
         pytest.param(T0, Increment(bad=3, data=False), id="no series"),
         pytest.param(T0, Increment(unknown=3), id="events that nobody can tell apart"),
+        pytest.param(T0, Increment(anomalies=("another process",)), id="nothing, and why is odd"),
         pytest.param(T0 - 60 * S, Increment(bad=3, gap_since=T0 - 60 * S), id="a long gap"),
         pytest.param(T0 + 10 * S, Increment(bad=3), id="no time passed"),
     ],
