@@ -18,7 +18,7 @@ from nines.changes import Broadcast
 from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountBatch, CountStore
-from nines.storage.errors import StorageError
+from nines.storage.errors import RestoredError, StorageError
 from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
@@ -45,6 +45,7 @@ class Dispatch:
         threads: StorageThreads,
         context: Callable[[], Context],
         decided: Callable[[], None],
+        restored: Callable[[], None],
         broadcast: Broadcast,
         new_id: Callable[[], str],
         marks_of: Callable[[Sequence[AlertChange]], Mapping[str, Marks]] = lambda _: {},
@@ -55,7 +56,8 @@ class Dispatch:
         `hidden` with what was written down of rules in shadow.
 
         `marks_of` gives what is to be stored of budgets with these changes; `spent_most` says what
-        took most of one, from storage.
+        took most of one, from storage. `restored` is called when a restore replaced the
+        database under us, after which nothing is written.
         """
         self._engine = engine
         self._records = records
@@ -63,6 +65,8 @@ class Dispatch:
         self._threads = threads
         self._context = context
         self._decided = decided
+        self._restored = restored
+        self.was_restored = False
         self._broadcast = broadcast
         self._new_id = new_id
         self._marks_of = marks_of
@@ -102,7 +106,7 @@ class Dispatch:
         """Decide on everything that waits now; returns when it is stored."""
         async with self._settling:
             failures = 0
-            while self._waiting or self._rules is not None:
+            while (self._waiting or self._rules is not None) and not self.was_restored:
                 if await self._settle_next():
                     failures = 0
                 else:
@@ -249,6 +253,13 @@ class Dispatch:
     async def _store(self, call: Callable[[], None]) -> bool:
         try:
             await self._threads.write(call)
+        except RestoredError as error:
+            if not self.was_restored:
+                log.warning("database_restored", text=str(error))
+            self.was_restored = True
+            self.problem = str(error)
+            self._restored()
+            return False
         except StorageError as error:
             if self.problem is None:
                 log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices

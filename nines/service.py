@@ -77,6 +77,7 @@ class Service:
         self._clock = clock
         self.config = config
         self.stop = asyncio.Event()
+        self.told_to_stop = False  # by somebody, not by a restore
         self.port: int | None = None  # the one that is served, once it is
         self.threads = StorageThreads()
         self.database: Database
@@ -142,6 +143,7 @@ class Service:
             threads=self.threads,
             context=self.context,
             decided=lambda: self.delivery.notify(),
+            restored=self.stop.set,
             broadcast=self.broadcast,
             new_id=self._new_id,
             marks_of=self.notices.marks_of,
@@ -188,11 +190,17 @@ class Service:
             raise
         try:
             migrate(database)
+            database.rest_on_this_life()
         except StorageError:
             self._hold.release()
             database.close()
             raise
         return database
+
+    @property
+    def was_restored(self) -> bool:
+        """Whether the database was replaced under it: what it holds has to be taken up anew."""
+        return self.dispatch.was_restored
 
     async def run(self, *, serve_web: bool = True, watch_file: bool = True) -> None:
         """Everything at once until `stop` is set; then everything ends within five seconds."""
@@ -701,8 +709,12 @@ def handle_signals(service: Service) -> None:
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
+    def stop() -> None:
+        service.told_to_stop = True
+        service.stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop.set)
+        loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 

@@ -24,7 +24,7 @@ def backup(config: Path, file: Path, *, force: bool, as_json: bool) -> int:
 
 
 def restore(config: Path, file: Path, *, force: bool, as_json: bool) -> int:
-    """Put `file` in place of what the configured database holds. Nines must not run on it."""
+    """Put `file` in place of what the configured database holds, running or not."""
     return _copy(
         config,
         lambda database: put_back(file, database, replace=force),

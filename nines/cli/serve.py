@@ -33,14 +33,18 @@ def serve(path: Path, log_format: str) -> int:
 
 
 async def _serve(path: Path) -> None:
-    service = await Service.open(path, os.environ)
-    try:
-        for advice in service.config.advice:
-            structlog.get_logger("nines.config").info("advice", at=str(advice))
-        handle_signals(service)
-        await service.run()
-    finally:
-        await service.close()
+    """Run until told to stop, over every restore of the database in between."""
+    while True:
+        service = await Service.open(path, os.environ)
+        try:
+            for advice in service.config.advice:
+                structlog.get_logger("nines.config").info("advice", at=str(advice))
+            handle_signals(service)
+            await service.run()
+        finally:
+            await service.close()
+        if service.told_to_stop or not service.was_restored:
+            return
 
 
 def set_up_logs(log_format: str, *, quiet: bool = False) -> None:

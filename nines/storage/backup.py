@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -10,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, delete, insert, text
 
-from nines.storage.database import Database, migrate, open_database, schema_version
-from nines.storage.errors import StorageError
+from nines.storage.database import RESTORE_LOCK, Database, migrate, open_database, schema_version
+from nines.storage.errors import HeldError, StorageError
 from nines.storage.instance import hold
-from nines.storage.schema import metadata
+from nines.storage.schema import incarnation, metadata
 
 _ROWS_TOGETHER = 2_000
 
@@ -56,27 +57,38 @@ def back_up(database: Database, file: Path, *, replace: bool = False) -> Copied:
 def restore(file: Path, database: Database, *, replace: bool = False) -> Copied:
     """Put a backup in place of what the database holds: all of it, or on any problem nothing.
 
-    Raises StorageError when a Nines runs on the database, and, unless `replace`, when it holds
-    anything. A backup that an older version made is brought up to date on the way.
+    Raises StorageError, unless `replace`, when it holds anything. A backup that an older version
+    made is brought up to date on the way. A Nines that runs on the database writes nothing more of
+    what it had in memory, and starts again on what was restored.
     """
     if not file.is_file():
         raise StorageError(f"{file} is no file; nothing was changed.")
-    held = hold(database)
+    with _held_or_running(database), tempfile.TemporaryDirectory(prefix="nines-restore-") as folder:
+        part = Path(folder) / "backup.db"
+        shutil.copyfile(file, part)
+        _examine(part, file)
+        with _opened(part) as copy:
+            if schema_version(copy) is None:
+                raise StorageError(f"{file} is no backup of Nines; nothing was changed.")
+            migrate(copy)
+            migrate(database)
+            rows = _replace_all(copy, database, replace=replace)
+            schema = _known_schema(database)
+    return Copied(rows, file.stat().st_size, schema)
+
+
+@contextmanager
+def _held_or_running(database: Database) -> Iterator[None]:
+    """Let no Nines start meanwhile; one that runs already looks out for restores itself."""
     try:
-        with tempfile.TemporaryDirectory(prefix="nines-restore-") as folder:
-            part = Path(folder) / "backup.db"
-            shutil.copyfile(file, part)
-            _examine(part, file)
-            with _opened(part) as copy:
-                if schema_version(copy) is None:
-                    raise StorageError(f"{file} is no backup of Nines; nothing was changed.")
-                migrate(copy)
-                migrate(database)
-                rows = _replace_all(copy, database, replace=replace)
-                schema = _known_schema(database)
+        held = hold(database)
+    except HeldError:
+        yield
+        return
+    try:
+        yield
     finally:
         held.release()
-    return Copied(rows, file.stat().st_size, schema)
 
 
 def _known_schema(database: Database) -> str:
@@ -137,6 +149,7 @@ def _replace_all(source: Database, target: Database, *, replace: bool) -> int:
     with source.read() as reader, target.write(exclusive=True) as writer:
         if target.dialect == "postgresql":
             _take_as_long_as_needed(writer)
+            writer.exec_driver_sql(f"SELECT pg_advisory_xact_lock({RESTORE_LOCK})")
         holds = sum(_count(writer, name) for name in ("series", "incidents"))
         if holds and not replace:
             raise StorageError(
@@ -146,6 +159,8 @@ def _replace_all(source: Database, target: Database, *, replace: bool) -> int:
         for table in reversed(metadata.sorted_tables):
             writer.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608 - the name is ours
         rows = sum(_copy(reader, writer, table) for table in metadata.sorted_tables)
+        writer.execute(delete(incarnation))
+        writer.execute(insert(incarnation).values(id=secrets.token_hex(8)))
         if target.dialect == "postgresql":
             _number_on(writer)
     return rows

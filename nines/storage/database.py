@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from nines.storage.errors import StorageError, storage_error
+from nines.storage.errors import RestoredError, StorageError, storage_error
 
 _BUSY_SECONDS = 5.0
 _POOL_SIZE = 8  # one writer and a handful of readers
@@ -45,6 +45,10 @@ _POSTGRES_SETTINGS = {
 }
 
 
+# Shared by who writes, exclusive for who restores; any number that no other lock of ours has.
+RESTORE_LOCK = 0x72657374
+
+
 class Database:
     """One SQLite file or PostgreSQL database. Every method blocks: never call it on the loop."""
 
@@ -58,6 +62,7 @@ class Database:
         self._one_writer: AbstractContextManager[object] = (
             threading.Lock() if self.dialect == "sqlite" else nullcontext()
         )
+        self._life: str | None = None  # what this process's memory rests on, where it has any
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -73,7 +78,24 @@ class Database:
         with self._sentences(), self._one_writer, self.engine.connect() as connection:
             connection = connection.execution_options(sqlite_begin=mode)
             with connection.begin():
+                self._look_whether_restored(connection)
                 yield connection
+
+    def rest_on_this_life(self) -> None:
+        """From now on refuse to write, by RestoredError, what a restore has made obsolete."""
+        with self.read() as connection:
+            self._life = _life(connection)
+
+    def _look_whether_restored(self, connection: Connection) -> None:
+        if self._life is None:
+            return
+        if self.dialect == "postgresql":  # SQLite has one writer at a time anyway
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({RESTORE_LOCK})")
+        if _life(connection) != self._life:
+            raise RestoredError(
+                f"The database {self.name} was replaced by a backup: what was in memory does not"
+                " belong to it any more."
+            )
 
     def ping(self) -> None:
         """Return when the database answers; raise StorageError when it does not."""
@@ -90,6 +112,10 @@ class Database:
             yield
         except SQLAlchemyError as error:
             raise storage_error(self.name, error) from error
+
+
+def _life(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SELECT id FROM incarnation").scalar())
 
 
 def open_database(url: str, *, busy_seconds: float = _BUSY_SECONDS) -> Database:

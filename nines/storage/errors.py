@@ -9,6 +9,14 @@ class StorageError(Exception):
     """The database could not do what was asked; nothing was changed unless the text says so."""
 
 
+class RestoredError(StorageError):
+    """What was to be written rests on contents that a restore has replaced; nothing was written."""
+
+
+class HeldError(StorageError):
+    """Another Nines runs on the database."""
+
+
 _SQLITE = {
     sqlite3.SQLITE_BUSY: "another process held it for too long; nothing was changed",
     sqlite3.SQLITE_LOCKED: "another process held it for too long; nothing was changed",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from nines.storage.database import Database
-from nines.storage.errors import StorageError, storage_error
+from nines.storage.errors import HeldError, StorageError, storage_error
 
 _ADVISORY_KEY = 0x6E696E65732D31  # "nines-1"; never the number that `migrate` waits for
 
@@ -45,7 +45,7 @@ class _FileHold:
         except OSError as error:
             holder = os.read(self._handle, 32).decode(errors="replace").strip()
             os.close(self._handle)
-            raise StorageError(
+            raise HeldError(
                 f"Another Nines{f' (process {holder})' if holder else ''} uses the database "
                 f"{path.with_suffix('')} already; two would page twice and resolve for one another."
             ) from error
@@ -72,7 +72,7 @@ class _SessionHold:
             raise storage_error(database.name, error) from error
         if not taken:
             connection.close()
-            raise StorageError(
+            raise HeldError(
                 f"Another Nines uses the database {database.name} already; "
                 "two would page twice and resolve for one another."
             )

@@ -134,6 +134,9 @@ flushes = Table(
     Column("batch_id", Text, nullable=False, unique=True),
 )
 
+# At most one row: which life of the database this is. A restore begins a new one.
+incarnation = Table("incarnation", metadata, Column("id", Text, primary_key=True))
+
 exclusions = Table(
     "exclusions",
     metadata,

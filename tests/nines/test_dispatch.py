@@ -100,6 +100,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         threads=threads,
         context=lambda: context,
         decided=lambda: built.wrote(),
+        restored=lambda: None,
         broadcast=Broadcast(),
         new_id=context.new_id,
     )

@@ -18,13 +18,15 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_running_nines_is_backed_up_and_not_restored(config: Path, tmp_path: Path) -> None:
+def test_backups_are_made_and_put_back_whether_a_nines_runs_or_not(
+    config: Path, tmp_path: Path
+) -> None:
     database = open_database(f"sqlite:///{tmp_path}/nines.db")
     migrate(database)
     held = hold(database)
     try:
         saved = run("backup", tmp_path / "b.db", "--config", config, "--output", "json")
-        refused = run("restore", tmp_path / "b.db", "--config", config, "--force")
+        under_it = run("restore", tmp_path / "b.db", "--config", config, "--force")
     finally:
         held.release()
         database.close()
@@ -32,8 +34,7 @@ def test_a_running_nines_is_backed_up_and_not_restored(config: Path, tmp_path: P
 
     assert saved.code == 0
     assert set(json.loads(saved.out)) == {"rows", "bytes", "schema"}
-    assert (refused.code, refused.out) == (1, "")
-    assert "Another Nines" in refused.err
+    assert under_it.code == 0
     assert done.code == 0
     assert f"holds what {tmp_path}/b.db holds" in done.out
 
