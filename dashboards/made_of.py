@@ -16,6 +16,7 @@ from slo.status import Part, SLOStatus
 from slo.units import format_duration
 
 _PAIR = 2  # with so many needed, those that are too few are one
+_PAST = "How they stood is told of now alone; which of them failed stands among the causes."
 _WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
 
 
@@ -59,7 +60,7 @@ def view(
         by_collector = {one.id: one for one in vantages}
         return MadeOf(
             title="Vantages",
-            note=_disagreement(status),
+            note=_disagreement(status) if status.parts else _PAST,
             what="Vantage",
             bad_header="Bad with others",
             alone_header="One vantage" if sli.bad_at == _PAIR else "Too few",
@@ -69,13 +70,17 @@ def view(
         by_sli = {one.slo.sli_id: one for one in reversed(components)}
         return MadeOf(
             title="Made of",
-            note=f"Slices of {format_duration(sli.slice)}, judged by what these counted in them.",
+            note=_judged_by(sli) if status.parts else _PAST,
             what="SLO",
             bad_header="Bad slices" if not sli.weighted else "Bad, as weighed",
             alone_header=None,
             rows=tuple(_component(part, by_sli.get(part.id)) for part in status.parts),
         )
     return None
+
+
+def _judged_by(sli: CompositeSLI) -> str:
+    return f"Slices of {format_duration(sli.slice)}, judged by what these counted in them."
 
 
 def _disagreement(status: SLOStatus) -> str:

@@ -60,6 +60,8 @@ class Detail:
         What is not held counts as empty.
         """
         low, high, each = start // self._width, end // self._width - 1, width // self._width
+        if end - start == width:  # the usual question, of the slice that is just over
+            return [BucketDelta(start, *self._grain.sums(_PLACE, low, high))]
         columns = [
             self._grain.column(_PLACE, index, low, high).reshape(-1, each).sum(axis=1).tolist()
             for index in range(COLUMNS)

@@ -68,6 +68,13 @@ def test_a_quorum_of_which_nobody_ever_failed_alone_says_so() -> None:
     assert shown(status_of(QUORUM, PARTS)).note.startswith("Never in the last 30d")
 
 
+def test_of_the_past_nothing_is_claimed() -> None:
+    told = shown(status_of(QUORUM, ()))
+
+    assert told.rows == ()
+    assert told.note == made_of._PAST
+
+
 def test_a_journey_links_each_step_and_shows_how_it_stands() -> None:
     steps = [one for one in FakeSource().statuses() if not one.slo.variant][:2]
     sli = CompositeSLI(tuple(component(one.slo.sli_id) for one in steps), MINUTE)

@@ -21,6 +21,7 @@ from nines.exclusions import Exclusions
 from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database
+from slo.counts import Counts
 from slo.definition import CompositeSLI, QuorumSLI, steps
 from slo.derived import judge
 from slo.exclusion import Exclusion, Scope
@@ -368,6 +369,22 @@ def test_a_slice_is_judged_as_soon_as_all_came_and_else_when_none_can_come(world
 
     world.engine.tick(last + 26 * S)
     assert ledger.last_observation == last + 10 * S
+
+
+def test_a_run_that_hangs_is_waited_for_though_a_later_one_has_come(world: World) -> None:
+    ledger = world.indicator("web/reachable").ledger
+    probe(world, T0, T0 + MINUTE)
+    began = T0 + MINUTE
+    world.run("web/singapore", began + S, Outcome.PASSED)
+    world.run("web/iowa", began + 2 * S, Outcome.FAILED)
+    world.run("web/tokyo", began + 10 * S, Outcome.PASSED)
+    world.run("web/singapore", began + 11 * S, Outcome.PASSED)
+    world.engine.tick(T0 + MINUTE + 20 * S)
+    assert ledger.lifetime == Counts(good=3)
+
+    world.run("web/tokyo", T0 + MINUTE, Outcome.FAILED, now=T0 + MINUTE + 22 * S)
+
+    assert ledger.lifetime == Counts(good=3, bad=1)
 
 
 def test_an_answer_that_comes_late_changes_what_was_unknown(world: World) -> None:
