@@ -564,3 +564,18 @@ def test_a_restart_within_an_exclusion_doubles_nothing_and_its_end_brings_all_ba
     again = world.indicator("web/reachable")
     assert again.ledger.window(HOUR, T0 + 12 * MINUTE).counts.bad == 36
     assert sum(again.ledger.causes(HOUR, T0 + 12 * MINUTE).values()) == 36
+
+
+def test_a_clock_that_ran_an_hour_ahead_leaves_nothing_wrong(world: World) -> None:
+    probe(world, T0, T0 + 10 * MINUTE)
+    world.engine.tick(T0 + 70 * MINUTE)  # closes an hour that has not been yet
+    ahead = world.indicator("web/reachable").ledger.lifetime
+
+    probe(world, T0 + 10 * MINUTE, T0 + 20 * MINUTE, down=VANTAGES[:2])
+    world.flush()
+
+    rows = world.stored(world.indicator("web/reachable"))
+    assert ahead.unknown == 60 * 3 - 1  # the last of them may still be answered
+    assert sum(row.good for row in rows.values()) == 30
+    assert sum(row.bad for row in rows.values()) == 30
+    assert world.check("web/reachable") == len(rows)

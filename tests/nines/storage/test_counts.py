@@ -552,3 +552,37 @@ def pack_all(store: CountStore, now: datetime) -> None:
 
 def _at(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def test_what_is_taken_back_leaves_counts_and_causes_and_stays_in_the_totals(
+    store: CountStore,
+) -> None:
+    number = a_series(store)
+    store.flush(
+        CountBatch(
+            {number: [BucketDelta(B0, unknown=1, missed=1), BucketDelta(B0 + 10, bad=1, seen=1)]},
+            causes={number: [CauseDelta(B0, "tokyo, iowa", 1)]},
+        )
+    )
+    while store.pack(T0 + HOUR):
+        pass
+
+    store.flush(
+        CountBatch(
+            {number: [BucketDelta(B0, good=1, unknown=-1, seen=1, missed=-1)]},
+            causes={number: [CauseDelta(B0, "tokyo, iowa", -1), CauseDelta(B0, "tokyo", 1)]},
+        )
+    )
+
+    assert store.load(number, 10, T0, T0 + HOUR) == [
+        (B0, 1, 0, 0, 1, 0, 0, 0),
+        (B0 + 10, 0, 1, 0, 1, 0, 0, 0),
+    ]
+    assert store.load(number, 300, T0, T0 + HOUR) == [(B0, 1, 1, 0, 2, 0, 0, 0)]
+    assert store.causes(number, T0, T0 + HOUR) == {"tokyo": 1}
+    assert store.load_causes(number, T0, T0 + HOUR) == [(B0, "tokyo", 1)]
+    while store.pack(T0 + 2 * HOUR):
+        pass
+    assert store.load(number, 300, T0, T0 + HOUR) == [(B0, 1, 1, 0, 2, 0, 0, 0)]
+    (record,) = store.series("shop/availability")
+    assert record.lifetime == Counts(good=1, bad=1, unknown=1)
