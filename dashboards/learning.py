@@ -4,7 +4,7 @@ from datetime import datetime
 
 from dashboards import format as write
 from slo.evaluate import learnt_after
-from slo.status import BudgetState, SLOStatus
+from slo.status import Budget, BudgetState, SLOStatus
 
 WORD = "learning"
 
@@ -21,9 +21,14 @@ def seen_so_far(status: SLOStatus) -> str:
 
 def budget(status: SLOStatus) -> str:
     """What is left of the budget, where that can be said."""
+    return left(status, status.budget)
+
+
+def left(status: SLOStatus, of: Budget | None) -> str:
+    """As `budget`, of another budget of the same window, such as the one without exclusions."""
     if learns(status):
         return WORD
-    return write.budget(status.budget.remaining if status.budget else None)
+    return write.budget(of.remaining if of else None)
 
 
 def budget_time(status: SLOStatus) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from collectors.observation import Observation, Outcome
 from dashboards import format as write
-from dashboards import links, states
+from dashboards import learning, links, states
 from dashboards.format import Moment
 from dashboards.source import CollectorHealth
 from dashboards.states import Mark
@@ -138,8 +138,13 @@ def _hour(part: Part) -> str:
 
 def _promise(status: SLOStatus) -> str:
     slo = status.slo
-    left = "" if status.budget is None else f", {write.budget(status.budget.remaining)} left"
+    left = "" if status.budget is None else f", {_left(status)}"
     return f"{write.target(slo.objective)} over {slo.window.label}{left}"
+
+
+def _left(status: SLOStatus) -> str:
+    left = learning.budget(status)
+    return left if learning.learns(status) else f"{left} left"
 
 
 def definition(sli: DerivedSLI) -> list[tuple[str, str]]:

@@ -228,7 +228,7 @@ def _excluded(status: SLOStatus) -> str | None:
         f"unknown events {_n(gone.good)}, {_n(gone.bad)} and {_n(gone.unknown)} are excluded: "
         f"{_n(left.good)}, {_n(left.bad)} and {_n(left.unknown)} count. Without exclusions the SLI "
         f"would be {write.sli(raw.sli, status.slo.objective)}, the budget left "
-        f"{write.budget(raw.budget.remaining if raw.budget else None)}."
+        f"{learning.left(status, raw.budget)}."
     )
 
 

@@ -861,7 +861,7 @@ def _excluded(status: SLOStatus) -> list[tuple[str, str]]:
         f"{write.count(number)} {noun(slo, number)}: {write.count(gone.good)} good, "
         f"{write.count(gone.bad)} bad, {write.count(gone.unknown)} unknown"
     )
-    left = write.budget(raw.budget.remaining if raw.budget else None)
+    left = learning.left(status, raw.budget)
     return [
         ("Excluded", events if number else "nothing of this window"),
         ("Without exclusions", f"SLI {write.sli(raw.sli, slo.objective)}, budget left {left}"),

@@ -44,9 +44,14 @@ PAGES = {
     "exclusions": "/exclusions",
     "exclusion": "/exclusions/exclusion-1",
     "nothing here": "/nowhere",
+    "past overview": "/?at=2026-11-21T11:15:00Z",
+    "past list": "/slos?at=2026-11-21T11:15:00Z",
+    "past slo": "/slos/shop/checkout?at=2026-11-21T11:15:00Z",
+    "past service": "/services/shop?at=2026-11-21T11:15:00Z",
 }
 # They speak of one moment, or of none.
-STILL = {"numbers", "numbers of a stretch", "exclusions", "exclusion", "nothing here"}
+_KINDS = ("numbers", "exclusions", "exclusion", "nothing", "past")
+STILL = {name for name in PAGES if name.partition(" ")[0] in _KINDS}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
