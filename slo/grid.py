@@ -27,7 +27,7 @@ Places = NDArray[np.intp]
 _Column = NDArray[np.unsignedinteger]
 
 BLOCK = 512  # places of one block: one busy SLI widens no more than these
-_TOGETHER = 64  # places whose rows are written at once
+_TOGETHER = 16  # places whose rows are written at once
 _FAR = 64  # slots: further than this, adding all up again is cheaper than to slide
 _FEW = 0.25  # of all places: to add up more of them one by one is dearer than all at once
 _MOST_WINDOWS = 32  # kept for whoever asks; more must be added up for each question
