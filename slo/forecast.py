@@ -29,6 +29,8 @@ def forecast(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
         return Forecast(known=True, at=now)
     if not pace.counts.total:
         return Forecast(known=False)
+    if not whole.bad and not pace.counts.bad:
+        return Forecast(known=True)  # nothing is spent, at no pace: no slot needs to be looked at
     seconds = pace_over.total_seconds()
     bad_per_second = pace.counts.bad / seconds
     total_per_second = pace.counts.total / seconds

@@ -85,3 +85,17 @@ def test_an_hour_without_events_has_no_pace() -> None:
     book(ledger, T0, good=10_000)
 
     assert not forecast(slo, ledger, T0 + 2 * HOUR).known
+
+
+def test_a_clean_window_lasts_without_a_look_at_its_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    slo, ledger = an_slo("99", DAY), a_ledger(an_slo("99", DAY))
+    run(ledger, T0, T0 + DAY, good=3)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the slots were read")
+
+    monkeypatch.setattr(Ledger, "leaving", refuse)
+
+    outlook = forecast(slo, ledger, T0 + DAY)
+
+    assert (outlook.known, outlook.at) == (True, None)
