@@ -81,11 +81,7 @@ def _advance(
     if selection is None or not selection.is_of(slis):
         selection = Selection(slis)
     matches = selection.matches(page.samples, state.matches if selection is state.selection else {})
-    selected = {
-        series: (sample, matches[series])
-        for series, sample in page.samples.items()
-        if matches[series]
-    }
+    selected = {series: (page.samples[series], names) for series, names in matches.items() if names}
     switch = _switch(state, page, selected)
     flips, calm = _unrest(state, switch)
     deltas: dict[str, dict[Series, _Delta]] = {slo: {} for slo in slis}

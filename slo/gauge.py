@@ -18,10 +18,10 @@ def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
     good = bad = found = 0
     causes: Counter[str] = Counter()
     said: list[str] = []
-    for series, sample in page.samples.items():
+    for series in page.samples:
         if not _selects(sli, series):
             continue
-        found += 1
+        found, sample = found + 1, page.samples[series]
         if not math.isfinite(sample.value):
             said.append(f"{series} is {sample.value:g}, which is not a value: it is left out")
             continue

@@ -38,9 +38,9 @@ def read_gauge(check: GaugeCheck, page: Page, at: datetime) -> Reading:
     """The values of one page; without any, nothing came."""
     bounds = check.bounds
     values = [
-        (_name(series, check.by), sample.value)
-        for series, sample in page.samples.items()
-        if math.isfinite(sample.value) and _selects(check, series)
+        (_name(series, check.by), value)
+        for series in page.samples
+        if _selects(check, series) and math.isfinite(value := page.samples[series].value)
     ]
     if not values:
         return Reading()
