@@ -57,7 +57,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One episode of one rule: from firing to resolved. Resolved when `ended_at` is set."""
+    """One episode of one rule: from firing to resolved. Resolved when `ended_at` is set.
+
+    `held_by` names what kept it from being told when last somebody looked.
+    """
 
     id: str
     rule: str  # "service/slo#page:1h:5m", stable over episodes
@@ -71,6 +74,7 @@ class Alert:
     facts: Facts
     incident_id: str
     ended_at: datetime | None = None
+    held_by: tuple[str, ...] = ()
 
     @property
     def sli(self) -> str:

@@ -6,6 +6,17 @@ from datetime import datetime
 
 from alerting import wording
 from alerting.alert import Alert, AlertChange, AlertKind, Facts, Remark, sli_of
+from alerting.hearing import (
+    Later,
+    Placed,
+    Say,
+    Scene,
+    ended,
+    fires,
+    hear,
+    severity_moved,
+    soonest,
+)
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import (
     AlertLine,
@@ -15,11 +26,10 @@ from alerting.notification import (
     NotificationState,
 )
 from alerting.routes import Route, join
-from alerting.store import Decision, IncidentFile
+from alerting.store import FIRING, Decision, IncidentFile, Said
+from alerting.suppressor import Suppressor
 from slo.rule import is_of_rule
 from slo.severity import Severity
-
-FIRING = "firing"  # what a receiver was told last, if not "resolved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Context:
     """What a decision rests on besides the incidents. `new_id` gives ids that sort by age.
 
     `present` are the facts of the rules that fire, by rule, as they are at this moment.
+    `suppressors` says of an alert's labels who holds it back now, by silence or inhibition.
     """
 
     now: datetime
@@ -46,6 +57,7 @@ class Context:
     services: Mapping[str, Service]
     external_url: str
     present: Mapping[str, Facts] = field(default_factory=dict)
+    suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
 
     def service(self, name: str) -> Service:
         """The service as configured; its bare name when it no longer is."""
@@ -111,6 +123,11 @@ def decide(
     return _settle(cases, context)
 
 
+def review(files: Sequence[IncidentFile], context: Context) -> Decision:
+    """What time alone makes due: a wait is over, nobody acknowledged, a suppressor is gone."""
+    return _settle(_open_cases(files), context)
+
+
 def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
     """Somebody takes it. On one that is resolved or taken, a note says that nothing changed."""
     incident = file.incident
@@ -160,6 +177,7 @@ class _Case:
         self.acknowledged = False
         self.changed: dict[str, str] = {}  # alert id to the sentence about what became of it
         self.carried: set[str] = set()  # ids of alerts that changed in nothing to speak of
+        self.edited = False  # the configuration was, and it is made to fit
         self.is_notice = False  # it is nothing but a notice, closed as it is opened
         self.events: list[IncidentEvent] = []
 
@@ -175,12 +193,17 @@ class _Case:
     def holds(self, slo: str) -> bool:
         return any(alert.sli == sli_of(slo) for alert in self.alerts.values())
 
-    def news(self, view: Sequence[Alert]) -> list[Alert]:
-        """The notices of this decision among these."""
-        return [a for a in view if a.kind is AlertKind.BUDGET and a.id in self.changed]
+    @property
+    def said(self) -> dict[str, Said]:
+        """What those were told who were told that it fires."""
+        told = [name for name, word in self.before.told.items() if word == FIRING]
+        return {name: self.before.said.get(name) or self._unsaid() for name in told}
 
-    def told_firing(self, receiver: str) -> bool:
-        return self.before.told.get(receiver) == FIRING
+    def _unsaid(self) -> Said:
+        """Where nothing more is known: of all that fired."""
+        at, incident = self.before.incident.opened_at, self.before.incident
+        ids = [alert.id for alert in self.before.alerts if alert.firing]
+        return Said(at, incident.severity, dict.fromkeys(ids, at))
 
     def put(self, alert: Alert, sentence: str) -> None:
         self.alerts[alert.id] = alert
@@ -218,17 +241,6 @@ class _Case:
         return self.holds(change.slo) and change.severity.rank >= loudest
 
 
-@dataclass(frozen=True, slots=True)
-class _Say:
-    """What one receiver is to hear. `why` is set when no alert's change explains it."""
-
-    receiver: str
-    kind: NotificationKind
-    alerts: list[Alert]
-    what_changed: str
-    why: str = ""
-
-
 def _open_cases(files: Sequence[IncidentFile]) -> list[_Case]:
     """Oldest first."""
     found = [file for file in files if file.incident.open]
@@ -240,12 +252,11 @@ def _begin(change: AlertChange, cases: list[_Case], context: Context) -> None:
         return
     case = _home(change, cases) or _opened(change, cases, context)
     alert = _alert(change, case, context)
-    name = wording.name(alert.slo, alert.severity, alert.facts)
-    fires = wording.sentences(f"{name} fires: {alert.facts.headline}")
-    case.put(alert, fires)
+    words = fires(alert)
+    case.put(alert, words)
     case.log(
         EventKind.ALERT_FIRING,
-        wording.sentences(fires, wording.capital(alert.facts.reason)),
+        wording.sentences(words, wording.capital(alert.facts.reason)),
         context,
     )
     routed = context.tree.explain(labels_of(alert, context.service(alert.service)))
@@ -347,12 +358,10 @@ def _end(rule: str, at: datetime, facts: Facts, cases: Sequence[_Case], context:
         for alert in case.firing:
             if alert.rule != rule:
                 continue
-            ended_at = max(at, alert.started_at)
-            name = wording.name(alert.slo, alert.severity, alert.facts)
-            lasted = wording.duration(ended_at - alert.started_at)
-            ended = wording.sentences(f"{name} ended after {lasted}", wording.capital(facts.reason))
-            case.put(replace(alert, ended_at=ended_at, facts=facts), ended)
-            case.log(EventKind.ALERT_RESOLVED, ended, context)
+            over = replace(alert, ended_at=max(at, alert.started_at), facts=facts)
+            words = ended(over)
+            case.put(over, words)
+            case.log(EventKind.ALERT_RESOLVED, words, context)
 
 
 def _rename(cases: Sequence[_Case], rules: Rules, context: Context) -> None:
@@ -370,6 +379,7 @@ def _rename(cases: Sequence[_Case], rules: Rules, context: Context) -> None:
 def _conform(cases: list[_Case], rules: Rules, context: Context) -> None:
     """End what has no rule any more or is in shadow; begin what fires and was never told."""
     for case in cases:
+        case.edited = True
         for alert in case.firing:
             why = None
             if alert.rule not in rules.configured:
@@ -389,21 +399,30 @@ def _settle(cases: Sequence[_Case], context: Context) -> Decision:
     alerts: list[Alert] = []
     events: list[IncidentEvent] = []
     notifications: list[Notification] = []
+    waits: list[Later] = []
+    edges: list[datetime] = []
     for case in cases:
         _rate(case, context)
-        said = _said(case, context)
+        placed = [_placed(alert, case, context) for alert in _sorted(_newest(case.alerts.values()))]
+        said, later = hear(_scene(case, placed, context))
+        _hold_back(case, placed, context)
+        waits.extend(later)
+        edges.extend(_edges(placed, context.now))
         if not case.touched and not said and not case.carried:
             events.extend(case.events)
             continue
         if not case.opened:
             case.incident = replace(case.incident, revision=case.incident.revision + 1)
-        _log_said(case, said, context)
+        _log_said(case, said, later, context)
         incidents.append(case.incident)
         moved = case.changed.keys() | case.carried
         alerts.extend(alert for alert in case.alerts.values() if alert.id in moved)
         events.extend(case.events)
         notifications.extend(_notification(say, case, context) for say in said)
-    return Decision(tuple(incidents), tuple(alerts), tuple(events), tuple(notifications))
+    again = soonest([*(one.at for one in waits), *edges])
+    return Decision(
+        tuple(incidents), tuple(alerts), tuple(events), tuple(notifications), again=again
+    )
 
 
 def _rate(case: _Case, context: Context) -> None:
@@ -423,7 +442,7 @@ def _rate(case: _Case, context: Context) -> None:
             case.incident, severity=now, title=wording.title(service.title, lines)
         )
         if now is not was and not case.opened:
-            case.log(EventKind.SEVERITY, _severity_moved(was, now), context)
+            case.log(EventKind.SEVERITY, severity_moved(was, now), context)
     if not case.firing:
         ended_at = max(alert.ended_at or alert.started_at for alert in shown)
         lasted = wording.duration(ended_at - case.incident.opened_at)
@@ -439,82 +458,55 @@ def _rate(case: _Case, context: Context) -> None:
         )
 
 
-def _severity_moved(was: Severity, now: Severity) -> str:
-    return f"Severity went {'up' if now.rank < was.rank else 'down'} from {was} to {now}."
+def _placed(alert: Alert, case: _Case, context: Context) -> Placed:
+    """Where the routes take it, and who holds it back there."""
+    labels = labels_of(alert, context.service(case.incident.service))
+    suppressors = context.suppressors(labels)
+    return Placed(alert, tuple((hit, suppressors) for hit in context.tree.hits(labels)))
 
 
-def _said(case: _Case, context: Context) -> list[_Say]:
-    """Who has to hear what, in the order of the routes."""
-    service = context.service(case.incident.service)
-    views: dict[str, list[Alert]] = {}
-    for alert in _sorted(_newest(case.alerts.values())):
-        for receiver in context.tree.explain(labels_of(alert, service)).receivers:
-            views.setdefault(receiver, []).append(alert)
-    for receiver in case.before.told:
-        views.setdefault(receiver, [])
-    found = (
-        say
-        for receiver, view in views.items()
-        for say in (_say(receiver, view, case), _say_notice(receiver, view, case))
-    )
-    return [say for say in found if say]
-
-
-def _say_notice(receiver: str, view: list[Alert], case: _Case) -> _Say | None:
-    """What a receiver for whom nothing fires has to hear all the same; others have it as news."""
-    news = case.news(view)
-    if not news or any(alert.firing for alert in view):
-        return None
-    sentences = wording.sentences(*(case.changed[alert.id] for alert in news))
-    return _Say(receiver, NotificationKind.NOTICE, news, sentences)
-
-
-def _say(receiver: str, view: list[Alert], case: _Case) -> _Say | None:
-    """What this receiver has to hear of the alerts that are routed to it."""
-    sentences = [case.changed[alert.id] for alert in view if alert.id in case.changed]
-    fires, told = any(alert.firing for alert in view), case.told_firing(receiver)
-    if not fires:
-        return _resolve(receiver, view, sentences, case) if told else None
-    if not told:
-        why = "" if sentences else f"the configuration now routes this to {receiver}"
-        return _Say(
-            receiver,
-            NotificationKind.TRIGGER,
-            view,
-            wording.sentences(*sentences, wording.capital(why)),
-            why,
-        )
-    if case.acknowledged:
-        sentences.insert(0, f"{case.incident.acknowledged_by} acknowledged")
-        kind = NotificationKind.ACKNOWLEDGE
-        return _Say(receiver, kind, view, wording.sentences(*sentences))
-    if not sentences:
-        return None
-    ids = {alert.id for alert in view}
-    was = min(
-        (a.severity for a in case.before.alerts if a.firing and a.id in ids),
-        key=lambda severity: severity.rank,
-        default=view[0].severity,
-    )
-    if was is not view[0].severity:
-        sentences.append(_severity_moved(was, view[0].severity))
-    return _Say(receiver, NotificationKind.UPDATE, view, wording.sentences(*sentences))
-
-
-def _resolve(receiver: str, view: list[Alert], sentences: list[str], case: _Case) -> _Say:
-    if not case.firing:
-        why = "nothing of this incident fires any more"
-    elif sentences:
-        why = f"nothing that is routed to {receiver} fires any more; the incident goes on"
-    else:
-        why = f"the configuration no longer routes what fires to {receiver}; the incident goes on"
-    shown = view or _sorted(_newest(case.alerts.values()))
-    return _Say(
-        receiver, NotificationKind.RESOLVE, shown, wording.sentences(wording.capital(why)), why
+def _scene(case: _Case, placed: Sequence[Placed], context: Context) -> Scene:
+    return Scene(
+        now=context.now,
+        incident=case.incident,
+        placed=placed,
+        said=case.said,
+        changed=case.changed,
+        acknowledged=case.acknowledged,
+        edited=case.edited,
     )
 
 
-def _log_said(case: _Case, said: Sequence[_Say], context: Context) -> None:
+def _hold_back(case: _Case, placed: Sequence[Placed], context: Context) -> None:
+    """Write down who began to hold an alert back, and who no longer does."""
+    for one in placed:
+        alert, now = one.alert, one.held_by
+        spoken = alert.firing or (alert.kind is AlertKind.BUDGET and alert.id in case.changed)
+        if now == alert.held_by or not spoken:
+            continue
+        name = wording.name(alert.slo, alert.severity, alert.facts)
+        if begun := [by for by in now if by not in alert.held_by]:
+            text = f"Nobody is newly told of {name}: {'; '.join(begun)}"
+            case.log(EventKind.SUPPRESSED, wording.sentences(text), context)
+        if gone := [by for by in alert.held_by if by not in now]:
+            text = f"No longer held back is {name} by {'; '.join(gone)}"
+            case.log(EventKind.SUPPRESSED, wording.sentences(text), context)
+        case.carry(replace(alert, held_by=now))
+
+
+def _edges(placed: Sequence[Placed], now: datetime) -> list[datetime]:
+    """When those who hold back what fires may cease to."""
+    return [
+        one.until
+        for at in placed
+        if at.alert.firing
+        for _, suppressors in at.hits
+        for one in suppressors
+        if one.until is not None and one.until > now
+    ]
+
+
+def _log_said(case: _Case, said: Sequence[Say], later: Sequence[Later], context: Context) -> None:
     if case.opened and not case.firing and not case.is_notice:
         text = "Nobody is told: it ended in the same evaluation in which it began."
         case.log(EventKind.ROUTED, text, context)
@@ -525,9 +517,14 @@ def _log_said(case: _Case, said: Sequence[_Say], context: Context) -> None:
     for (kind, why), receivers in groups.items():
         text = f"To send: {kind} to {join(receivers)}" + (f", as {why}" if why else "")
         case.log(EventKind.ROUTED, wording.sentences(text), context)
+    if not case.changed:
+        return
+    for one in later:
+        at = f"{one.at:%H:%M:%S} UTC"
+        case.log(EventKind.ROUTED, f"{one.receiver} waits until {at} for {one.what}.", context)
 
 
-def _notification(say: _Say, case: _Case, context: Context) -> Notification:
+def _notification(say: Say, case: _Case, context: Context) -> Notification:
     incident, service = case.incident, context.service(case.incident.service)
     lines = tuple(_line(alert, context) for alert in say.alerts)
     resolved_at = None
@@ -572,10 +569,14 @@ def _notification(say: _Say, case: _Case, context: Context) -> Notification:
         created_at=context.now,
         next_attempt_at=context.now,
         reason=say.what_changed,
+        alerts=tuple(alert.id for alert in say.alerts if alert.firing)
+        if say.kind not in (NotificationKind.RESOLVE, NotificationKind.NOTICE)
+        else (),
+        failover=say.failover,
     )
 
 
-def _first(say: _Say, case: _Case, context: Context) -> Alert:
+def _first(say: Say, case: _Case, context: Context) -> Alert:
     """The alert with which the incident began for this receiver: it never changes."""
     by_age = sorted(case.alerts.values(), key=lambda a: (a.started_at, a.severity.rank, a.id))
     service = context.service(case.incident.service)

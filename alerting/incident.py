@@ -49,6 +49,7 @@ class EventKind(StrEnum):
     NOTICE = "notice"  # a budget's mark was passed
     NOTE = "note"
     ROUTED = "routed"  # who is to be told, and why; or why nobody
+    SUPPRESSED = "suppressed"  # who holds an alert back, or no longer does
     ATTEMPT = "attempt"  # one try to deliver a notification
     DELIVERED = "delivered"
     GAVE_UP = "gave_up"

@@ -69,7 +69,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A row of the outbox."""
+    """A row of the outbox.
+
+    `alerts` are the ids of those it says to be firing; None, of one that an older version decided:
+    all that fired then. `failover` are the receivers left to try, in this order, should it fail.
+    """
 
     id: str
     incident_id: str
@@ -84,6 +88,8 @@ class Notification:
     attempts: int = 0
     finished_at: datetime | None = None
     reason: str = ""  # why it is sent; once failed: why it was given up
+    alerts: tuple[str, ...] | None = None
+    failover: tuple[str, ...] = ()
 
 
 class AttemptOutcome(StrEnum):

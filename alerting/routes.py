@@ -1,9 +1,44 @@
-"""The routing tree: which receivers an alert is for, and why them."""
+"""The routing tree: which receivers an alert is for, on which terms, and why them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from slo.selector import Matcher
+
+NO_TIME = timedelta(0)
+EVERY_LABEL = "..."  # in `group_by`: each alert is a group of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is told too, when nobody has acknowledged within `after`."""
+
+    after: timedelta
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a route speaks. None: as the route above it; at the root, see `Hit`."""
+
+    failover: tuple[str, ...] | None = None
+    escalate: tuple[Escalation, ...] | None = None
+    group_by: tuple[str, ...] | None = None
+    group_wait: timedelta | None = None
+    group_interval: timedelta | None = None
+    repeat_interval: timedelta | None = None
+
+    def below(self, above: "Terms") -> "Terms":
+        """These, and the others from above."""
+        return Terms(
+            above.failover if self.failover is None else self.failover,
+            above.escalate if self.escalate is None else self.escalate,
+            above.group_by if self.group_by is None else self.group_by,
+            above.group_wait if self.group_wait is None else self.group_wait,
+            above.group_interval if self.group_interval is None else self.group_interval,
+            above.repeat_interval if self.repeat_interval is None else self.repeat_interval,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +52,17 @@ class Route:
     receivers: tuple[str, ...] | None = None
     routes: tuple["Route", ...] = ()
     go_on: bool = False
+    terms: Terms = Terms()
+
+    def hits(self, labels: Mapping[str, str]) -> tuple["Hit", ...]:
+        """The routes that take an alert, from here as the root, which takes everything."""
+        return tuple(_hits(self, labels, _Above(), ()))
 
     def explain(self, labels: Mapping[str, str]) -> "Routed":
-        """Route one alert from here as the root, which takes everything."""
-        receivers: dict[str, None] = {}
-        path = []
-        for hit in _hits(self, labels, self.receivers or (), ()):
-            receivers.update(dict.fromkeys(hit.receivers))
-            path.append(_words(hit))
-        return Routed(tuple(receivers), tuple(path))
+        """Who is told of an alert, and why them."""
+        hits = self.hits(labels)
+        receivers = dict.fromkeys(name for hit in hits for name in hit.receivers)
+        return Routed(tuple(receivers), tuple(map(str, hits)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +85,83 @@ def join(names: tuple[str, ...] | list[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    number: str  # "1.2": the second child of the root's first
+class Step:
+    """One route on the way to a hit. `number` is "1.2" for the second child of the root's first."""
+
+    number: str
     matchers: tuple[Matcher, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Hit:
+class Hit:
+    """A route that took an alert, and the terms that hold there, its own or from above."""
+
     receivers: tuple[str, ...]
-    steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
+    terms: Terms = Terms()
+
+    @property
+    def failover(self) -> tuple[str, ...]:
+        """Who is tried, in this order, when a receiver cannot be told."""
+        return self.terms.failover or ()
+
+    @property
+    def escalate(self) -> tuple[Escalation, ...]:
+        return self.terms.escalate or ()
+
+    @property
+    def wait(self) -> timedelta:
+        """How long a first message that is no page waits for others to join it."""
+        return NO_TIME if self.terms.group_wait is None else self.terms.group_wait
+
+    @property
+    def interval(self) -> timedelta:
+        """The shortest time between a message and an update of it that is no page."""
+        return NO_TIME if self.terms.group_interval is None else self.terms.group_interval
+
+    @property
+    def repeat(self) -> timedelta | None:
+        """After which time it is said again; None: never."""
+        return self.terms.repeat_interval
+
+    def group(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """The labels that alerts of one group share here; a missing one is left out."""
+        by = self.terms.group_by or ()
+        if by == (EVERY_LABEL,):
+            return {name: value for name, value in labels.items() if value}
+        return {name: labels[name] for name in by if labels.get(name)}
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return "no route matched, so the root's receivers"
+        return ", ".join(
+            f"{', '.join(map(str, step.matchers)) or 'everything'} matched route {step.number}"
+            for step in self.steps
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a route may leave to those above it. Time intervals are not among it."""
+
+    receivers: tuple[str, ...] = ()
+    terms: Terms = Terms()
 
 
 def _hits(
-    route: Route, labels: Mapping[str, str], inherited: tuple[str, ...], steps: tuple[_Step, ...]
-) -> Iterator[_Hit]:
+    route: Route, labels: Mapping[str, str], above: _Above, steps: tuple[Step, ...]
+) -> Iterator[Hit]:
     """Depth first; the first child that matches ends the search, unless it says to go on."""
-    receivers = inherited if route.receivers is None else route.receivers
+    receivers = above.receivers if route.receivers is None else route.receivers
+    here = _Above(receivers, route.terms.below(above.terms))
     taken = False
     for position, child in enumerate(route.routes, start=1):
         if not all(matcher.matches(labels) for matcher in child.matchers):
             continue
         taken = True
         number = f"{steps[-1].number}.{position}" if steps else str(position)
-        yield from _hits(child, labels, receivers, (*steps, _Step(number, child.matchers)))
+        yield from _hits(child, labels, here, (*steps, Step(number, child.matchers)))
         if not child.go_on:
             return
     if not taken:
-        yield _Hit(receivers, steps)
-
-
-def _words(hit: _Hit) -> str:
-    if not hit.steps:
-        return "no route matched, so the root's receivers"
-    return ", ".join(
-        f"{', '.join(map(str, step.matchers)) or 'everything'} matched route {step.number}"
-        for step in hit.steps
-    )
+        yield Hit(here.receivers, steps, here.terms)

@@ -1,15 +1,30 @@
 """What alerting needs remembered. Every method is synchronous and one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from alerting.alert import Alert, ShadowAlert
 from alerting.incident import Incident, IncidentEvent
-from alerting.notification import Attempt, Handle, Notification
+from alerting.notification import Attempt, Handle, Notification, NotificationKind
 from slo.alert_state import AlertState
 from slo.notices import Marks
+from slo.severity import Severity
+
+FIRING, RESOLVED = "firing", "resolved"  # what a receiver was told last
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one receiver was told last of an incident.
+
+    `firing`: by the id of each alert it was told to be firing, since when it is told so.
+    """
+
+    at: datetime
+    severity: Severity
+    firing: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +32,52 @@ class IncidentFile:
     """An incident with all that belongs to the next decision about it.
 
     `told` maps a receiver's name to "firing" or "resolved": the last notification decided for it
-    that was no notice.
+    that was no notice. `said` has the rest of it, for those who were told "firing".
     """
 
     incident: Incident
     alerts: tuple[Alert, ...]
     told: Mapping[str, str]
+    said: Mapping[str, Said] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Of a notification, what the next decision has to know."""
+
+    receiver: str
+    kind: NotificationKind
+    at: datetime  # decided
+    severity: Severity
+    alerts: tuple[str, ...] | None
+
+
+def told_and_said(
+    sent: Iterable[Sent], alerts: Sequence[Alert]
+) -> tuple[dict[str, str], dict[str, Said]]:
+    """An incident's file from its `alerts` and its notifications in the order of their decision."""
+    told: dict[str, str] = {}
+    said: dict[str, Said] = {}
+    for one in sent:
+        if one.kind is NotificationKind.NOTICE:
+            continue
+        if one.kind is NotificationKind.RESOLVE:
+            told[one.receiver] = RESOLVED
+            said.pop(one.receiver, None)
+            continue
+        told[one.receiver] = FIRING
+        before = said.get(one.receiver)
+        since = {} if before is None else before.firing
+        ids = one.alerts
+        if ids is None:
+            ids = tuple(a.id for a in alerts if _fired(a, one.at))
+        firing = {id_: since.get(id_, one.at) for id_ in ids}
+        said[one.receiver] = Said(one.at, one.severity, firing)
+    return told, said
+
+
+def _fired(alert: Alert, at: datetime) -> bool:
+    return alert.started_at <= at and (alert.ended_at is None or alert.ended_at > at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +85,8 @@ class Decision:
     """What follows from a change: new and changed rows, all written in one transaction.
 
     Rows are told by their id: one that is stored already is replaced. Events are always new.
-    `marks` are the budgets' marks by the SLO's id.
+    `marks` are the budgets' marks by the SLO's id. `again` is no row: when to look again, should
+    nothing happen before.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -39,6 +95,7 @@ class Decision:
     notifications: tuple[Notification, ...] = ()
     shadows: tuple[ShadowAlert, ...] = ()
     marks: Mapping[str, Marks] = field(default_factory=dict)
+    again: datetime | None = None
 
     @property
     def empty(self) -> bool:

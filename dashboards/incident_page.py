@@ -42,6 +42,7 @@ _EVENT_WORDS = {
     EventKind.NOTICE: "Budget notice",
     EventKind.NOTE: "Note",
     EventKind.ROUTED: "Routed",
+    EventKind.SUPPRESSED: "Held back",
     EventKind.ATTEMPT: "Delivery tried",
     EventKind.DELIVERED: "Delivered",
     EventKind.GAVE_UP: "Gave up",

@@ -11,7 +11,8 @@ import structlog
 
 from alerting import shadow
 from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
-from alerting.desk import Context, Rules, acknowledge, decide
+from alerting.desk import Context, Rules, acknowledge, decide, review
+from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
 from alerting.store import Decision
 from nines.changes import Broadcast
@@ -80,6 +81,8 @@ class Dispatch:
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self.problem: str | None = None
+        self.next_review: datetime | None = None  # the next moment at which time makes a change
+        self.rescheduled = asyncio.Event()  # set whenever `next_review` comes to be earlier
 
     def submit(self, changes: Sequence[AlertChange | Remark]) -> None:
         """These happened; they will be decided on as soon as storage can take it."""
@@ -113,6 +116,21 @@ class Dispatch:
                     pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
                     failures += 1
                     await asyncio.sleep(pause)
+
+    async def review(self) -> None:
+        """Do what time alone makes due: waits that are over, escalations, suppressors' edges.
+
+        Looks first, and writes only when there is something to write.
+        """
+        context = self._context()
+        try:
+            look = await self._threads.read(lambda: review(self._records.open_incidents(), context))
+        except StorageError:  # whoever writes reports it, and we come again at the next bucket
+            self.next_review = None
+            return
+        self.next_review = look.again
+        if not look.empty:
+            await self._write(lambda at: ([review(self._records.open_incidents(), at)], {}))
 
     async def flush(self) -> bool:
         """Store the counts that wait; False when storage refused and they wait on."""
@@ -219,6 +237,7 @@ class Dispatch:
         touched: set[str] = set()
         events: list[IncidentEvent] = []
         hidden: list[ShadowAlert] = []
+        again: list[datetime | None] = []
         context = self._context()
 
         def write() -> None:
@@ -228,6 +247,7 @@ class Dispatch:
             touched.update(event.incident_id for event in decision.events)
             events.extend(decision.events)
             hidden.extend(decision.shadows)
+            again.append(decision.again)
             self._records.apply(decision, states, batch)
 
         async with self._lock:
@@ -239,7 +259,13 @@ class Dispatch:
             self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
             self._decided()
+            self._look_again(soonest(again))
         return stored
+
+    def _look_again(self, at: datetime | None) -> None:
+        if at is not None and (self.next_review is None or at < self.next_review):
+            self.next_review = at
+            self.rescheduled.set()
 
     def _batch(self) -> CountBatch | None:
         """The batch to write next: one whose writing failed keeps its id and goes first.
@@ -292,6 +318,7 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         notifications=tuple(row for decision in decisions for row in decision.notifications),
         shadows=tuple(row for decision in decisions for row in decision.shadows),
         marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
+        again=soonest(decision.again for decision in decisions),
     )
 
 

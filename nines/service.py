@@ -5,11 +5,11 @@ import contextlib
 import random
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -211,6 +211,7 @@ class Service:
                 ("decide", self.dispatch.run()),
                 ("flush", self._forever(self._flush, _FLUSH_EVERY)),
                 ("tick", self._tick_at_bucket_edges()),
+                ("review", self._review_when_due()),
                 ("deliver", self.delivery.run()),
                 ("collect", self._collect()),
             )
@@ -595,6 +596,19 @@ class Service:
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began
 
+    async def _review_when_due(self) -> None:
+        """Look at what is open at every bucket's edge, and when there is a change to come."""
+        bucket = self.engine.bucket_seconds
+        while True:
+            self.dispatch.rescheduled.clear()
+            now, due = self._clock.now(), self.dispatch.next_review
+            wait = bucket - now.timestamp() % bucket
+            if due is not None:
+                wait = min(wait, max((due - now).total_seconds(), 0))
+            await _first_of(self._clock.sleep(wait), self.dispatch.rescheduled.wait())
+            if not self.dispatch.rescheduled.is_set():
+                await self.dispatch.review()
+
     async def _forever(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
         while True:
             await self._clock.sleep(every.total_seconds())
@@ -687,6 +701,16 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Until one of them is over; the others are given up."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def build_receivers(config: Config) -> dict[str, Receiver]:

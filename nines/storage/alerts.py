@@ -35,7 +35,7 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
-from alerting.store import Decision, IncidentFile
+from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from dashboards.source import IncidentDetail, IncidentPage
 from nines.storage.codec import (
     facts_from_json,
@@ -44,6 +44,8 @@ from nines.storage.codec import (
     mapping_to_json,
     message_from_json,
     message_to_json,
+    names_from_json,
+    names_to_json,
     state_from_json,
     state_to_json,
 )
@@ -459,11 +461,12 @@ def _files(connection: Connection, *where: ColumnElement[bool]) -> list[Incident
     query = select(incidents).where(*where).order_by(incidents.c.opened_at, incidents.c.id)
     found = [_incident(row) for row in connection.execute(query)]
     of_each = _alerts(connection, *where)
-    told = _told(connection, *where)
-    return [
-        IncidentFile(incident, tuple(of_each.get(incident.id, ())), dict(told.get(incident.id, {})))
-        for incident in found
-    ]
+    sent = _sent(connection, *where)
+    files = []
+    for incident in found:
+        own = tuple(of_each.get(incident.id, ()))
+        files.append(IncidentFile(incident, own, *told_and_said(sent.get(incident.id, ()), own)))
+    return files
 
 
 def _alerts(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list[Alert]]:
@@ -480,19 +483,27 @@ def _alerts(connection: Connection, *where: ColumnElement[bool]) -> dict[str, li
     return by_incident
 
 
-def _told(connection: Connection, *where: ColumnElement[bool]) -> dict[str, dict[str, str]]:
-    """By incident and receiver, what the newest notification decided says; of `where` incidents."""
+def _sent(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list[Sent]]:
+    """By incident, what was decided to be sent, in that order; of `where` incidents."""
     query = (
-        select(notifications.c.incident_id, notifications.c.receiver, notifications.c.kind)
+        select(
+            notifications.c.incident_id,
+            notifications.c.receiver,
+            notifications.c.kind,
+            notifications.c.created_at,
+            notifications.c.severity,
+            notifications.c.alerts,
+        )
         .join(incidents, incidents.c.id == notifications.c.incident_id)
         .where(notifications.c.kind != NotificationKind.NOTICE, *where)
         .order_by(notifications.c.revision, notifications.c.sequence)
     )
-    told: dict[str, dict[str, str]] = {}
-    for incident_id, receiver, kind in connection.execute(query):
-        says = "resolved" if kind == NotificationKind.RESOLVE else "firing"
-        told.setdefault(incident_id, {})[receiver] = says
-    return told
+    sent: dict[str, list[Sent]] = {}
+    for incident_id, receiver, kind, at, severity, told in connection.execute(query):
+        ids = None if told is None else names_from_json(told)
+        one = Sent(receiver, NotificationKind(kind), at, Severity(severity), ids)
+        sent.setdefault(incident_id, []).append(one)
+    return sent
 
 
 def _to_cursor(incident: Incident) -> str:
@@ -557,6 +568,7 @@ def _alert_values(alert: Alert) -> dict[str, Any]:
         "started_at": alert.started_at,
         "ended_at": alert.ended_at,
         "facts": facts_to_json(alert.facts),
+        "held_by": names_to_json(alert.held_by) if alert.held_by else None,
     }
 
 
@@ -572,6 +584,7 @@ def _alert(row: Row[Any]) -> Alert:
         facts=facts_from_json(row.facts),
         incident_id=row.incident_id,
         ended_at=row.ended_at,
+        held_by=names_from_json(row.held_by) if row.held_by else (),
     )
 
 
@@ -600,6 +613,8 @@ def _notification_values(notification: Notification) -> dict[str, Any]:
         "severity": notification.severity,
         "message": message_to_json(notification.message),
         "created_at": notification.created_at,
+        "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
+        "failover": names_to_json(notification.failover) if notification.failover else None,
     }
 
 
@@ -618,6 +633,8 @@ def _notification(row: Row[Any]) -> Notification:
         attempts=row.attempts,
         finished_at=row.finished_at,
         reason=row.reason,
+        alerts=None if row.alerts is None else names_from_json(row.alerts),
+        failover=names_from_json(row.failover) if row.failover else (),
     )
 
 

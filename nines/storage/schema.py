@@ -210,6 +210,7 @@ alerts = Table(
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("facts", Text, nullable=False),
+    Column("held_by", Text),
     Index(None, "incident_id"),
 )
 
@@ -282,6 +283,8 @@ notifications = Table(
     Column("attempts", BigInteger, nullable=False),
     Column("finished_at", Instant),
     Column("reason", Text, nullable=False),
+    Column("alerts", Text),
+    Column("failover", Text),
     Index(None, "incident_id", "receiver", "revision", "sequence"),
     # The outbox: small however long the history is.
     Index(

@@ -1,16 +1,17 @@
 """A service, its routes and its rules, so that a test reads like the night it tells of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 
 from alerting.alert import AlertChange, AlertKind, Facts
-from alerting.desk import Context, Rules, Service, acknowledge, decide
+from alerting.desk import Context, Rules, Service, acknowledge, decide, review
 from alerting.incident import Incident
 from alerting.notification import Notification
 from alerting.routes import Route
 from alerting.store import Decision, IncidentFile
+from alerting.suppressor import Suppressor, SuppressorKind
 from slo.selector import parse_matchers
 from slo.severity import Severity
 from tests.fakes.alert_store import MemoryAlertStore
@@ -49,6 +50,15 @@ def rule(slo: str, severity: Severity = PAGE, service: str = "shop", pair: str =
     return f"{service}/{slo}#{severity}:{pair}"
 
 
+def silence(
+    matchers: str, id_: str = "S1", until: datetime | None = None
+) -> Callable[[Mapping[str, str]], tuple[Suppressor, ...]]:
+    """One silence that holds for labels that meet the matchers."""
+    wanted = parse_matchers(matchers)
+    one = Suppressor(SuppressorKind.SILENCE, id_, "deploy, by ann", until)
+    return lambda labels: (one,) if all(m.matches(labels) for m in wanted) else ()
+
+
 class Scene:
     """The desk with a store behind it. Each call decides, stores, and gives the decision."""
 
@@ -57,6 +67,7 @@ class Scene:
         self.clock = FakeClock()
         self.store = store or MemoryAlertStore()
         self.present: dict[str, Facts] = {}
+        self.suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
         self._numbers = count(1)
 
     @property
@@ -68,6 +79,7 @@ class Scene:
             services={"shop": SHOP},
             external_url="https://nines.example/",
             present=self.present,
+            suppressors=self.suppressors,
         )
 
     def new_id(self) -> str:
@@ -100,6 +112,10 @@ class Scene:
         file = self.store.incident_file(incident_id or self.incident.id)
         assert file
         return self.keep(acknowledge(file, by, self.context))
+
+    def reviewed(self) -> Decision:
+        """Time has passed, and somebody looks."""
+        return self.keep(review(self.store.open_incidents(), self.context))
 
     def reconfigured(self, rules: set[str], tree: Route | None = None) -> Decision:
         self.tree = tree or self.tree

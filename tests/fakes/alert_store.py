@@ -15,7 +15,7 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
-from alerting.store import Decision, IncidentFile
+from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from slo.alert_state import AlertState
 
 
@@ -130,13 +130,13 @@ class MemoryAlertStore:
         return len(waiting), min(waiting, default=None)
 
     def _file(self, incident: Incident) -> IncidentFile:
-        told = {
-            row.receiver: "resolved" if row.kind is NotificationKind.RESOLVE else "firing"
-            for row in self.notifications.values()
-            if row.incident_id == incident.id and row.kind is not NotificationKind.NOTICE
-        }
         alerts = tuple(a for a in self.alerts.values() if a.incident_id == incident.id)
-        return IncidentFile(incident, alerts, told)
+        sent = [
+            Sent(row.receiver, row.kind, row.created_at, row.severity, row.alerts)
+            for row in self.notifications.values()
+            if row.incident_id == incident.id
+        ]
+        return IncidentFile(incident, alerts, *told_and_said(sent, alerts))
 
     def _log(self, events: Sequence[IncidentEvent]) -> None:
         start = len(self.events)

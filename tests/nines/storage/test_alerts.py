@@ -15,7 +15,7 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
-from alerting.store import AlertStore, Decision, IncidentFile
+from alerting.store import AlertStore, Decision, IncidentFile, Said
 from nines.storage.alerts import AlertRecords, CursorError
 from nines.storage.counts import CountBatch, CountStore
 from nines.storage.database import Database
@@ -97,8 +97,34 @@ def test_a_decision_reads_back_whole(records: AlertRecords) -> None:
         ("routed", EventKind.ROUTED),
     ]
     assert detail.notifications == (notification,)
-    assert records.incident_file("inc-1") == IncidentFile(incident, (alert,), {"oncall": "firing"})
+    said = {"oncall": Said(T0, Severity.PAGE, {"alert-1": T0})}
+    told = {"oncall": "firing"}
+    assert records.incident_file("inc-1") == IncidentFile(incident, (alert,), told, said)
     assert records.alert_states() == {RULE: FIRING}
+
+
+def test_what_receivers_know_reads_back(records: AlertRecords) -> None:
+    alert = an_alert(held_by=("silence 01 (deploy)",))
+    records.apply(
+        Decision(
+            incidents=(an_incident(),),
+            alerts=(alert,),
+            notifications=(a_notification(alerts=("a", "b"), failover=("backup", "mail")),),
+        ),
+        {},
+    )
+    later = a_notification("n-2", kind=NotificationKind.UPDATE, revision=2, alerts=("b", "c"))
+    decide(records, replace(later, created_at=T0 + SECOND))
+
+    detail, file = records.incident_detail("inc-1"), records.incident_file("inc-1")
+
+    assert detail is not None
+    assert file is not None
+    assert detail.alerts == file.alerts == (alert,)
+    assert detail.notifications[0].failover == ("backup", "mail")
+    assert detail.notifications[0].alerts == ("a", "b")
+    since = {"b": T0, "c": T0 + SECOND}
+    assert file.said == {"oncall": Said(T0 + SECOND, Severity.PAGE, since)}
 
 
 def test_later_decisions_replace_by_id_and_add_events(records: AlertRecords) -> None:
