@@ -142,6 +142,21 @@ def test_damage_to_what_is_wanted_or_beside_it_is_refused(page: str, words: str)
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [('b{x="1\n', "a 7\nb 8\n"), ("b 8\na 7\n", "y 2 3 4\n")],
+    ids=["damage before", "damage after"],
+)
+def test_neighbours_are_looked_at_though_they_came_in_another_block(
+    before: str, after: str
+) -> None:
+    rest = "b 1\n" * 70_000
+    text = rest + before + after + rest
+
+    with pytest.raises(PageError):
+        selective(text, known_of(), cuts=[len(rest) + len(before)])
+
+
+@pytest.mark.parametrize(
     ("page", "words"),
     [
         ("a 1\n", "does not end with # EOF"),
