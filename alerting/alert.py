@@ -135,8 +135,12 @@ class AlertChange:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Evidence that begins and ends nothing: it belongs to what is open of its service, if any."""
+    """Evidence that begins and ends nothing: it belongs to what is open of its service, if any.
+
+    With `incident_id`, to that incident alone.
+    """
 
     service: str
     at: datetime
     text: str
+    incident_id: str | None = None

@@ -108,7 +108,8 @@ def decide(
     for change in changes:
         if isinstance(change, Remark):
             for case in cases:
-                case.log(EventKind.NOTE, change.text, context)
+                if change.incident_id in (None, case.incident.id):
+                    case.log(EventKind.NOTE, change.text, context)
         elif change.kind is AlertKind.BUDGET:
             notices.append(change)
         elif change.firing:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dashboards.source import ExclusionFile
-from slo.exclusion import AuditEntry, Exclusion
+from slo.audit import AuditEntry
+from slo.exclusion import Exclusion
 from slo.recurrence import Interval, Once, following
 
 NEXT = 5  # occurrences that are told

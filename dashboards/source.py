@@ -9,11 +9,13 @@ from alerting.alert import Alert
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
 from alerting.shadow import ShadowSummary
+from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
 from collectors.observation import Observation
 from slo.alert_state import AlertState
+from slo.audit import AuditEntry
 from slo.budget_ledger import BudgetLedger
-from slo.exclusion import AuditEntry, Exclusion, Plan
+from slo.exclusion import Exclusion, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
 from slo.rule_status import RuleStatus
@@ -128,6 +130,20 @@ class ExclusionFile:
     exclusion: Exclusion
     trail: tuple[AuditEntry, ...]
     slo_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceFile:
+    """A silence with what was done to it (oldest first), and which alerts it takes.
+
+    `now`: of those that fire; `week`: of those of the last seven days (of one that recurs, at its
+    times of the week).
+    """
+
+    silence: Silence
+    trail: tuple[AuditEntry, ...]
+    now: tuple[Alert, ...]
+    week: tuple[Alert, ...]
 
 
 class TooMuchError(Exception):
@@ -264,6 +280,27 @@ class Source(Protocol):
 
     async def undo_exclusion(self, exclusion_id: str, by: str) -> Exclusion | None:
         """As if it had never been. None: there is none. Raises PlanError where that cannot be."""
+
+    def silences(self) -> Sequence[Silence]:
+        """All that are remembered, expired or not, newest first."""
+
+    def muted_alerts(self) -> int:
+        """How many of the alerts that fire are muted by a silence."""
+
+    async def silence(self, silence_id: str) -> SilenceFile | None: ...
+
+    async def try_silence(self, plan: SilencePlan) -> SilenceFile:
+        """What `make_silence` would make, and mute. Raises PlanError."""
+
+    async def make_silence(self, plan: SilencePlan, instead_of: str | None = None) -> Silence:
+        """Mute from now on, by the plan's author; `instead_of` names one that it changes.
+
+        That one stays itself where no history is rewritten; else it ends, and another begins.
+        Raises PlanError, and LookupError where there is none to change.
+        """
+
+    async def end_silence(self, silence_id: str, by: str) -> Silence | None:
+        """It is over now. None: there is none. Raises PlanError where that cannot be."""
 
     def changes(self) -> "Changes":
         """Subscribe to what changes; close it when the client goes."""

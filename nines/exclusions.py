@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from nines.storage.exclusions import entry_of
+from slo.audit import AuditEntry
 from slo.definition import SLO
-from slo.exclusion import CONFIGURATION, NOTHING, AuditEntry, Exclusion, Overlay, Plan, Scope
+from slo.exclusion import CONFIGURATION, NOTHING, Exclusion, Overlay, Plan, Scope
 from slo.planning import PlanError
 from slo.recurrence import Once, Schedule
 from slo.rule import Rule

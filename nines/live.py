@@ -10,6 +10,7 @@ from typing import Protocol
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
+from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
 from dashboards.source import (
     AsOf,
@@ -21,6 +22,7 @@ from dashboards.source import (
     IncidentPage,
     Point,
     ServiceCard,
+    SilenceFile,
     SystemHealth,
     TooMuchError,
 )
@@ -32,6 +34,7 @@ from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, ma
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.shadows import Shadows
+from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.exclusions import ExclusionStore
@@ -118,6 +121,7 @@ class Live:
         sums: Callable[[], timedelta],
         excluding: Excluding,
         trails: ExclusionStore,
+        silencing: Silencing,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -132,6 +136,7 @@ class Live:
         self._now = now
         self._sums = sums
         self._trails = trails
+        self._silencing = silencing
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
@@ -395,6 +400,24 @@ class Live:
 
         await self._excluding.change_exclusions(decide_once)
         return done[0][0]
+
+    def silences(self) -> Sequence[Silence]:
+        return list(self._silencing.silences.by_id.values())[::-1]
+
+    def muted_alerts(self) -> int:
+        return self._silencing.muted_alerts
+
+    async def silence(self, silence_id: str) -> SilenceFile | None:
+        return await self._silencing.file(silence_id)
+
+    async def try_silence(self, plan: SilencePlan) -> SilenceFile:
+        return await self._silencing.preview(plan)
+
+    async def make_silence(self, plan: SilencePlan, instead_of: str | None = None) -> Silence:
+        return await self._silencing.make(plan, instead_of)
+
+    async def end_silence(self, silence_id: str, by: str) -> Silence | None:
+        return await self._silencing.end(silence_id, by)
 
     def changes(self) -> Changes:
         return self._broadcast.subscribe()

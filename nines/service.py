@@ -39,6 +39,7 @@ from nines.notices import Notices
 from nines.past import Past
 from nines.resume import book_our_absence, resume_entries, resume_rules, resume_target
 from nines.shadows import Shadows
+from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
@@ -49,6 +50,7 @@ from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import hold
 from nines.storage.marks import MarkRecords
 from nines.storage.shadows import ShadowRecords
+from nines.storage.silences import SilenceStore
 from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.alert_state import AlertState
@@ -136,6 +138,16 @@ class Service:
         self.exclusion_store = ExclusionStore(self.database)
         found = await self.threads.read(self.exclusion_store.all)
         self.exclusions = Exclusions.of(found)
+        self.silencing = Silencing(
+            store=SilenceStore(self.database),
+            records=self.records,
+            threads=self.threads,
+            context=self.context,
+            new_id=self._new_id,
+            remark=lambda remarks: self.dispatch.submit(remarks),
+            review=self._review,
+        )
+        await self.silencing.load()
         self.dispatch = Dispatch(
             engine=self.engine,
             records=self.records,
@@ -164,6 +176,7 @@ class Service:
             sums=lambda: self.config.server.retention.sums,
             excluding=self,
             trails=self.exclusion_store,
+            silencing=self.silencing,
         )
         self.receivers = build_receivers(self.config)
         self.delivery = Delivery(
@@ -309,6 +322,15 @@ class Service:
             entries = filter(None, map(self.engine.entries.get, part))
             self.dispatch.submit(self.notices.look(entries, now))
             await asyncio.sleep(0)
+
+    async def look_at_silences(self) -> None:
+        """End and tell what the silences want as time passes."""
+        with contextlib.suppress(StorageError):  # the flush has reported it; the next look is soon
+            await self.silencing.look()
+
+    def _review(self) -> None:
+        """Decide again who is to be told of what is open."""
+        self.dispatch.reconcile(self.engine.take_rules(self._clock.now()))
 
     def context(self) -> Context:
         """What decisions rest on at this moment."""
@@ -592,6 +614,7 @@ class Service:
             now = self._clock.now()
             self.dispatch.submit(self.engine.tick_rules(now))
             await self.look_at_budgets()
+            await self.look_at_silences()
             self.broadcast.tell(self.engine.changed(now))
             self.pulse.last_evaluation = self._clock.now()
             self.pulse.evaluation_seconds = self._clock.monotonic() - began
@@ -666,6 +689,8 @@ class Service:
         await self._in_turns(
             "retention of exclusions", lambda: self.exclusion_store.prune(now, kept.sums)
         )
+        with contextlib.suppress(StorageError):  # the flush has reported it already
+            await self.silencing.prune(kept.sums)
         await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
         await self.threads.write(lambda: self.definitions.prune(now, kept.sums))
         shadows = ShadowRecords(self.database)

@@ -118,18 +118,6 @@ class Exclusion:
 CONFIGURATION = "configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what to an exclusion: `before` (None when it was made) and `after`, as JSON."""
-
-    exclusion_id: str
-    at: datetime
-    by: str
-    action: str  # created, changed, ended, undone
-    before: str | None
-    after: str
-
-
 class Overlay:
     """The base buckets that exclusions touch, which are excluded whole. Overlaps exclude once.
 

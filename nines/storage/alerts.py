@@ -321,6 +321,16 @@ class AlertRecords:
         with self._database.read() as connection:
             return [_alert(row) for row in connection.execute(query)]
 
+    def alerts_since(self, at: datetime, limit: int) -> list[Alert]:
+        """The newest of those that fired at `at` or later, at most `limit`; newest first."""
+        query = (
+            select(alerts)
+            .where(or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > at))
+            .order_by(alerts.c.started_at.desc(), alerts.c.id.desc())
+        )
+        with self._database.read() as connection:
+            return [_alert(row) for row in connection.execute(query.limit(limit))]
+
     def incidents_at(
         self, at: datetime, service: str | None = None, limit: int = 50
     ) -> list[Incident]:

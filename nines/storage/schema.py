@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
@@ -165,6 +166,34 @@ exclusion_events = Table(
     Column("before", Text),
     Column("after", Text, nullable=False),
     Index(None, "exclusion_id", "number"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("until_resolved", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("warned_of", Instant),
+)
+
+silence_events = Table(
+    "silence_events",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("silence_id", Text, ForeignKey("silences.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Index(None, "silence_id", "number"),
 )
 
 incidents = Table(

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from dashboards.source import ExclusionFile
 from nines.exclusions import Change, Exclusions, Terms, ended, made, undone
-from slo.exclusion import AuditEntry, Exclusion, Overlay, Plan
+from slo.audit import AuditEntry
+from slo.exclusion import Exclusion, Overlay, Plan
 from slo.planning import PlanError
 from slo.status import SLOStatus
 
@@ -46,7 +47,7 @@ class FakeExclusions:
         found = self.kept.by_id.get(exclusion_id)
         if found is None:
             return None
-        trail = tuple(one for one in self.trail if one.exclusion_id == exclusion_id)
+        trail = tuple(one for one in self.trail if one.subject_id == exclusion_id)
         return ExclusionFile(found, trail, self.excluded_slos(found))
 
     def try_exclusion(self, plan: Plan) -> Exclusion:

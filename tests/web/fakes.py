@@ -66,6 +66,7 @@ from slo.versions import Definition, Version, history
 from slo.window import Rolling
 from tests.slo.rules import a_rule
 from tests.web.fake_exclusions import FakeExclusions
+from tests.web.fake_silences import FakeSilences
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -708,7 +709,7 @@ def _edited(sli_id: str) -> tuple[Definition, ...]:
 
 
 @dataclass
-class FakeSource(FakeExclusions):
+class FakeSource(FakeSilences, FakeExclusions):
     """A Source whose facts a test may change between two looks."""
 
     statuses_: tuple[SLOStatus, ...] = field(default_factory=_statuses)
@@ -735,6 +736,7 @@ class FakeSource(FakeExclusions):
     )
 
     excluded_at: datetime = field(default=NOW, kw_only=True)
+    silenced_at: datetime = field(default=NOW, kw_only=True)
 
     def __post_init__(self) -> None:
         self.services_ = self.services_ or _services(self.statuses_)

@@ -1,0 +1,247 @@
+"""All silences together: who is muted now, and how somebody may change them. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from alerting.silence import Silence, SilencePlan, SilenceState
+from alerting.suppressor import Suppressor
+from nines.storage.silences import entry_of
+from slo.audit import AuditEntry
+from slo.exclusion import CONFIGURATION
+from slo.planning import PlanError
+from slo.recurrence import Interval, Once, Schedule
+from slo.selector import Matcher
+
+MOST = 10_000  # that have not expired at the same time
+Change = tuple[Silence, AuditEntry]  # how it is from now on, and the entry of its trail
+_NINES = "Nines"
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found of a silence at `looked`, which holds before `edge`."""
+
+    looked: datetime
+    edge: datetime
+    stretch: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Silences:
+    """Every silence that is remembered, by id, oldest first."""
+
+    by_id: Mapping[str, Silence] = field(default_factory=dict)
+    _known: dict[str, _Known] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, found: Iterable[Silence]) -> "Silences":
+        return cls({one.id: one for one in found})
+
+    def after(self, changes: Sequence[Change]) -> "Silences":
+        """With these changes."""
+        changed = {one.id: one for one, _ in changes}
+        known = {key: value for key, value in self._known.items() if key not in changed}
+        return Silences({**self.by_id, **changed}, known)
+
+    def without(self, ids: Iterable[str]) -> "Silences":
+        """Without those that were forgotten."""
+        gone = set(ids)
+        return Silences.of(one for one in self.by_id.values() if one.id not in gone)
+
+    def active(self, now: datetime) -> Iterator[tuple[Silence, Interval]]:
+        """Those that mute now, each with the stretch of time in which it does."""
+        for silence in self.by_id.values():
+            stretch = self._look(silence, now).stretch
+            if stretch is not None:
+                yield silence, stretch
+
+    def suppressors(self, now: datetime) -> Callable[[Mapping[str, str]], tuple[Suppressor, ...]]:
+        """Who mutes an alert with some labels at this moment."""
+        active = list(self.active(now))
+
+        def of(labels: Mapping[str, str]) -> tuple[Suppressor, ...]:
+            return tuple(
+                silence.suppressor(stretch.end)
+                for silence, stretch in active
+                if silence.matches(labels)
+            )
+
+        return of
+
+    def next_edge(self, now: datetime) -> datetime | None:
+        """When the next one begins or ceases to mute; None: as long as nobody changes them."""
+        edges = (self._look(silence, now).edge for silence in self.by_id.values())
+        return min((edge for edge in edges if edge != _FOREVER), default=None)
+
+    def _look(self, silence: Silence, now: datetime) -> _Known:
+        """Rules of the calendar are looked up once for each of their times."""
+        known = self._known.get(silence.id)
+        if known is None or not known.looked <= now < known.edge:
+            known = self._known[silence.id] = _found(silence, now)
+        return known
+
+
+def _found(silence: Silence, now: datetime) -> _Known:
+    stretch = silence.stretch(now)
+    if stretch is not None:
+        return _Known(now, stretch.end, stretch)
+    coming = silence.next(now, 1)
+    return _Known(now, coming[0].start if coming else _FOREVER, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a change rests on."""
+
+    now: datetime
+    new_id: Callable[[], str]
+
+
+def made(plan: SilencePlan, terms: Terms, known: Silences, origin: str = "api") -> Change:
+    """A new one; what lies before now of it is left out. Raises PlanError."""
+    unexpired = sum(
+        1 for one in known.by_id.values() if one.over_by is None or one.over_by > terms.now
+    )
+    if unexpired >= MOST:
+        raise PlanError("", f"there are {MOST:,} silences already: end some first")
+    silence = Silence(
+        id=terms.new_id(),
+        matchers=plan.matchers,
+        schedule=_from(plan.schedule, terms.now),
+        reason=plan.reason,
+        author=plan.author,
+        origin=origin,
+        created_at=terms.now,
+        until_resolved=plan.until_resolved,
+    )
+    if origin != CONFIGURATION and silence.state(terms.now) is SilenceState.EXPIRED:
+        raise PlanError("rrule", "it never occurs again")
+    return silence, entry_of(None, silence, at=terms.now, by=plan.author, action="created")
+
+
+def _from(schedule: Schedule, now: datetime) -> Schedule:
+    """History is not rewritten: nothing is muted before it is said."""
+    if not isinstance(schedule, Once) or schedule.start >= now:
+        return schedule
+    if schedule.end <= now:
+        raise PlanError("end", "it ends before now, so it would mute nothing")
+    return Once(now, schedule.end)
+
+
+def changed(before: Silence, plan: SilencePlan, terms: Terms, known: Silences) -> list[Change]:
+    """It is to be like `plan` from now on. Raises PlanError.
+
+    In place, where that rewrites no history; otherwise the old one ends, and a new one begins.
+    """
+    _not_written(before, "changed")
+    if _keeps_history(before, plan, terms.now):
+        after = replace(
+            before,
+            schedule=plan.schedule,
+            reason=plan.reason,
+            author=plan.author,
+            until_resolved=plan.until_resolved,
+        )
+        entry = entry_of(before, after, at=terms.now, by=plan.author, action="changed")
+        return [(after, entry)]
+    new = made(plan, terms, known)
+    if before.state(terms.now) is SilenceState.EXPIRED:
+        return [new]
+    return [new, ended(before, plan.author, terms.now)]
+
+
+def _keeps_history(before: Silence, plan: SilencePlan, now: datetime) -> bool:
+    state = before.state(now)
+    if plan.matchers != before.matchers or state is SilenceState.EXPIRED:
+        return False
+    old, new = before.schedule, plan.schedule
+    if not isinstance(old, Once) or not isinstance(new, Once):
+        return old == new
+    if state is SilenceState.ACTIVE:
+        return new.start == old.start and new.end > now
+    return new.start >= now
+
+
+def ended(silence: Silence, by: str, now: datetime) -> Change:
+    """It mutes nothing from now on. Raises PlanError."""
+    _not_written(silence, "ended")
+    return _ended(silence, by, now)
+
+
+def ended_by_itself(silence: Silence, now: datetime) -> Change:
+    """It was made until what it mutes resolves, which it has."""
+    return _ended(silence, _NINES, now)
+
+
+def _ended(silence: Silence, by: str, now: datetime) -> Change:
+    try:
+        after = silence.ended(now)
+    except ValueError as error:
+        raise PlanError("", f"this silence cannot be ended: {error}") from None
+    return after, entry_of(silence, after, at=now, by=by, action="ended")
+
+
+def warned(silence: Silence, of: datetime, now: datetime) -> Change:
+    """People were warned that it ends at `of`."""
+    after = replace(silence, warned_of=of)
+    return after, entry_of(silence, after, at=now, by=_NINES, action="warned")
+
+
+def _not_written(silence: Silence, what: str) -> None:
+    if silence.origin == CONFIGURATION:
+        raise PlanError(
+            "",
+            f"this silence is written in {silence.author}: it is {what} there, as the next reload"
+            " would bring it back",
+        )
+
+
+def configured(
+    known: Silences, plans: Sequence[SilencePlan], terms: Terms, kept: timedelta
+) -> list[Change]:
+    """What changes so that those of the configuration are exactly `plans`.
+
+    They are told apart by what they mute and when. Those that are over for longer than anything is
+    `kept` are passed over: they are forgotten, and are not to come back.
+    """
+    have = {
+        (one.matchers, one.schedule): one
+        for one in known.by_id.values()
+        if one.origin == CONFIGURATION and one.ended_at is None
+    }
+    changes: list[Change] = []
+    wanted: dict[tuple[tuple[Matcher, ...], Schedule], SilencePlan] = {}
+    for plan in plans:
+        wanted.setdefault((plan.matchers, plan.schedule), plan)
+    for key, plan in wanted.items():
+        before = have.get(key)
+        if before is None:
+            changes += _written(plan, terms, kept)
+        elif (before.reason, before.author) != (plan.reason, plan.author):
+            after = replace(before, reason=plan.reason, author=plan.author)
+            entry = entry_of(before, after, at=terms.now, by=plan.author, action="changed")
+            changes.append((after, entry))
+    changes += [
+        _ended(before, before.author, terms.now)
+        for key, before in have.items()
+        if key not in wanted and before.state(terms.now) is not SilenceState.EXPIRED
+    ]
+    return changes
+
+
+def _written(plan: SilencePlan, terms: Terms, kept: timedelta) -> list[Change]:
+    silence = Silence(
+        id=terms.new_id(),
+        matchers=plan.matchers,
+        schedule=plan.schedule,
+        reason=plan.reason,
+        author=plan.author,
+        origin=CONFIGURATION,
+        created_at=terms.now,
+        until_resolved=plan.until_resolved,
+    )
+    if silence.over_by is not None and silence.over_by < terms.now - kept:
+        return []
+    return [(silence, entry_of(None, silence, at=terms.now, by=plan.author, action="created"))]
