@@ -11,8 +11,9 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from alerting import outbox, wording
+from alerting import backlog, outbox, wording
 from alerting.incident import EventKind, IncidentEvent
+from alerting.lease import LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -23,7 +24,7 @@ from alerting.notification import (
     Receipt,
     Receiver,
 )
-from alerting.store import AlertStore, Decision
+from alerting.store import AlertStore
 
 TRY_TIMEOUT = timedelta(seconds=30)
 # How far ahead the outbox is read, and how long it is left alone at most: another process may
@@ -76,7 +77,8 @@ class _Result:
 class Delivery:
     """The worker of the outbox. Start `run()` as a task; `stop()` ends it.
 
-    `on_attempt` is told of every try that ended: the receiver's name, and how it ended.
+    `on_attempt` is told of every try that ended: the receiver's name, and how it ended. Several
+    workers may share a store: each has a `name` of its own, and keeps it over restarts.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Delivery:
         rng: random.Random,
         on_attempt: Callable[[str, AttemptOutcome], None],
         *,
+        name: str = "nines",
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        self._name = name
         self._store = store
         self._run = run
         self._receivers = receivers
@@ -154,7 +158,7 @@ class Delivery:
 
     async def _recover(self) -> None:
         now = self._clock.now()
-        cut_off = await self._run(lambda: self._store.close_open_attempts(now))
+        cut_off = await self._run(lambda: self._store.close_open_attempts(now, self._name))
         if cut_off:
             log.warning("tries had been cut off; they are made again", count=cut_off)
 
@@ -168,12 +172,14 @@ class Delivery:
         for lane in self._lanes.values():
             lane.waiting.clear()
         for notification in heads:
+            due, lease = notification.next_attempt_at, notification.lease
+            due = max(due, lease.free_at(self._name, now)) if lease else due
             if notification.id in self._moved:
                 self._wake.set()  # what was read of it is old: read again
             elif notification.id in self._busy or notification.id in self._held:
                 continue
-            elif notification.next_attempt_at > now:
-                later.append(notification.next_attempt_at)
+            elif due > now:
+                later.append(due)
             else:
                 lane = self._lanes.setdefault(notification.receiver, _Lane())
                 lane.waiting[notification.id] = notification
@@ -226,6 +232,8 @@ class Delivery:
         again = True  # whether the outbox has to be read before this lane can go on
         try:
             again = await self._handle(lane, notification)
+        except LeaseError:
+            pass  # another worker has it
         except Exception:
             # Its row still says that it waits; others go first until this passes.
             self._held[notification.id] = self._clock.now() + HOLD
@@ -244,16 +252,21 @@ class Delivery:
         receiver = self._receivers.get(notification.receiver)
         if receiver is None:
             reason = f"the configuration has no receiver {notification.receiver} any more"
-            await self._close(notification, EventKind.GAVE_UP, reason)
+            await self._close(notification, reason)
             return False
-        if outbox.needs_trigger(notification.kind):
-            incident_id, name = notification.incident_id, notification.receiver
-            if not await self._run(lambda: self._store.may_have_arrived(incident_id, name)):
-                reason = outbox.not_needed(notification.kind)
-                await self._close(notification, EventKind.NOTE, reason)
-                return False
+        found = await self._run(
+            lambda: self._store.backlog(notification.incident_id, notification.receiver)
+        )
+        if not found.waiting or found.waiting[0].id != notification.id:
+            return True
+        tidied = backlog.tidy(found, self._clock.now())
+        if tidied:
+            await self._tidy(tidied)
+            return True
         began = self._clock.now()
-        attempt, handle = await self._run(lambda: self._store.begin_attempt(notification.id, began))
+        attempt, handle = await self._run(
+            lambda: self._store.begin_attempt(notification.id, self._name, began)
+        )
         result, pause = await self._send(receiver, notification, attempt, handle)
         self._unstored[notification.id] = result
         if pause:
@@ -362,10 +375,14 @@ class Delivery:
                     continue  # stored while this call waited for its turn
                 try:
                     await self._run(functools.partial(self._finish, result))
+                except LeaseError as error:
+                    # Another worker made the try again; its word is the newer one.
+                    log.warning("the end of a try came too late", text=str(error))
                 except Exception:
                     log.exception("the end of a try could not be stored", notification=id_)
                     continue
-                _report(result)
+                else:
+                    _report(result)
                 del self._unstored[id_]
                 self._moved.add(id_)
                 self._busy.discard(id_)
@@ -375,17 +392,24 @@ class Delivery:
             result.attempt, result.notification, result.handle, result.events
         )
 
-    async def _close(self, notification: Notification, kind: EventKind, reason: str) -> None:
-        """End a notification without a try."""
+    async def _close(self, notification: Notification, reason: str) -> None:
+        """End a notification without a try: it cannot be sent."""
         now = self._clock.now()
         closed = dataclasses.replace(
             notification, state=NotificationState.FAILED, finished_at=now, reason=reason
         )
-        text = f"The {notification.kind} to {notification.receiver} is not sent: {reason}"
-        decision = Decision(
-            events=(_event(notification, kind, text, now),), notifications=(closed,)
-        )
-        await self._run(lambda: self._store.apply(decision, {}))
+        await self._tidy(backlog.Tidied((closed,)))
+
+    async def _tidy(self, tidied: backlog.Tidied) -> None:
+        now = self._clock.now()
+        events = [_not_sent(row, now) for row in tidied.skipped]
+        await self._run(lambda: self._store.tidy(tidied, events, self._name, now))
+
+
+def _not_sent(row: Notification, at: datetime) -> IncidentEvent:
+    kind = EventKind.GAVE_UP if row.state is NotificationState.FAILED else EventKind.NOTE
+    text = f"The {row.kind} to {row.receiver} is not sent: {row.reason}"
+    return _event(row, kind, text, at)
 
 
 def _report(result: _Result) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from alerting.alert import AlertKind, Facts
+from alerting.lease import Lease
 from slo.severity import Severity
 
 
@@ -16,12 +17,24 @@ class NotificationKind(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
     NOTICE = "notice"  # said once; it leaves nothing open
+    MISSED = "missed"  # fired and resolved before anything of it was delivered; said once
+
+    @property
+    def alone(self) -> bool:
+        """Said once: nothing goes on in its place, and it leaves nothing open."""
+        return self in (NotificationKind.NOTICE, NotificationKind.MISSED)
+
+    @property
+    def over(self) -> bool:
+        """Tells that nothing fires for this receiver any more."""
+        return self in (NotificationKind.RESOLVE, NotificationKind.MISSED)
 
 
 class NotificationState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"  # given up, for a stated reason
+    SKIPPED = "skipped"  # there was nothing left to say with it, for a stated reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,8 @@ class Notification:
     """A row of the outbox.
 
     `alerts` are the ids of those it says to be firing; None, of one that an older version decided:
-    all that fired then. `failover` are the receivers left to try, in this order, should it fail.
+    all that fired then. `failover` are the receivers left to try, in this order, should it fail;
+    `instead_of` is the one that it was decided for, where another gets it in its place.
     """
 
     id: str
@@ -87,9 +101,11 @@ class Notification:
     next_attempt_at: datetime
     attempts: int = 0
     finished_at: datetime | None = None
-    reason: str = ""  # why it is sent; once failed: why it was given up
+    reason: str = ""  # why it is sent; once failed or skipped: why it was not
     alerts: tuple[str, ...] | None = None
     failover: tuple[str, ...] = ()
+    instead_of: str = ""
+    lease: Lease | None = None  # who sends it at this moment
 
 
 class AttemptOutcome(StrEnum):
@@ -103,7 +119,10 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to deliver, written before the call and completed after it."""
+    """One try to deliver, written before the call and completed after it.
+
+    Its number is its fencing token: numbers only rise, and only the newest may be completed.
+    """
 
     notification_id: str
     number: int
@@ -112,6 +131,7 @@ class Attempt:
     outcome: AttemptOutcome | None = None
     status: int | None = None  # HTTP or SMTP
     detail: str = ""
+    by: str = ""  # the worker that makes it
 
 
 Handle = Mapping[str, str]  # what a receiver needs to go on in the same place (Slack: channel, ts)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from alerting.notification import AttemptOutcome, Notification, NotificationKind
+from slo.severity import Severity
 
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=5)
@@ -47,16 +48,29 @@ def given_up(outcome: AttemptOutcome, attempts: int, error: str) -> str:
     return f"{attempts} tries in {hours} h failed; the last one: {error}"
 
 
-def needs_trigger(kind: NotificationKind) -> bool:
-    """Whether this makes sense only for a receiver that may know of the incident."""
-    return kind in (NotificationKind.RESOLVE, NotificationKind.ACKNOWLEDGE)
-
-
-def not_needed(kind: NotificationKind) -> str:
-    """Why a message that `needs_trigger` is not sent when nothing arrived before it."""
-    return f"there is nothing to {kind}: no message about this incident ever arrived there"
+def urgency(notification: Notification) -> int:
+    """What goes first to one receiver: pages, tickets, resolves of what was told, the rest."""
+    kind, severity = notification.kind, notification.severity
+    if kind is NotificationKind.RESOLVE:
+        return 2
+    if kind is NotificationKind.TRIGGER or kind.alone or _rises(notification):
+        return 0 if severity is Severity.PAGE else 1
+    return 3
 
 
 def first(waiting: Iterable[Notification]) -> Notification:
-    """What one receiver is sent first: the loudest, then the oldest."""
-    return min(waiting, key=lambda n: (n.severity.rank, n.created_at, n.id))
+    """What one receiver is sent first: the most urgent, the loudest, then the oldest."""
+    return min(waiting, key=lambda n: (urgency(n), n.severity.rank, n.created_at, n.id))
+
+
+def _rises(notification: Notification) -> bool:
+    """Whether an update tells of a page that began after the incident had."""
+    message = notification.message
+    firing = [line for line in message.alerts if line.ended_at is None]
+    newest = max(firing, key=lambda line: line.started_at, default=None)
+    return (
+        notification.kind is NotificationKind.UPDATE
+        and newest is not None
+        and newest.severity is Severity.PAGE
+        and newest.started_at > message.opened_at
+    )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerting.alert import Alert, ShadowAlert
+from alerting.backlog import Backlog, Tidied
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification, NotificationKind
 from slo.alert_state import AlertState
@@ -61,7 +62,7 @@ def told_and_said(
     for one in sent:
         if one.kind is NotificationKind.NOTICE:
             continue
-        if one.kind is NotificationKind.RESOLVE:
+        if one.kind.over:
             told[one.receiver] = RESOLVED
             said.pop(one.receiver, None)
             continue
@@ -118,8 +119,26 @@ class AlertStore(Protocol):
     def due_notifications(self, now: datetime, limit: int = 200) -> list[Notification]:
         """Pending, due, and with no earlier pending one for the same incident and receiver."""
 
-    def begin_attempt(self, notification_id: str, at: datetime) -> tuple[Attempt, Handle]:
-        """Record that a try begins, before the call; gives the receiver's stored handle too."""
+    def backlog(self, incident_id: str, receiver: str) -> Backlog:
+        """What waits for a receiver about an incident, and whether it may show it as open.
+
+        Something may have arrived when a notification that is no resolve and not said alone,
+        decided after the last *delivered* resolve to this receiver (or ever, without one), was
+        delivered or has a try that is ambiguous or without an end.
+        """
+
+    def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
+        """End and change rows that wait, in one transaction, for worker `by`.
+
+        Raises LeaseError when one of them does not wait any more, or somebody sends it.
+        """
+
+    def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
+        """Lease a notification to a worker and record that its try begins, before the call.
+
+        Gives the receiver's stored handle too. Raises LeaseError when it does not wait, or is
+        another's.
+        """
 
     def finish_attempt(
         self,
@@ -128,18 +147,16 @@ class AlertStore(Protocol):
         handle: Handle | None,
         events: Sequence[IncidentEvent],
     ) -> None:
-        """Record how a try ended and what became of its notification, in one transaction."""
+        """Record how a try ended and what became of its notification, in one transaction.
 
-    def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
-        """Whether the receiver may still show the incident as open.
-
-        True when a notification that is no resolve and no notice, decided after the last
-        *delivered* resolve to this receiver (or ever, without one), was delivered or has a try that
-        is ambiguous or without an end.
+        Raises LeaseError when a newer try was begun: what this one says is no longer asked for.
         """
 
-    def close_open_attempts(self, now: datetime) -> int:
-        """After a crash: mark tries without an end as ambiguous; gives how many."""
+    def close_open_attempts(self, now: datetime, by: str) -> int:
+        """After a crash of worker `by`: mark its tries without an end as ambiguous; how many.
+
+        Those of others are marked when their lease is over.
+        """
 
     def outbox_pending(self) -> tuple[int, datetime | None]:
         """How many notifications wait, and when the oldest was decided."""

@@ -120,7 +120,7 @@ def others(lines: Sequence[AlertLine]) -> str:
 
 def paragraph(message: Message) -> str:
     """What happens, how fast, since when, what is left and until when, and the top cause."""
-    if message.kind is NotificationKind.RESOLVE:
+    if message.kind.over:
         return _resolution(message)
     lead, *rest = message.alerts
     if message.kind is NotificationKind.NOTICE:
@@ -185,7 +185,7 @@ def capital(clause: str) -> str:
 def state(message: Message) -> str:
     """The state that a message tells, as its first word."""
     match message.kind:
-        case NotificationKind.RESOLVE:
+        case NotificationKind.RESOLVE | NotificationKind.MISSED:
             return "RESOLVED"
         case NotificationKind.ACKNOWLEDGE:
             return "ACKNOWLEDGED"

@@ -68,6 +68,7 @@ _NOTIFICATION_WORDS = {
     NotificationState.PENDING: "waiting",
     NotificationState.DELIVERED: "delivered",
     NotificationState.FAILED: "given up",
+    NotificationState.SKIPPED: "not needed any more",
 }
 _WHAT = {
     AlertKind.NO_DATA: "No data",

@@ -188,7 +188,7 @@ def subject(message: Message) -> str:
     Mail programs that thread by subject would part mails whose subjects differ by a word, so the
     SLO and the severity are those that it began with; a louder one is told in the brackets.
     """
-    if message.kind is NotificationKind.NOTICE:
+    if message.kind.alone:
         return one_line(f"[{wording.state(message)}] {message.title}", SUBJECT_LIMIT)
     began_with = message.first_slo or message.alerts[0].slo
     severity = message.first_severity or message.severity

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alerting import wording
 from alerting.alert import AlertKind, Facts
-from alerting.notification import AlertLine, Message, NotificationKind
+from alerting.notification import AlertLine, Message
 
 
 def rows(line: AlertLine) -> tuple[tuple[str, str], ...]:
@@ -16,14 +16,14 @@ def rows(line: AlertLine) -> tuple[tuple[str, str], ...]:
 
 def firing(message: Message) -> tuple[AlertLine, ...]:
     """What fires for this receiver: nothing any more once it is told that it is over."""
-    if message.kind is NotificationKind.RESOLVE:
+    if message.kind.over:
         return ()
     return tuple(line for line in message.alerts if line.ended_at is None)
 
 
 def ended_at(message: Message, line: AlertLine) -> datetime | None:
     """When this alert was over for this receiver; None while it fires."""
-    if message.kind is NotificationKind.RESOLVE:
+    if message.kind.over:
         return line.ended_at or message.resolved_at or message.decided_at
     return line.ended_at
 

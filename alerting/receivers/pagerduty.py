@@ -82,7 +82,7 @@ class PagerDutyConfig(BaseModel):
 
 def event(message: Message) -> Event:
     """What PagerDuty is sent, but for the routing key; always within its limits."""
-    if message.kind is NotificationKind.NOTICE:
+    if message.kind.alone:
         return _change(message)
     action = ACTIONS[message.kind]
     if action != "trigger":
@@ -126,7 +126,7 @@ def _fitting(full: Event) -> Event:
 
 def smallest_event(message: Message) -> Event:
     """The same with nothing in it that PagerDuty could object to."""
-    if message.kind is NotificationKind.NOTICE:
+    if message.kind.alone:
         return {
             "payload": {
                 "summary": one_line(message.title, SUMMARY_LIMIT),
@@ -160,10 +160,13 @@ class PagerDuty:
         A change event has no such key: after a lost answer it may stand there twice.
         """
         del handle, attempt  # PagerDuty knows the incident by our own id
+        if message.kind is NotificationKind.MISSED:
+            # A trigger whose answer was lost may have opened it; a change event closes nothing.
+            await self._send({"event_action": "resolve", "dedup_key": message.incident_id})
         try:
             return await self._send(event(message))
         except DeliveryError as error:
-            full = message.kind is NotificationKind.NOTICE or ACTIONS[message.kind] == "trigger"
+            full = message.kind.alone or ACTIONS[message.kind] == "trigger"
             objected = error.status in (400, 413) and full
             if not objected:
                 raise

@@ -26,7 +26,6 @@ from alerting.notification import (
     DeliveryError,
     Handle,
     Message,
-    NotificationKind,
     Receipt,
 )
 from alerting.receivers import answers, evidence
@@ -170,7 +169,7 @@ class Slack:
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
         """Post the incident, or bring its message up to date and add to its thread."""
-        if message.kind is NotificationKind.NOTICE:
+        if message.kind.alone:
             told = await self._post(message, attempt, "posted")
             return replace(told, handle=None)  # nothing goes on in its place
         channel, ts = handle.get("channel"), handle.get("ts")
@@ -426,7 +425,7 @@ def _plain_text(text: str, limit: int) -> Block:
 
 
 def _sign(message: Message) -> str:
-    if message.kind is NotificationKind.RESOLVE:
+    if message.kind.over:
         return ":white_check_mark:"
     return SIGNS.get(message.severity, INFO_SIGN)
 

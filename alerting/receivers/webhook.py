@@ -96,7 +96,7 @@ class WebhookConfig(BaseModel):
 def body(message: Message, external_url: str) -> dict[str, Any]:
     """Alertmanager's webhook body (version 4); what only Nines knows is under `nines`."""
     alerts = [_alert(line, message) for line in message.alerts[:ALERTS_LIMIT]]
-    over = message.kind is NotificationKind.RESOLVE
+    over = message.kind.over
     return {
         "version": "4",
         "groupKey": f"nines:{message.incident_id}",

@@ -26,7 +26,9 @@ from sqlalchemy import (
 )
 
 from alerting.alert import Alert, AlertKind
+from alerting.backlog import Backlog, Tidied
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -51,7 +53,6 @@ from nines.storage.codec import (
 )
 from nines.storage.counts import CountBatch, write_batch
 from nines.storage.database import Database
-from nines.storage.errors import StorageError
 from nines.storage.marks import write_marks
 from nines.storage.schema import (
     alert_states,
@@ -73,6 +74,9 @@ OPEN = "open"  # as an incident's state in a question: triggered or acknowledged
 _MOST_RECORDS = 1_000  # as many as a page can hold in mind
 _PRUNE_INCIDENTS = 200  # a batch: the writer is never held up for long
 _PENDING = notifications.c.state == NotificationState.PENDING
+_SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
+_OF_ROUTES = notifications.c.instead_of == ""  # what a fallback is sent follows its principal's
+_NO_LEASE: dict[str, Any] = {"lease_owner": None, "leased_until": None}
 _LOST = "The answer to this try was never recorded."
 _NO_CURSOR = "The cursor is none that a page gave out; begin again without it."
 _CRASHED = "Our process ended in the middle of this try."
@@ -140,8 +144,53 @@ class AlertRecords:
         with self._database.read() as connection:
             return [_notification(row) for row in connection.execute(query)]
 
-    def begin_attempt(self, notification_id: str, at: datetime) -> tuple[Attempt, Handle]:
-        """Write down that a try begins; raises StorageError when nothing is to be sent any more.
+    def backlog(self, incident_id: str, receiver: str) -> Backlog:
+        """What waits for a receiver about an incident; see `AlertStore`."""
+        opens = notifications.c.kind.not_in([NotificationKind.RESOLVE, *_SAID_ALONE])
+        delivered = notifications.c.state == NotificationState.DELIVERED
+        to_receiver = and_(
+            notifications.c.incident_id == incident_id, notifications.c.receiver == receiver
+        )
+        order = (notifications.c.revision, notifications.c.sequence)
+        last_resolve = (
+            select(*order)
+            .where(to_receiver, notifications.c.kind == NotificationKind.RESOLVE, delivered)
+            .order_by(*(column.desc() for column in order))
+            .limit(1)
+        )
+        unsure = exists().where(
+            attempts.c.notification_id == notifications.c.id,
+            or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
+        )
+        with self._database.read() as connection:
+            waiting = select(notifications).where(to_receiver, _PENDING).order_by(*order)
+            rows = connection.execute(waiting).all()
+            since = connection.execute(last_resolve).one_or_none()
+            after = tuple_(*order) > (tuple(since) if since else (-1, -1))
+            told = (
+                select(notifications.c.state)
+                .where(to_receiver, opens, after, or_(delivered, unsure))
+                .distinct()
+            )
+            states = set(connection.execute(told).scalars())
+        arrived = NotificationState.DELIVERED in states
+        return Backlog(tuple(map(_notification, rows)), arrived, bool(states))
+
+    def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
+        """End and change rows that wait and that nobody sends; raises LeaseError else."""
+        with self._database.write() as connection:
+            for row in (*tidied.skipped, *tidied.changed):
+                changed = connection.execute(
+                    update(notifications)
+                    .where(notifications.c.id == row.id, _PENDING, _free(by, at))
+                    .values(_progress(row) | _content(row))
+                )
+                if changed.rowcount != 1:
+                    raise LeaseError(f"The notification {row.id} does not wait any more.")
+            _write_events(connection, events)
+
+    def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
+        """Lease it and write down that a try begins; see `AlertStore`.
 
         An earlier try without an end is closed as ambiguous: it must not hold up this one.
         """
@@ -149,8 +198,15 @@ class AlertRecords:
             # Counting the try up first locks the row: two processes never get the same number.
             found = connection.execute(
                 update(notifications)
-                .where(notifications.c.id == notification_id, _PENDING)
-                .values(attempts=notifications.c.attempts + 1)
+                .where(
+                    notifications.c.id == notification_id,
+                    _PENDING,
+                    notifications.c.next_attempt_at <= at,
+                    _free(by, at),
+                )
+                .values(
+                    attempts=notifications.c.attempts + 1, lease_owner=by, leased_until=at + TERM
+                )
                 .returning(
                     notifications.c.attempts,
                     notifications.c.incident_id,
@@ -158,10 +214,10 @@ class AlertRecords:
                 )
             ).one_or_none()
             if found is None:
-                raise StorageError(f"The notification {notification_id} does not wait to be sent.")
+                raise LeaseError(f"The notification {notification_id} is not ours to send.")
             of_this = attempts.c.notification_id == notification_id
             _close_attempts(connection, at, _LOST, of_this)
-            attempt = Attempt(notification_id, found.attempts, at)
+            attempt = Attempt(notification_id, found.attempts, at, by=by)
             connection.execute(insert(attempts).values(_attempt_values(attempt)))
             stored = connection.execute(
                 select(handles.c.handle).where(
@@ -178,27 +234,32 @@ class AlertRecords:
         handle: Handle | None,
         events: Sequence[IncidentEvent],
     ) -> None:
-        """Write how a try ended, what became of its notification, and the handle to go on with."""
+        """Write how a try ended, what became of its notification, and the handle to go on with.
+
+        Raises LeaseError when it is not the newest try of its notification any more.
+        """
         with self._database.write() as connection:
-            ended = connection.execute(
+            newest = connection.execute(
+                update(notifications)
+                .where(
+                    notifications.c.id == notification.id,
+                    notifications.c.attempts == attempt.number,
+                    notifications.c.lease_owner == attempt.by,
+                    _PENDING,
+                )
+                .values(_progress(replace(notification, attempts=attempt.number)) | _NO_LEASE)
+            )
+            if newest.rowcount != 1:
+                raise LeaseError(
+                    f"Try {attempt.number} of {attempt.notification_id} is not the one under way."
+                )
+            connection.execute(
                 update(attempts)
                 .where(
                     attempts.c.notification_id == attempt.notification_id,
                     attempts.c.number == attempt.number,
                 )
                 .values(_attempt_values(attempt))
-            )
-            if ended.rowcount != 1:
-                raise StorageError(
-                    f"Try {attempt.number} of {attempt.notification_id} was never begun."
-                )
-            notification = replace(
-                notification, attempts=max(notification.attempts, attempt.number)
-            )
-            connection.execute(
-                update(notifications)
-                .where(notifications.c.id == notification.id)
-                .values(_progress(notification))
             )
             if handle is not None:
                 key = {"incident_id": notification.incident_id, "receiver": notification.receiver}
@@ -211,38 +272,15 @@ class AlertRecords:
                 )
             _write_events(connection, events)
 
-    def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
-        """Whether the receiver may still show the incident as open; see `AlertStore`."""
-        resolve = notifications.c.kind == NotificationKind.RESOLVE
-        opens = notifications.c.kind.not_in((NotificationKind.RESOLVE, NotificationKind.NOTICE))
-        delivered = notifications.c.state == NotificationState.DELIVERED
-        to_receiver = and_(
-            notifications.c.incident_id == incident_id, notifications.c.receiver == receiver
-        )
-        last_resolve = (
-            select(notifications.c.revision, notifications.c.sequence)
-            .where(to_receiver, resolve, delivered)
-            .order_by(notifications.c.revision.desc(), notifications.c.sequence.desc())
-            .limit(1)
-        )
-        unsure = exists().where(
-            attempts.c.notification_id == notifications.c.id,
-            or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
-        )
-        with self._database.read() as connection:
-            since = connection.execute(last_resolve).one_or_none()
-            after = tuple_(notifications.c.revision, notifications.c.sequence) > (
-                tuple(since) if since else (-1, -1)
-            )
-            query = select(notifications.c.id).where(
-                to_receiver, opens, after, or_(delivered, unsure)
-            )
-            return connection.execute(query.limit(1)).first() is not None
-
-    def close_open_attempts(self, now: datetime) -> int:
-        """After a crash: mark tries without an end as ambiguous; gives how many."""
+    def close_open_attempts(self, now: datetime, by: str) -> int:
+        """After a crash of `by`: mark its tries without an end as ambiguous; gives how many."""
+        ours = or_(notifications.c.lease_owner.is_(None), notifications.c.lease_owner == by)
+        of_ours = attempts.c.notification_id.in_(select(notifications.c.id).where(ours))
         with self._database.write() as connection:
-            return _close_attempts(connection, now, _CRASHED)
+            closed = _close_attempts(connection, now, _CRASHED, of_ours)
+            free = update(notifications).where(_PENDING, notifications.c.lease_owner == by)
+            connection.execute(free.values(_NO_LEASE))
+            return closed
 
     def outbox_pending(self) -> tuple[int, datetime | None]:
         """How many notifications wait, and when the oldest was decided."""
@@ -457,6 +495,13 @@ def _write_events(connection: Connection, events: Sequence[IncidentEvent]) -> No
         connection.execute(insert(incident_events), rows)
 
 
+def _free(by: str, at: datetime) -> ColumnElement[bool]:
+    """Whether worker `by` may take a notification; `Lease.free_at` says the same."""
+    until = notifications.c.leased_until
+    ours = notifications.c.lease_owner == by
+    return or_(until.is_(None), ours, until <= at, until > at + TERM)
+
+
 def _close_attempts(
     connection: Connection, at: datetime, detail: str, *where: ColumnElement[bool]
 ) -> int:
@@ -505,7 +550,7 @@ def _sent(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list
             notifications.c.alerts,
         )
         .join(incidents, incidents.c.id == notifications.c.incident_id)
-        .where(notifications.c.kind != NotificationKind.NOTICE, *where)
+        .where(notifications.c.kind != NotificationKind.NOTICE, _OF_ROUTES, *where)
         .order_by(notifications.c.revision, notifications.c.sequence)
     )
     sent: dict[str, list[Sent]] = {}
@@ -613,19 +658,30 @@ def _progress(notification: Notification) -> dict[str, Any]:
     }
 
 
-def _notification_values(notification: Notification) -> dict[str, Any]:
-    return _progress(notification) | {
-        "id": notification.id,
-        "incident_id": notification.incident_id,
-        "receiver": notification.receiver,
+def _content(notification: Notification) -> dict[str, Any]:
+    """What it says."""
+    return {
         "kind": notification.kind,
-        "revision": notification.revision,
         "severity": notification.severity,
         "message": message_to_json(notification.message),
-        "created_at": notification.created_at,
-        "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
-        "failover": names_to_json(notification.failover) if notification.failover else None,
     }
+
+
+def _notification_values(notification: Notification) -> dict[str, Any]:
+    return (
+        _progress(notification)
+        | _content(notification)
+        | {
+            "id": notification.id,
+            "incident_id": notification.incident_id,
+            "receiver": notification.receiver,
+            "revision": notification.revision,
+            "created_at": notification.created_at,
+            "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
+            "failover": names_to_json(notification.failover) if notification.failover else None,
+            "instead_of": notification.instead_of,
+        }
+    )
 
 
 def _notification(row: Row[Any]) -> Notification:
@@ -645,6 +701,8 @@ def _notification(row: Row[Any]) -> Notification:
         reason=row.reason,
         alerts=None if row.alerts is None else names_from_json(row.alerts),
         failover=names_from_json(row.failover) if row.failover else (),
+        instead_of=row.instead_of,
+        lease=Lease(row.lease_owner, row.leased_until) if row.leased_until else None,
     )
 
 
@@ -657,6 +715,7 @@ def _attempt_values(attempt: Attempt) -> dict[str, Any]:
         "outcome": attempt.outcome,
         "status": attempt.status,
         "detail": attempt.detail,
+        "by": attempt.by,
     }
 
 
@@ -669,4 +728,5 @@ def _attempt(row: Row[Any]) -> Attempt:
         outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
         status=row.status,
         detail=row.detail,
+        by=row.by,
     )

@@ -314,6 +314,9 @@ notifications = Table(
     Column("reason", Text, nullable=False),
     Column("alerts", Text),
     Column("failover", Text),
+    Column("instead_of", Text, nullable=False, server_default=""),
+    Column("lease_owner", Text),
+    Column("leased_until", Instant),
     Index(None, "incident_id", "receiver", "revision", "sequence"),
     # The outbox: small however long the history is.
     Index(
@@ -339,12 +342,21 @@ attempts = Table(
     Column("outcome", Text),
     Column("status", BigInteger),
     Column("detail", Text, nullable=False),
+    Column("by", Text, nullable=False, server_default=""),
     Index(
         "ix_attempts_open",
         "notification_id",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+)
+
+# How each receiver's other side stands, in JSON: what a restart must not forget.
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("state", Text, nullable=False),
 )
 
 handles = Table(

@@ -143,13 +143,72 @@ async def test_a_permanent_error_is_given_up_at_once() -> None:
 
 async def test_a_resolve_waits_for_its_trigger() -> None:
     async with Night() as night:
-        night.oncall.script = [DOWN]
+        night.oncall.hangs = True
         await night.told(night.fires())
         await night.told(night.ends())
-        assert night.oncall.accepted == []
+        assert len(night.oncall.calls) == 1
 
-        await night.passes(2)
+        night.oncall.free()
+        await settle()
         assert night.oncall.kinds == ["trigger", "resolve"]
+
+
+async def test_an_outage_that_came_and_went_while_delivery_failed_is_told_in_one_message() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN] * 8
+        await night.told(night.fires())
+        await night.passes(60)
+        await night.told(night.fires("latency"))
+        night.changes([night.change(slo, firing=False) for slo in ("availability", "latency")])
+        await night.passes(600)
+
+        assert night.oncall.kinds == ["missed"]
+        assert night.oncall.accepted[0].what_changed == (
+            "Fired 2026-11-20 14:00 UTC, resolved 2026-11-20 14:01 UTC; "
+            "delivery to oncall had been failing."
+        )
+        assert night.row("oncall").state is NotificationState.SKIPPED
+        assert (
+            "note: The trigger to oncall is not sent: the outage is over, and told in one message."
+            in night.timeline
+        )
+
+
+async def test_what_a_lost_answer_may_have_opened_is_closed_by_the_one_message() -> None:
+    async with Night() as night:
+        night.oncall.script = [LOST, DOWN]
+        await night.told(night.fires())
+        await night.told(night.ends())
+        await night.passes(60)
+
+        assert night.oncall.kinds == ["missed"]
+
+
+async def test_the_newest_revision_wins_and_says_why_the_older_is_not_sent() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN]
+        await night.told(night.fires("availability"))
+        await night.told(night.fires("latency"))
+        await night.passes(60)
+
+        assert [message.revision for message in night.oncall.accepted] == [2]
+        assert night.oncall.kinds == ["trigger"]  # nothing had opened it yet
+        assert (
+            "note: The trigger to oncall is not sent: revision 2 says what is true now."
+            in night.timeline
+        )
+
+
+async def test_an_acknowledgement_is_not_swallowed_by_what_is_newer() -> None:
+    async with Night() as night:
+        night.oncall.hangs = True
+        await night.told(night.fires("availability"))
+        night.acknowledged()
+        await night.told(night.changes([night.change("availability", TICKET, firing=True)]))
+        night.oncall.free()
+        await settle()
+
+        assert night.oncall.kinds[:2] == ["trigger", "acknowledge"]
 
 
 async def test_a_resolve_is_not_needed_when_no_trigger_ever_arrived() -> None:
@@ -159,7 +218,7 @@ async def test_a_resolve_is_not_needed_when_no_trigger_ever_arrived() -> None:
         await night.told(night.ends())
 
         assert len(night.oncall.calls) == 1
-        assert night.row("oncall", "resolve").state is NotificationState.FAILED
+        assert night.row("oncall", "resolve").state is NotificationState.SKIPPED
         assert (
             "note: The resolve to oncall is not sent: there is nothing to resolve: no message "
             "about this incident ever arrived there." in night.timeline

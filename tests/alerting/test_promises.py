@@ -196,7 +196,7 @@ class Promises(RuleBasedStateMachine):
         for receiver in self.night.receivers.values():
             for ids in self._first_calls(receiver).values():
                 kinds = [rows[id_].kind for id_ in ids]
-                kinds = [kind for kind in kinds if kind is not NotificationKind.NOTICE]
+                kinds = [kind for kind in kinds if not kind.alone]
                 for before, kind in zip([None, *kinds], kinds, strict=False):
                     if kind is NotificationKind.RESOLVE:
                         assert before not in (None, NotificationKind.RESOLVE)
@@ -227,7 +227,7 @@ class Promises(RuleBasedStateMachine):
                 if message.kind is not NotificationKind.NOTICE:
                     last[message.incident_id] = message
             for message in last.values():
-                assert message.kind is NotificationKind.RESOLVE, name
+                assert message.kind.over, name
         for row in store.notifications.values():
             assert row.state is NotificationState.DELIVERED or row.reason
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.alert import Alert
+from alerting.backlog import Backlog, Tidied
 from alerting.incident import Incident, IncidentEvent
+from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -66,12 +68,18 @@ class MemoryAlertStore:
         self.after("due_notifications")
         return sorted(due, key=lambda row: row.next_attempt_at)[:limit]
 
-    def begin_attempt(self, notification_id: str, at: datetime) -> tuple[Attempt, Handle]:
+    def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
         self.before("begin_attempt")
-        row = self.notifications[notification_id]
+        row = self._free(notification_id, by, at)
+        if row.next_attempt_at > at:
+            raise LeaseError(f"{notification_id} is not due")
         number = 1 + sum(a.notification_id == notification_id for a in self.attempts)
-        attempt = Attempt(notification_id, number, at)
+        self._cut_off(at, lambda a: a.notification_id == notification_id)
+        attempt = Attempt(notification_id, number, at, by=by)
         self.attempts.append(attempt)
+        self.notifications[row.id] = dataclasses.replace(
+            row, attempts=number, lease=Lease(by, at + TERM)
+        )
         self.after("begin_attempt")
         return attempt, self.handles.get((row.incident_id, row.receiver), {})
 
@@ -83,43 +91,58 @@ class MemoryAlertStore:
         events: Sequence[IncidentEvent],
     ) -> None:
         self.before("finish_attempt")
+        row = self.notifications[notification.id]
+        under_way = row.lease and (attempt.number, attempt.by) == (row.attempts, row.lease.by)
+        if not under_way or row.state is not NotificationState.PENDING:
+            raise LeaseError(f"try {attempt.number} of {row.id} is not the one under way")
         self.attempts = [
             attempt if (a.notification_id, a.number) == (attempt.notification_id, attempt.number)
             else a
             for a in self.attempts
         ]  # fmt: skip
-        self.notifications[notification.id] = notification
+        self.notifications[notification.id] = dataclasses.replace(notification, lease=None)
         if handle is not None:
             self.handles[notification.incident_id, notification.receiver] = handle
         self._log(events)
         self.after("finish_attempt")
 
-    def may_have_arrived(self, incident_id: str, receiver: str) -> bool:
-        self.before("may_have_arrived")
-        known = False
+    def backlog(self, incident_id: str, receiver: str) -> Backlog:
+        self.before("backlog")
+        arrived = known = False
+        waiting = []
         for row in self.notifications.values():
             if (row.incident_id, row.receiver) != (incident_id, receiver):
                 continue
-            if row.kind is NotificationKind.NOTICE:
+            if row.state is NotificationState.PENDING:
+                waiting.append(row)
+            if row.kind.alone:
                 continue
             delivered = row.state is NotificationState.DELIVERED
             if row.kind is NotificationKind.RESOLVE:
-                known = known and not delivered
+                arrived, known = arrived and not delivered, known and not delivered
             else:
+                arrived = arrived or delivered
                 known = known or delivered or self._unsure(row.id)
-        self.after("may_have_arrived")
-        return known
+        self.after("backlog")
+        return Backlog(tuple(waiting), arrived, known)
 
-    def close_open_attempts(self, now: datetime) -> int:
+    def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
+        self.before("tidy")
+        rows = (*tidied.skipped, *tidied.changed)
+        for row in rows:
+            self._free(row.id, by, at)
+        self.notifications.update((row.id, row) for row in rows)
+        self._log(events)
+        self.after("tidy")
+
+    def close_open_attempts(self, now: datetime, by: str) -> int:
         self.before("close_open_attempts")
-        cut_off = [a for a in self.attempts if a.outcome is None]
-        self.attempts = [
-            a if a.outcome else
-            dataclasses.replace(a, ended_at=now, outcome=AttemptOutcome.AMBIGUOUS)
-            for a in self.attempts
-        ]  # fmt: skip
+        others = {row.id for row in self.notifications.values() if row.lease and row.lease.by != by}
+        cut_off = self._cut_off(now, lambda a: a.notification_id not in others)
+        for id_ in self.notifications.keys() - others:
+            self.notifications[id_] = dataclasses.replace(self.notifications[id_], lease=None)
         self.after("close_open_attempts")
-        return len(cut_off)
+        return cut_off
 
     def outbox_pending(self) -> tuple[int, datetime | None]:
         waiting = [
@@ -134,9 +157,25 @@ class MemoryAlertStore:
         sent = [
             Sent(row.receiver, row.kind, row.created_at, row.severity, row.alerts)
             for row in self.notifications.values()
-            if row.incident_id == incident.id
+            if row.incident_id == incident.id and not row.instead_of
         ]
         return IncidentFile(incident, alerts, *told_and_said(sent, alerts))
+
+    def _free(self, notification_id: str, by: str, at: datetime) -> Notification:
+        row = self.notifications[notification_id]
+        taken = row.lease and row.lease.free_at(by, at) > at
+        if row.state is not NotificationState.PENDING or taken:
+            raise LeaseError(f"{notification_id} does not wait any more")
+        return row
+
+    def _cut_off(self, now: datetime, which: Callable[[Attempt], bool]) -> int:
+        cut_off = [a for a in self.attempts if a.outcome is None and which(a)]
+        self.attempts = [
+            dataclasses.replace(a, ended_at=now, outcome=AttemptOutcome.AMBIGUOUS)
+            if a in cut_off else a
+            for a in self.attempts
+        ]  # fmt: skip
+        return len(cut_off)
 
     def _log(self, events: Sequence[IncidentEvent]) -> None:
         start = len(self.events)

@@ -12,6 +12,7 @@ from slo.severity import Severity
 TRIGGER, UPDATE = NotificationKind.TRIGGER, NotificationKind.UPDATE
 ACKNOWLEDGE, RESOLVE = NotificationKind.ACKNOWLEDGE, NotificationKind.RESOLVE
 NOTICE = NotificationKind.NOTICE
+MISSED = NotificationKind.MISSED
 
 OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 FACTS = Facts(
@@ -52,7 +53,7 @@ def line(
 
 def message(kind: NotificationKind = TRIGGER, revision: int = 1, **changes: object) -> Message:
     """What receiver `sre` hears of a page of the shop."""
-    over = kind is RESOLVE
+    over = kind.over
     written = Message(
         notification_id=f"01JD3T8Z{revision:04}",
         incident_id="01JD3T8ZINCIDENT",

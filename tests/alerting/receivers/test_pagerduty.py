@@ -15,6 +15,7 @@ from nines.demo.inbox import Inbox
 from slo.severity import Severity
 from tests.alerting.receivers.messages import (
     ACKNOWLEDGE,
+    MISSED,
     RESOLVE,
     TRIGGER,
     UPDATE,
@@ -106,6 +107,18 @@ async def test_a_notice_is_a_change_event_and_opens_nothing() -> None:
             "Incident",
             "Dashboard of availability",
         ]
+
+
+async def test_what_nobody_was_told_in_time_rings_no_phone_and_is_left_open_nowhere() -> None:
+    async with Inbox.start() as inbox:
+        await deliver(receiver(inbox.url), message())  # its answer was lost, say
+        result = await deliver(receiver(inbox.url), message(MISSED, revision=2))
+
+        assert (result.outcome, result.status) == (OK, 202)
+        [incident] = inbox.pagerduty
+        assert incident.state == "resolved"
+        [change] = inbox.changes
+        assert change.payload["summary"].startswith("Shop availability")
 
 
 async def test_a_notice_that_is_refused_is_sent_with_the_summary_alone() -> None:

@@ -19,6 +19,7 @@ from alerting.receivers.webhook import Webhook, WebhookConfig, body
 from nines.demo.inbox import Inbox
 from tests.alerting.receivers.messages import (
     ACKNOWLEDGE,
+    MISSED,
     RESOLVE,
     horrible,
     line,
@@ -78,6 +79,12 @@ def test_an_acknowledgement_still_fires_and_says_who() -> None:
 
     assert said["status"] == "firing"
     assert (said["nines"]["kind"], said["nines"]["acknowledged_by"]) == ("acknowledge", "Mia")
+
+
+def test_what_nobody_was_told_in_time_is_resolved() -> None:
+    said = body(message(MISSED, revision=2), HOME)
+
+    assert (said["status"], said["nines"]["kind"]) == ("resolved", "missed")
 
 
 def test_a_notice_is_told_with_its_end() -> None:

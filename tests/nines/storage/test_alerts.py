@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
+from alerting.backlog import tidy
 from alerting.incident import EventKind, IncidentState
+from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -61,7 +63,7 @@ def attempt(
     outcome: AttemptOutcome,
     state: NotificationState = NotificationState.PENDING,
 ) -> Attempt:
-    begun, _ = records.begin_attempt(notification.id, T0)
+    begun, _ = records.begin_attempt(notification.id, "a", T0)
     ended = replace(begun, ended_at=T0 + SECOND, outcome=outcome)
     records.finish_attempt(ended, replace(notification, state=state), None, ())
     return ended
@@ -297,11 +299,11 @@ def test_due_notifications_come_in_bounded_numbers(records: AlertRecords) -> Non
 def test_a_try_is_on_record_before_it_is_made(records: AlertRecords) -> None:
     decide(records, a_notification())
 
-    begun, handle = records.begin_attempt("n-1", T0)
+    begun, handle = records.begin_attempt("n-1", "a", T0)
 
     detail = records.incident_detail("inc-1")
     assert detail is not None
-    assert (begun, handle) == (Attempt("n-1", 1, T0), {})
+    assert (begun, handle) == (Attempt("n-1", 1, T0, by="a"), {})
     assert detail.attempts == (begun,)
     assert detail.notifications[0].attempts == 1
 
@@ -309,7 +311,7 @@ def test_a_try_is_on_record_before_it_is_made(records: AlertRecords) -> None:
 def test_a_finished_try_writes_all_that_follows_from_it(records: AlertRecords) -> None:
     notification = a_notification()
     decide(records, notification)
-    begun, _ = records.begin_attempt("n-1", T0)
+    begun, _ = records.begin_attempt("n-1", "a", T0)
     ended = replace(
         begun, ended_at=T0 + SECOND, outcome=AttemptOutcome.OK, status=202, detail="accepted"
     )
@@ -336,31 +338,31 @@ def test_a_finished_try_writes_all_that_follows_from_it(records: AlertRecords) -
 def test_a_receiver_gets_its_own_handle_back(records: AlertRecords) -> None:
     first, second = a_notification("n-1"), a_notification("n-2", revision=2)
     decide(records, first, second, a_notification("other", receiver="mail"))
-    begun, _ = records.begin_attempt("n-1", T0)
+    begun, _ = records.begin_attempt("n-1", "a", T0)
     ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
     done = replace(first, state=NotificationState.DELIVERED)
     records.finish_attempt(ended, done, {"channel": "C1", "ts": "17.1"}, ())
 
-    begun, handle = records.begin_attempt("n-2", T0)
+    begun, handle = records.begin_attempt("n-2", "a", T0)
     assert handle == {"channel": "C1", "ts": "17.1"}
-    assert records.begin_attempt("other", T0)[1] == {}
+    assert records.begin_attempt("other", "a", T0)[1] == {}
 
     # Without a new handle the stored one stays.
     records.finish_attempt(replace(begun, ended_at=T0), second, None, ())
-    assert records.begin_attempt("n-2", T0)[1] == {"channel": "C1", "ts": "17.1"}
+    assert records.begin_attempt("n-2", "a", T0)[1] == {"channel": "C1", "ts": "17.1"}
 
 
 def test_a_retry_waits_for_its_time_and_counts_on(records: AlertRecords) -> None:
     notification = a_notification()
     decide(records, notification)
-    begun, _ = records.begin_attempt("n-1", T0)
+    begun, _ = records.begin_attempt("n-1", "a", T0)
     ended = replace(begun, ended_at=T0 + SECOND, outcome=AttemptOutcome.RETRY, status=503)
     later = replace(notification, next_attempt_at=T0 + 30 * SECOND)
     records.finish_attempt(ended, later, None, ())
 
     assert records.due_notifications(T0 + 29 * SECOND) == []
     assert ids(records.due_notifications(T0 + 30 * SECOND)) == ["n-1"]
-    assert records.begin_attempt("n-1", T0 + 30 * SECOND)[0].number == 2
+    assert records.begin_attempt("n-1", "a", T0 + 30 * SECOND)[0].number == 2
 
 
 def test_what_is_delivered_is_not_tried_again(records: AlertRecords) -> None:
@@ -368,24 +370,24 @@ def test_what_is_delivered_is_not_tried_again(records: AlertRecords) -> None:
     decide(records, notification)
     attempt(records, notification, AttemptOutcome.OK, NotificationState.DELIVERED)
 
-    with pytest.raises(StorageError, match="n-1 does not wait to be sent"):
-        records.begin_attempt("n-1", T0)
+    with pytest.raises(LeaseError, match="n-1 is not ours to send"):
+        records.begin_attempt("n-1", "a", T0)
 
 
 def test_a_try_that_was_never_begun_cannot_end(records: AlertRecords) -> None:
     decide(records, a_notification())
 
-    with pytest.raises(StorageError, match="Try 1 of n-1 was never begun"):
-        records.finish_attempt(Attempt("n-1", 1, T0), a_notification(), None, ())
+    with pytest.raises(LeaseError, match="Try 1 of n-1 is not the one under way"):
+        records.finish_attempt(Attempt("n-1", 1, T0, by="a"), a_notification(), None, ())
 
 
 def test_after_a_crash_open_tries_are_ambiguous_and_due_again(records: AlertRecords) -> None:
     notification = a_notification()
     decide(records, notification, a_notification("other", receiver="mail"))
     attempt(records, notification, AttemptOutcome.RETRY)
-    records.begin_attempt("n-1", T0 + SECOND)
+    records.begin_attempt("n-1", "a", T0 + SECOND)
 
-    closed = records.close_open_attempts(T0 + 2 * SECOND)
+    closed = records.close_open_attempts(T0 + 2 * SECOND, "a")
 
     detail = records.incident_detail("inc-1")
     assert detail is not None
@@ -394,14 +396,83 @@ def test_after_a_crash_open_tries_are_ambiguous_and_due_again(records: AlertReco
     assert detail.attempts[1].ended_at == T0 + 2 * SECOND
     assert detail.attempts[1].detail == "Our process ended in the middle of this try."
     assert ids(records.due_notifications(T0)) == ["n-1", "other"]
-    assert records.close_open_attempts(T0) == 0
+    assert records.close_open_attempts(T0, "a") == 0
+
+
+def test_a_leased_notification_is_nobody_elses_until_the_lease_is_over(
+    records: AlertRecords,
+) -> None:
+    notification = a_notification()
+    decide(records, notification)
+    stale, _ = records.begin_attempt("n-1", "a", T0)
+
+    (seen,) = records.due_notifications(T0)
+    assert seen.lease == Lease("a", T0 + TERM)
+    with pytest.raises(LeaseError):
+        records.begin_attempt("n-1", "b", T0 + TERM - SECOND)
+    taken, _ = records.begin_attempt("n-1", "b", T0 + TERM)
+    assert taken.number == 2
+
+    delivered = replace(notification, state=NotificationState.DELIVERED)
+    with pytest.raises(LeaseError, match="Try 1 of n-1 is not the one under way"):
+        records.finish_attempt(stale, delivered, {"ts": "1"}, [an_event("too late")])
+    records.finish_attempt(
+        replace(taken, ended_at=T0, outcome=AttemptOutcome.OK), delivered, None, ()
+    )
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert [event.text for event in detail.events] == []
+    assert detail.notifications[0].state is NotificationState.DELIVERED
+
+
+def test_a_lease_from_before_the_clock_was_set_back_holds_up_nobody(records: AlertRecords) -> None:
+    decide(records, a_notification(next_attempt_at=T0 - timedelta(hours=2)))
+    records.begin_attempt("n-1", "a", T0)
+
+    assert records.begin_attempt("n-1", "b", T0 - timedelta(hours=1))[0].number == 2
+
+
+def test_a_worker_that_comes_back_frees_its_own_leases_alone(records: AlertRecords) -> None:
+    decide(records, a_notification("n-1"), a_notification("n-2", receiver="mail"))
+    records.begin_attempt("n-1", "a", T0)
+    records.begin_attempt("n-2", "b", T0)
+
+    assert records.close_open_attempts(T0, "a") == 1
+    assert [row.lease and row.lease.by for row in records.due_notifications(T0)] == [None, "b"]
+
+
+def test_what_somebody_sends_is_not_skipped_under_their_hands(records: AlertRecords) -> None:
+    decide(records, a_notification("n-1"), a_notification("n-2", revision=2))
+    tidied = tidy(records.backlog("inc-1", "oncall"), T0)
+    assert tidied
+    records.begin_attempt("n-1", "b", T0)
+
+    with pytest.raises(LeaseError):
+        records.tidy(tidied, [an_event("skipped")], "a", T0)
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert {row.state for row in detail.notifications} == {NotificationState.PENDING}
+    assert detail.events == ()
+
+
+def test_an_outage_that_came_and_went_is_one_row_to_send(records: AlertRecords) -> None:
+    resolve = a_notification("n-2", kind=NotificationKind.RESOLVE, revision=2)
+    decide(records, a_notification("n-1"), resolve)
+
+    records.tidy(tidy(records.backlog("inc-1", "oncall"), T0), (), "a", T0)
+
+    (row,) = records.due_notifications(T0)
+    assert (row.id, row.kind, row.message.kind) == ("n-2", *[NotificationKind.MISSED] * 2)
+    file = records.incident_file("inc-1")
+    assert file is not None
+    assert file.told == {"oncall": "resolved"}
 
 
 def test_a_try_whose_end_was_lost_does_not_hold_up_the_next(records: AlertRecords) -> None:
     decide(records, a_notification())
-    records.begin_attempt("n-1", T0)
+    records.begin_attempt("n-1", "a", T0)
 
-    again, _ = records.begin_attempt("n-1", T0 + SECOND)
+    again, _ = records.begin_attempt("n-1", "a", T0 + SECOND)
 
     detail = records.incident_detail("inc-1")
     assert detail is not None
@@ -412,7 +483,7 @@ def test_a_try_whose_end_was_lost_does_not_hold_up_the_next(records: AlertRecord
 def test_a_decision_does_not_undo_the_count_of_tries(records: AlertRecords) -> None:
     notification = a_notification()
     decide(records, notification)
-    records.begin_attempt("n-1", T0)
+    records.begin_attempt("n-1", "a", T0)
 
     decide(records, replace(notification, reason="superseded"))
 
@@ -423,12 +494,12 @@ def test_a_decision_does_not_undo_the_count_of_tries(records: AlertRecords) -> N
 def test_a_trigger_that_was_delivered_may_have_arrived(records: AlertRecords) -> None:
     notification = a_notification()
     decide(records, notification)
-    assert not records.may_have_arrived("inc-1", "oncall")
+    assert not records.backlog("inc-1", "oncall").may_have_arrived
 
     attempt(records, notification, AttemptOutcome.OK, NotificationState.DELIVERED)
 
-    assert records.may_have_arrived("inc-1", "oncall")
-    assert not records.may_have_arrived("inc-1", "mail")
+    assert records.backlog("inc-1", "oncall").may_have_arrived
+    assert not records.backlog("inc-1", "mail").may_have_arrived
 
 
 @pytest.mark.parametrize(
@@ -446,14 +517,14 @@ def test_a_failed_try_may_have_arrived_only_when_in_doubt(
     decide(records, notification)
     attempt(records, notification, outcome, NotificationState.FAILED)
 
-    assert records.may_have_arrived("inc-1", "oncall") is arrived
+    assert records.backlog("inc-1", "oncall").may_have_arrived is arrived
 
 
 def test_a_try_that_is_under_way_may_have_arrived(records: AlertRecords) -> None:
     decide(records, a_notification())
-    records.begin_attempt("n-1", T0)
+    records.begin_attempt("n-1", "a", T0)
 
-    assert records.may_have_arrived("inc-1", "oncall")
+    assert records.backlog("inc-1", "oncall").may_have_arrived
 
 
 def test_a_delivered_resolve_wipes_the_slate(records: AlertRecords) -> None:
@@ -462,13 +533,13 @@ def test_a_delivered_resolve_wipes_the_slate(records: AlertRecords) -> None:
     again = a_notification("n-3", kind=NotificationKind.TRIGGER, revision=3)
     decide(records, trigger, resolve, again)
     attempt(records, trigger, AttemptOutcome.OK, NotificationState.DELIVERED)
-    assert records.may_have_arrived("inc-1", "oncall")
+    assert records.backlog("inc-1", "oncall").may_have_arrived
 
     attempt(records, resolve, AttemptOutcome.OK, NotificationState.DELIVERED)
-    assert not records.may_have_arrived("inc-1", "oncall")
+    assert not records.backlog("inc-1", "oncall").may_have_arrived
 
     attempt(records, again, AttemptOutcome.OK, NotificationState.DELIVERED)
-    assert records.may_have_arrived("inc-1", "oncall")
+    assert records.backlog("inc-1", "oncall").may_have_arrived
 
 
 def test_the_outbox_says_how_many_wait_and_since_when(records: AlertRecords) -> None:
@@ -588,7 +659,7 @@ def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
         own = an_alert(f"alert-{n}", incident_id=over.id)
         event = an_event("opened", over.id)
         records.apply(Decision((over,), (own,), (event,), (sent,)), {})
-        begun, _ = records.begin_attempt(sent.id, T0)
+        begun, _ = records.begin_attempt(sent.id, "a", T0)
         ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
         done = replace(sent, state=NotificationState.DELIVERED)
         records.finish_attempt(ended, done, {"ts": "1"}, ())

@@ -102,7 +102,7 @@ def test_a_notice_says_nothing_of_what_is_open(records: AlertRecords) -> None:
 
     (file,) = records.open_incidents()
     assert file.told == {}
-    assert not records.may_have_arrived("inc-1", "oncall")
+    assert not records.backlog("inc-1", "oncall").may_have_arrived
 
 
 def test_an_incident_is_of_the_slos_that_burned_in_it(records: AlertRecords) -> None:

@@ -1,0 +1,101 @@
+"""What waits for one receiver about one incident: what of it is still worth saying. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alerting import wording
+from alerting.notification import Notification, NotificationKind, NotificationState
+
+_FIRING = (NotificationKind.TRIGGER, NotificationKind.UPDATE)
+_NEEDS_TRIGGER = (NotificationKind.RESOLVE, NotificationKind.ACKNOWLEDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`waiting`: oldest first. `arrived`: the receiver took a message that is not resolved since;
+    `may_have_arrived`: that, or a try of one ended in doubt.
+    """
+
+    waiting: tuple[Notification, ...]
+    arrived: bool = False
+    may_have_arrived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What became of a backlog: rows that will not be sent, and rows that now say more."""
+
+    skipped: tuple[Notification, ...] = ()
+    changed: tuple[Notification, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.skipped or self.changed)
+
+
+def tidy(backlog: Backlog, now: datetime) -> Tidied:
+    """What of a backlog is obsolete. Nothing: its head is to be sent as it is.
+
+    The newest revision wins. Of an outage that came and went before anything of it was delivered,
+    one message tells the whole. A resolve is never skipped when anything may have arrived, and a
+    notice is not about how the incident stands.
+    """
+    head, *rest = backlog.waiting
+    if head.kind.alone:
+        return Tidied()
+    resolve = next((n for n in backlog.waiting if n.kind is NotificationKind.RESOLVE), None)
+    if resolve is not None and resolve is not head:
+        over = _until(backlog.waiting, resolve)
+        began = [n for n in over if n.kind in _FIRING]
+        if backlog.arrived or not began:
+            return Tidied(_skipped(over, "the incident is over, which the resolve tells", now))
+        missed = _missed(began[0], resolve)
+        return Tidied(_skipped(over, "the outage is over, and told in one message", now), (missed,))
+    if head.kind in _NEEDS_TRIGGER and not backlog.may_have_arrived:
+        return Tidied(_skipped([head], _not_needed(head.kind), now))
+    following = next((n for n in rest if not n.kind.alone), None)
+    if head.kind in _FIRING and following is not None and following.kind in _FIRING:
+        reason = f"revision {following.revision} says what is true now"
+        newest = () if backlog.arrived else (_as(NotificationKind.TRIGGER, following),)
+        return Tidied(_skipped([head], reason, now), newest)
+    return Tidied()
+
+
+def _until(waiting: Sequence[Notification], resolve: Notification) -> list[Notification]:
+    before = waiting[: waiting.index(resolve)]
+    return [n for n in before if not n.kind.alone]
+
+
+def _skipped(rows: Sequence[Notification], reason: str, now: datetime) -> tuple[Notification, ...]:
+    def ended() -> Iterator[Notification]:
+        for row in rows:
+            yield replace(row, state=NotificationState.SKIPPED, finished_at=now, reason=reason)
+
+    return tuple(ended())
+
+
+def _missed(first: Notification, resolve: Notification) -> Notification:
+    """The resolve of an outage that nobody was told of, as the one message about it."""
+    message = resolve.message
+    fired, ended = first.message.opened_at, message.resolved_at or message.decided_at
+    text = (
+        f"Fired {wording.moment(fired)}, resolved {wording.moment(ended)}; "
+        f"delivery to {resolve.receiver} had been failing"
+    )
+    if first.attempts == 0:
+        text = (
+            f"Fired {wording.moment(fired)}, resolved {wording.moment(ended)}, before it could "
+            f"be sent to {resolve.receiver}"
+        )
+    severity = min(first.severity, resolve.severity, key=lambda severity: severity.rank)
+    missed = _as(NotificationKind.MISSED, resolve)
+    told = replace(missed.message, what_changed=wording.sentences(text), severity=severity)
+    return replace(missed, severity=severity, message=told)
+
+
+def _as(kind: NotificationKind, row: Notification) -> Notification:
+    return replace(row, kind=kind, message=replace(row.message, kind=kind))
+
+
+def _not_needed(kind: NotificationKind) -> str:
+    return f"there is nothing to {kind}: no message about this incident ever arrived there"
