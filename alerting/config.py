@@ -18,7 +18,7 @@ from pydantic import (
 
 from alerting.receivers import RECEIVERS
 from alerting.routes import Route
-from slo.config import NAME_PATTERN
+from slo.fields import NAME_PATTERN
 from slo.selector import Matcher, parse_matchers
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -19,7 +19,7 @@ from benchmarks.serving import free_port, last_core, nines
 from nines.config import load
 from nines.storage.counts import CountBatch, CountStore
 from nines.storage.database import migrate, open_database
-from slo.config import fingerprint
+from slo.fingerprint import fingerprint
 from slo.ledger import BucketDelta
 
 SLOS = 1_000

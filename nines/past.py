@@ -15,7 +15,6 @@ from nines.storage.counts import CountStore, History
 from nines.storage.shadows import ShadowRecords
 from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
-from slo.config import Surroundings
 from slo.counts import Counts
 from slo.edges import edges_of
 from slo.evaluate import told_at
@@ -24,6 +23,7 @@ from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
 from slo.outlook import Outlook, outlook, reach_of
 from slo.slice_history import SliceHistory, slice_history
 from slo.slices import Slicing
+from slo.surroundings import Surroundings
 from slo.versions import Definition
 from slo.window import Calendar
 

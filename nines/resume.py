@@ -10,7 +10,6 @@ from nines.storage.counts import CollectorRecord, CountStore, History, SeriesRec
 from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
 from slo.alert_state import AlertState
-from slo.config import fingerprint
 from slo.definition import (
     SLI,
     SLO,
@@ -23,6 +22,7 @@ from slo.definition import (
 )
 from slo.detail import REACH, Detail
 from slo.exclusion import NOTHING, Overlay
+from slo.fingerprint import fingerprint
 from slo.grid import AHEAD_SECONDS, Grid
 from slo.ledger import FIVE_MINUTES, Ledger, grid_for
 from slo.rule import Rule

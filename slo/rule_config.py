@@ -15,15 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from slo.config import (
-    FROZEN,
-    LEAST_NO_DATA_AFTER,
-    Fault,
-    LabelName,
-    PositiveDuration,
-    Selectors,
-    named_as_histogram,
-)
+from slo.config import LEAST_NO_DATA_AFTER
+from slo.faults import Fault
+from slo.fields import FROZEN, LabelName, PositiveDuration, Selectors
 from slo.limit import Limit, Unit, parse_limit
 from slo.rule import (
     Bounds,
@@ -36,6 +30,7 @@ from slo.rule import (
     Rule,
 )
 from slo.severity import Severity
+from slo.sli_config import named_as_histogram
 from slo.threshold import Side
 from slo.tiers import DEFAULT_KEEP_FIRING_FOR
 from slo.units import Duration, Percent, format_duration

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slo.config import SLOConfig, Surroundings, build_slos, fingerprint
+from slo.config import SLOConfig, build_slos
 from slo.definition import SLO
+from slo.fingerprint import fingerprint
+from slo.surroundings import Surroundings
 from slo.window import Calendar
 
 # Whom it tells, and of what beside alerts, changes no number; exclusions have a trail of their own.

@@ -16,9 +16,10 @@ from nines.config.problem import Problem
 from nines.config.references import below, unknown
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
-from slo.config import SLOConfig, build_slos, faults, place_of_window, timing_fault
+from slo.config import SLOConfig, build_slos
 from slo.definition import SLO
 from slo.exclusion import CONFIGURATION, Plan, Scope
+from slo.faults import faults, place_of_window, timing_fault
 from slo.rule import Rule
 from slo.rule_config import RuleConfig, RuleSurroundings, build_rule, rule_faults
 from slo.units import format_duration

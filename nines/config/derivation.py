@@ -10,8 +10,10 @@ from nines.config.document import Path
 from nines.config.model import File
 from nines.config.references import below, unknown
 from nines.config.validation import Finding
-from slo.config import SLOConfig, Surroundings, full_name
+from slo.config import SLOConfig
 from slo.definition import SLO
+from slo.sli_config import full_name
+from slo.surroundings import Surroundings
 
 # What a run may take beyond its timeout until it is counted.
 _GRACE = timedelta(seconds=1)

@@ -21,8 +21,9 @@ from pydantic import (
 
 from alerting.config import AlertingConfig
 from collectors.config import CollectorConfig
-from slo.config import NAME_PATTERN, BudgetMarks, PositiveDuration, SLOConfig, WindowValue
+from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
+from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue
 from slo.notices import DEFAULT_MARKS
 from slo.rule_config import RuleConfig
 from slo.secret import Secret, SecretText, to_secret

@@ -20,10 +20,11 @@ from nines.engine import Engine, Target
 from nines.resume import resume_entries, resume_target
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database
-from slo.config import SLOConfig, Surroundings, build_slos
+from slo.config import SLOConfig, build_slos
 from slo.definition import SLO
 from slo.exposition import Page, Sample, Series
 from slo.ledger import BucketDelta
+from slo.surroundings import Surroundings
 from tests.slo.brute_force import BruteForce, disagreements
 
 S, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400))

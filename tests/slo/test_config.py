@@ -7,19 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slo.config import (
-    SLOConfig,
-    Surroundings,
-    build_slos,
-    faults,
-    fingerprint,
-    parse_window,
-    timing_fault,
-    unit_of,
-)
+from slo.config import SLOConfig, build_slos
 from slo.definition import SLO
+from slo.faults import faults, timing_fault, unit_of
+from slo.fields import parse_window
+from slo.fingerprint import fingerprint
 from slo.severity import Severity
 from slo.slices import NoData, Slicing
+from slo.surroundings import Surroundings
 from slo.units import format_duration, parse_duration
 from slo.window import Calendar, Period
 

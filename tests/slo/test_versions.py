@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from slo.config import SLOConfig, Surroundings, build_slos
+from slo.config import SLOConfig, build_slos
+from slo.surroundings import Surroundings
 from slo.units import parse_duration
 from slo.versions import Definition, changes, define, history, in_force
 from tests.slo.builders import T0
