@@ -18,6 +18,8 @@ from pydantic import (
 
 from alerting.receivers import RECEIVERS
 from alerting.routes import Route
+from alerting.silence import SilencePlan
+from slo.exclusion_config import ExclusionConfig
 from slo.fields import NAME_PATTERN
 from slo.selector import Matcher, parse_matchers
 
@@ -138,6 +140,21 @@ class RootRouteConfig(BaseModel):
         return Route((), self.receivers, tuple(route.route() for route in self.routes))
 
 
+class SilenceConfig(ExclusionConfig):
+    """Alerts of which nobody is newly told for a while; with `rrule`, again and again."""
+
+    match: Matchers
+
+    @model_validator(mode="after")
+    def _takes_not_everything(self) -> Self:
+        self.silence_plan("")
+        return self
+
+    def silence_plan(self, author: str) -> SilencePlan:
+        """What is to be silenced, by this author."""
+        return SilencePlan(self.match, self.schedule(), self.reason, author)
+
+
 class AlertingConfig(BaseModel):
     """Who is told of alerts."""
 
@@ -145,6 +162,13 @@ class AlertingConfig(BaseModel):
 
     receivers: Mapping[ReceiverName, ReceiverConfig] = Field(default_factory=dict)
     root: RootRouteConfig = Field(RootRouteConfig(), alias="route")
+    silences: tuple[SilenceConfig, ...] = Field(
+        (), description="When nobody is newly told of some alerts, planned ahead."
+    )
+
+    def silence_plans(self, author: str) -> tuple[SilencePlan, ...]:
+        """The silences, by this author."""
+        return tuple(one.silence_plan(author) for one in self.silences)
 
     @property
     def route(self) -> Route:

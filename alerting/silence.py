@@ -16,6 +16,7 @@ from slo.recurrence import (
     following,
     local_to_utc,
     over_by,
+    upcoming,
 )
 from slo.selector import Matcher, matcher, parse_matchers
 
@@ -123,17 +124,6 @@ class Silence:
         """Why nobody is told of what it mutes."""
         words = f"{self.author}: {self.reason}"
         return Suppressor(SuppressorKind.SILENCE, self.id, words, until)
-
-
-def upcoming(
-    schedule: Schedule, ended_at: datetime | None, now: datetime, count: int
-) -> list[Interval]:
-    """The next times that a schedule holds which may have ended early, the running one first."""
-    return [
-        Interval(one.start, one.end if ended_at is None else min(one.end, ended_at))
-        for one in following(schedule, now, count)
-        if ended_at is None or max(one.start, now) < ended_at
-    ]
 
 
 def read_matchers(texts: Iterable[str]) -> tuple[Matcher, ...]:

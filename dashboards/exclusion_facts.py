@@ -1,28 +1,16 @@
 """Exclusions as plain values: the API prints these."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from dashboards.audit_facts import AuditFacts, audit_facts
+from dashboards.schedule_facts import NEXT, OccurrenceFacts, occurrence_facts, schedule_facts
 from dashboards.source import ExclusionFile
-from slo.audit import AuditEntry
 from slo.exclusion import Exclusion
-from slo.recurrence import Interval, Once, following
+from slo.recurrence import Interval, upcoming
 
-NEXT = 5  # occurrences that are told
 ACTIVE, PLANNED, OVER, UNDONE = "active", "planned", "over", "undone"
-
-
-@dataclass(frozen=True, slots=True)
-class OccurrenceFacts:
-    """One time that it holds, [start, end); also as the clocks of its zone show it."""
-
-    start: datetime
-    end: datetime
-    local_start: str
-    local_end: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +43,6 @@ class ExclusionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditFacts:
-    """Who did what, and how the exclusion was before (None: it was not there) and after."""
-
-    at: datetime
-    by: str
-    action: str  # created, changed, ended, undone
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class ExclusionDetail:
     """An exclusion, the ids of the SLOs that it is for, and what was done to it, oldest first."""
 
@@ -88,21 +65,12 @@ def next_of(exclusion: Exclusion, now: datetime) -> list[Interval]:
     """The next times that it holds, the running one first."""
     if exclusion.undone_at is not None:
         return []
-    ended = exclusion.ended_at
-    return [
-        Interval(one.start, one.end if ended is None else min(one.end, ended))
-        for one in following(exclusion.schedule, now, NEXT)
-        if ended is None or max(one.start, now) < ended
-    ]
+    return upcoming(exclusion.schedule, exclusion.ended_at, now, NEXT)
 
 
 def exclusion_facts(exclusion: Exclusion, now: datetime) -> ExclusionFacts:
     """The facts of one at this moment."""
-    schedule = exclusion.schedule
-    once = schedule if isinstance(schedule, Once) else None
-    recurring = None if isinstance(schedule, Once) else schedule
-    length = timedelta(0) if once is None else once.end - once.start
-    zone = None if recurring is None else recurring.zone
+    when = schedule_facts(exclusion.schedule)
     return ExclusionFacts(
         id=exclusion.id,
         service=exclusion.scope.service,
@@ -112,21 +80,13 @@ def exclusion_facts(exclusion: Exclusion, now: datetime) -> ExclusionFacts:
         reason=exclusion.reason,
         author=exclusion.author,
         origin=exclusion.origin,
-        start=once.start if once else None,
-        end=once.end if once else None,
-        rrule=recurring.rule if recurring else None,
-        zone=zone.key if zone else None,
-        first_local=recurring.first.isoformat() if recurring else None,
-        duration_seconds=(recurring.length if recurring else length).total_seconds(),
-        next=tuple(
-            OccurrenceFacts(
-                one.start,
-                one.end,
-                one.start.astimezone(zone or one.start.tzinfo).isoformat(),
-                one.end.astimezone(zone or one.end.tzinfo).isoformat(),
-            )
-            for one in next_of(exclusion, now)
-        ),
+        start=when.start,
+        end=when.end,
+        rrule=when.rrule,
+        zone=when.zone,
+        first_local=when.first_local,
+        duration_seconds=when.duration_seconds,
+        next=occurrence_facts(next_of(exclusion, now), exclusion.schedule),
         created_at=exclusion.created_at,
         since=exclusion.since,
         ended_at=exclusion.ended_at,
@@ -140,18 +100,4 @@ def exclusion_detail(file: ExclusionFile, now: datetime) -> ExclusionDetail:
         exclusion=exclusion_facts(file.exclusion, now),
         slos=file.slo_ids,
         trail=audit_facts(file.trail),
-    )
-
-
-def audit_facts(trail: Sequence[AuditEntry]) -> tuple[AuditFacts, ...]:
-    """The facts of a trail, in its order."""
-    return tuple(
-        AuditFacts(
-            at=entry.at,
-            by=entry.by,
-            action=entry.action,
-            before=None if entry.before is None else json.loads(entry.before),
-            after=json.loads(entry.after),
-        )
-        for entry in trail
     )

@@ -1,41 +1,24 @@
 """The pages of exclusions: what does not count, why, who said so; and the form for another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from datetime import datetime
 
 from dashboards import format as write
 from dashboards import links
+from dashboards.audit_facts import trail_words
 from dashboards.exclusion_facts import ACTIVE, OVER, PLANNED, UNDONE, next_of, state_of
+from dashboards.form import Form
 from dashboards.format import Moment
+from dashboards.schedule_facts import time_words, when, zone_of
 from dashboards.source import ExclusionFile
 from slo.exclusion import CONFIGURATION, Exclusion, Plan, Scope
 from slo.planning import PlanError, read_schedule
 from slo.recurrence import Interval, Once
-from slo.units import format_duration
 
 _WORDS = {ACTIVE: "Excluding now", PLANNED: "Planned", OVER: "Over", UNDONE: "Undone"}
-_ACTIONS = {
-    "created": "made it",
-    "changed": "changed it",
-    "ended": "ended it",
-    "undone": "undid it",
-}
 _FIELDS = ("what", "start", "end", "duration", "rrule", "zone", "reason")
 _LONGEST = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The form as it was filled in. `wrong`: the field that makes no sense, and `why`."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    wrong: str | None = None
-    why: str = ""
-
-    def value(self, name: str) -> str:
-        return self.values.get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +103,9 @@ def exclusion_view(
         row=row,
         id=one.id,
         facts=tuple(_facts(one, now)),
-        times=tuple(_time(time, _zone(one)) for time in next_of(one, now)),
+        times=tuple(time_words(time, zone_of(one.schedule)) for time in next_of(one, now)),
         slos=tuple((slo, links.slo_url(slo)) for slo in file.slo_ids),
-        trail=tuple(
-            (write.moment(entry.at, now), f"{entry.by} {_ACTIONS.get(entry.action, entry.action)}")
-            for entry in reversed(file.trail)
-        ),
+        trail=trail_words(file.trail, now),
         can_end=not written
         and (row.state == ACTIVE or (row.state == PLANNED and not isinstance(one.schedule, Once))),
         can_undo=not written and row.state != UNDONE,
@@ -140,7 +120,7 @@ def exclusion_row(one: Exclusion, now: datetime) -> ExclusionRow:
     return ExclusionRow(
         url=links.exclusion_url(one.id),
         what=one.scope.label,
-        when=_when(one, now),
+        when=when(one.schedule, one.ended_at, now),
         reason=one.reason,
         by=one.author,
         state=state,
@@ -185,13 +165,17 @@ def _preview(file: ExclusionFile, now: datetime) -> PreviewView:
     return PreviewView(
         f"This would exclude {slos}: {', '.join(file.slo_ids[:5])}"
         f"{' and others' if len(file.slo_ids) > 5 else ''}.",
-        tuple(_time(time, _zone(one)) for time in times),
+        tuple(time_words(time, zone_of(one.schedule)) for time in times),
     )
 
 
 def _facts(one: Exclusion, now: datetime) -> list[tuple[str, str]]:
     schedule = one.schedule
-    facts = [("What", one.scope.label), ("Why", one.reason), ("When", _when(one, now))]
+    facts = [
+        ("What", one.scope.label),
+        ("Why", one.reason),
+        ("When", when(one.schedule, one.ended_at, now)),
+    ]
     if not isinstance(schedule, Once):
         facts.append(("First possible", f"{schedule.first:%Y-%m-%d %H:%M} {schedule.zone.key}"))
     made = f"{write.stamp(one.created_at, now)} by {one.author}"
@@ -202,25 +186,3 @@ def _facts(one: Exclusion, now: datetime) -> list[tuple[str, str]]:
         facts.append(("Undone", write.stamp(one.undone_at, now)))
     facts.append(("Reaches back to", write.stamp(one.since, now)))
     return facts
-
-
-def _when(one: Exclusion, now: datetime) -> str:
-    schedule = one.schedule
-    if isinstance(schedule, Once):
-        end = schedule.end if one.ended_at is None else min(schedule.end, one.ended_at)
-        return write.between(schedule.start, end, now)
-    return f"{schedule.rule}, {format_duration(schedule.length)} each, {schedule.zone.key}"
-
-
-def _zone(one: Exclusion) -> ZoneInfo | None:
-    return None if isinstance(one.schedule, Once) else one.schedule.zone
-
-
-def _time(one: Interval, zone: ZoneInfo | None) -> str:
-    """In UTC, and as the clocks of the zone show it."""
-    start, end = one.start.astimezone(UTC), one.end.astimezone(UTC)
-    text = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-    if zone is None:
-        return text
-    local = (one.start.astimezone(zone), one.end.astimezone(zone))
-    return f"{text} ({local[0]:%H:%M} to {local[1]:%H:%M} in {zone.key})"

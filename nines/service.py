@@ -145,7 +145,7 @@ class Service:
             context=self.context,
             new_id=self._new_id,
             remark=lambda remarks: self.dispatch.submit(remarks),
-            review=self._review,
+            review=lambda: self.dispatch.review(),
         )
         await self.silencing.load()
         self.dispatch = Dispatch(
@@ -328,14 +328,11 @@ class Service:
         with contextlib.suppress(StorageError):  # the flush has reported it; the next look is soon
             await self.silencing.look()
 
-    def _review(self) -> None:
-        """Decide again who is to be told of what is open."""
-        self.dispatch.reconcile(self.engine.take_rules(self._clock.now()))
-
     def context(self) -> Context:
         """What decisions rest on at this moment."""
+        now = self._clock.now()
         return Context(
-            now=self._clock.now(),
+            now=now,
             new_id=self._new_id,
             tree=self.config.alerting.route,
             services={
@@ -350,6 +347,7 @@ class Service:
             },
             external_url=self.config.server.external_url,
             present=self.engine.present_facts(),
+            suppressors=self.silencing.suppressors(now),
         )
 
     def on_observation(self, observation: Observation) -> None:
@@ -421,6 +419,8 @@ class Service:
         """Watch what this configuration says; what stays the same goes on undisturbed."""
         plans = [replace(plan, author=self._path.name) for plan in config.exclusions]
         kept = config.server.retention.sums
+        quiet = config.alerting.silence_plans(self._path.name)
+        await self.silencing.take_up(quiet, kept)
         async with self.dispatch.all_stored():
             changes = configured(self.exclusions, plans, self.terms(), kept)
             after = self.exclusions.after(changes)

@@ -45,11 +45,6 @@ class Silences:
         known = {key: value for key, value in self._known.items() if key not in changed}
         return Silences({**self.by_id, **changed}, known)
 
-    def without(self, ids: Iterable[str]) -> "Silences":
-        """Without those that were forgotten."""
-        gone = set(ids)
-        return Silences.of(one for one in self.by_id.values() if one.id not in gone)
-
     def active(self, now: datetime) -> Iterator[tuple[Silence, Interval]]:
         """Those that mute now, each with the stretch of time in which it does."""
         for silence in self.by_id.values():
@@ -69,11 +64,6 @@ class Silences:
             )
 
         return of
-
-    def next_edge(self, now: datetime) -> datetime | None:
-        """When the next one begins or ceases to mute; None: as long as nobody changes them."""
-        edges = (self._look(silence, now).edge for silence in self.by_id.values())
-        return min((edge for edge in edges if edge != _FOREVER), default=None)
 
     def _look(self, silence: Silence, now: datetime) -> _Known:
         """Rules of the calendar are looked up once for each of their times."""

@@ -1,7 +1,7 @@
 """Keep the silences: change them, look at them as time passes, and say what they mute."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -54,9 +54,9 @@ class Silencing:
         context: Callable[[], Context],
         new_id: Callable[[], str],
         remark: Callable[[Sequence[Remark]], None],
-        review: Callable[[], None],
+        review: Callable[[], Awaitable[None]],
     ) -> None:
-        """`remark` writes to timelines; `review` has decided again who is to be told of what."""
+        """`remark` writes to timelines; `review` decides again who is to be told of what."""
         self._store = store
         self._records = records
         self._threads = threads
@@ -109,8 +109,9 @@ class Silencing:
         return changes[0][0]
 
     async def take_up(self, plans: Sequence[SilencePlan], kept: timedelta) -> None:
-        """Those of the configuration are these."""
-        await self._change(lambda known, terms: configured(known, plans, terms, kept))
+        """Those of the configuration are these; whoever reads it has everything decided again."""
+        async with self._changing:
+            await self._write(configured(self.silences, plans, self._terms(), kept))
 
     async def look(self) -> None:
         """End those whose alerts have resolved, warn of those that end soon, count the muted."""
@@ -166,14 +167,18 @@ class Silencing:
         """Decide on what there is, write it down, and have it heard."""
         async with self._changing:
             changes = decide(self.silences, self._terms())
-            if not changes:
-                return changes
-            await self._threads.write(lambda: self._store.write(changes))
-            self.silences = self.silences.after(changes)
-        self._review()
+            await self._write(changes)
+        if changes:
+            await self._review()
+        return changes
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        await self._threads.write(lambda: self._store.write(changes))
+        self.silences = self.silences.after(changes)
         for silence, entry in changes:
             log.info("silence", action=entry.action, id=silence.id, by=entry.by)
-        return changes
 
     async def _seen(self, silence: Silence) -> SilenceFile:
         """The silence with what it mutes."""

@@ -18,7 +18,7 @@ class ExclusionConfig(BaseModel):
 
     model_config = _STRICT
 
-    reason: Reason = Field(description="Why, for whoever reads the numbers.")
+    reason: Reason = Field(description="Why, for whoever reads it later.")
     start: str = Field(
         description="When it (first) begins: 2026-11-21T22:00 in `zone`, or with an offset.",
         examples=["2026-11-21T22:00", "2026-11-21T22:00Z"],

@@ -127,6 +127,17 @@ def following(schedule: Schedule, after: datetime, count: int) -> list[Interval]
     return found[:count]
 
 
+def upcoming(
+    schedule: Schedule, ended_at: datetime | None, now: datetime, count: int
+) -> list[Interval]:
+    """The same of a schedule that ended early at `ended_at`, the running one first."""
+    return [
+        Interval(one.start, one.end if ended_at is None else min(one.end, ended_at))
+        for one in following(schedule, now, count)
+        if ended_at is None or max(one.start, now) < ended_at
+    ]
+
+
 def over_by(schedule: Schedule) -> datetime | None:
     """By when the last occurrence is over; None for a rule that goes on and on."""
     if isinstance(schedule, Once):

@@ -1,41 +1,24 @@
 """The pages of exclusions, and what their forms do."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from dashboards import links
-from dashboards.exclusions_page import Form, exclusion_view, exclusions_view, read_form
+from dashboards.exclusions_page import exclusion_view, exclusions_view, read_form
+from dashboards.form import Form
 from dashboards.source import ExclusionFile, Source
 from slo.exclusion import Exclusion
 from slo.planning import PlanError
-from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
+from web.forms import NAME_COOKIE, Print, clean, fields, remember, remembered, see_other
 
 _NOTICES = {
     "made": "Excluded: the numbers are without it from now on.",
     "ended": "Ended. What it excluded until now stays excluded.",
     "undone": "Undone: the numbers are what they would be without it.",
 }
-_LONGEST = 500
-
-
-class Print(Protocol):
-    """Prints a page in the frame that all pages have."""
-
-    def __call__(
-        self,
-        request: Request,
-        template: str,
-        section: str,
-        title: str,
-        *,
-        topics: str,
-        view: object,
-        status: int = 200,
-    ) -> HTMLResponse: ...
 
 
 class ExclusionPages:
@@ -86,7 +69,7 @@ class ExclusionPages:
 
     async def make(self, request: Request) -> Response:
         """Exclude what the form says, or show what that would do."""
-        values = await _fields(request)
+        values = await fields(request)
         by = clean(values.pop("name", "")) or remembered(request)
         only_preview = values.pop("action", "") == "preview"
         form = Form(values)
@@ -118,7 +101,7 @@ class ExclusionPages:
         notice: str,
         change: Callable[[str, str], Awaitable[Exclusion | None]],
     ) -> Response:
-        values = await _fields(request)
+        values = await fields(request)
         by = clean(values.get("name", "")) or remembered(request)
         if not by:
             return self._error(
@@ -173,9 +156,3 @@ class ExclusionPages:
             view=view,
             status=status,
         )
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """The form's fields, each a line that is no longer than makes sense."""
-    sent: Mapping[str, object] = await request.form()
-    return {name: clean(value, _LONGEST) for name, value in sent.items() if isinstance(value, str)}

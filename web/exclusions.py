@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.exclusion_facts import (
     ExclusionDetail,
@@ -19,20 +19,11 @@ from slo.exclusion import Exclusion, Plan, Scope
 from slo.planning import PlanError, read_schedule
 from web.answer import answer
 from web.cursor import page_of
+from web.planning import Author, Person, Reason, Word, refused
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
 
 _MOST = 250
-# Printable, and no more than somebody would read.
-Person = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^\P{C}+$"),
-]
-Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^\P{C}+$"),
-]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 State = Literal["active", "planned", "over", "undone"]
 
 
@@ -57,12 +48,6 @@ class ExclusionRequest(BaseModel):
     zone: Word | None = Field(None, examples=["Europe/Berlin"])
     reason: Reason
     author: Person
-
-
-class Author(BaseModel):
-    """Who ends or undoes it."""
-
-    by: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +181,6 @@ def plan_of(wanted: ExclusionRequest, now: datetime) -> Plan:
         now=now,
     )
     return Plan(scope, schedule, wanted.reason, wanted.author)
-
-
-def refused(error: PlanError) -> ProblemError:
-    """What is wrong with the request, or, where nothing is, with the moment."""
-    if error.field:
-        return bad_request(f"body.{error.field}", str(error))
-    sentence = str(error)
-    return ProblemError(409, f"{sentence[:1].upper()}{sentence[1:]}.")
 
 
 def _key(exclusion: Exclusion) -> tuple[float, str]:

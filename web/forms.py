@@ -1,13 +1,32 @@
 """What forms have in common: who sent them, where they lead, what the browser remembers."""
 
+from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 NAME_COOKIE = "nines_name"
 _YEAR_SECONDS = 365 * 86_400
 _NAME_LIMIT = 80
+_LONGEST = 500
+
+
+class Print(Protocol):
+    """Prints a page in the frame that all pages have."""
+
+    def __call__(
+        self,
+        request: Request,
+        template: str,
+        section: str,
+        title: str,
+        *,
+        topics: str,
+        view: object,
+        status: int = 200,
+    ) -> HTMLResponse: ...
 
 
 def see_other(target: str) -> RedirectResponse:
@@ -36,3 +55,9 @@ def remember(request: Request, response: Response, cookie: str, value: str) -> N
         samesite="lax",
         secure=request.url.scheme == "https",
     )
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """The form's fields, each a line that is no longer than makes sense."""
+    sent: Mapping[str, object] = await request.form()
+    return {name: clean(value, _LONGEST) for name, value in sent.items() if isinstance(value, str)}

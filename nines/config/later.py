@@ -23,7 +23,6 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
             "gauge", "json", "query", "push", "log", "value",
         }
     ),
-    ("alerting",): frozenset({"silences"}),
     ("alerting", "receivers", _ANY): frozenset({"teams", "discord", "telegram", "opsgenie"}),
 }  # fmt: skip
 

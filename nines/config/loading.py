@@ -42,7 +42,7 @@ def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
 
     problems = reading.problems + expanded.problems
     problems += placed(validated.findings, problems)
-    unfitting += unmatchable(validated.file.alerting.root, without_nothing(data))
+    unfitting += unmatchable(validated.file.alerting, without_nothing(data))
     if reading.whole:  # what is missing here may stand in the file that could not be read
         problems += placed(unfitting, problems)
     if problems:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
-from alerting.config import RootRouteConfig, RouteConfig
+from alerting.config import AlertingConfig, RouteConfig
 from alerting.desk import Service, rule_labels
 from alerting.routes import Routed
 from nines.config.assembly import Config
@@ -26,7 +26,7 @@ _OWN = {
 }  # what Nines sets: in sentences it is called so
 
 
-def unmatchable(root: RootRouteConfig, data: Mapping[str, Any]) -> Iterator[Finding]:
+def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[Finding]:
     """Matchers that no alert can meet: on a label that none has, or a value that does not occur.
 
     `data` is what the file was made from: a service that is faulty elsewhere is there all the same.
@@ -45,11 +45,19 @@ def unmatchable(root: RootRouteConfig, data: Mapping[str, Any]) -> Iterator[Find
         "owner": sorted({str(below(services, name).get("owner") or "") for name in services}),
     }
     labels = {label for name in services for label in below(services, name, "labels")}
-    for at, route in _walk(root.routes, _ROOT):
-        said = (_fault(matcher, known, labels) for matcher in route.match)
+    for at, match in _matchers(alerting):
+        said = (_fault(matcher, known, labels) for matcher in match)
         words = "; ".join(filter(None, said))
         if words:
             yield Finding((*at, "match"), words)
+
+
+def _matchers(alerting: AlertingConfig) -> Iterator[tuple[Path, tuple[Matcher, ...]]]:
+    """Where matchers stand, of routes and of silences."""
+    for at, route in _walk(alerting.root.routes, _ROOT):
+        yield at, route.match
+    for position, silence in enumerate(alerting.silences):
+        yield ("alerting", "silences", position), silence.match
 
 
 def _walk(routes: tuple[RouteConfig, ...], at: Path) -> Iterator[tuple[Path, RouteConfig]]:

@@ -74,7 +74,9 @@ class Living:
         for number in range(by // STEP):
             self.look(failing if number % every == 0 else (), silent=silent)
             await self.service.look_at_budgets()
+            await self.service.look_at_silences()
             await self.service.dispatch.settle()
+            await self.service.dispatch.review()
         await self.service.dispatch.flush()
 
     def look(self, failing: Sequence[str] = (), *, silent: bool = False) -> None:
