@@ -119,6 +119,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def cost(bad: Fraction | int) -> str:
+    """Bad events or slices; of ratio slices, parts of one."""
+    return count(int(bad)) if bad.denominator == 1 else f"{float(bad):.2f}"
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A number and its noun: `1 SLO`, `2 SLOs`."""
     return f"{count(number)}{NBSP}{one if number == 1 else many or one + 's'}"

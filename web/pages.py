@@ -25,9 +25,10 @@ from dashboards.overview import overview
 from dashboards.past import PastView, moment_query, past_view
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
-from dashboards.slo_page import DEFAULT_RANGE, RANGES, Stretch, slo_view, stretch, window_length
+from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
+from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
 from slo.definition import SLO
 from slo.slice_history import SliceHistory

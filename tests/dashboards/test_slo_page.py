@@ -9,8 +9,12 @@ import pytest
 
 from alerting.incident import Incident
 from dashboards import slo_page
-from dashboards.slo_page import Chart, SLOView, stretch
+from dashboards.coverage import coverage
+from dashboards.slo_charts import Chart
+from dashboards.slo_page import SLOView
 from dashboards.source import Point
+from dashboards.stretch import stretch
+from dashboards.tier_row import tier_row
 from slo.alert_state import AlertState, Phase
 from slo.status import BudgetState, Forecast, SLOStatus
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
@@ -253,7 +257,7 @@ def test_causes_come_largest_first_with_their_counts() -> None:
 def test_a_rule_tells_what_it_sees_and_why_it_says_so() -> None:
     status = status_of("shop/checkout")
     since = AlertState(Phase.FIRING, NOW - timedelta(minutes=9))
-    row = slo_page.tier_row(status, status.tiers[0], since, NOW)
+    row = tier_row(status, status.tiers[0], since, NOW)
 
     assert (row.phase_word, row.severity_word, row.threshold) == ("Firing", "Page", "14.4x")
     assert (row.short, row.short_over) == ("333x over 5m", True)
@@ -265,7 +269,7 @@ def test_a_rule_tells_what_it_sees_and_why_it_says_so() -> None:
 def test_a_rule_that_is_kept_firing_says_until_when() -> None:
     status = status_of("shop/catalogue")
     kept = AlertState(Phase.FIRING, NOW - timedelta(minutes=9), NOW - timedelta(seconds=17))
-    row = slo_page.tier_row(status, status.tiers[0], kept, NOW)
+    row = tier_row(status, status.tiers[0], kept, NOW)
 
     assert row.reason == (
         "burning 0x over 1h, not above 14.4x; kept firing until 12:00:50 UTC "
@@ -275,14 +279,14 @@ def test_a_rule_that_is_kept_firing_says_until_when() -> None:
 
 def test_a_firing_rule_that_sees_too_little_says_that_it_keeps_firing() -> None:
     status = status_of("petuniverse-api/uploads")
-    row = slo_page.tier_row(status, status.tiers[0], AlertState(Phase.FIRING, NOW), NOW)
+    row = tier_row(status, status.tiers[0], AlertState(Phase.FIRING, NOW), NOW)
 
     assert row.reason.endswith("too few to judge, so it keeps firing")
 
 
 def test_a_rule_that_sees_too_little_says_that_it_cannot_tell() -> None:
     status = status_of("petuniverse-api/uploads")
-    row = slo_page.tier_row(status, status.tiers[0], AlertState(), NOW)
+    row = tier_row(status, status.tiers[0], AlertState(), NOW)
 
     assert row.phase_word == "Cannot tell"
     assert row.short == "no data over 5m"
@@ -309,7 +313,7 @@ async def test_an_slo_fed_by_counters_shows_its_collectors_runs() -> None:
 
 
 def test_coverage_says_how_much_is_unknown_and_whose_failure_it_is() -> None:
-    lines = dict(slo_page.coverage(status_of("shop/checkout"), NOW))
+    lines = dict(coverage(status_of("shop/checkout"), NOW))
 
     assert plain(lines["Coverage"]) == "99.9 % (259,000 of 259,200 observations due)"
     assert lines["Unknown"] == "3 probes: our failures to look, counted for nobody"
@@ -319,7 +323,7 @@ def test_coverage_names_the_anomalies_that_came_most() -> None:
     said = {f"series {number} is no count": number for number in range(1, 8)}
     status = replace(status_of("shop/checkout"), anomalies=said)
 
-    lines = [value for name, value in slo_page.coverage(status, NOW) if name == "Anomaly"]
+    lines = [value for name, value in coverage(status, NOW) if name == "Anomaly"]
 
     assert [plain(line) for line in lines] == [
         f"series {number} is no count ({number} times)" for number in (7, 6, 5, 4, 3)
