@@ -129,9 +129,15 @@ def review(files: Sequence[IncidentFile], context: Context) -> Decision:
     return _settle(_open_cases(files), context)
 
 
-def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
-    """Somebody takes it. On one that is resolved or taken, a note says that nothing changed."""
+def acknowledge(
+    file: IncidentFile, by: str, context: Context, *, where: str = "", heard_from: str | None = None
+) -> Decision:
+    """Somebody takes it. On one that is resolved or taken, a note says that nothing changed.
+
+    `where` it was done ("Slack"); the receiver `heard_from` knows of it, and is not told.
+    """
     incident = file.incident
+    by = f"{by} ({where})" if where else by
     if not incident.open:
         at = wording.moment(incident.resolved_at or incident.opened_at)
         return _note(incident, f"{by} acknowledged this after it was resolved at {at}", context)
@@ -140,7 +146,26 @@ def acknowledge(file: IncidentFile, by: str, context: Context) -> Decision:
         first = f"{incident.acknowledged_by} did so at {at}"
         return _note(incident, f"{by} acknowledged this again; {first}", context)
     case = _Case(file)
+    case.heard_from = heard_from
     case.acknowledge(by, context)
+    return _settle([case], context)
+
+
+def remark(
+    file: IncidentFile,
+    text: str,
+    context: Context,
+    *,
+    heard_from: str | None = None,
+    silent: bool = False,
+) -> Decision:
+    """Write down what happened elsewhere; of an open incident, whoever was told of it hears it."""
+    if silent or not file.incident.open:
+        event = IncidentEvent(file.incident.id, context.now, EventKind.NOTE, text)
+        return Decision(events=(event,))
+    case = _Case(file)
+    case.heard_from, case.remark = heard_from, text
+    case.log(EventKind.NOTE, text, context)
     return _settle([case], context)
 
 
@@ -176,6 +201,8 @@ class _Case:
         self.before = file
         self.opened = opened
         self.acknowledged = False
+        self.remark = ""  # what happened elsewhere, to be said
+        self.heard_from: str | None = None  # the receiver that told us, and is told nothing
         self.changed: dict[str, str] = {}  # alert id to the sentence about what became of it
         self.carried: set[str] = set()  # ids of alerts that changed in nothing to speak of
         self.edited = False  # the configuration was, and it is made to fit
@@ -189,7 +216,7 @@ class _Case:
 
     @property
     def touched(self) -> bool:
-        return self.opened or self.acknowledged or bool(self.changed)
+        return self.opened or self.acknowledged or bool(self.changed or self.remark)
 
     def holds(self, slo: str) -> bool:
         return any(alert.sli == sli_of(slo) for alert in self.alerts.values())
@@ -475,6 +502,8 @@ def _scene(case: _Case, placed: Sequence[Placed], context: Context) -> Scene:
         changed=case.changed,
         acknowledged=case.acknowledged,
         edited=case.edited,
+        remark=case.remark,
+        heard_from=case.heard_from,
     )
 
 

@@ -46,7 +46,8 @@ class Scene:
 
     `placed` are the newest episodes of its rules, firing first; `said` is of who was told firing.
     `acknowledged`, `changed` and `edited` are news of this decision: somebody took it, the
-    sentences about alerts by their id, and whether the configuration was edited.
+    sentences about alerts by their id, and whether the configuration was edited; so is `remark`, of
+    what happened elsewhere. The receiver `heard_from` told us of it, and is told nothing.
     """
 
     now: datetime
@@ -56,6 +57,8 @@ class Scene:
     changed: Mapping[str, str]
     acknowledged: bool = False
     edited: bool = False
+    remark: str = ""
+    heard_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ def hear(scene: Scene) -> tuple[list[Say], list[Later]]:
         ears.setdefault(receiver, _Ear(receiver))
     said: list[Say] = []
     for ear in ears.values():
+        if ear.receiver == scene.heard_from:
+            continue
         for one in (_say(ear, scene), _notice(ear, scene)):
             if isinstance(one, Later):
                 later.append(one)
@@ -183,6 +188,11 @@ def _say(ear: _Ear, scene: Scene) -> Say | Later | None:
             *(scene.changed[alert.id] for alert in shown if alert.id in scene.changed),
         )
         return Say(ear.receiver, NotificationKind.ACKNOWLEDGE, shown, words)
+    if scene.remark:
+        news = (scene.changed[alert.id] for alert in shown if alert.id in scene.changed)
+        words = wording.sentences(scene.remark, *news)
+        failover = tuple(ear.failover)
+        return Say(ear.receiver, NotificationKind.UPDATE, shown, words, failover=failover)
     return _update(ear, said, shown, scene)
 
 

@@ -93,6 +93,14 @@ class IncidentDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class MailLink:
+    """What the link in a mail is about; `used` says by whom and when, once it was."""
+
+    incident: Incident
+    used: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentPage:
     """A page of incidents, newest first; `next_cursor` goes on after the last one."""
 

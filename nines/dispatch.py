@@ -14,7 +14,7 @@ from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.desk import Context, Rules, acknowledge, decide, review
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
-from alerting.store import Decision
+from alerting.store import Decision, IncidentFile
 from nines.changes import Broadcast
 from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
@@ -153,17 +153,26 @@ class Dispatch:
 
     async def acknowledge(self, incident_id: str, by: str) -> bool:
         """Somebody takes an incident; False when there is none of that id."""
+        return await self.upon(incident_id, lambda file, context: acknowledge(file, by, context))
+
+    async def upon(
+        self, incident_id: str, decide: Callable[[IncidentFile, Context], Decision]
+    ) -> bool:
+        """Decide on one incident, and store it; False when there is none of that id.
+
+        Raises StorageError.
+        """
         known = False
 
         def decide_on(context: Context) -> tuple[list[Decision], States]:
             nonlocal known
             file = self._records.incident_file(incident_id)
             known = file is not None
-            return ([] if file is None else [acknowledge(file, by, context)]), {}
+            return ([] if file is None else [decide(file, context)]), {}
 
         stored = await self._write(decide_on)
         if not stored:
-            raise StorageError(self.problem or "The database refused to store the acknowledgement.")
+            raise StorageError(self.problem or "The database refused to store the decision.")
         return known
 
     async def _settle_next(self) -> bool:

@@ -18,7 +18,7 @@ from alerting.alert import AlertChange
 from alerting.delivery import Delivery
 from alerting.desk import Context
 from alerting.desk import Service as AlertedService
-from alerting.notification import Receiver
+from alerting.notification import Message, Receiver
 from alerting.receivers import RECEIVERS
 from alerting.shadow import SHOWN
 from alerting.wording import spent_most
@@ -27,6 +27,8 @@ from collectors.observation import Observation
 from collectors.runnable import Runnable
 from collectors.schedule import Schedule
 from dashboards.source import ServiceCard
+from nines.callbacks import KEPT as CALLBACKS_KEPT
+from nines.callbacks import Callbacks
 from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
 from nines.config import Config, ConfigError, Problem, load
@@ -41,6 +43,7 @@ from nines.resume import book_our_absence, resume_entries, resume_rules, resume_
 from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
+from nines.storage.callbacks import CallbackRecords
 from nines.storage.counts import CollectorRecord, CountStore
 from nines.storage.database import Database, migrate, open_database
 from nines.storage.definitions import DefinitionRecords
@@ -178,7 +181,8 @@ class Service:
             trails=self.exclusion_store,
             silencing=self.silencing,
         )
-        self.receivers = build_receivers(self.config)
+        self.callbacks = await self._open_callbacks()
+        self.receivers = build_receivers(self.config, self._acknowledge_url)
         self.delivery = Delivery(
             self.records,
             self.threads.write,
@@ -192,6 +196,26 @@ class Service:
         missed = book_our_absence(self.engine, self._clock.now())
         if missed:
             log.info("resumed", unknown_observations=missed)
+
+    async def _open_callbacks(self) -> Callbacks:
+        records = CallbackRecords(self.database)
+        fresh = secrets.token_hex(32)
+        return Callbacks(
+            records=records,
+            dispatch=self.dispatch,
+            threads=self.threads,
+            config=lambda: self.config.alerting,
+            key=await self.threads.write(lambda: records.signing_key("mail links", fresh)),
+            now=self._clock.now,
+            monotonic=self._clock.monotonic,
+        )
+
+    def _acknowledge_url(self, message: Message) -> str:
+        """Where a mail's reader acknowledges."""
+        token = self.callbacks.link(
+            message.incident_id, message.notification_id, message.decided_at
+        )
+        return f"{self.config.server.external_url.rstrip('/')}/callbacks/mail/{token}"
 
     def _open_database(self) -> Database:
         database = open_database(self.config.server.database.value)
@@ -226,6 +250,7 @@ class Service:
                 ("tick", self._tick_at_bucket_edges()),
                 ("review", self._review_when_due()),
                 ("deliver", self.delivery.run()),
+                ("act on callbacks", self.callbacks.run()),
                 ("collect", self._collect()),
             )
         ]
@@ -276,7 +301,7 @@ class Service:
                 return self._reload_refused(fixed)
             receivers: dict[str, Receiver] = {}
             try:
-                receivers = build_receivers(config)
+                receivers = build_receivers(config, self._acknowledge_url)
                 await self._watch(config)
             except (StorageError, ValueError) as error:  # ValueError: a TLS file that vanished
                 await _close(receivers)
@@ -583,7 +608,7 @@ class Service:
             stop=self.stop,
             now=self._clock.now,
         )
-        app = create_app(self.live, settings=settings)
+        app = create_app(self.live, settings=settings, callbacks=self.callbacks)
         await serve(app, listen.host, listen.port, self.stop, self._on_started)
 
     def _on_started(self, host: str, port: int) -> None:
@@ -692,6 +717,8 @@ class Service:
         with contextlib.suppress(StorageError):  # the flush has reported it already
             await self.silencing.prune(kept.sums)
         await self._in_turns("retention of incidents", lambda: self.records.prune(now, kept.sums))
+        back = CallbackRecords(self.database)
+        await self._in_turns("retention of callbacks", lambda: back.prune(now, CALLBACKS_KEPT))
         await self.threads.write(lambda: self.definitions.prune(now, kept.sums))
         shadows = ShadowRecords(self.database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
@@ -738,14 +765,16 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
             task.cancel()
 
 
-def build_receivers(config: Config) -> dict[str, Receiver]:
+def build_receivers(
+    config: Config, acknowledge_url: Callable[[Message], str | None] = lambda _: None
+) -> dict[str, Receiver]:
     """Every configured receiver by its name."""
-    return {
-        name: RECEIVERS[receiver.kind].build(
-            receiver.config, external_url=config.server.external_url
-        )
-        for name, receiver in config.alerting.receivers.items()
-    }
+    built: dict[str, Receiver] = {}
+    for name, receiver in config.alerting.receivers.items():
+        kind = RECEIVERS[receiver.kind]
+        links = {"acknowledge_url": acknowledge_url} if kind.links else {}
+        built[name] = kind.build(receiver.config, external_url=config.server.external_url, **links)
+    return built
 
 
 def handle_signals(service: Service) -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from dashboards.source import Source
 from web.api import api_router
+from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
 from web.exporter import exporter_router
 from web.health import health_router
 from web.pages import error_page, pages_router
@@ -17,10 +18,12 @@ from web.problem import Problem, ProblemError, as_problem, problem_response
 from web.safety import Safety
 from web.settings import WebSettings
 
-_FOR_PROGRAMS = ("/api/", "/-/", "/metrics")
+_FOR_PROGRAMS = ("/api/", "/-/", "/metrics", "/callbacks/slack/", "/callbacks/pagerduty/")
 
 
-def create_app(source: Source, *, settings: WebSettings) -> FastAPI:
+def create_app(
+    source: Source, *, settings: WebSettings, callbacks: Callbacks = NO_CALLBACKS
+) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     app = Application(
         settings,
@@ -37,7 +40,8 @@ def create_app(source: Source, *, settings: WebSettings) -> FastAPI:
         api_router(source, settings),
         exporter_router(source, settings),
         health_router(settings),
-        pages_router(source, settings),
+        callbacks_router(callbacks),
+        pages_router(source, settings, callbacks),
     ):
         app.include_router(router)
 

@@ -1,6 +1,7 @@
 """The pages for people: routes, forms, cookies. What a page says is decided in `dashboards`."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from slo.definition import SLO
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from web.assets import Assets
+from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
@@ -65,9 +67,11 @@ class PageSettings(Protocol):
         ...
 
 
-def pages_router(source: Source, settings: PageSettings) -> APIRouter:
+def pages_router(
+    source: Source, settings: PageSettings, callbacks: Callbacks = NO_CALLBACKS
+) -> APIRouter:
     """All pages, and the static files that they use."""
-    return Pages(source, settings.now).router()
+    return Pages(source, settings.now).router(callbacks)
 
 
 def error_page(
@@ -103,7 +107,7 @@ class Pages:
         self._now = now
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
 
-    def router(self) -> APIRouter:
+    def router(self, callbacks: Callbacks) -> APIRouter:
         """The routes; none of them is part of the API's description."""
         router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
         for path, endpoint in (
@@ -133,6 +137,7 @@ class Pages:
         )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
         ExclusionPages(self._source, self._now, self._page, self.error).add_to(router)
+        MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 
     # --- pages -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web.problem import ProblemError, problem_response
 
 MOST_BODY_BYTES = 64 * 1024
+MOST_CALLBACK_BYTES = 512 * 1024  # vendors send their whole message back, escaped twice
 _BODY_WITHIN_SECONDS = 10
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = {
@@ -106,14 +107,14 @@ def _with_policy(send: Send) -> Send:
 async def _bounded(scope: Scope, receive: Receive) -> Receive:
     """The request's body, read whole. Raises ProblemError when it is too large or too slow."""
     headers = Headers(scope=scope)
-    length = headers.get("content-length", "0")
+    length, most = headers.get("content-length", "0"), _most(scope["path"])
     if "transfer-encoding" not in headers and length == "0":
         return receive
-    if length.isdigit() and len(length) < 20 and int(length) > MOST_BODY_BYTES:
-        raise _too_large()
+    if length.isdigit() and len(length) < 20 and int(length) > most:
+        raise _too_large(most)
     try:
         async with asyncio.timeout(_BODY_WITHIN_SECONDS):
-            messages = await _read(receive)
+            messages = await _read(receive, most)
     except TimeoutError:
         raise ProblemError(
             408, f"The body did not arrive within {_BODY_WITHIN_SECONDS} s."
@@ -121,14 +122,14 @@ async def _bounded(scope: Scope, receive: Receive) -> Receive:
     return _replay(messages, receive)
 
 
-async def _read(receive: Receive) -> list[Message]:
+async def _read(receive: Receive, most: int) -> list[Message]:
     messages, size = [], 0
     while True:
         message = await receive()
         messages.append(message)
         size += len(message.get("body", b""))
-        if size > MOST_BODY_BYTES:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         if message["type"] != "http.request" or not message.get("more_body", False):
             return messages
 
@@ -143,10 +144,14 @@ def _replay(messages: Iterable[Message], receive: Receive) -> Receive:
     return receiving
 
 
-def _too_large() -> ProblemError:
+def _most(path: str) -> int:
+    return MOST_CALLBACK_BYTES if path.startswith("/callbacks/") else MOST_BODY_BYTES
+
+
+def _too_large(most: int) -> ProblemError:
     return ProblemError(
         413,
-        f"A body of more than {MOST_BODY_BYTES // 1024} KiB is not read.",
+        f"A body of more than {most // 1024} KiB is not read.",
         # The rest of the body is still on its way; this connection cannot be used again.
         headers={"Connection": "close"},
     )

@@ -13,16 +13,18 @@ class Kind(NamedTuple):
     """What a kind of receiver is made of.
 
     `build(config, external_url=...)` makes a receiver of an instance of `config`. Raises ValueError
-    when a file that it names cannot be used.
+    when a file that it names cannot be used. `links`: it takes `acknowledge_url` too, which makes
+    the address by which one message's reader acknowledges.
     """
 
     config: type[BaseModel]
     build: Callable[..., Receiver]
+    links: bool = False
 
 
 # To add one: its file here, its line below, its test.
 RECEIVERS: dict[str, Kind] = {
-    "email": Kind(email.EmailConfig, email.build),
+    "email": Kind(email.EmailConfig, email.build, links=True),
     "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build),
     "slack": Kind(slack.SlackConfig, slack.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build),

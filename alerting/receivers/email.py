@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -126,6 +126,11 @@ class EmailConfig(BaseModel):
     starttls: Literal["required", "never"] | None = Field(
         None, description="Default: required, but never where the server is this machine."
     )
+    acknowledge_link: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether mails bear a link by which an incident is acknowledged.",
+    )
     ca_file: Path | None = Field(None, description=CA_FILE)
 
     @property
@@ -154,7 +159,9 @@ class EmailConfig(BaseModel):
         return self
 
 
-def mail(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
+def mail(
+    message: Message, sender: str, to: Sequence[str], acknowledge_url: str | None = None
+) -> EmailMessage:
     """The mail about this notification: the same to the last byte at every try."""
     written, origin = EmailMessage(policy=SMTP_POLICY), mailbox(sender)
     domain = origin.domain
@@ -174,7 +181,7 @@ def mail(message: Message, sender: str, to: Sequence[str]) -> EmailMessage:
     written["X-Nines-Revision"] = str(message.revision)
     written["X-Nines-Service"] = one_line(message.service, 200)
     written["X-Nines-Severity"] = str(message.severity)
-    view = _view(message)
+    view = _view(message, acknowledge_url)
     # Quoted-printable: lines of any length pass every relay.
     written.set_content(_TEMPLATES.get_template("body.txt").render(view), cte="quoted-printable")
     html = _TEMPLATES.get_template("body.html").render(view)
@@ -217,8 +224,11 @@ class Email:
     a lost answer or a restart it may come twice, with the same Message-ID.
     """
 
-    def __init__(self, config: EmailConfig) -> None:
+    def __init__(
+        self, config: EmailConfig, acknowledge_url: Callable[[Message], str | None]
+    ) -> None:
         self._config = config
+        self._acknowledge_url = acknowledge_url
         self._server = config.server
         self._who = f"The mail server {self._server}"
         self._tls: ssl.SSLContext = trust(config.ca_file)
@@ -228,7 +238,8 @@ class Email:
         """Send to all who do not have it yet; one bad address keeps it from nobody else."""
         del handle, attempt  # the thread is in the mail's own headers
         # Written before a connection is made: a mistake of ours must not leave half a mail there.
-        content = mail(message, self._config.sender, self._config.to).as_bytes()
+        link = self._acknowledge_url(message) if _can_be_taken(message) else None
+        content = mail(message, self._config.sender, self._config.to, link).as_bytes()
         have_it = self._remembered(message.notification_id)
         missing = [spec for spec in self._recipients() if spec not in have_it]
         progress = _Progress()
@@ -352,10 +363,15 @@ class _Progress:
     sending: bool = False
 
 
-def build(config: EmailConfig, *, external_url: str) -> Email:
+def build(
+    config: EmailConfig,
+    *,
+    external_url: str,
+    acknowledge_url: Callable[[Message], str | None] = lambda _: None,
+) -> Email:
     """The receiver. Raises ValueError when a file it needs cannot be used."""
     del external_url  # messages bring their addresses
-    return Email(config)
+    return Email(config, acknowledge_url if config.acknowledge_link else lambda _: None)
 
 
 _TEMPLATES = Environment(
@@ -368,7 +384,14 @@ _TEMPLATES = Environment(
 )
 
 
-def _view(message: Message) -> Mapping[str, object]:
+def _can_be_taken(message: Message) -> bool:
+    """Whether there is something in it to acknowledge that nobody has acknowledged yet."""
+    opens = message.kind in (NotificationKind.TRIGGER, NotificationKind.UPDATE)
+    return opens and message.acknowledged_by is None
+
+
+def _view(message: Message, acknowledge_url: str | None) -> Mapping[str, object]:
+    acknowledge = [("Acknowledge", acknowledge_url, True)] if acknowledge_url else []
     lines = message.alerts[:LINES_LIMIT]
     state, followed = wording.state(message), evidence.links(message)
     return {
@@ -383,7 +406,8 @@ def _view(message: Message) -> Mapping[str, object]:
             for line in lines[1:]
         ],
         "more": len(message.alerts) - len(lines),
-        "links": [
+        "links": acknowledge
+        + [
             (printable(words), printable(address), (words, address) in followed)
             for words, address in wording.links(message)
         ],

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from alerting import wording
+from alerting import receipt, wording
 from alerting.notification import (
     AlertLine,
     DeliveryError,
@@ -31,6 +31,7 @@ from alerting.receivers.threads import Threads
 from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
 from slo.severity import Severity
+from slo.units import Duration
 
 with warnings.catch_warnings():
     # It says on import that it is deprecated: docs/decisions/0002-named-libraries.md.
@@ -65,6 +66,12 @@ def _routing_key(secret: Secret) -> Secret:
     return secret
 
 
+def _receipt(value: timedelta) -> timedelta:
+    if not timedelta(seconds=5) <= value <= timedelta(hours=1):
+        raise ValueError("a receipt takes a few seconds: write from 5s to 1h")
+    return value
+
+
 class PagerDutyConfig(BaseModel):
     """`pagerduty:` in config.yaml. In the EU, `url` is https://events.eu.pagerduty.com."""
 
@@ -75,6 +82,14 @@ class PagerDutyConfig(BaseModel):
     )
     url: BaseAddress = Field(
         "https://events.pagerduty.com", description="The address below which /v2/enqueue is."
+    )
+    webhook_secret: SecretText | None = Field(
+        None, description="The secret of a webhook subscription (v3) that tells us what became."
+    )
+    receipt_within: Annotated[Duration, AfterValidator(_receipt)] = Field(
+        receipt.WITHIN,
+        description="How long its webhook may take to tell of an incident, once it has proven "
+        "itself, before another receiver speaks.",
     )
     proxy: Proxy | None = Field(None, description=PROXY)
     ca_file: Path | None = Field(None, description=CA_FILE)

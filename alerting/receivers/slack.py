@@ -9,17 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from alerting import wording
 from alerting.alert import AlertKind
+from alerting.callbacks.slack import Button, value
 from alerting.notification import (
     AlertLine,
     AttemptOutcome,
@@ -84,6 +85,9 @@ INFO_SIGN = ":large_blue_circle:"
 SIGNS = {Severity.PAGE: ":red_circle:", Severity.TICKET: ":large_orange_circle:"}
 
 
+UserId = Annotated[str, StringConstraints(pattern=r"^[UW][0-9A-Z]{1,31}$")]
+
+
 class SlackConfig(BaseModel):
     """`slack:` in config.yaml. `channel` is an id or #name; the app has to be in it."""
 
@@ -94,21 +98,42 @@ class SlackConfig(BaseModel):
     url: BaseAddress = Field(
         "https://slack.com", description="The address below which /api/chat.postMessage is."
     )
+    signing_secret: SecretText | None = Field(
+        None, description="The app's signing secret: with it, messages have buttons."
+    )
+    users: Literal["everyone"] | tuple[UserId, ...] | None = Field(
+        None, description="Who may press them: member ids, or everyone in the workspace."
+    )
     proxy: Proxy | None = Field(None, description=PROXY)
     ca_file: Path | None = Field(None, description=CA_FILE)
+
+    @model_validator(mode="after")
+    def _says_who_may_press(self) -> Self:
+        if (self.signing_secret is None) != (self.users is None):
+            raise ValueError(
+                "signing_secret and users come together: whose buttons they are, and who may "
+                "press them (member ids such as U012AB3CD, or everyone)"
+            )
+        return self
+
+    def may_press(self, user_id: str) -> bool:
+        """Whether this member of the workspace may."""
+        return self.users == "everyone" or user_id in (self.users or ())
 
 
 Block = dict[str, Any]
 Body = dict[str, Any]
 
 
-def post(message: Message, attempt: int = 1) -> Body:
+def post(message: Message, attempt: int = 1, *, buttons: bool = False) -> Body:
     """The incident as one message, without the channel; always within Slack's limits."""
     # Fresh with each revision: Slack's clients keep what they know of a block by its id.
     ids = f"{message.notification_id}:{attempt}"
     blocks = [
         {**block, "block_id": f"{ids}:{number}"}
-        for number, block in enumerate(_fitting(_blocks(message, attempt), len(ids)))
+        for number, block in enumerate(
+            _fitting(_blocks(message, attempt, buttons=buttons), len(ids))
+        )
     ]
     return {
         "text": _summary(message),
@@ -163,6 +188,7 @@ class Slack:
 
     def __init__(self, config: SlackConfig) -> None:
         self._config = config
+        self._buttons = config.signing_secret is not None
         self._who = f"Slack ({host_of(config.url)})"
         self._threads = Threads("slack", WITHIN)
         self._client = _Client(config)
@@ -177,7 +203,7 @@ class Slack:
             return await self._post(message, attempt, "posted")
         place = {"channel": channel, "ts": ts}
         try:
-            await self._call("chat.update", message, place, post(message, attempt))
+            await self._call("chat.update", message, place, self._shape(message, attempt))
         except _RefusedError as refused:
             if refused.error not in GONE:
                 raise
@@ -190,9 +216,12 @@ class Slack:
         """Wait a moment for calls under way."""
         await self._threads.close()
 
+    def _shape(self, message: Message, attempt: int) -> Body:
+        return post(message, attempt, buttons=self._buttons)
+
     async def _post(self, message: Message, attempt: int, what: str) -> Receipt:
         place = {"channel": self._config.channel}
-        said = await self._call("chat.postMessage", message, place, post(message, attempt))
+        said = await self._call("chat.postMessage", message, place, self._shape(message, attempt))
         ts, channel = str(said.get("ts", "")), str(said.get("channel", ""))
         handle = {"channel": channel, "ts": ts} if ts and channel else None
         return Receipt(f"Slack {what} the message", 200, handle)
@@ -325,7 +354,7 @@ _QUIET: Mapping[str, Any] = {
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def _blocks(message: Message, attempt: int) -> Iterator[Block]:
+def _blocks(message: Message, attempt: int, *, buttons: bool) -> Iterator[Block]:
     header = (
         f"{_sign(message)} {wording.state(message)} {message.service_title} ({message.severity})"
     )
@@ -333,8 +362,36 @@ def _blocks(message: Message, attempt: int) -> Iterator[Block]:
     story = mrkdwn(wording.paragraph(message), SECTION_LIMIT - 400)
     yield _section(f"*{mrkdwn(one_line(message.title, 300), 300)}*\n{story}", _fields(message))
     yield _context([_links(message)])
+    if buttons:
+        yield from _actions(message)
     yield from (_line(line, message) for line in message.alerts[1:])
     yield _context(_footnotes(message, attempt))
+
+
+def _actions(message: Message) -> Iterator[Block]:
+    """What can still be done about it, as buttons."""
+    bears = value(message.incident_id, message.revision)
+    if bears is None or message.kind in (NotificationKind.RESOLVE, NotificationKind.NOTICE):
+        return
+    acknowledge = {**_button(Button.ACKNOWLEDGE, "Acknowledge", bears), "style": "primary"}
+    silence = _button(Button.SILENCE, "Silence 1 h", bears)
+    silence["confirm"] = {
+        "title": _plain_text("Silence this service?", 100),
+        "text": _plain_text("No notifications about it for one hour. Counting goes on.", 300),
+        "confirm": _plain_text("Silence", 30),
+        "deny": _plain_text("Cancel", 30),
+    }
+    taken = message.acknowledged_by is not None
+    yield {"type": "actions", "elements": [silence] if taken else [acknowledge, silence]}
+
+
+def _button(button: Button, words: str, bears: str) -> Block:
+    return {
+        "type": "button",
+        "action_id": str(button),
+        "text": _plain_text(words, 75),
+        "value": bears,
+    }
 
 
 def _fields(message: Message) -> list[Block]:

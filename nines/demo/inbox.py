@@ -17,6 +17,7 @@ from nines.demo.http_server import HttpServer, Misbehaviour, Request, Response
 from nines.demo.inbox_mail import Mail, MailServer
 from nines.demo.inbox_pagerduty import PagerDutyChange, PagerDutyEvents, PagerDutyIncident
 from nines.demo.inbox_slack import SlackMessage, SlackWorkspace
+from nines.demo.inbox_webhooks import Home, Person, Webhooks
 
 KEPT = 200  # of each kind; older ones are forgotten
 
@@ -24,7 +25,7 @@ _HERE = Path(__file__).parent
 _STATIC = {"/static/inbox.css": "text/css", "/static/inbox.js": "text/javascript"}
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # A mail brings its own style and may do nothing else, as in a mail program.
 _MAIL_POLICY = (
@@ -74,7 +75,9 @@ class Inbox:
     def __init__(self, http_port: int, now: Callable[[], datetime]) -> None:
         self.webhook: deque[WebhookCall] = deque(maxlen=KEPT)
         self.faults = Faults()
-        self._pagerduty = PagerDutyEvents(KEPT)
+        self.webhooks: Webhooks | None = None
+        self._now = now
+        self._pagerduty = PagerDutyEvents(KEPT, self._tell)
         self._slack = SlackWorkspace(KEPT, now)
         self._mail = MailServer(KEPT)
         self._mail.at_data, self._mail.refusals = self.faults.mail, self.faults.recipients
@@ -100,7 +103,14 @@ class Inbox:
             finally:
                 await inbox._mail.stop()
         finally:
+            if inbox.webhooks is not None:
+                await inbox.webhooks.stop()
             await inbox._http.refuse()
+
+    def call_back(self, home: Home) -> None:
+        """From now on what is done here is told to Nines, as the vendors do."""
+        self.webhooks = Webhooks(home, self._now)
+        self.webhooks.start()
 
     @property
     def url(self) -> str:
@@ -153,6 +163,10 @@ class Inbox:
 
     def _receive(self, request: Request) -> Response | Misbehaviour:
         match request.path.removeprefix("/").split("/"):
+            case ["press", ts, action_id]:
+                return self._press(ts, action_id)
+            case ["incidents", number, "acknowledged" | "resolved" as state]:
+                return self._do(number, state)
             case ["v2", "enqueue"]:
                 faults, take = self.faults.pagerduty, partial(self._pagerduty.enqueue, request.body)
             case ["v2", "change", "enqueue"]:
@@ -169,6 +183,23 @@ class Inbox:
             return fault
         self._received += 1
         return take()
+
+    def _press(self, ts: str, action_id: str) -> Response:
+        message = self._slack.message(ts)
+        if message is not None and self.webhooks is not None:
+            self.webhooks.press(message, action_id, Person())
+        return _back()
+
+    def _do(self, number: str, state: str) -> Response:
+        done = self._pagerduty.do(int(number), state) if number.isdecimal() else None
+        if done is not None:
+            self._received += 1
+            self._tell(state, done, Person())
+        return _back()
+
+    def _tell(self, what: str, incident: PagerDutyIncident, person: Person | None = None) -> None:
+        if self.webhooks is not None:
+            self.webhooks.tell(what, incident, person)
 
     def _keep(self, request: Request) -> Response:
         self.webhook.append(WebhookCall(request.headers, request.body))
@@ -196,6 +227,7 @@ class Inbox:
             "mails": list(reversed(self.mails)),
             "calls": [json.dumps(call.said, indent=2) for call in reversed(self.webhook)],
             "names": self._slack.names,
+            "answers": self.webhooks is not None,
         }
 
     def _state(self) -> dict[str, object]:
@@ -219,6 +251,10 @@ class Inbox:
             ],
             "webhook": [call.said for call in self.webhook],
         }
+
+
+def _back() -> Response:
+    return Response(303, b"", "text/plain", {"Location": "/"})
 
 
 def _message(message: SlackMessage) -> dict[str, object]:

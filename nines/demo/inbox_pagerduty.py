@@ -5,7 +5,7 @@ A change event opens none.
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -63,7 +63,11 @@ class PagerDutyChange:
 class PagerDutyEvents:
     """Takes events; keeps the newest incidents and changes."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(
+        self, keep: int, tell: Callable[[str, PagerDutyIncident], None] = lambda *_: None
+    ) -> None:
+        """`tell` is called with what an event did: triggered, acknowledged, resolved."""
+        self._tell = tell
         self.changes: deque[PagerDutyChange] = deque(maxlen=keep)
         self.incidents: deque[PagerDutyIncident] = deque(maxlen=keep)
         self._opened = 0
@@ -105,9 +109,19 @@ class PagerDutyEvents:
             self._opened += 1
             found = PagerDutyIncident(self._opened, key, "triggered")
             self.incidents.append(found)
+            self._tell(found.state, found)
         found.events.append(event)
-        if not (action == "trigger" and found.state == "acknowledged"):
+        if action != "trigger" and found.state != STATES[action]:
             found.state = STATES[action]
+            self._tell(found.state, found)
+
+    def do(self, number: int, state: str) -> PagerDutyIncident | None:
+        """Somebody did it on the phone; None when there is nothing to be done."""
+        found = next((one for one in self.incidents if one.number == number), None)
+        if found is None or found.state in (state, "resolved"):
+            return None
+        found.state = state
+        return found
 
 
 def _safe(links: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -19,6 +19,9 @@ SECTION_LIMIT = 3000
 FIELDS_LIMIT = 10
 FIELD_LIMIT = 2000
 ELEMENTS_LIMIT = 10
+ACTIONS_LIMIT = 25
+BUTTON_LIMIT = 75
+VALUE_LIMIT = 2000
 BLOCK_ID_LIMIT = 255
 TOTAL_LIMIT = 13_200  # not documented; found by others (slackapi/bolt-js#2509)
 TEXT_LIMIT = 40_000
@@ -100,6 +103,10 @@ class SlackWorkspace:
         message.metadata = said.get("metadata", message.metadata)
         message.edits += 1
         return _ok(message)
+
+    def message(self, ts: str) -> SlackMessage | None:
+        """By its timestamp, which is its id."""
+        return next((one for one in self.messages if one.ts == ts), None)
 
     def _find(self, channel: object, ts: object) -> SlackMessage | None:
         found = (one for one in self.messages if (one.channel, one.ts) == (channel, ts))
@@ -187,8 +194,24 @@ def _fits(block: dict[str, Any]) -> bool:
             return 0 < len(text) <= HEADER_LIMIT
         case {"type": "section", "text": {"type": "mrkdwn", "text": str(text)}}:
             return 0 < len(text) <= SECTION_LIMIT and _fields_fit(block.get("fields", []))
+        case {"type": "actions", "elements": [*elements]}:
+            return 0 < len(elements) <= ACTIONS_LIMIT and all(map(_button_fits, elements))
         case {"type": "context", "elements": [*elements]}:
             return 0 < len(elements) <= ELEMENTS_LIMIT and all(e.get("text") for e in elements)
+        case _:
+            return False
+
+
+def _button_fits(button: dict[str, Any]) -> bool:
+    match button:
+        case {
+            "type": "button",
+            "action_id": str(action_id),
+            "text": {"type": "plain_text", "text": str(text)},
+            "value": str(value),
+        }:
+            ids = 0 < len(action_id) <= BLOCK_ID_LIMIT
+            return ids and 0 < len(text) <= BUTTON_LIMIT and 0 < len(value) <= VALUE_LIMIT
         case _:
             return False
 

@@ -15,6 +15,7 @@ from alerting.alert import AlertChange
 from nines.clock import SystemClock
 from nines.demo.history import History
 from nines.demo.inbox import Inbox
+from nines.demo.inbox_webhooks import Home
 from nines.demo.simulation import DRILLS, Drill, Simulation
 from nines.service import Service, handle_signals
 
@@ -79,6 +80,8 @@ class Demo:
         self, folder: Path, inbox: Inbox, started: Callable[["Demo"], None] | None
     ) -> None:
         port = _free(self._options.port)
+        home = f"http://127.0.0.1:{port}"
+        secrets = {"signing_secret": "demo-signing-secret", "webhook_secret": "demo-webhook-secret"}
         config = folder / "config.yaml"
         config.write_bytes(_CONFIG.read_bytes())
         environ = {**os.environ, **self._environ(folder, inbox, port)}
@@ -89,8 +92,11 @@ class Demo:
                 await write_history(service, self.clock, self._rng, self._options.days)
             handle_signals(service)
             running = asyncio.create_task(service.run())
-            self._tell(f"Dashboard  http://127.0.0.1:{port}/")
+            # From now on: what the past was told is answered by nobody.
+            inbox.call_back(Home(home, slack="sre", pagerduty="oncall", **secrets))
+            self._tell(f"Dashboard  {home}/")
             self._tell(f"Inbox      {inbox.url}/   (what PagerDuty, Slack and mail received)")
+            self._tell("Acknowledge in the inbox: its buttons call back as the vendors do.")
             self._tell("Something breaks every few minutes. Ctrl-C ends the demo.")
             if started is not None:
                 started(self)

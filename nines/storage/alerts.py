@@ -730,3 +730,7 @@ def _attempt(row: Row[Any]) -> Attempt:
         detail=row.detail,
         by=row.by,
     )
+
+
+# For the other modules of storage that read and write the same rows.
+incident_of, notification_of, write_decision = _incident, _notification, _write_decision

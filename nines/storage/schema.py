@@ -366,3 +366,46 @@ handles = Table(
     Column("receiver", Text, primary_key=True),
     Column("handle", Text, nullable=False),
 )
+
+# What came back about notifications. `once` marks callbacks that ask for the same.
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("receiver", Text, nullable=False),
+    Column("once", Text),
+    Column("at", Instant, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("done_at", Instant),
+    Index(None, "once"),
+    Index(None, "done_at"),
+)
+
+# Receivers whose webhook has reached us, properly signed.
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column(
+        "notification_id",
+        Text,
+        ForeignKey("notifications.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("state", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", Text, nullable=False),
+)
