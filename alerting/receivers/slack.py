@@ -371,7 +371,7 @@ def _blocks(message: Message, attempt: int, *, buttons: bool) -> Iterator[Block]
 def _actions(message: Message) -> Iterator[Block]:
     """What can still be done about it, as buttons."""
     bears = value(message.incident_id, message.revision)
-    if bears is None or message.kind in (NotificationKind.RESOLVE, NotificationKind.NOTICE):
+    if bears is None or message.kind.alone or message.kind.over:
         return
     acknowledge = {**_button(Button.ACKNOWLEDGE, "Acknowledge", bears), "style": "primary"}
     silence = _button(Button.SILENCE, "Silence 1 h", bears)

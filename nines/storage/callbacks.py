@@ -27,7 +27,7 @@ from nines.storage.upsert import insert_or
 
 _BATCH = 100
 _PRUNE_ROWS = 1_000
-_TOLD = notifications.c.kind != NotificationKind.NOTICE
+_TOLD = notifications.c.kind.not_in([kind for kind in NotificationKind if kind.alone])
 
 
 class Taken(StrEnum):
