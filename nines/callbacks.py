@@ -15,7 +15,7 @@ from alerting.callbacks.act import Act, ActKind
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from alerting.config import AlertingConfig
 from alerting.desk import Context, acknowledge, remark
-from alerting.incident import IncidentState
+from alerting.incident import Incident, IncidentState
 from alerting.receivers.pagerduty import PagerDutyConfig
 from alerting.receivers.slack import SlackConfig
 from alerting.store import Decision, IncidentFile
@@ -44,9 +44,9 @@ class Dispatching(Protocol):
 
 
 class Silence(Protocol):
-    """Silence an incident's service; what the timeline is to say of it."""
+    """Silence a service for an incident's sake; gives what its timeline is to say of that."""
 
-    def __call__(self, incident_id: str, by: str, until: datetime) -> Awaitable[str]: ...
+    def __call__(self, incident: Incident, by: str, until: datetime) -> Awaitable[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Callbacks:
         key: str,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
-        silence: Silence | None = None,
+        silence: Silence,
     ) -> None:
         self._records = records
         self._dispatch = dispatch
@@ -224,11 +224,20 @@ class Callbacks:
             self._wake.clear()
             while waiting := await self._threads.read(self._records.waiting):
                 for one in waiting:
-                    await self._act(one)
+                    await self._try(one)
                     await self._threads.write(functools.partial(self._done, one.id))
 
     def _done(self, id_: str) -> None:
         self._records.done(id_, self._now())
+
+    async def _try(self, one: Waiting) -> None:
+        """Act on it. Our own mistake is logged, and holds up no other."""
+        try:
+            await self._act(one)
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("callback_failed", id=one.id, kind=str(one.act.kind))
 
     async def _act(self, one: Waiting) -> None:
         act = one.act
@@ -244,14 +253,17 @@ class Callbacks:
                     await self._dispatch.upon(
                         act.incident_id, lambda _file, _now: Decision(events=(event,))
                     )
-            case ActKind.SILENCE if self._silence is not None:
-                until = one.at + slack.SILENCE_FOR
-                text = await self._silence(act.incident_id, f"{act.by} ({act.where})", until)
-                await self._dispatch.upon(
-                    act.incident_id, lambda file, context: _noted(file, text, context)
-                )
+            case ActKind.SILENCE:
+                await self._silence_for(act, one.at + slack.SILENCE_FOR)
             case _:
                 return
+
+    async def _silence_for(self, act: Act, until: datetime) -> None:
+        standing = await self._standing(act.incident_id, act.receiver)
+        if standing is None or until <= self._now():
+            return  # it waited for longer than it would have lasted
+        text = await self._silence(standing.incident, f"{act.by} ({act.where})", until)
+        await self._dispatch.upon(act.incident_id, lambda file, now: _noted(file, text, now))
 
 
 async def _or_put_off(call: Awaitable[T]) -> T:

@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +18,12 @@ from alerting.alert import AlertChange
 from alerting.delivery import Delivery
 from alerting.desk import Context
 from alerting.desk import Service as AlertedService
+from alerting.incident import Incident
 from alerting.notification import Message, Receiver
 from alerting.receivers import RECEIVERS
 from alerting.shadow import SHOWN
-from alerting.wording import spent_most
+from alerting.silence import SilencePlan
+from alerting.wording import moment, spent_most
 from collectors.build import build
 from collectors.observation import Observation
 from collectors.runnable import Runnable
@@ -58,6 +60,8 @@ from nines.threads import StorageThreads
 from nines.version import VERSION
 from slo.alert_state import AlertState
 from slo.definition import sources, steps
+from slo.recurrence import Once
+from slo.selector import matcher
 from slo.versions import define
 from web.app import create_app
 from web.serve import ListenError, serve
@@ -208,7 +212,16 @@ class Service:
             key=await self.threads.write(lambda: records.signing_key("mail links", fresh)),
             now=self._clock.now,
             monotonic=self._clock.monotonic,
+            silence=self._silence,
         )
+
+    async def _silence(self, incident: Incident, by: str, until: datetime) -> str:
+        """Silence its service, as a button asks for."""
+        matchers = (matcher("service", "=", incident.service),)
+        reason = f"A button in the message about incident {incident.id}"
+        plan = SilencePlan(matchers, Once(self._clock.now(), until), reason, by)
+        made = await self.silencing.make(plan, None)
+        return f"{by} silenced {incident.service} until {moment(until)} (silence {made.id})."
 
     def _acknowledge_url(self, message: Message) -> str:
         """Where a mail's reader acknowledges."""

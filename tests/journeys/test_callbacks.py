@@ -206,3 +206,12 @@ async def test_a_link_in_a_mail_asks_first_and_acknowledges_once(world: World) -
     assert (await world.incident())["acknowledged_by"] == "Ann (a link in a mail)"
     forged = await client.get(link[:-1] + ("0" if link[-1] != "0" else "1"))
     assert (forged.status_code, forged.json()["status"]) == (404, 404)
+
+
+@pytest.mark.slow
+async def test_a_press_in_slack_silences_the_service_for_an_hour(world: World) -> None:
+    await world.outage()
+
+    await world.click(f"/press/{world.inbox.slack[0].ts}/nines_silence_1h")
+    await world.eventually_said("ann (Slack) silenced shop until")
+    await world.eventually_said("Nobody is newly told of availability")
