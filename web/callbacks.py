@@ -10,8 +10,7 @@ from fastapi.responses import HTMLResponse
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from dashboards.mail_link_page import mail_link_view
 from dashboards.source import MailLink
-from web.exclusion_pages import Print
-from web.forms import NAME_COOKIE, clean, remember, remembered
+from web.forms import NAME_COOKIE, Print, clean, remember, remembered
 from web.problem import ProblemError
 from web.throttle import Throttle
 
