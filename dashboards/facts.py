@@ -1,57 +1,32 @@
-"""What is known, as plain values with units in their names: the API and the exporter print these.
+"""What is known of SLOs and services, as plain values with units in their names.
 
-Ratios and rates are the exact fractions as the nearest float, never rounded for display. None
-means that nothing is known. Times are aware UTC.
+The API and the exporter print these, and the likes of them beside this. Ratios and rates are the
+exact fractions as the nearest float, never rounded for display. None means that nothing is known.
+Times are aware UTC.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from alerting.alert import Alert
-from alerting.incident import Incident
-from alerting.notification import Attempt, Notification
 from alerting.shadow import ShadowSummary
-from collectors.observation import Observation
 from dashboards import states
+from dashboards.event_facts import EventFacts, event_facts
 from dashboards.flow import Flow, FlowState
-from dashboards.source import CollectorHealth, IncidentDetail, ServiceCard, SystemHealth
+from dashboards.plain import fields_of, number, ratio
+from dashboards.sli_facts import SLIFacts, sli_facts
+from dashboards.source import ServiceCard
 from slo.alert_state import AlertState
-from slo.counts import Counts, WindowCounts
-from slo.definition import (
-    SLO,
-    Component,
-    CompositeSLI,
-    DerivedSLI,
-    EventsSLI,
-    GaugeSLI,
-    HistogramSLI,
-    ProbeSLI,
-    QuorumSLI,
-)
+from slo.counts import Counts
+from slo.definition import SLO
 from slo.outlook import ENOUGH_WEEKS, Outlook
-from slo.rule import is_of_rule
-from slo.status import Budget, BudgetState, Burn, NowState, Part, SLOStatus, TierReading
+from slo.status import Budget, BudgetState, Burn, NowState, SLOStatus, TierReading
 from slo.units import format_duration
 from slo.versions import Version
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 STATES = (*BudgetState, *NowState)
-
-
-@dataclass(frozen=True, slots=True)
-class EventFacts:
-    """Events of one stretch of time; `total` is good + bad."""
-
-    good: int
-    bad: int
-    unknown: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,44 +175,6 @@ class TierFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PartFacts:
-    """What a derived SLI is made of: a vantage (service/collector), or an SLO (service/slo).
-
-    A component's slice is good from `target_ratio` on. `bad`: events of the window that it made
-    bad, by itself or with others; `alone`: slices in which it failed and too few others did.
-    `hour` is what it counted itself in the last hour. These are null for a moment in the past.
-    """
-
-    id: str
-    weight: int | None
-    target_ratio: float | None
-    bad: int | None
-    alone: int | None
-    hour: EventFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class SLIFacts:
-    """What is counted. Selectors are written as PromQL would.
-
-    A histogram's good events are at or below `threshold`, one of its edges; a gauge's lie on the
-    `side` of it that is named, `below` or `above`.
-    """
-
-    kind: str  # probe, events, histogram, gauge, quorum, all, weighted
-    collector: str | None  # service/collector; null where it is derived
-    total: tuple[str, ...]
-    bad: tuple[str, ...]
-    good: tuple[str, ...]
-    metric: tuple[str, ...] = ()  # of a histogram, without its suffix, or of a gauge
-    side: str | None = None
-    threshold: float | None = None
-    parts: tuple[PartFacts, ...] = ()  # of a derived one
-    bad_at: int | None = None  # how many vantages of a quorum must fail
-    slice_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SliceFacts:
     """The closed slices of the window that count, and what they cost in wholly bad ones.
 
@@ -308,146 +245,6 @@ class ServiceFacts:
     states: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ObservationFacts:
-    """One run of a collector. `detail` is a sentence."""
-
-    due: datetime
-    started: datetime
-    lateness_seconds: float
-    duration_seconds: float
-    outcome: str  # passed, failed, unknown
-    cause: str | None
-    phase: str | None
-    detail: str
-    phases_seconds: Mapping[str, float]
-    http_status: int | None
-    http_version: str | None
-    redirects: int
-    body_bytes: int | None
-    tls_version: str | None
-    certificate_expires: datetime | None
-    address: str | None
-    warning: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorFacts:
-    """A collector; `target` bears no secrets. `runs` counts by outcome since the start."""
-
-    id: str
-    service: str
-    name: str
-    kind: str
-    target: str
-    interval_seconds: float
-    lateness_seconds: float | None
-    runs: Mapping[str, int]
-    last: ObservationFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorDetail(CollectorFacts):
-    """A collector with its newest runs, newest first."""
-
-    recent: tuple[ObservationFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentFacts:
-    """An incident; `severity` is the loudest of what burns now."""
-
-    id: str
-    service: str
-    state: str  # triggered, acknowledged, resolved
-    severity: str
-    title: str
-    opened_at: datetime
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    resolved_at: datetime | None
-    linked_to: str | None
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFacts:
-    """One episode of one rule, with the evidence of the moment when it last changed."""
-
-    id: str
-    rule: str
-    slo: str | None  # service/slo; None of a threshold rule
-    kind: str
-    severity: str
-    started_at: datetime
-    ended_at: datetime | None
-    headline: str
-    reason: str
-    evidence: Mapping[str, str | int | float | bool | datetime | None]
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineFacts:
-    """One step of an incident."""
-
-    at: datetime
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptFacts:
-    """One try to deliver a notification."""
-
-    number: int
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    status: int | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationFacts:
-    """One message to one receiver, why it was sent, and every try."""
-
-    id: str
-    receiver: str
-    kind: str
-    severity: str
-    state: str  # pending, delivered, failed
-    reason: str
-    created_at: datetime
-    finished_at: datetime | None
-    attempts: tuple[AttemptFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentFile(IncidentFacts):
-    """An incident with its alerts, its timeline (oldest first) and its notifications."""
-
-    alerts: tuple[AlertFacts, ...]
-    timeline: tuple[TimelineFacts, ...]
-    notifications: tuple[NotificationFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HealthFacts:
-    """How Nines itself is doing; `problems` are sentences."""
-
-    version: str
-    started_at: datetime
-    last_evaluation: datetime | None
-    evaluation_seconds: float
-    outbox_pending: int
-    outbox_oldest_seconds: float
-    config_loaded_at: datetime
-    config_ok: bool
-    problems: tuple[str, ...]
-    storage_bytes: int | None
-    storage_rows: dict[str, int]  # by table
-
-
 def slo_facts(status: SLOStatus, card: ServiceCard | None, flow: Flow) -> SLOFacts:
     """The facts of one SLO for lists; `card` is its service."""
     slo = status.slo
@@ -467,11 +264,11 @@ def slo_facts(status: SLOStatus, card: ServiceCard | None, flow: Flow) -> SLOFac
         budget_state=status.budget_state,
         now_state=status.now_state,
         place=states.weight(status)[0],
-        sli_ratio=_ratio(status.sli),
-        sli_lowest_ratio=_ratio(lowest),
-        sli_highest_ratio=_ratio(highest),
-        events=_events(status.window.counts),
-        coverage_ratio=_ratio(status.window.coverage),
+        sli_ratio=ratio(status.sli),
+        sli_lowest_ratio=ratio(lowest),
+        sli_highest_ratio=ratio(highest),
+        events=event_facts(status.window.counts),
+        coverage_ratio=ratio(status.window.coverage),
         flow=FlowFacts(flow.state, flow.sentence, flow.since),
         budget=_budget(status),
         burns=tuple(_burn(burn, burn.window.counts) for burn in status.burns),
@@ -490,11 +287,11 @@ def _raw(status: SLOStatus) -> RawFacts | None:
     if raw is None:
         return None
     return RawFacts(
-        sli_ratio=_ratio(raw.sli),
-        events=_events(raw.window.counts),
-        excluded=_events(status.excluded),
-        spent_ratio=_ratio(raw.budget.spent) if raw.budget else None,
-        remaining_ratio=_ratio(raw.budget.remaining) if raw.budget else None,
+        sli_ratio=ratio(raw.sli),
+        events=event_facts(raw.window.counts),
+        excluded=event_facts(status.excluded),
+        spent_ratio=ratio(raw.budget.spent) if raw.budget else None,
+        remaining_ratio=ratio(raw.budget.remaining) if raw.budget else None,
     )
 
 
@@ -505,9 +302,9 @@ def outlook_facts(slo: SLO, outlook: Outlook) -> OutlookFacts:
         end=outlook.end,
         weeks=outlook.weeks,
         weeks_needed=ENOUGH_WEEKS,
-        lowest_ratio=_ratio(outlook.lowest),
-        middle_ratio=_ratio(outlook.middle),
-        highest_ratio=_ratio(outlook.highest),
+        lowest_ratio=ratio(outlook.lowest),
+        middle_ratio=ratio(outlook.middle),
+        highest_ratio=ratio(outlook.highest),
     )
 
 
@@ -555,10 +352,10 @@ def slo_detail(
     slo = status.slo
     no_data = rules.get("no_data", AlertState())
     return SLODetail(
-        **_fields(slo_facts(status, card, flow)),
+        **fields_of(slo_facts(status, card, flow)),
         runbook=card.runbook if card else None,
         labels=card.labels if card else {},
-        sli=_sli(slo, status.parts),
+        sli=sli_facts(slo, status.parts),
         tiers=tuple(
             _tier(slo, reading, rules.get(reading.tier.key, AlertState()))
             for reading in status.tiers
@@ -566,7 +363,7 @@ def slo_detail(
         no_data_state=no_data.phase.value,
         no_data_since=no_data.since,
         no_data_after_seconds=slo.no_data_after.total_seconds(),
-        lifetime=_events(status.lifetime),
+        lifetime=event_facts(status.lifetime),
         observations_seen=status.window.seen,
         observations_due=status.window.due,
         watched_since=status.watched_since,
@@ -575,7 +372,7 @@ def slo_detail(
         method=status.slo.method,
         slices=_slices(status),
         notices=tuple(float(mark) for mark in slo.notices),
-        shadow=None if shadow is None else ShadowFacts(**_fields(shadow)),
+        shadow=None if shadow is None else ShadowFacts(**fields_of(shadow)),
         version=version,
     )
 
@@ -605,108 +402,6 @@ def service_facts(card: ServiceCard, statuses: Sequence[SLOStatus]) -> ServiceFa
     )
 
 
-def collector_facts(collector: CollectorHealth) -> CollectorFacts:
-    """How one collector is doing."""
-    service, _, name = collector.id.partition("/")
-    return CollectorFacts(
-        id=collector.id,
-        service=service,
-        name=name,
-        kind=collector.kind,
-        target=collector.target,
-        interval_seconds=collector.interval.total_seconds(),
-        lateness_seconds=_seconds(collector.lateness),
-        runs=collector.runs,
-        last=observation_facts(collector.last) if collector.last else None,
-    )
-
-
-def collector_detail(collector: CollectorHealth) -> CollectorDetail:
-    """A collector and its newest runs."""
-    return CollectorDetail(
-        **_fields(collector_facts(collector)),
-        recent=tuple(observation_facts(observation) for observation in collector.recent),
-    )
-
-
-def observation_facts(observation: Observation) -> ObservationFacts:
-    """What one run saw, without the page that it read."""
-    return ObservationFacts(
-        due=observation.due,
-        started=observation.started,
-        lateness_seconds=observation.lateness.total_seconds(),
-        duration_seconds=observation.duration.total_seconds(),
-        outcome=observation.outcome.value,
-        cause=observation.cause.value if observation.cause else None,
-        phase=observation.phase.value if observation.phase else None,
-        detail=observation.detail,
-        phases_seconds={
-            phase.value: length.total_seconds() for phase, length in observation.phases.items()
-        },
-        http_status=observation.http_status,
-        http_version=observation.http_version,
-        redirects=observation.redirects,
-        body_bytes=observation.body_bytes,
-        tls_version=observation.tls_version,
-        certificate_expires=observation.certificate_expires,
-        address=observation.address,
-        warning=observation.warning,
-    )
-
-
-def incident_facts(incident: Incident) -> IncidentFacts:
-    """An incident as a list shows it."""
-    return IncidentFacts(
-        id=incident.id,
-        service=incident.service,
-        state=incident.state.value,
-        severity=incident.severity.value,
-        title=incident.title,
-        opened_at=incident.opened_at,
-        acknowledged_at=incident.acknowledged_at,
-        acknowledged_by=incident.acknowledged_by,
-        resolved_at=incident.resolved_at,
-        linked_to=incident.linked_to,
-        revision=incident.revision,
-    )
-
-
-def incident_file(detail: IncidentDetail) -> IncidentFile:
-    """An incident with everything that belongs to it."""
-    return IncidentFile(
-        **_fields(incident_facts(detail.incident)),
-        alerts=tuple(_alert(alert) for alert in detail.alerts),
-        timeline=tuple(
-            TimelineFacts(event.at, event.kind.value, event.text) for event in detail.events
-        ),
-        notifications=tuple(
-            _notification(
-                notification,
-                [one for one in detail.attempts if one.notification_id == notification.id],
-            )
-            for notification in detail.notifications
-        ),
-    )
-
-
-def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
-    """How Nines itself is doing at `now`."""
-    oldest = health.outbox_oldest
-    return HealthFacts(
-        version=health.version,
-        started_at=health.started_at,
-        last_evaluation=health.last_evaluation,
-        evaluation_seconds=health.evaluation_seconds,
-        outbox_pending=health.outbox_pending,
-        outbox_oldest_seconds=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
-        config_loaded_at=health.config_loaded_at,
-        config_ok=health.config_ok,
-        problems=health.problems,
-        storage_bytes=health.storage_bytes,
-        storage_rows=dict(health.storage_rows),
-    )
-
-
 def _budget(status: SLOStatus) -> BudgetFacts | None:
     budget, slo = status.budget, status.slo
     if budget is None:
@@ -718,7 +413,7 @@ def _budget(status: SLOStatus) -> BudgetFacts | None:
     share = slo.objective.budget_share
     return BudgetFacts(
         allowed_events=allowed / unit,
-        spent_events=_plain(budget.spent_events),
+        spent_events=number(budget.spent_events),
         spent_ratio=float(spent / allowed),
         remaining_ratio=remaining_ratio(budget),
         remaining_seconds=float(
@@ -735,21 +430,16 @@ def remaining_ratio(budget: Budget) -> float:
     return (whole - spent.numerator * allowed.denominator) / whole
 
 
-def _plain(number: Fraction | int) -> float:
-    """A whole number stays one."""
-    return int(number) if number.denominator == 1 else float(number)
-
-
 def _slices(status: SLOStatus) -> SliceFacts | None:
     slicing, slices = status.slo.slicing, status.slices
     if slicing is None or slices is None:
         return None
     return SliceFacts(
         length_seconds=slicing.seconds,
-        target_ratio=_ratio(slicing.target),
+        target_ratio=ratio(slicing.target),
         no_data=slicing.no_data.value,
         observed=slices.observed,
-        bad=_plain(slices.cost),
+        bad=number(slices.cost),
     )
 
 
@@ -757,9 +447,9 @@ def _burn(burn: Burn, counts: Counts) -> BurnFacts:
     return BurnFacts(
         lookback=format_duration(burn.lookback),
         lookback_seconds=burn.lookback.total_seconds(),
-        rate=_ratio(burn.rate),
-        events=_events(counts),
-        coverage_ratio=_coverage(burn.window),
+        rate=ratio(burn.rate),
+        events=event_facts(counts),
+        coverage_ratio=ratio(burn.window.coverage),
     )
 
 
@@ -783,134 +473,3 @@ def _tier(slo: SLO, reading: TierReading, state: AlertState) -> TierFacts:
         note=tier.note,
         evidence=EvidenceFacts(reading.likelihood, reading.enough_bad),
     )
-
-
-def _sli(slo: SLO, parts: Sequence[Part]) -> SLIFacts:
-    match slo.sli:
-        case ProbeSLI():
-            return SLIFacts("probe", slo.collector_id, (), (), ())
-        case EventsSLI(total=total, bad=bad, good=good):
-            return SLIFacts(
-                "events",
-                slo.collector_id,
-                tuple(map(str, total)),
-                tuple(map(str, bad)),
-                tuple(map(str, good)),
-            )
-        case HistogramSLI(histograms=histograms, total=total, good=good, below=below):
-            return SLIFacts(
-                "histogram",
-                slo.collector_id,
-                tuple(map(str, total)),
-                (),
-                tuple(map(str, good)),
-                tuple(map(str, histograms)),
-                "below",
-                float(below.value),
-            )
-        case GaugeSLI(metric=metric, side=side, threshold=threshold):
-            return SLIFacts(
-                "gauge",
-                slo.collector_id,
-                (),
-                (),
-                (),
-                tuple(map(str, metric)),
-                side.value,
-                float(threshold.value),
-            )
-        case QuorumSLI() | CompositeSLI():
-            return _derived(slo.sli, {part.id: part for part in parts})
-
-
-def _derived(sli: DerivedSLI, parts: Mapping[str, Part]) -> SLIFacts:
-    components: Mapping[str, Component] = {}
-    bad_at, kind = None, "quorum"
-    if isinstance(sli, QuorumSLI):
-        bad_at = sli.bad_at
-    else:
-        components = {one.sli_id: one for one in sli.components}
-        kind = "weighted" if sli.weighted else "all"
-    return SLIFacts(
-        kind=kind,
-        collector=None,
-        total=(),
-        bad=(),
-        good=(),
-        parts=tuple(_part(one, components.get(one), parts.get(one)) for one in sli.parts),
-        bad_at=bad_at,
-        slice_seconds=sli.slice.total_seconds(),
-    )
-
-
-def _part(part_id: str, component: Component | None, told: Part | None) -> PartFacts:
-    return PartFacts(
-        id=part_id,
-        weight=component.weight if component else None,
-        target_ratio=float(component.target) if component else None,
-        bad=told.bad if told else None,
-        alone=told.alone if told else None,
-        hour=_events(told.hour) if told else None,
-    )
-
-
-def _alert(alert: Alert) -> AlertFacts:
-    evidence = _fields(alert.facts)
-    headline, reason = evidence.pop("headline"), evidence.pop("reason")
-    return AlertFacts(
-        id=alert.id,
-        rule=alert.rule,
-        slo=None if is_of_rule(alert.rule) else f"{alert.service}/{alert.slo}",
-        kind=alert.kind.value,
-        severity=alert.severity.value,
-        started_at=alert.started_at,
-        ended_at=alert.ended_at,
-        headline=headline,
-        reason=reason,
-        evidence=evidence,
-    )
-
-
-def _notification(notification: Notification, attempts: Sequence[Attempt]) -> NotificationFacts:
-    return NotificationFacts(
-        id=notification.id,
-        receiver=notification.receiver,
-        kind=notification.kind.value,
-        severity=notification.severity.value,
-        state=notification.state.value,
-        reason=notification.reason,
-        created_at=notification.created_at,
-        finished_at=notification.finished_at,
-        attempts=tuple(
-            AttemptFacts(
-                number=attempt.number,
-                started_at=attempt.started_at,
-                ended_at=attempt.ended_at,
-                outcome=attempt.outcome.value if attempt.outcome else None,
-                status=attempt.status,
-                detail=attempt.detail,
-            )
-            for attempt in attempts
-        ),
-    )
-
-
-def _events(counts: Counts) -> EventFacts:
-    return EventFacts(counts.good, counts.bad, counts.unknown, counts.total)
-
-
-def _coverage(window: WindowCounts) -> float | None:
-    return _ratio(window.coverage)
-
-
-def _ratio(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _seconds(length: timedelta | None) -> float | None:
-    return None if length is None else length.total_seconds()
-
-
-def _fields(value: "DataclassInstance") -> dict[str, Any]:
-    """A dataclass's own fields, not copied: what a larger one of the same family begins with."""
-    return {one.name: getattr(value, one.name) for one in fields(value)}

@@ -21,18 +21,15 @@ from dashboards.budget import (
     longest_range,
     read_account,
 )
-from dashboards.facts import (
+from dashboards.collector_facts import (
     CollectorDetail,
     CollectorFacts,
-    HealthFacts,
-    IncidentFacts,
-    IncidentFile,
-    OutlookFacts,
-    ServiceFacts,
-    SLODetail,
-    SLOFacts,
-    VersionFacts,
+    collector_detail,
+    collector_facts,
 )
+from dashboards.facts import OutlookFacts, ServiceFacts, SLODetail, SLOFacts, VersionFacts
+from dashboards.health_facts import HealthFacts, health_facts
+from dashboards.incident_facts import IncidentFacts, IncidentFile, incident_facts, incident_file
 from dashboards.rule_facts import RuleFacts, rule_facts
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
 from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
@@ -396,9 +393,7 @@ class API:
                     for one in states.worst_first(statuses)
                 ),
                 collectors=tuple(
-                    facts.collector_facts(one)
-                    for one in seen.collectors()
-                    if one.id in card.collectors
+                    collector_facts(one) for one in seen.collectors() if one.id in card.collectors
                 ),
             ),
         )
@@ -415,7 +410,7 @@ class API:
         """Every collector and its last run."""
         return answer(
             request,
-            CollectorList(tuple(facts.collector_facts(one) for one in self._source.collectors())),
+            CollectorList(tuple(collector_facts(one) for one in self._source.collectors())),
         )
 
     async def collector(self, request: Request, service: str, collector: str) -> Response:
@@ -424,7 +419,7 @@ class API:
         collectors = {one.id: one for one in self._source.collectors()}
         if wanted not in collectors:
             raise _unknown("collector", wanted, list(collectors))
-        return answer(request, facts.collector_detail(collectors[wanted]))
+        return answer(request, collector_detail(collectors[wanted]))
 
     async def incidents(
         self,
@@ -443,9 +438,7 @@ class API:
             raise bad_request("query.cursor", str(error)) from error
         return answer(
             request,
-            IncidentList(
-                tuple(facts.incident_facts(one) for one in page.incidents), page.next_cursor
-            ),
+            IncidentList(tuple(incident_facts(one) for one in page.incidents), page.next_cursor),
         )
 
     async def incident(self, request: Request, incident_id: Annotated[str, Path()]) -> Response:
@@ -453,7 +446,7 @@ class API:
         detail = await self._source.incident(incident_id)
         if detail is None:
             raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
-        return answer(request, facts.incident_file(detail))
+        return answer(request, incident_file(detail))
 
     async def acknowledge(
         self, request: Request, incident_id: str, acknowledgement: Acknowledgement
@@ -462,11 +455,11 @@ class API:
         detail = await self._source.acknowledge(incident_id, acknowledgement.by)
         if detail is None:
             raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
-        return answer(request, facts.incident_file(detail))
+        return answer(request, incident_file(detail))
 
     async def health(self, request: Request) -> Response:
         """How Nines itself is doing."""
-        return answer(request, facts.health_facts(self._source.health(), self._now()))
+        return answer(request, health_facts(self._source.health(), self._now()))
 
     async def stream(
         self, last_event_id: Annotated[str | None, Header(max_length=100)] = None

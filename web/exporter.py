@@ -27,8 +27,8 @@ from prometheus_client.registry import Collector
 
 from alerting.shadow import ShadowSummary
 from alerting.wording import NoDataCause
-from dashboards.facts import HealthFacts, health_facts
 from dashboards.flow import flow_state, is_silent
+from dashboards.health_facts import HealthFacts, health_facts
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO

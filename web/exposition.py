@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import orjson
 
@@ -66,8 +65,3 @@ def numbers(*values: float | None) -> list[bytes | None]:
     """
     printed = orjson.dumps(values)[1:-1].split(b",")
     return [None if one == b"null" else one for one in printed] if None in values else [*printed]
-
-
-def ratio(value: Fraction | None) -> float | None:
-    """The nearest float, as the API has it; float(value) asks much more before it divides."""
-    return None if value is None else value.numerator / value.denominator

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from dashboards.facts import STATES, remaining_ratio
 from dashboards.flow import FlowState
+from dashboards.plain import ratio
 from dashboards.source import ServiceCard
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO, QuorumSLI
 from slo.status import BudgetState, Burn, NowState, SLOStatus
 from slo.units import format_duration
-from web.exposition import Family, Labels, counter, gauge, info, numbers, ratio
+from web.exposition import Family, Labels, counter, gauge, info, numbers
 
 _INFO = info("slo", "What the SLO is and whose; always 1.")
 _OBJECTIVE = gauge("slo_objective_ratio", "The promised share of good events.")

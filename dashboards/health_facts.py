@@ -1,0 +1,41 @@
+"""What is known of Nines itself, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboards.source import SystemHealth
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFacts:
+    """How Nines itself is doing; `problems` are sentences."""
+
+    version: str
+    started_at: datetime
+    last_evaluation: datetime | None
+    evaluation_seconds: float
+    outbox_pending: int
+    outbox_oldest_seconds: float
+    config_loaded_at: datetime
+    config_ok: bool
+    problems: tuple[str, ...]
+    storage_bytes: int | None
+    storage_rows: dict[str, int]  # by table
+
+
+def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
+    """How Nines itself is doing at `now`."""
+    oldest = health.outbox_oldest
+    return HealthFacts(
+        version=health.version,
+        started_at=health.started_at,
+        last_evaluation=health.last_evaluation,
+        evaluation_seconds=health.evaluation_seconds,
+        outbox_pending=health.outbox_pending,
+        outbox_oldest_seconds=max((now - oldest).total_seconds(), 0.0) if oldest else 0.0,
+        config_loaded_at=health.config_loaded_at,
+        config_ok=health.config_ok,
+        problems=health.problems,
+        storage_bytes=health.storage_bytes,
+        storage_rows=dict(health.storage_rows),
+    )
