@@ -1,10 +1,12 @@
-"""The `alerting` section of config.yaml: receivers by name, and the tree that routes to them."""
+"""The `alerting` section of config.yaml: receivers, the tree that routes to them, and quiet."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,15 +18,34 @@ from pydantic import (
     model_validator,
 )
 
+from alerting.inhibition import Inhibition
 from alerting.receivers import RECEIVERS
-from alerting.routes import Route
+from alerting.routes import EVERY_LABEL, Escalation, Route, Terms
 from alerting.silence import SilencePlan
+from alerting.time_interval import (
+    Hours,
+    Span,
+    TimeInterval,
+    TimeRange,
+    parse_days_of_month,
+    parse_months,
+    parse_time,
+    parse_weekdays,
+    parse_years,
+)
 from slo.exclusion_config import ExclusionConfig
-from slo.fields import NAME_PATTERN
+from slo.fields import NAME_PATTERN, PositiveDuration
 from slo.selector import Matcher, parse_matchers
+from slo.units import Duration
+from slo.zone import parse_zone
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 _NAME = re.compile(NAME_PATTERN)
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+# Alertmanager's defaults.
+_GROUP_WAIT = timedelta(seconds=30)
+_GROUP_INTERVAL = timedelta(minutes=5)
+_REPEAT_INTERVAL = timedelta(hours=4)
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 
@@ -32,6 +53,15 @@ def _name(value: object) -> object:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
         raise ValueError(
             f"{value!r} is not a name for a receiver: use small letters, digits, - and _, "
+            "beginning with a letter or a digit, at most 100"
+        )
+    return value
+
+
+def _interval_name(value: object) -> object:
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 100:
+        raise ValueError(
+            f"{value!r} is not a name for a time interval: use small letters, digits, - and _, "
             "beginning with a letter or a digit, at most 100"
         )
     return value
@@ -66,6 +96,56 @@ Matchers = Annotated[
         {"anyOf": [{"type": "string"}, _TEXTS], "examples": ['severity="page", env!="dev"']}
     ),
 ]
+
+
+def _group_by(labels: tuple[str, ...]) -> tuple[str, ...]:
+    for place, label in enumerate(labels):
+        if label in labels[:place]:
+            raise ValueError(f"the label {label!r} is there twice")
+        if label != EVERY_LABEL and not _LABEL.fullmatch(label):
+            raise ValueError(f"{label!r} is not the name of a label")
+    if EVERY_LABEL in labels and len(labels) > 1:
+        raise ValueError("'...' is every label, so it stands alone")
+    return labels
+
+
+def _label_name(label: str) -> str:
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f"{label!r} is not the name of a label")
+    return label
+
+
+def _zone_name(name: str) -> str:
+    if name == "Local":
+        raise ValueError("'Local' would be another time on another machine: name the zone")
+    return parse_zone(name).key
+
+
+def _span(parse: Callable[[object], Span], *examples: str) -> tuple[object, ...]:
+    """How a range that `parse` reads is annotated."""
+    return (
+        PlainValidator(lambda value: value if isinstance(value, Span) else parse(value)),
+        PlainSerializer(lambda span: f"{span.first}:{span.last}"),
+        WithJsonSchema({"type": ["string", "integer"], "examples": list(examples)}),
+    )
+
+
+_AT_LEAST_ONE = Field(min_length=1)
+_CLOCK = WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d$", "examples": ["09:00"]})
+GroupBy = Annotated[tuple[str, ...], AfterValidator(_group_by)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+IntervalName = Annotated[
+    str,
+    BeforeValidator(_interval_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 100}),
+]
+StartTime = Annotated[int, PlainValidator(parse_time), _CLOCK]
+EndTime = Annotated[int, PlainValidator(lambda value: parse_time(value, last=True)), _CLOCK]
+Weekdays = Annotated[Span, *_span(parse_weekdays, "monday:friday", "sunday")]
+DaysOfMonth = Annotated[Span, *_span(parse_days_of_month, "1:5", "-1")]
+Months = Annotated[Span, *_span(parse_months, "december:january", "3")]
+Years = Annotated[Span, *_span(parse_years, "2026", "2026:2028")]
 
 
 class _OneKind(BaseModel):
@@ -106,10 +186,57 @@ else:
     )
 
 
-class RouteConfig(BaseModel):
-    """A branch: takes the alerts that meet every matcher."""
+class EscalationConfig(BaseModel):
+    """Who is told too, when nobody has acknowledged in time."""
 
     model_config = _STRICT
+
+    after: PositiveDuration = Field(description="Since the route's receivers were told.")
+    receivers: tuple[str, ...] = Field(min_length=1, description="Who is told then.")
+
+
+class RouteTerms(BaseModel):
+    """What a route says of how it speaks; left out, as the route above it does."""
+
+    model_config = _STRICT
+
+    failover: tuple[str, ...] | None = Field(
+        None, description="Receivers to try, in this order, when one cannot be told."
+    )
+    escalate: tuple[EscalationConfig, ...] | None = Field(
+        None, description="Who is told when nobody acknowledged."
+    )
+    group_by: GroupBy | None = Field(
+        None, description="Labels that alerts from outside share in one incident."
+    )
+    group_wait: Duration | None = Field(
+        None, description="How long a first message waits for others; pages never do."
+    )
+    group_interval: PositiveDuration | None = Field(
+        None, description="Shortest time between messages about one incident; pages never wait."
+    )
+    repeat_interval: PositiveDuration | None = Field(
+        None, description="When it is said again, while it fires and nobody acknowledged."
+    )
+
+    @property
+    def terms(self) -> Terms:
+        steps = self.escalate
+        escalate = (
+            None if steps is None else tuple(Escalation(one.after, one.receivers) for one in steps)
+        )
+        return Terms(
+            failover=self.failover,
+            escalate=escalate,
+            group_by=self.group_by,
+            group_wait=self.group_wait,
+            group_interval=self.group_interval,
+            repeat_interval=self.repeat_interval,
+        )
+
+
+class RouteConfig(RouteTerms):
+    """A branch: takes the alerts that meet every matcher."""
 
     match: Matchers
     receivers: tuple[str, ...] | None = Field(
@@ -122,22 +249,86 @@ class RouteConfig(BaseModel):
         strict=True,
         description="Whether later routes beside this one may take the alert too.",
     )
+    active_time_intervals: tuple[str, ...] = Field(
+        (), description="Speaks only in these; not inherited."
+    )
+    mute_time_intervals: tuple[str, ...] = Field((), description="Quiet in these; not inherited.")
 
-    def route(self) -> Route:
-        below = tuple(route.route() for route in self.routes)
-        return Route(self.match, self.receivers, below, self.go_on)
+    def route(self, intervals: Mapping[str, TimeInterval]) -> Route:
+        return Route(
+            self.match,
+            self.receivers,
+            tuple(route.route(intervals) for route in self.routes),
+            self.go_on,
+            self.terms,
+            tuple(intervals[name] for name in self.active_time_intervals),
+            tuple(intervals[name] for name in self.mute_time_intervals),
+        )
 
 
-class RootRouteConfig(BaseModel):
-    """The root takes every alert, so it has no matchers."""
-
-    model_config = _STRICT
+class RootRouteConfig(RouteTerms):
+    """The root takes every alert at every time, so it has neither matchers nor intervals."""
 
     receivers: tuple[str, ...] = Field((), description="Who is told when no route matches.")
     routes: tuple[RouteConfig, ...] = Field((), description="The first that matches is taken.")
+    group_wait: Duration = Field(
+        _GROUP_WAIT, description="How long a first message waits for others; pages never do."
+    )
+    group_interval: PositiveDuration = Field(
+        _GROUP_INTERVAL,
+        description="Shortest time between messages about one incident; pages never wait.",
+    )
+    repeat_interval: PositiveDuration = Field(
+        _REPEAT_INTERVAL,
+        description="When it is said again, while it fires and nobody acknowledged.",
+    )
 
-    def route(self) -> Route:
-        return Route((), self.receivers, tuple(route.route() for route in self.routes))
+    def route(self, intervals: Mapping[str, TimeInterval]) -> Route:
+        below = tuple(route.route(intervals) for route in self.routes)
+        return Route((), self.receivers, below, terms=self.terms)
+
+
+class HoursConfig(BaseModel):
+    """Local times; an end at or before the start is on the next day."""
+
+    model_config = _STRICT
+
+    start_time: StartTime
+    end_time: EndTime
+
+    @model_validator(mode="after")
+    def _is_no_moment(self) -> Self:
+        if self.start_time == self.end_time:
+            raise ValueError("it ends as it starts; leave `times` out for a whole day")
+        return self
+
+
+class TimeRangeConfig(BaseModel):
+    """What must all hold; what is left out always does."""
+
+    model_config = _STRICT
+
+    times: tuple[HoursConfig, ...] = ()
+    weekdays: tuple[Weekdays, ...] = ()
+    days_of_month: tuple[DaysOfMonth, ...] = ()
+    months: tuple[Months, ...] = ()
+    years: tuple[Years, ...] = ()
+    location: ZoneName = Field("UTC", description="The IANA time zone of these times.")
+
+    def range(self) -> TimeRange:
+        hours = tuple(Hours(one.start_time, one.end_time) for one in self.times)
+        zone = parse_zone(self.location)
+        return TimeRange(hours, self.weekdays, self.days_of_month, self.months, self.years, zone)
+
+
+class InhibitRuleConfig(BaseModel):
+    """While a source fires, targets with the same `equal` labels are held back."""
+
+    model_config = _STRICT
+
+    source_matchers: Matchers
+    target_matchers: Matchers
+    equal: tuple[LabelName, ...] = Field((), description="Labels in which both must agree.")
 
 
 class SilenceConfig(ExclusionConfig):
@@ -165,12 +356,32 @@ class AlertingConfig(BaseModel):
     silences: tuple[SilenceConfig, ...] = Field(
         (), description="When nobody is newly told of some alerts, planned ahead."
     )
+    time_intervals: Mapping[IntervalName, Annotated[tuple[TimeRangeConfig, ...], _AT_LEAST_ONE]] = (
+        Field(default_factory=dict, description="By name; one of the ranges must hold.")
+    )
+    inhibit_rules: tuple[InhibitRuleConfig, ...] = Field(
+        (), description="Which alerts hold back which."
+    )
+
+    @property
+    def route(self) -> Route:
+        """The tree, ready to be asked."""
+        intervals = {
+            name: TimeInterval(name, tuple(one.range() for one in ranges))
+            for name, ranges in self.time_intervals.items()
+        }
+        return self.root.route(intervals)
 
     def silence_plans(self, author: str) -> tuple[SilencePlan, ...]:
         """The silences, by this author."""
         return tuple(one.silence_plan(author) for one in self.silences)
 
     @property
-    def route(self) -> Route:
-        """The tree, ready to be asked."""
-        return self.root.route()
+    def inhibitions(self) -> tuple[Inhibition, ...]:
+        """The rules by which alerts hold back others; their names are their places."""
+        return tuple(
+            Inhibition(
+                f"inhibit rule {number}", rule.source_matchers, rule.target_matchers, rule.equal
+            )
+            for number, rule in enumerate(self.inhibit_rules, start=1)
+        )

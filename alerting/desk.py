@@ -18,6 +18,7 @@ from alerting.hearing import (
     soonest,
 )
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.inhibition import Inhibition, Source, inhibitors
 from alerting.notification import (
     AlertLine,
     Message,
@@ -48,7 +49,8 @@ class Context:
     """What a decision rests on besides the incidents. `new_id` gives ids that sort by age.
 
     `present` are the facts of the rules that fire, by rule, as they are at this moment.
-    `suppressors` says of an alert's labels who holds it back now, by silence or inhibition.
+    `suppressors` says of an alert's labels which silences hold it back now. `inhibitions` are the
+    rules by which one alert holds back another, `elsewhere` what fires beside what is decided on.
     """
 
     now: datetime
@@ -58,6 +60,8 @@ class Context:
     external_url: str
     present: Mapping[str, Facts] = field(default_factory=dict)
     suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
+    inhibitions: tuple[Inhibition, ...] = ()
+    elsewhere: Sequence[Source] = ()
 
     def service(self, name: str) -> Service:
         """The service as configured; its bare name when it no longer is."""
@@ -429,9 +433,13 @@ def _settle(cases: Sequence[_Case], context: Context) -> Decision:
     notifications: list[Notification] = []
     waits: list[Later] = []
     edges: list[datetime] = []
+    firing = _sources(cases, context)
     for case in cases:
         _rate(case, context)
-        placed = [_placed(alert, case, context) for alert in _sorted(_newest(case.alerts.values()))]
+        placed = [
+            _placed(alert, case, context, firing)
+            for alert in _sorted(_newest(case.alerts.values()))
+        ]
         said, later = hear(_scene(case, placed, context))
         _hold_back(case, placed, context)
         waits.extend(later)
@@ -486,11 +494,46 @@ def _rate(case: _Case, context: Context) -> None:
         )
 
 
-def _placed(alert: Alert, case: _Case, context: Context) -> Placed:
+def source_of(alert: Alert, context: Context) -> Source:
+    """An alert that fires, as what may hold others back."""
+    return Source(alert.id, alert.rule, labels_of(alert, context.service(alert.service)))
+
+
+def begun_source(change: AlertChange, context: Context) -> Source:
+    """The same of one that begins, and has no id yet."""
+    service = replace(context.service(change.service), name=change.service)
+    labels = rule_labels(
+        service,
+        sli_of(change.slo),
+        change.severity,
+        change.kind,
+        of_threshold=is_of_rule(change.rule),
+    )
+    return Source(None, change.rule, labels)
+
+
+def _sources(cases: Sequence[_Case], context: Context) -> list[Source]:
+    """All that fires: here as it is after these changes, and elsewhere."""
+    if not context.inhibitions:
+        return []
+    known = {id_ for case in cases for id_ in case.alerts}
+    here = [source_of(alert, context) for case in cases for alert in case.firing]
+    return [*here, *(source for source in context.elsewhere if source.id not in known)]
+
+
+def _placed(alert: Alert, case: _Case, context: Context, firing: Sequence[Source]) -> Placed:
     """Where the routes take it, and who holds it back there."""
     labels = labels_of(alert, context.service(case.incident.service))
-    suppressors = context.suppressors(labels)
-    return Placed(alert, tuple((hit, suppressors) for hit in context.tree.hits(labels)))
+    everywhere = (
+        *context.suppressors(labels),
+        *inhibitors(context.inhibitions, labels, firing),
+    )
+    return Placed(
+        alert,
+        tuple(
+            (hit, (*everywhere, *hit.suppressors(context.now))) for hit in context.tree.hits(labels)
+        ),
+    )
 
 
 def _scene(case: _Case, placed: Sequence[Placed], context: Context) -> Scene:

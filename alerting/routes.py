@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from alerting.suppressor import Suppressor, SuppressorKind
+from alerting.time_interval import TimeInterval
 from slo.selector import Matcher
 
 NO_TIME = timedelta(0)
@@ -46,6 +48,8 @@ class Route:
     """A node: takes the alerts whose labels meet every matcher. `receivers` None: its parent's.
 
     `go_on`: when it took an alert, its later siblings may take it too ("continue" as configured).
+    With `active` intervals it speaks only in one of them, and in `mute` ones it is quiet; neither
+    is its children's.
     """
 
     matchers: tuple[Matcher, ...] = ()
@@ -53,6 +57,8 @@ class Route:
     routes: tuple["Route", ...] = ()
     go_on: bool = False
     terms: Terms = Terms()
+    active: tuple[TimeInterval, ...] = ()
+    mute: tuple[TimeInterval, ...] = ()
 
     def hits(self, labels: Mapping[str, str]) -> tuple["Hit", ...]:
         """The routes that take an alert, from here as the root, which takes everything."""
@@ -99,6 +105,24 @@ class Hit:
     receivers: tuple[str, ...]
     steps: tuple[Step, ...]
     terms: Terms = Terms()
+    active: tuple[TimeInterval, ...] = ()
+    mute: tuple[TimeInterval, ...] = ()
+
+    def suppressors(self, now: datetime) -> tuple[Suppressor, ...]:
+        """The time intervals that keep it quiet now; a mute one wins over an active one."""
+        where = f"route {self.steps[-1].number}" if self.steps else "the root route"
+        found = [
+            Suppressor(SuppressorKind.MUTE, one.name, f"{where} is quiet then", one.changes(now))
+            for one in self.mute
+            if one.holds(now)
+        ]
+        if self.active and not any(one.holds(now) for one in self.active):
+            names = " and ".join(one.name for one in self.active)
+            begins = [at for one in self.active if (at := one.changes(now)) is not None]
+            words = f"{where} speaks only then"
+            until = min(begins, default=None)
+            found.append(Suppressor(SuppressorKind.INACTIVE, f"outside {names}", words, until))
+        return tuple(found)
 
     @property
     def failover(self) -> tuple[str, ...]:
@@ -164,4 +188,4 @@ def _hits(
         if not child.go_on:
             return
     if not taken:
-        yield Hit(here.receivers, steps, here.terms)
+        yield Hit(here.receivers, steps, here.terms, route.active, route.mute)

@@ -11,7 +11,15 @@ import structlog
 
 from alerting import shadow
 from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
-from alerting.desk import Context, Rules, acknowledge, decide, review
+from alerting.desk import (
+    Context,
+    Rules,
+    acknowledge,
+    begun_source,
+    decide,
+    review,
+    source_of,
+)
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
 from alerting.store import Decision, IncidentFile
@@ -123,14 +131,19 @@ class Dispatch:
         Looks first, and writes only when there is something to write.
         """
         context = self._context()
+
+        def look_at(context: Context) -> Decision:
+            files = self._records.open_incidents()
+            return review(files, self._seeing_all(context, (), files))
+
         try:
-            look = await self._threads.read(lambda: review(self._records.open_incidents(), context))
+            look = await self._threads.read(lambda: look_at(context))
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
         self.next_review = look.again
         if not look.empty:
-            await self._write(lambda at: ([review(self._records.open_incidents(), at)], {}))
+            await self._write(lambda now: ([look_at(now)], {}))
 
     async def flush(self) -> bool:
         """Store the counts that wait; False when storage refused and they wait on."""
@@ -168,6 +181,7 @@ class Dispatch:
             nonlocal known
             file = self._records.incident_file(incident_id)
             known = file is not None
+            context = self._seeing_all(context)
             return ([] if file is None else [decide(file, context)]), {}
 
         stored = await self._write(decide_on)
@@ -220,6 +234,7 @@ class Dispatch:
             of_firing = [change.service for change in rules.firing.values()]
             for service in (*of_open, *of_firing):
                 by_service.setdefault(service, [])
+        context = self._seeing_all(context, changes)
         decisions = [
             decide(
                 of_service,
@@ -232,6 +247,24 @@ class Dispatch:
         if hidden or rules is not None:
             decisions.append(shadow.record(hidden, self._shadows.open(), context, rules))
         return decisions
+
+    def _seeing_all(
+        self,
+        context: Context,
+        changes: Sequence[AlertChange | Remark] = (),
+        files: Sequence[IncidentFile] | None = None,
+    ) -> Context:
+        """The same, with all that fires, as inhibition looks beyond one service."""
+        if not context.inhibitions:
+            return context
+        if files is None:
+            files = self._records.open_incidents()
+        moved = [one for one in changes if isinstance(one, AlertChange) and not one.shadow]
+        over = {one.rule for one in moved if not one.firing}
+        begun = [one for one in moved if one.firing and one.kind is not AlertKind.BUDGET]
+        firing = [alert for file in files for alert in file.alerts if alert.firing]
+        sources = [source_of(alert, context) for alert in firing if alert.rule not in over]
+        return replace(context, elsewhere=[*sources, *(begun_source(c, context) for c in begun)])
 
     def _explained(self, change: AlertChange) -> AlertChange:
         """A notice with what took most of the budget."""

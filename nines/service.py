@@ -386,6 +386,7 @@ class Service:
             external_url=self.config.server.external_url,
             present=self.engine.present_facts(),
             suppressors=self.silencing.suppressors(now),
+            inhibitions=self.config.alerting.inhibitions,
         )
 
     def on_observation(self, observation: Observation) -> None:

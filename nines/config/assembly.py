@@ -263,20 +263,37 @@ def _names(data: Mapping[str, Any]) -> Iterator[Finding]:
                 )
 
 
+_NAMED_BY_ROUTES = {
+    "receivers": ("receivers", "receiver"),
+    "failover": ("receivers", "receiver"),
+    "active_time_intervals": ("time_intervals", "time interval"),
+    "mute_time_intervals": ("time_intervals", "time interval"),
+}
+
+
 def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Routes that name receivers that do not exist."""
+    """Routes that name receivers or time intervals that do not exist."""
     alerting = below(data, "alerting")
-    known = list(below(alerting, "receivers"))
+
+    def names(holder: Mapping[str, Any], at: Path) -> Iterator[Finding]:
+        for key, (section, what) in _NAMED_BY_ROUTES.items():
+            known = list(below(alerting, section))
+            for position, name in _listed(holder.get(key)):
+                if isinstance(name, str) and name not in known:
+                    yield Finding((*at, key, position), unknown(what, name, known))
 
     def look(route: object, at: Path) -> Iterator[Finding]:
         if not isinstance(route, Mapping):
             return
-        receivers = route.get("receivers")
-        for position, name in enumerate(receivers if isinstance(receivers, list) else ()):
-            if isinstance(name, str) and name not in known:
-                yield Finding((*at, "receivers", position), unknown("receiver", name, known))
-        routes = route.get("routes")
-        for position, child in enumerate(routes if isinstance(routes, list) else ()):
+        yield from names(route, at)
+        for position, step in _listed(route.get("escalate")):
+            if isinstance(step, Mapping):
+                yield from names(step, (*at, "escalate", position))
+        for position, child in _listed(route.get("routes")):
             yield from look(child, (*at, "routes", position))
 
     yield from look(alerting.get("route"), ("alerting", "route"))
+
+
+def _listed(value: object) -> Iterator[tuple[int, object]]:
+    yield from enumerate(value if isinstance(value, list) else ())

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
-from alerting.config import AlertingConfig, RouteConfig
+from alerting.config import AlertingConfig, RouteConfig, RouteTerms
 from alerting.desk import Service, rule_labels
-from alerting.routes import Routed
+from alerting.routes import Route, Routed
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.references import below, unknown
@@ -89,6 +89,7 @@ class _Rule:
     place: Path
     severity: Severity
     routed: Routed
+    reached: frozenset[str]  # those it is routed to, fails over to and escalates to
 
 
 def unheard(config: Config) -> Iterator[Finding]:
@@ -113,11 +114,11 @@ def unheard(config: Config) -> Iterator[Finding]:
 
 
 def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
-    told = {receiver for rule in rules for receiver in rule.routed.receivers}
+    told = {receiver for rule in rules for receiver in rule.reached}
     root = config.alerting.root
-    named = set(root.receivers)
+    named = {*root.receivers, *_beside(root)}
     for _, route in _walk(root.routes, _ROOT):
-        named |= set(route.receivers or ())
+        named |= {*(route.receivers or ()), *_beside(route)}
     for name in config.alerting.receivers:
         if name not in named:
             yield Finding(("alerting", "receivers", name), f"no route leads to `{name}`")
@@ -126,6 +127,13 @@ def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
                 ("alerting", "receivers", name),
                 f"no alert of this configuration reaches `{name}`: its routes take none",
             )
+
+
+def _beside(route: RouteTerms) -> Iterator[str]:
+    """Whom a route names beside its receivers."""
+    yield from route.failover or ()
+    for step in route.escalate or ():
+        yield from step.receivers
 
 
 def _why(*rules: _Rule) -> str:
@@ -146,14 +154,22 @@ def _rules(config: Config) -> Iterator[_Rule]:
             kinds.add((NOTICE_SEVERITY, AlertKind.BUDGET))
         for severity, kind in sorted(kinds):
             labels = rule_labels(_service(config, slo.service), slo.name, severity, kind)
-            yield _Rule(slo.id, place, severity, tree.explain(labels))
+            yield _Rule(slo.id, place, severity, tree.explain(labels), _reached(tree, labels))
     for rule in config.rules:
         place = ("services", rule.service, "alerts", rule.name)
         kinds = {(rule.severity, AlertKind.THRESHOLD), (NO_DATA_SEVERITY, AlertKind.NO_DATA)}
         for severity, kind in sorted(kinds):
             service = _service(config, rule.service)
             labels = rule_labels(service, rule.name, severity, kind, of_threshold=True)
-            yield _Rule(f"{rule.service}/{rule.name}", place, severity, tree.explain(labels))
+            id_, reached = f"{rule.service}/{rule.name}", _reached(tree, labels)
+            yield _Rule(id_, place, severity, tree.explain(labels), reached)
+
+
+def _reached(tree: Route, labels: Mapping[str, str]) -> frozenset[str]:
+    hits = tree.hits(labels)
+    escalated = (name for hit in hits for step in hit.escalate for name in step.receivers)
+    named = (name for hit in hits for name in (*hit.receivers, *hit.failover))
+    return frozenset((*named, *escalated))
 
 
 def _service(config: Config, name: str) -> Service:

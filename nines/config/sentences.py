@@ -102,3 +102,17 @@ _SENTENCES: Mapping[str, _Words] = {
     "invalid_key": lambda _: "must be a key made of text",
     "none_required": _be("empty"),
 }
+
+
+_ROOT = ("alerting", "route")
+_BELOW_THE_ROOT = ("match", "continue", "active_time_intervals", "mute_time_intervals")
+
+
+def not_at_the_root(path: tuple[int | str, ...]) -> str | None:
+    """What to say of a key that only the routes below the root may have; None of any other."""
+    if path[:-1] != _ROOT or path[-1] not in _BELOW_THE_ROOT:
+        return None
+    return (
+        f"`{path[-1]}` has no place here: the root takes every alert at every time; "
+        "write it at a route below"
+    )

@@ -12,7 +12,7 @@ from collectors.config import KINDS
 from nines.config.document import Path
 from nines.config.later import is_later, not_yet
 from nines.config.model import File
-from nines.config.sentences import sentence
+from nines.config.sentences import not_at_the_root, sentence
 from nines.config.shape import Shape, unknown_key
 
 _PIECES = (("collectors",), ("slos",), ("alerts",))
@@ -113,7 +113,7 @@ def _translated(
             words = sentence(error, name)
         elif error["type"] == "extra_forbidden":
             on_key = True
-            words = unknown_key(name, shape.known_keys(path[:-1], data))
+            words = not_at_the_root(path) or unknown_key(name, shape.known_keys(path[:-1], data))
         else:
             words = sentence(error, name)
         sentences = by_place.setdefault((path, on_key), [])

@@ -8,6 +8,7 @@ from itertools import count
 from alerting.alert import AlertChange, AlertKind, Facts
 from alerting.desk import Context, Rules, Service, acknowledge, decide, review
 from alerting.incident import Incident
+from alerting.inhibition import Inhibition, Source
 from alerting.notification import Notification
 from alerting.routes import Route
 from alerting.store import Decision, IncidentFile
@@ -68,6 +69,8 @@ class Scene:
         self.store = store or MemoryAlertStore()
         self.present: dict[str, Facts] = {}
         self.suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
+        self.inhibitions: tuple[Inhibition, ...] = ()
+        self.elsewhere: tuple[Source, ...] = ()
         self._numbers = count(1)
 
     @property
@@ -80,6 +83,8 @@ class Scene:
             external_url="https://nines.example/",
             present=self.present,
             suppressors=self.suppressors,
+            inhibitions=self.inhibitions,
+            elsewhere=self.elsewhere,
         )
 
     def new_id(self) -> str:

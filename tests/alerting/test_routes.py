@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from alerting.routes import Route, join
+from alerting.routes import Route, Terms, join
 from slo.selector import parse_matchers
+from slo.units import parse_duration
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "data/alertmanager/routing_cases.json").read_text("utf-8")
@@ -31,6 +32,15 @@ TREE = Route(
 )
 
 
+def terms_of(node: Mapping[str, Any]) -> Terms:
+    wait, interval, repeat = (
+        parse_duration(node[key]) if key in node else None
+        for key in ("group_wait", "group_interval", "repeat_interval")
+    )
+    by = tuple(node["group_by"]) if "group_by" in node else None
+    return Terms(group_by=by, group_wait=wait, group_interval=interval, repeat_interval=repeat)
+
+
 def alertmanager_route(node: Mapping[str, Any]) -> Route:
     """Their node as ours: `receiver` is a list of one, and both kinds of match are matchers."""
     equal = [f'{name}="{value}"' for name, value in node.get("match", {}).items()]
@@ -40,6 +50,7 @@ def alertmanager_route(node: Mapping[str, Any]) -> Route:
         (node["receiver"],) if "receiver" in node else None,
         tuple(alertmanager_route(child) for child in node.get("routes", [])),
         node.get("continue", False),
+        terms_of(node),
     )
 
 

@@ -21,13 +21,15 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
 
 
 @pytest.mark.parametrize(
     "model",
     [
         *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
+        *("RouteConfig", "RootRouteConfig", "EscalationConfig", "InhibitRuleConfig"),
+        *("TimeRangeConfig", "HoursConfig", "AlertingConfig"),
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],
