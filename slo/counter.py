@@ -269,7 +269,9 @@ def _delta(
     state: TargetState, series: Series, sample: Sample, names: frozenset[str], switch: _Switch
 ) -> _Delta:
     if not _is_count(sample.value):
-        said = f"{series} is {sample.value:g}, which is no count: it is left out"
+        # Without its value: a counter that goes on falling is one anomaly, not one for each page.
+        what = "negative" if math.isfinite(sample.value) else f"{sample.value:g}"
+        said = f"{series} is {what}, which is no count: it is left out"
         return _Delta(names, broken=said)
     value, before = _exact(sample.value), state.series.get(series)
     if switch is _Switch.FIRST:
@@ -441,9 +443,9 @@ class _Counting:
         said = self._anomalies[:_ANOMALIES_LIMIT]
         if len(self._anomalies) > len(said):
             said.append(f"and {len(self._anomalies) - len(said)} more such anomalies")
-        return Increment(
-            good, bad, unknown, by or {}, tuple(said), self._gap_since, self._has_data()
-        )
+        missing = self._without_count()
+        data = self._has_data() and not missing
+        return Increment(good, bad, unknown, by or {}, tuple(said), self._gap_since, data, missing)
 
     def _recall(self, slo: str, selectors: str) -> Memory:
         """This SLI's memory; an SLI that now selects something else begins a new one."""
@@ -496,6 +498,13 @@ class _Counting:
 
     def _has_data(self) -> bool:
         return any(True for _ in self._of(self._total_names))
+
+    def _without_count(self) -> str:
+        """Why nothing is known of a total that is on the page; empty where something is."""
+        totals = list(self._of(self._total_names))
+        if not totals or not all(delta.broken for delta in totals):
+            return ""
+        return "every counter of the total is NaN, infinite or negative"
 
     def _missing_edge(self) -> str:
         """Why a histogram cannot be read at its threshold; empty where it can."""

@@ -289,6 +289,28 @@ def test_what_is_no_count_contributes_nothing_and_is_an_anomaly(value: float) ->
     assert counted(target.page({code(200): 1010, code(500): 6})) == (0, 1, 0)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -3], ids=["NaN", "Inf", "negative"])
+def test_a_total_without_a_single_count_is_no_data_and_not_idle(value: float) -> None:
+    target = Target(IN_FLIGHT)
+    target.page({bare("asked"): 10, bare("failed"): 0})
+
+    increment = target.page({bare("asked"): value, bare("failed"): 1})
+
+    assert (counted(increment), increment.data) == ((0, 0, 0), False)
+    assert increment.missing == "every counter of the total is NaN, infinite or negative"
+    after = target.page({bare("asked"): 15, bare("failed"): 1})
+    assert (counted(after), after.data) == ((4, 1, 0), True)
+
+
+def test_a_counter_that_falls_below_zero_and_on_is_one_anomaly() -> None:
+    target = Target()
+    target.page({code(200): 1000, code(500): 0})
+    said = {target.page({code(200): 1000, code(500): -n}).anomalies for n in range(1, 4)}
+
+    text = 'http_requests_total{code="500"} is negative, which is no count: it is left out'
+    assert said == {(text,)}
+
+
 def test_bad_above_total_waits_for_room() -> None:
     target = Target(IN_FLIGHT)
     target.page({bare("asked"): 10, bare("failed"): 0})
