@@ -38,7 +38,7 @@ class LossFacts:
     """An interval that burned faster than the budget allows, [start, end).
 
     `spent` is the exact share of the whole budget as a fraction, `spent_ratio` the nearest float.
-    `causes` are kept by five minutes: unless `causes_exact`, a neighbour's are among them.
+    `causes` are kept by five minutes: unless `causes_exact`, others' are among them.
     """
 
     start: datetime

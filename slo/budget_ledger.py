@@ -37,7 +37,7 @@ class Loss:
     """An interval that burned faster than the budget allows, [start, end).
 
     `share` is of the whole budget, None when there is none. `causes`, largest first, are kept by
-    five minutes: unless `causes_exact`, a neighbour's are among them.
+    five minutes: unless `causes_exact`, those of the time around it are among them.
     """
 
     start: datetime
@@ -174,20 +174,22 @@ def _loss(
     allowed: Fraction,
 ) -> Loss:
     cost = _cost(run)
+    bad = sum(slot.bad for slot in run)
     sums: dict[str, int] = {}
     stretches = _stretches(run)
     for stretch in stretches:
-        for cause, bad in causes.get(stretch, {}).items():
-            sums[cause] = sums.get(cause, 0) + bad
+        for cause, events in causes.get(stretch, {}).items():
+            sums[cause] = sums.get(cause, 0) + events
     return Loss(
         start=run[0].start,
         end=run[-1].end,
         good=sum(slot.good for slot in run),
-        bad=sum(slot.bad for slot in run),
+        bad=bad,
         cost=cost,
         share=_share(cost, allowed),
         causes=dict(sorted(sums.items(), key=lambda item: (-item[1], item[0]))),
-        causes_exact=all(touched[stretch] == 1 for stretch in stretches),
+        # More than it has bad events: a range, an exclusion or a good slice cuts these minutes.
+        causes_exact=sum(sums.values()) <= bad and all(touched[one] == 1 for one in stretches),
     )
 
 

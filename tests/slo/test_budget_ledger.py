@@ -140,6 +140,12 @@ def test_causes_that_a_neighbour_may_own_are_said_to_be_inexact() -> None:
     ]
 
 
+def test_causes_of_five_minutes_that_the_range_cuts_are_said_to_be_inexact() -> None:
+    (loss,) = ledger_of([(0, 0, 3)], [(0, "timeout", 9)], width=MINUTE).losses
+
+    assert (loss.bad, dict(loss.causes), loss.causes_exact) == (3, {"timeout": 9}, False)
+
+
 def test_a_slot_after_a_long_silence_begins_a_new_loss() -> None:
     losses = ledger_of([(0, 0, 1), (2, 0, 1), (4, 0, 1)], gap=NO_GAP).losses
 
