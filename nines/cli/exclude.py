@@ -144,7 +144,9 @@ def _what(one: Mapping[str, Any]) -> str:
 
 def _times(exclusion: Mapping[str, Any]) -> Iterable[str]:
     """The next times, as the clocks of the zone show them and in UTC."""
-    if not exclusion["next"]:
+    if exclusion.get("rrule") and not exclusion["next"]:
+        yield "All of its times are over."
+    elif not exclusion["next"]:
         yield f"From {_minute(exclusion['start'])} to {_minute(exclusion['end'])} UTC."
     for one in exclusion["next"]:
         local = ""

@@ -70,6 +70,16 @@ def test_one_is_added_listed_ended_and_undone(server: str) -> None:
     assert json.loads(undone.out)["exclusion"]["state"] == "undone"
 
 
+def test_a_recurrence_that_is_over_has_no_next_times_and_says_so(server: str) -> None:
+    ran = ask(
+        server, "add", "shop", "--start", "2020-01-01T02:30", "--for", "1h", "--rrule",
+        "FREQ=DAILY;COUNT=2", "--zone", "Europe/Berlin", "--reason", "backups", "--preview",
+    )  # fmt: skip
+
+    assert ran.code == 0
+    assert ran.out.splitlines()[1:] == ["All of its times are over."]
+
+
 def test_a_preview_shows_the_next_five_times_through_a_clock_change(server: str) -> None:
     ran = ask(
         server, "add", "shop", "--start", "2027-03-26T02:30", "--for", "1h", "--rrule",
