@@ -34,7 +34,7 @@ from nines.callbacks import Callbacks
 from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
 from nines.config import Config, ConfigError, Problem, load
-from nines.config.watch import Watch
+from nines.config.watch import Watch, digest
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine, Entry
 from nines.exclusions import Change, Exclusions, Terms, configured
@@ -99,6 +99,7 @@ class Service:
         self.exclusions = Exclusions()
         self._new_id = ids(clock.now, secrets.randbits)
         self._reloading = asyncio.Lock()
+        self._files: Watch | None = None
         self._running = False
         self._settling: asyncio.Task[None] | None = None
 
@@ -304,6 +305,9 @@ class Service:
     async def reload(self) -> ReloadResult:
         """Read the configuration again: all of it, or on any problem nothing of it."""
         async with self._reloading:
+            if self._files is not None:
+                # Before it is read: a mistake that is taken back at once is a change, too.
+                self._files.know(await asyncio.to_thread(digest, self._path))
             try:
                 config = await asyncio.to_thread(load, self._path, self._environ)
             except ConfigError as error:
@@ -677,7 +681,8 @@ class Service:
             await job()
 
     async def _reload_on_change(self) -> None:
-        async for _ in Watch(self._path, self._clock):
+        self._files = Watch(self._path, self._clock)
+        async for _ in self._files:
             await self.reload()
 
     def _reload_refused(self, problems: tuple[str, ...]) -> ReloadResult:

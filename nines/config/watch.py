@@ -34,6 +34,10 @@ class Watch:
         self._every_seconds = every_seconds
         self._known = digest(self._path)
 
+    def know(self, content: str | None) -> None:
+        """Somebody else has read this `digest`: only another one is a change from now on."""
+        self._known = content
+
     async def __aiter__(self) -> AsyncIterator[FilePath]:
         last = self._known
         while True:

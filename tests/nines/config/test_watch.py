@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nines.config.watch import Watch
+from nines.config.watch import Watch, digest
 
 Edit = Callable[[], object]
 
@@ -74,6 +74,28 @@ async def test_an_edit_that_is_taken_back_is_no_change(file: Path) -> None:
     edits = [lambda: file.write_text("a: 2"), lambda: file.write_text("a: 1"), nothing]
 
     assert await looks_that_told(file, *edits, nothing) == []
+
+
+async def test_a_mistake_that_somebody_else_read_and_is_taken_back_is_a_change(file: Path) -> None:
+    def reload_a_mistake() -> None:
+        file.write_text("a: mistake")
+        watch.know(digest(file))
+        file.write_text("a: 1")
+
+    watch = Watch(file, Script(reload_a_mistake, nothing, nothing))
+
+    assert await anext(aiter(watch)) == file
+
+
+async def test_what_somebody_else_has_read_is_not_told_again(file: Path) -> None:
+    def reload_an_edit() -> None:
+        file.write_text("a: 2")
+        watch.know(digest(file))
+
+    watch = Watch(file, Script(reload_an_edit, nothing, nothing))
+
+    with pytest.raises(_EndError):
+        await anext(aiter(watch))
 
 
 async def test_a_file_that_is_gone_for_a_moment_is_waited_for(file: Path) -> None:
