@@ -88,7 +88,7 @@ class IncidentRow:
     url: str
     acknowledge_url: str
     title: str
-    when_it_opened: str  # what was said in its first second
+    told: str  # the headline of what was sent last
     service: str
     service_url: str
     state: str
@@ -256,7 +256,7 @@ def incident_row(incident: Incident, slos: Sequence[str], now: datetime) -> Inci
         url=links.incident_url(incident.id),
         acknowledge_url=f"{links.incident_url(incident.id)}/acknowledge",
         title=neutral_title(incident, slos),
-        when_it_opened=incident.title,
+        told=incident.title,
         service=incident.service,
         service_url=links.service_url(incident.service),
         state=incident.state.value,

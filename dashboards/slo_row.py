@@ -40,6 +40,7 @@ class SLORow:
     topic: str  # its id in the live stream
     url: str
     name: str
+    variant: str  # "99.99 % over 30d", where its name is that of several
     service: str
     service_url: str
     owner: str | None
@@ -83,6 +84,7 @@ def slo_row(
         topic=slo.id,
         url=links.slo_url(slo.id),
         name=slo.name,
+        variant=f"{write.target(slo.objective)} over {slo.window.label}" if slo.variant else "",
         service=slo.service,
         service_url=links.service_url(slo.service),
         owner=card.owner if card else None,

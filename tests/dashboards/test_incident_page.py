@@ -129,11 +129,11 @@ def test_an_incidents_title_is_true_at_every_moment_of_it(slos: list[str], title
     assert incident_page.neutral_title(incident, slos) == title
 
 
-def test_what_was_said_in_the_first_second_stays_readable() -> None:
+def test_what_was_told_last_stays_readable() -> None:
     shown = view(make_incident(2, "shop", "checkout", IncidentState.RESOLVED))
 
     assert shown.row.title == "shop: checkout"
-    assert shown.row.when_it_opened == "shop: checkout burns its error budget 116.7x too fast"
+    assert shown.row.told == "shop: checkout burns its error budget 116.7x too fast"
 
 
 def test_the_timeline_tells_seconds() -> None:

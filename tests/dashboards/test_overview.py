@@ -120,6 +120,24 @@ def test_needs_attention_lists_the_worst_first_and_no_healthy_one() -> None:
     assert shown.tightest == ()
 
 
+def test_those_of_one_name_are_told_apart_by_objective_and_window() -> None:
+    first = make_slo("shop", "checkout")
+    second = replace(first, variant="99.99")
+    shown = view(
+        FakeSource(
+            statuses_=tuple(
+                make_status(one, (259_000, 200, 0), budget_state=BudgetState.AT_RISK)
+                for one in (first, second)
+            )
+        )
+    )
+
+    assert {(row.name, plain(row.variant)) for row in shown.attention} == {
+        ("checkout", ""),
+        ("checkout", "99.9 % over 30d"),
+    }
+
+
 def test_needs_attention_stops_at_twelve_and_says_how_many_more_there_are() -> None:
     burning = tuple(
         make_status(
