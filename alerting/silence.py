@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from alerting.alert import Alert
 from alerting.suppressor import Suppressor, SuppressorKind
+from slo.planning import PlanError
 from slo.recurrence import (
     Interval,
     Once,
@@ -37,7 +38,7 @@ class SilenceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SilencePlan:
-    """What somebody wants silenced, when, why, and who it is. Raises ValueError.
+    """What somebody wants silenced, when, why, and who it is. Raises PlanError.
 
     `until_resolved`: it is over as soon as nothing that it mutes fires any more.
     """
@@ -51,11 +52,14 @@ class SilencePlan:
     def __post_init__(self) -> None:
         # As Alertmanager has it: an alert without any label would be muted, so everything may be.
         if all(one.matches({}) for one in self.matchers):
-            raise ValueError(
-                'write at least one matcher that does not match everything, such as service="shop"'
+            raise PlanError(
+                "matchers",
+                'write at least one matcher that does not match everything, such as service="shop"',
             )
         if self.until_resolved and not isinstance(self.schedule, Once):
-            raise ValueError("one that recurs does not end when something resolves")
+            raise PlanError(
+                "until_resolved", "one that recurs does not end when something resolves"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,22 @@ def read_matchers(texts: Iterable[str]) -> tuple[Matcher, ...]:
         else:
             found.extend(parse_matchers(text))
     return tuple(found)
+
+
+def read_plan(
+    texts: Iterable[str],
+    schedule: Schedule,
+    *,
+    reason: str,
+    author: str,
+    until_resolved: bool = False,
+) -> SilencePlan:
+    """A plan with its matchers as they were typed. Raises PlanError."""
+    try:
+        matchers = read_matchers(texts)
+    except ValueError as error:
+        raise PlanError("matchers", str(error)) from None
+    return SilencePlan(matchers, schedule, reason, author, until_resolved)
 
 
 @dataclass(frozen=True, slots=True)

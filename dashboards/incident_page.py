@@ -14,6 +14,7 @@ from dashboards.format import Moment
 from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
 from slo.rule import is_of_rule
+from slo.selector import Matcher
 from slo.severity import Severity
 
 FILTERS = (
@@ -193,6 +194,7 @@ class IncidentView:
     alerts: tuple[AlertRow, ...]
     told: tuple[ToldRow, ...]
     can_acknowledge: bool
+    silence_url: str | None  # the form for a silence of what fires
     remembered: str
     notice: str | None
     name_missing: bool
@@ -299,10 +301,26 @@ def incident_view(
             told_row(notification, detail.attempts, now) for notification in detail.notifications
         ),
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
+        silence_url=links.silencing_url(_labels(detail)) if incident.open else None,
         remembered=remembered,
         notice=notice,
         name_missing=name_missing and incident.state is IncidentState.TRIGGERED,
     )
+
+
+def _labels(detail: IncidentDetail) -> str:
+    """The labels that all that fires has in common, as matchers."""
+    service = str(Matcher("service", "=", detail.incident.service))
+    found = {
+        ("alert" if is_of_rule(one.rule) else "slo", one.sli) for one in detail.alerts if one.firing
+    }
+    return ", ".join([service, *(str(Matcher(*one)) for one in _if_one(found))])
+
+
+def _if_one(found: set[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    if len(found) == 1:
+        (label, value), *_ = found
+        yield label, "=", value
 
 
 def _is_notice(detail: IncidentDetail) -> bool:

@@ -76,3 +76,12 @@ def exclusion_url(exclusion_id: str) -> str:
 def exclusions_url(slo_id: str) -> str:
     """The exclusions for an SLO, and the form for another of it."""
     return with_query("/exclusions", slo=slo_id)
+
+
+def silence_url(silence_id: str) -> str:
+    return f"/silences/{quote(silence_id, safe='')}"
+
+
+def silencing_url(matchers: str) -> str:
+    """The form for another silence, filled in for these alerts."""
+    return with_query("/silences", matchers=matchers, duration="1h") + "#silence"

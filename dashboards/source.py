@@ -292,6 +292,9 @@ class Source(Protocol):
     def silences(self) -> Sequence[Silence]:
         """All that are remembered, expired or not, newest first."""
 
+    def active_silences(self) -> int:
+        """How many of them mute now."""
+
     def muted_alerts(self) -> int:
         """How many of the alerts that fire are muted by a silence."""
 

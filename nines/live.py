@@ -404,6 +404,9 @@ class Live:
     def silences(self) -> Sequence[Silence]:
         return list(self._silencing.silences.by_id.values())[::-1]
 
+    def active_silences(self) -> int:
+        return sum(1 for _ in self._silencing.silences.active(self._now()))
+
     def muted_alerts(self) -> int:
         return self._silencing.muted_alerts
 

@@ -44,6 +44,7 @@ from web.look import Look, MomentError, look, read_past
 from web.moment import read_moment, read_step
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
+from web.silences import add_silence_routes
 from web.stream import Stream, Streams
 
 DEFAULT_LIMIT = 50
@@ -580,6 +581,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         f"{incident}/acknowledge", api.acknowledge, methods=["POST"], response_model=IncidentFile
     )
     add_exclusion_routes(router, source, settings)
+    add_silence_routes(router, source, settings)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

@@ -62,6 +62,8 @@ _SHADOW = gauge(
 _EXCLUDED = gauge(
     "slo_excluded_events", "Events of the window that do not count, as they were excluded."
 )
+_SILENCES = gauge("nines_silences_active", "How many silences mute now.")
+_MUTED = gauge("nines_alerts_muted", "How many of the alerts that fire are muted by a silence.")
 _NOTIFICATIONS = counter(
     "nines_notifications", "Attempts to deliver a notification, by how they ended."
 )
@@ -81,6 +83,8 @@ class Snapshot:
     now: datetime
     shadows: Mapping[SLO, ShadowSummary] = field(default_factory=dict)  # of those in shadow
     thresholds: Sequence[RuleStatus] = ()
+    silences: int = 0  # that mute now
+    muted: int = 0  # alerts
 
 
 def take_snapshot(source: Source, statuses: Sequence[SLOStatus], now: datetime) -> Snapshot:
@@ -100,6 +104,8 @@ def take_snapshot(source: Source, statuses: Sequence[SLOStatus], now: datetime) 
         now=now,
         shadows=dict(_shadows(source, statuses)),
         thresholds=tuple(source.rules()),
+        silences=source.active_silences(),
+        muted=source.muted_alerts(),
     )
 
 
@@ -156,6 +162,8 @@ class Printer:
                 (_SHADOW, _shadow_lines(snapshot.shadows)),
                 (_EXCLUDED, _excluded_lines(snapshot.statuses)),
                 *rule_lines(snapshot.thresholds),
+                (_SILENCES, _SILENCES.line((), snapshot.silences)),
+                (_MUTED, _MUTED.line((), snapshot.muted)),
                 *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
             ],
         )

@@ -39,6 +39,7 @@ from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
+from web.silence_pages import SilencePages
 
 _THEME_COOKIE = "nines_theme"
 _RECENT_INCIDENTS = 6
@@ -136,7 +137,8 @@ class Pages:
             response_model=None,
         )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
-        ExclusionPages(self._source, self._now, self._page, self.error).add_to(router)
+        for book in (ExclusionPages, SilencePages):
+            book(self._source, self._now, self._page, self.error).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 

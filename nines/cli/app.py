@@ -191,6 +191,21 @@ app.add_typer(exclude, name="exclude")
 ByOption = Annotated[str, typer.Option("--by", envvar="NINES_NAME", help="Who you are.")]
 ExclusionArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")]
 
+StartOption = Annotated[
+    str | None,
+    typer.Option("--start", help="When it begins, such as 2026-11-21T22:00. Default: now."),
+]
+EndOption = Annotated[str | None, typer.Option("--end", help="When it ends.")]
+ForOption = Annotated[
+    str | None, typer.Option("--for", help="How long it lasts, such as 2h; of a rule, each time.")
+]
+RuleOption = Annotated[
+    str | None, typer.Option("--rrule", help="How it recurs, such as FREQ=WEEKLY;BYDAY=SU.")
+]
+ZoneOption = Annotated[
+    str | None, typer.Option("--zone", help="The time zone of these times, such as Europe/Berlin.")
+]
+
 
 @exclude.command()
 def add(
@@ -203,19 +218,11 @@ def add(
         list[str] | None,
         typer.Option("--label", metavar="KEY=VALUE", help="Of services; several must all fit."),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="When it begins, such as 2026-11-21T22:00. Default: now.")
-    ] = None,
-    end: Annotated[str | None, typer.Option(help="When it ends.")] = None,
-    duration: Annotated[
-        str | None, typer.Option("--for", help="How long it lasts, such as 2h.")
-    ] = None,
-    rrule: Annotated[
-        str | None, typer.Option(help="How it recurs, such as FREQ=WEEKLY;BYDAY=SU.")
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option(help="The time zone of these times, such as Europe/Berlin.")
-    ] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    duration: ForOption = None,
+    rrule: RuleOption = None,
+    zone: ZoneOption = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Only show what it would exclude, and when.")
     ] = False,
@@ -284,6 +291,89 @@ def undo(
 
     as_json = output is Output.JSON
     raise typer.Exit(command.change(server, exclusion, "undo", by, as_json=as_json))
+
+
+silence = typer.Typer(
+    help="Say of which alerts nobody is told for a while. Asks a running Nines.",
+    no_args_is_help=True,
+)
+app.add_typer(silence, name="silence")
+MatchersArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MATCHER...", help="On labels of alerts, all met: service=shop 'severity=~\"a|b\"'."
+    ),
+]
+
+
+@silence.command("add")
+def add_silence(
+    matchers: MatchersArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    by: ByOption,
+    start: StartOption = None,
+    end: EndOption = None,
+    duration: ForOption = None,
+    rrule: RuleOption = None,
+    zone: ZoneOption = None,
+    until_resolved: Annotated[
+        bool,
+        typer.Option("--until-resolved", help="Over as soon as nothing that it mutes fires."),
+    ] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Silence alerts; they are counted and recorded as before."""
+    from nines.cli import silence as command
+
+    wanted = command.Wanted(
+        tuple(matchers), start, end, duration, rrule, zone, until_resolved=until_resolved
+    )
+    as_json = output is Output.JSON
+    raise typer.Exit(command.add(server, wanted, reason=reason, by=by, as_json=as_json))
+
+
+@silence.command("preview")
+def preview_silence(
+    matchers: MatchersArgument,
+    start: StartOption = None,
+    end: EndOption = None,
+    duration: ForOption = None,
+    rrule: RuleOption = None,
+    zone: ZoneOption = None,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what a silence would mute now and would have muted last week, and when."""
+    from nines.cli import silence as command
+
+    wanted = command.Wanted(tuple(matchers), start, end, duration, rrule, zone)
+    raise typer.Exit(command.preview(server, wanted, as_json=output is Output.JSON))
+
+
+@silence.command("list")
+def list_silences(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show what is silenced now and will be."""
+    from nines.cli import silence as command
+
+    raise typer.Exit(command.show(server, every=every, as_json=output is Output.JSON))
+
+
+@silence.command("end")
+def end_silence(
+    silence_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
+    by: ByOption,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """End a silence now; who was not told of what still fires is told at once."""
+    from nines.cli import silence as command
+
+    raise typer.Exit(command.end(server, silence_id, by, as_json=output is Output.JSON))
 
 
 @app.command()

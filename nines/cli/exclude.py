@@ -8,15 +8,13 @@ from urllib.parse import quote
 
 import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from nines.cli.asking import AskError, get, post, server_at
+from nines.cli import planned
+from nines.cli.asking import AskError, post, server_at
+from nines.cli.planned import print_table
 from nines.cli.problems import FINE, WRONG_USE, fail
 
 _API = "/api/v1/exclusions"
-_PAGE = 250
 _SHOWN_SLOS = 5
 
 
@@ -66,7 +64,7 @@ def add(server: str, wanted: Wanted, *, preview: bool, as_json: bool) -> int:
     exclusion = told["exclusion"]
     verb = "Would exclude" if preview else f"Excluded, as {exclusion['id']}:"
     typer.echo(f"{verb} {_some(told['slos'])}.")
-    for line in _times(exclusion):
+    for line in planned.times(exclusion):
         typer.echo(line)
     return FINE
 
@@ -84,15 +82,7 @@ def show(server: str, slo: str | None, *, every: bool, as_json: bool) -> int:
     if not found:
         typer.echo("Nothing is excluded." if every else "Nothing is excluded, now or later.")
         return FINE
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("id", "state", "what", "when", "why", "by"):
-        table.add_column(heading, no_wrap=True)
-    for one in found:
-        table.add_row(*map(Text, _row(one)))
-    console = Console(highlight=False)
-    if not console.is_terminal:  # whoever reads it through a pipe wants whole lines
-        console.width = 1_000
-    console.print(table)
+    print_table(("id", "state", "what", "when", "why", "by"), map(_row, found))
     return FINE
 
 
@@ -114,25 +104,12 @@ def change(
 
 
 def _all(client: httpx.Client, slo: str | None, *, every: bool) -> Iterable[dict[str, Any]]:
-    query: dict[str, str | int] = {"limit": _PAGE}
-    if slo is not None:
-        query["slo"] = slo
-    while True:
-        page = get(client, _API, query)
-        yield from (
-            one
-            for one in page.get("exclusions", [])
-            if every or one.get("state") in ("active", "planned")
-        )
-        if page.get("next_cursor") is None:
-            return
-        query["cursor"] = page["next_cursor"]
+    found = planned.every(client, _API, "exclusions", {} if slo is None else {"slo": slo})
+    return (one for one in found if every or one.get("state") in ("active", "planned"))
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    when = one.get("rrule") or f"{_minute(one['start'])} to {_minute(one['end'])} UTC"
-    if one.get("rrule"):
-        when += f" {one['zone']}"
+    when = planned.when(one)
     return (one["id"], one["state"], _what(one), when, one["reason"], one["author"])
 
 
@@ -140,27 +117,6 @@ def _what(one: Mapping[str, Any]) -> str:
     if one.get("service"):
         return "/".join(filter(None, (one["service"], one.get("slo"))))
     return ", ".join(f"{key}={value}" for key, value in one["labels"].items())
-
-
-def _times(exclusion: Mapping[str, Any]) -> Iterable[str]:
-    """The next times, as the clocks of the zone show them and in UTC."""
-    if exclusion.get("rrule") and not exclusion["next"]:
-        yield "All of its times are over."
-    elif not exclusion["next"]:
-        yield f"From {_minute(exclusion['start'])} to {_minute(exclusion['end'])} UTC."
-    for one in exclusion["next"]:
-        local = ""
-        if exclusion.get("zone"):
-            local = f"  ({_local(one['local_start'])} to {_local(one['local_end'])})"
-        yield f"{_minute(one['start'])} to {_minute(one['end'])} UTC{local}"
-
-
-def _minute(iso: str) -> str:
-    return iso[:16].replace("T", " ")
-
-
-def _local(iso: str) -> str:
-    return f"{_minute(iso)} {iso[-6:]}"
 
 
 def _some(slos: Sequence[str]) -> str:

@@ -24,6 +24,9 @@ class FakeSilences:
     def silences(self) -> Sequence[Silence]:
         return list(self.silenced.by_id.values())[::-1]
 
+    def active_silences(self) -> int:
+        return sum(1 for _ in self.silenced.active(self.silenced_at))
+
     def muted_alerts(self) -> int:
         who = self.silenced.suppressors(self.silenced_at)
         return sum(1 for one in self._alerts() if one.alert.firing and who(one.labels))

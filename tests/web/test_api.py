@@ -415,6 +415,10 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/exclusions/{exclusion_id}",
             "/exclusions/{exclusion_id}/end",
             "/exclusions/{exclusion_id}/undo",
+            "/silences",
+            "/silences/preview",
+            "/silences/{silence_id}",
+            "/silences/{silence_id}/end",
             "/health",
             "/stream",
         )

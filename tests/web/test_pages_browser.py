@@ -19,6 +19,7 @@ from playwright.sync_api import (
 )
 
 from alerting.incident import IncidentState
+from alerting.silence import SilencePlan, read_matchers
 from dashboards.source import Change
 from slo.exclusion import Plan, Scope
 from slo.recurrence import Once
@@ -43,6 +44,9 @@ PAGES = {
     "incident": "/incidents/INC0001",
     "exclusions": "/exclusions",
     "exclusion": "/exclusions/exclusion-1",
+    "silences": "/silences",
+    "silences filled in": "/silences?matchers=service%3D%22shop%22&duration=1h",
+    "silence": "/silences/silence-1",
     "nothing here": "/nowhere",
     "past overview": "/?at=2026-11-21T11:15:00Z",
     "past list": "/slos?at=2026-11-21T11:15:00Z",
@@ -50,7 +54,7 @@ PAGES = {
     "past service": "/services/shop?at=2026-11-21T11:15:00Z",
 }
 # They speak of one moment, or of none.
-_KINDS = ("numbers", "exclusions", "exclusion", "nothing", "past")
+_KINDS = ("numbers", "exclusions", "exclusion", "silences", "silence", "nothing", "past")
 STILL = {name for name in PAGES if name.partition(" ")[0] in _KINDS}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -82,6 +86,8 @@ def site() -> Iterator[Site]:
 
     async def main() -> None:
         await source.exclude(Plan(Scope("shop", "checkout"), once, "a new database", "ada"))
+        shop = read_matchers(["service=shop"])
+        await source.make_silence(SilencePlan(shop, once, "a new database", "ada"))
         stop = asyncio.Event()
         stopping.append(stop)
         app = create_app(source, settings=WebSettings(now=lambda: NOW, stop=stop))

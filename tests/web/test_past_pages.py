@@ -59,8 +59,8 @@ async def test_every_link_to_another_page_stays_at_the_moment(
     for tag, attrs in outline.tags:
         for name in ("href", "data-url"):
             url = urlsplit(attrs.get(name) or "")
-            # Exclusions are a book of all times, with those to come: it has no moment.
-            elsewhere = url.path.startswith(("/static/", "/exclusions"))
+            # Exclusions and silences are books of all times, with those to come: without a moment.
+            elsewhere = url.path.startswith(("/static/", "/exclusions", "/silences"))
             internal = url.path.startswith("/") and not elsewhere
             if tag in ("link", "script") or url.netloc or not internal:
                 continue

@@ -1,44 +1,20 @@
 """`nines exclude`, asking the application over a real socket."""
 
-import asyncio
 import json
 import re
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.nines.cli.running import Ran, run
-from tests.web.fakes import NOW, FakeSource
-from web.app import create_app
-from web.serve import serve
-from web.settings import WebSettings
+from tests.nines.cli.serving import served
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """The API over the fake source, served."""
-    source = FakeSource()
-    ready, ports = threading.Event(), list[int]()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    def started(_: str, port: int) -> None:
-        ports.append(port)
-        ready.set()
-
-    def work() -> None:
-        app = create_app(source, settings=WebSettings(version="0.1.0", now=lambda: NOW, stop=stop))
-        loop.run_until_complete(serve(app, "127.0.0.1", 0, stop, started))
-        loop.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert ready.wait(20)
-    yield f"http://127.0.0.1:{ports[0]}"
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
+    with served() as address:
+        yield address
 
 
 def ask(server: str, *arguments: str) -> Ran:

@@ -1,0 +1,234 @@
+"""The pages of silences: who is muted, until when, why, who said so; and the form for another."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerting.alert import Alert
+from alerting.silence import Silence, SilencePlan, SilenceState, read_plan
+from dashboards import format as write
+from dashboards import links
+from dashboards.audit_facts import trail_words
+from dashboards.form import Form
+from dashboards.format import Moment
+from dashboards.schedule_facts import NEXT, time_words, when, zone_of
+from dashboards.source import ServiceCard, SilenceFile
+from slo.exclusion import CONFIGURATION
+from slo.planning import PlanError, read_schedule
+from slo.recurrence import Once
+
+_WORDS = {
+    SilenceState.ACTIVE: "Muting now",
+    SilenceState.PENDING: "Planned",
+    SilenceState.EXPIRED: "Over",
+}
+_ORDER = list(_WORDS)
+_TIMES = ("start", "end", "duration", "rrule", "zone")
+_MOST_EXPIRED = 50  # in the list; the API tells of all
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRow:
+    """One silence in a list."""
+
+    url: str
+    what: str
+    when: str
+    reason: str
+    by: str
+    state: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class MutedRow:
+    """One alert that a silence takes, and where to read of it."""
+
+    words: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MutedView:
+    """Alerts that a silence takes: a sentence, and the first of them."""
+
+    sentence: str
+    rows: tuple[MutedRow, ...]
+    more: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SilencePreview:
+    """What making it would do."""
+
+    now: MutedView
+    week: MutedView
+    times: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SilencesView:
+    """The list, what mutes now first, and the form."""
+
+    rows: tuple[SilenceRow, ...]
+    known: tuple[str, ...]  # matchers that would take something
+    form: Form
+    preview: SilencePreview | None
+    remembered: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceView:
+    """One silence."""
+
+    row: SilenceRow
+    id: str
+    facts: tuple[tuple[str, str], ...]
+    times: tuple[str, ...]
+    now: MutedView
+    week: MutedView
+    trail: tuple[tuple[Moment, str], ...]
+    can_end: bool
+    remembered: str
+    notice: str | None
+
+
+def silences_view(
+    found: Sequence[Silence],
+    *,
+    services: Sequence[ServiceCard],
+    form: Form,
+    preview: SilenceFile | None,
+    remembered: str,
+    now: datetime,
+) -> SilencesView:
+    """The list and the form, with a preview where one was asked for. `found`: newest first."""
+    by_state: dict[SilenceState, list[Silence]] = {state: [] for state in _ORDER}
+    for one in found:
+        by_state[one.state(now)].append(one)
+    del by_state[SilenceState.EXPIRED][_MOST_EXPIRED:]
+    return SilencesView(
+        rows=tuple(silence_row(one, now) for group in by_state.values() for one in group),
+        known=tuple(_known(services)),
+        form=form,
+        preview=None if preview is None else _preview(preview, now),
+        remembered=remembered,
+    )
+
+
+def silence_view(
+    file: SilenceFile, *, remembered: str, notice: str | None, now: datetime
+) -> SilenceView:
+    """One silence with what it mutes, and its trail."""
+    one = file.silence
+    expired = one.state(now) is SilenceState.EXPIRED
+    return SilenceView(
+        row=silence_row(one, now),
+        id=one.id,
+        facts=tuple(_facts(one, now)),
+        times=_times(one, now),
+        now=_muted(file.now, "fires now and fits", "fire now and fit", now),
+        week=_muted(file.week, "of the last seven days fits", "of the last seven days fit", now),
+        trail=trail_words(file.trail, now),
+        can_end=not expired and one.origin != CONFIGURATION,
+        remembered=remembered,
+        notice=notice,
+    )
+
+
+def silence_row(one: Silence, now: datetime) -> SilenceRow:
+    """One line of a list."""
+    state = one.state(now)
+    word, stretch = _WORDS[state], one.stretch(now)
+    if stretch is not None:
+        word = f"{word}, ends {write.ago(stretch.end, now)}"
+    return SilenceRow(
+        url=links.silence_url(one.id),
+        what=one.label,
+        when=when(one.schedule, one.ended_at, now),
+        reason=one.reason,
+        by=one.author,
+        state=state.value,
+        word=word,
+    )
+
+
+def read_form(form: Form, by: str, now: datetime, *, only_preview: bool) -> SilencePlan:
+    """The plan that was filled in; of a preview, who and why may be missing. Raises PlanError."""
+    reason = form.value("reason")
+    if not only_preview and not reason:
+        raise PlanError("reason", "say why, for whoever waits for a message")
+    if not only_preview and not by:
+        raise PlanError("name", "say who you are first, so that the others know whom to ask")
+    schedule = read_schedule(**{name: form.value(name) or None for name in _TIMES}, now=now)
+    return read_plan(
+        [form.value("matchers")],
+        schedule,
+        reason=reason,
+        author=by,
+        until_resolved=bool(form.value("until_resolved")),
+    )
+
+
+def _known(services: Sequence[ServiceCard]) -> Iterable[str]:
+    for card in services:
+        yield f'service="{card.name}"'
+        for slo_id in card.slo_ids:
+            name = slo_id.partition("/")[2].partition("@")[0]
+            yield f'service="{card.name}", slo="{name}"'
+
+
+def _preview(file: SilenceFile, now: datetime) -> SilencePreview:
+    one, few = "that fires now", "that fire now"
+    begins = "mute" if file.silence.stretch(now) else "mute, once it begins, if it still fires,"
+    week = "of the last seven days"
+    if not isinstance(file.silence.schedule, Once):
+        week += " at its times of the week"
+    return SilencePreview(
+        now=_muted(file.now, one, few, now, f"This would {begins} "),
+        week=_muted(file.week, week, week, now, "It would have muted "),
+        times=_times(file.silence, now),
+    )
+
+
+def _muted(
+    alerts: Sequence[Alert], one: str, several: str, now: datetime, begin: str = ""
+) -> MutedView:
+    number = write.plural(len(alerts), "alert") if alerts else "no alert"
+    sentence = f"{begin}{number} {several if len(alerts) > 1 else one}."
+    more = len(alerts) - _MOST_NAMED
+    return MutedView(
+        sentence=sentence[:1].upper() + sentence[1:],
+        rows=tuple(_muted_row(alert, now) for alert in alerts[:_MOST_NAMED]),
+        more=f"and {write.count(more)} more" if more > 0 else None,
+    )
+
+
+def _muted_row(alert: Alert, now: datetime) -> MutedRow:
+    ended = alert.ended_at
+    lasted = (
+        f"since {write.stamp(alert.started_at, now)}"
+        if ended is None
+        else write.between(alert.started_at, ended, now)
+    )
+    return MutedRow(
+        f"{alert.service}/{alert.slo}, {alert.severity.value}, {lasted}",
+        links.incident_url(alert.incident_id),
+    )
+
+
+def _facts(one: Silence, now: datetime) -> Iterable[tuple[str, str]]:
+    yield "What", one.label
+    yield "Why", one.reason
+    yield "When", when(one.schedule, one.ended_at, now)
+    if one.until_resolved:
+        yield "Ends early", "as soon as nothing that it mutes fires any more"
+    made = f"{write.stamp(one.created_at, now)} by {one.author}"
+    yield "Made", f"{made}, in the configuration" if one.origin == CONFIGURATION else made
+    if one.ended_at is not None:
+        yield "Ended", write.stamp(one.ended_at, now)
+
+
+def _times(one: Silence, now: datetime) -> tuple[str, ...]:
+    return tuple(time_words(time, zone_of(one.schedule)) for time in one.next(now, NEXT))

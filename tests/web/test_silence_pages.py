@@ -1,0 +1,192 @@
+"""The pages of silences: a list, a form that previews, one silence with its trail."""
+
+import html
+import re
+
+import httpx
+import pytest
+
+from alerting.incident import IncidentState
+from tests.web.fakes import FakeSource
+
+FORM = {
+    "matchers": 'service="shop"',
+    "duration": "2h",
+    "reason": "a new <database>",
+    "name": "ada",
+    "action": "add",
+}
+
+
+async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> str:
+    response = await client.get(path)
+    assert response.status_code == status, response.text
+    return html.unescape(response.text)
+
+
+async def send(client: httpx.AsyncClient, path: str = "", **fields: str) -> httpx.Response:
+    return await client.post(f"/silences{path}", data=fields)
+
+
+async def test_nothing_is_silenced_at_first(client: httpx.AsyncClient) -> None:
+    text = await page(client, "/silences")
+
+    assert "Nothing is silenced" in text
+    assert '<option value="service="shop", slo="checkout"">' in text
+    assert 'href="/silences"' in await page(client, "/")
+
+
+async def test_the_form_silences_and_leads_to_what_it_made(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    response = await send(client, **FORM, until_resolved="yes")
+
+    assert response.status_code == 303
+    target = response.headers["location"]
+    assert target == "/silences/silence-1?notice=made"
+    (made,) = source.silences()
+    assert (made.author, made.reason, made.label) == ("ada", "a new <database>", 'service="shop"')
+    assert made.until_resolved
+    raw = (await client.get(target)).text
+    assert "a new &lt;database&gt;" in raw
+    text = html.unescape(raw)
+    assert "Muting now, ends in 2 h" in text.replace("\u00a0", " ")
+    assert "ada made it" in text
+    assert "as soon as nothing that it mutes fires any more" in text
+    assert 'href="/incidents/INC0001"' in text
+    assert 'action="/silences/silence-1/end"' in text
+    assert 'href="/silences/silence-1"' in await page(client, "/silences")
+
+
+async def test_a_preview_names_whom_it_mutes_without_a_name_or_a_reason(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    wanted = FORM | {"action": "preview", "name": "", "reason": "", "until_resolved": "yes"}
+
+    response = await send(client, **wanted)
+
+    text = html.unescape(response.text).replace("\u00a0", " ")
+    assert response.status_code == 200
+    assert re.search(r"This would mute \d alerts that fire now\.", text)
+    assert re.search(r"It would have muted \d alerts of the last seven days\.", text)
+    assert "shop/checkout, page, since" in text
+    assert 'value="service="shop""' in text
+    assert re.search(r'type="checkbox" value="yes" checked', text)
+    assert "formnovalidate" in text
+    assert source.silences() == []
+
+
+async def test_a_preview_shows_the_next_five_times(client: httpx.AsyncClient) -> None:
+    wanted = FORM | {
+        "action": "preview",
+        "start": "2027-03-27T02:30",
+        "rrule": "FREQ=DAILY",
+        "zone": "Europe/Berlin",
+    }
+
+    text = html.unescape((await send(client, **wanted)).text)
+
+    assert "2027-03-28 01:30 to 2027-03-28 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
+    assert text.count("in Europe/Berlin)") == 5
+    assert "at its times of the week" in text
+
+
+async def test_what_nothing_fits_is_said(client: httpx.AsyncClient) -> None:
+    text = html.unescape(
+        (await send(client, **(FORM | {"action": "preview", "matchers": "service=blog"}))).text
+    )
+
+    assert "This would mute no alert that fires now." in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"matchers": ""}, "matchers", "write at least one matcher"),
+        ({"matchers": 'a!="b"'}, "matchers", "does not match everything"),
+        ({"matchers": "shop"}, "matchers", "expected one of"),
+        ({"reason": " "}, "reason", "say why"),
+        ({"name": ""}, "name", "say who you are"),
+        ({"duration": "2"}, "duration", "is not a duration"),
+        ({"zone": "Europe/Berln"}, "zone", "did you mean Europe/Berlin"),
+        ({"start": "2026-09-01T00:00Z"}, "end", "ends before now"),
+        (
+            {"rrule": "FREQ=DAILY", "zone": "UTC", "until_resolved": "yes"},
+            "until_resolved",
+            "recurs",
+        ),
+    ],
+)
+async def test_what_makes_no_sense_is_said_at_its_field(
+    client: httpx.AsyncClient, source: FakeSource, wrong: dict[str, str], field: str, said: str
+) -> None:
+    response = await send(client, **(FORM | wrong))
+
+    text = html.unescape(response.text)
+    assert response.status_code == 400
+    assert said in text
+    assert text.count('aria-invalid="true"') == 1
+    at = text.index('aria-invalid="true"')
+    assert f'id="{field}"' in text[text.rindex("<input", 0, at) : at]
+    assert source.silences() == []
+
+
+async def test_one_is_ended_by_who_is_remembered(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    await send(client, **FORM)
+
+    ended = await send(client, "/silence-1/end", name="")
+    again = await send(client, "/silence-1/end", name="grace")
+
+    assert ended.headers["location"].endswith("?notice=ended")
+    assert [(one.by, one.action) for one in source.silence_trail] == [
+        ("ada", "created"),
+        ("ada", "ended"),
+    ]
+    assert again.status_code == 400
+    assert "expired already" in again.text
+    text = await page(client, "/silences/silence-1")
+    assert "ada ended it" in text
+    assert "/silence-1/end" not in text
+
+
+async def test_nobody_ends_anything_namelessly(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    await send(client, **FORM)
+    client.cookies.clear()
+
+    response = await send(client, "/silence-1/end", name="")
+
+    assert response.status_code == 400
+    assert len(source.silence_trail) == 1
+    assert (await send(client, "/none/end", name="ada")).status_code == 404
+    await page(client, "/silences/none", 404)
+
+
+async def test_another_site_cannot_silence_anything(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    response = await client.post("/silences", data=FORM, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == 403
+    assert source.silences() == []
+
+
+async def test_an_open_incident_leads_to_the_form_filled_in(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    text = await page(client, "/incidents/INC0001")
+
+    found = re.search(r'href="(/silences\?[^"]*)">Silence<', text)
+    assert found is not None
+    form = await page(client, found[1].partition("#")[0])
+    assert 'value="service="shop", slo="checkout""' in form
+    assert 'value="1h"' in form
+    (over,) = [
+        one.incident.id
+        for one in source.details.values()
+        if one.incident.state is IncidentState.RESOLVED and one.incident.service == "shop"
+    ]
+    assert ">Silence<" not in await page(client, f"/incidents/{over}")
