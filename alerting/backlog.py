@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerting import wording
+from alerting import failover, wording
 from alerting.notification import Notification, NotificationKind, NotificationState
 
 _FIRING = (NotificationKind.TRIGGER, NotificationKind.UPDATE)
@@ -14,20 +14,22 @@ _NEEDS_TRIGGER = (NotificationKind.RESOLVE, NotificationKind.ACKNOWLEDGE)
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """`waiting`: oldest first. `arrived`: the receiver took a message that is not resolved since;
-    `may_have_arrived`: that, or a try of one ended in doubt.
+    `may_have_arrived`: that, or a try of one ended in doubt. `stand_ins`: who was told instead.
     """
 
     waiting: tuple[Notification, ...]
     arrived: bool = False
     may_have_arrived: bool = False
+    stand_ins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What became of a backlog: rows that will not be sent, and rows that now say more."""
+    """What became of a backlog: rows that will not be sent, rows that now say more, new rows."""
 
     skipped: tuple[Notification, ...] = ()
     changed: tuple[Notification, ...] = ()
+    added: tuple[Notification, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.skipped or self.changed)
@@ -52,7 +54,8 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
         missed = _missed(began[0], resolve)
         return Tidied(_skipped(over, "the outage is over, and told in one message", now), (missed,))
     if head.kind in _NEEDS_TRIGGER and not backlog.may_have_arrived:
-        return Tidied(_skipped([head], _not_needed(head.kind), now))
+        told = failover.followers(head, backlog.stand_ins, now)
+        return Tidied(_skipped([head], _not_needed(head.kind), now), added=told)
     following = next((n for n in rest if not n.kind.alone), None)
     if head.kind in _FIRING and following is not None and following.kind in _FIRING:
         reason = f"revision {following.revision} says what is true now"

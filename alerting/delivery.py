@@ -1,18 +1,18 @@
 """Send what waits in the outbox: one lane for each receiver, every try written down first."""
 
 import asyncio
-import dataclasses
 import functools
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import structlog
 
-from alerting import backlog, outbox, wording
+from alerting import backlog, outbox, result, wording
+from alerting.destination import Destination
 from alerting.incident import EventKind, IncidentEvent
+from alerting.lane import Lane, moves_on
 from alerting.lease import LeaseError
 from alerting.notification import (
     Attempt,
@@ -24,6 +24,7 @@ from alerting.notification import (
     Receipt,
     Receiver,
 )
+from alerting.result import Result, Scene
 from alerting.store import AlertStore
 
 TRY_TIMEOUT = timedelta(seconds=30)
@@ -55,25 +56,6 @@ class Sleep(Protocol):
     def __call__(self, seconds: float, /) -> Awaitable[None]: ...
 
 
-@dataclass(slots=True)
-class _Lane:
-    """What waits for one receiver, which is sent one notification at a time."""
-
-    waiting: dict[str, Notification] = field(default_factory=dict)
-    task: asyncio.Task[None] | None = None
-    paused_until: datetime | None = None  # the receiver asked for a pause (Retry-After)
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """How a try ended, kept until the store has it."""
-
-    attempt: Attempt
-    notification: Notification
-    handle: Handle | None
-    events: tuple[IncidentEvent, ...]
-
-
 class Delivery:
     """The worker of the outbox. Start `run()` as a task; `stop()` ends it.
 
@@ -103,11 +85,12 @@ class Delivery:
         self._sleep = sleep
         self._wake = asyncio.Event()
         self._stopping = False
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._busy: set[str] = set()  # ids that a lane sends, or whose result is not stored yet
         self._moved: set[str] = set()  # ids whose rows changed while the outbox was being read
         self._held: dict[str, datetime] = {}  # ids that wait for our own failure to pass
-        self._unstored: dict[str, _Result] = {}
+        self._unstored: dict[str, Result] = {}
+        self._destinations: dict[str, Destination] = {}
         self._storing = asyncio.Lock()  # a lane and the main loop may want the same result stored
 
     def notify(self) -> None:
@@ -147,11 +130,31 @@ class Delivery:
             await asyncio.gather(timer, ended, *under_way, return_exceptions=True)
         await self._store_results(tuple(self._unstored))
 
-    async def replace(self, receivers: Mapping[str, Receiver]) -> None:
-        """Use these receivers from now on; returns when no try uses the old ones any more."""
+    async def replace(
+        self, receivers: Mapping[str, Receiver], edited: Collection[str] = ()
+    ) -> None:
+        """Use these receivers from now on; returns when no try uses the old ones any more.
+
+        Those `edited` may have been mended, so they are tried again.
+        """
         self._receivers = receivers
         self._wake.set()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
+        for name in edited:
+            await self.unpark(name)
+
+    async def unpark(self, name: str) -> None:
+        """Somebody says that this receiver is well again: what waits for it is tried at once.
+
+        Raises what the store raises.
+        """
+        known = self._destination(name)
+        if known.refuses:
+            now = self._clock.now()
+            mended = known.half_open(now)
+            await self._run(lambda: self._store.probe(mended, now))
+            self._destinations[name] = mended
+        self._wake.set()
 
     def _under_way(self) -> list[asyncio.Task[None]]:
         return [lane.task for lane in self._lanes.values() if lane.task]
@@ -161,18 +164,26 @@ class Delivery:
         cut_off = await self._run(lambda: self._store.close_open_attempts(now, self._name))
         if cut_off:
             log.warning("tries had been cut off; they are made again", count=cut_off)
+        for known in (await self._run(self._store.destinations)).values():
+            if known.parked_at is not None:  # a restart is often how something is mended
+                mended = known.half_open(now)
+                await self._run(functools.partial(self._store.probe, mended, now))
 
     async def _hand_out(self) -> timedelta:
         """Give each lane what is due for it; returns how long there is nothing else to do."""
         self._moved.clear()
         heads = await self._heads(self._clock.now() + LOOK_AHEAD)
+        self._destinations = await self._run(self._store.destinations) | {
+            done.destination.receiver: done.destination for done in self._unstored.values()
+        }
         now = self._clock.now()
         self._held = {id_: until for id_, until in self._held.items() if until > now}
         later = list(self._held.values())
         for lane in self._lanes.values():
             lane.waiting.clear()
         for notification in heads:
-            due, lease = notification.next_attempt_at, notification.lease
+            name, lease = notification.receiver, notification.lease
+            due = notification.next_attempt_at
             due = max(due, lease.free_at(self._name, now)) if lease else due
             if notification.id in self._moved:
                 self._wake.set()  # what was read of it is old: read again
@@ -181,12 +192,12 @@ class Delivery:
             elif due > now:
                 later.append(due)
             else:
-                lane = self._lanes.setdefault(notification.receiver, _Lane())
+                lane = self._lanes.setdefault(name, Lane(name))
                 lane.waiting[notification.id] = notification
-        for lane in self._lanes.values():
+        for name, lane in self._lanes.items():
             self._advance(lane)
-            if lane.waiting and lane.paused_until and lane.task is None:
-                later.append(lane.paused_until)
+            if lane.waiting and lane.task is None:
+                later += lane.resumes(self._destination(name), now)
         return self._until(later)
 
     async def _heads(self, until: datetime) -> list[Notification]:
@@ -216,19 +227,18 @@ class Delivery:
             woken.cancel()
             await asyncio.gather(timer, woken, return_exceptions=True)
 
-    def _advance(self, lane: _Lane) -> None:
+    def _advance(self, lane: Lane) -> None:
         """Begin the lane's next try, unless it is busy or paused, or we are stopping."""
         if lane.task or self._stopping or not lane.waiting:
             return
-        if lane.paused_until and lane.paused_until > self._clock.now():
+        destination = self._destination(lane.receiver)
+        notification = lane.take(destination, self._well(lane.receiver), self._clock.now())
+        if notification is None:
             return
-        lane.paused_until = None
-        notification = outbox.first(lane.waiting.values())
-        del lane.waiting[notification.id]
         self._busy.add(notification.id)
         lane.task = asyncio.create_task(self._step(lane, notification))
 
-    async def _step(self, lane: _Lane, notification: Notification) -> None:
+    async def _step(self, lane: Lane, notification: Notification) -> None:
         again = True  # whether the outbox has to be read before this lane can go on
         try:
             again = await self._handle(lane, notification)
@@ -247,52 +257,77 @@ class Delivery:
             if again or lane.task is None:
                 self._wake.set()
 
-    async def _handle(self, lane: _Lane, notification: Notification) -> bool:
+    async def _handle(self, lane: Lane, notification: Notification) -> bool:
         """Send, or close without sending. True: it will have to be tried again."""
-        receiver = self._receivers.get(notification.receiver)
-        if receiver is None:
-            reason = f"the configuration has no receiver {notification.receiver} any more"
-            await self._close(notification, reason)
-            return False
-        found = await self._run(
-            lambda: self._store.backlog(notification.incident_id, notification.receiver)
-        )
+        name, incident_id = notification.receiver, notification.incident_id
+        found = await self._run(lambda: self._store.backlog(incident_id, name))
         if not found.waiting or found.waiting[0].id != notification.id:
             return True
-        tidied = backlog.tidy(found, self._clock.now())
+        scene = Scene(self._destination(name), self._well(name), found.stand_ins)
+        receiver = self._receivers.get(name)
+        if receiver is None:
+            reason = f"the configuration has no receiver {name} any more"
+            await self._give_up(notification, reason, scene)
+            return False
+        now = self._clock.now()
+        tidied = backlog.tidy(found, now)
         if tidied:
             await self._tidy(tidied)
             return True
-        began = self._clock.now()
+        if moves_on(notification, scene.destination, scene.well, now):
+            await self._give_up(notification, scene.destination.sentence(), scene)
+            return False
         attempt, handle = await self._run(
-            lambda: self._store.begin_attempt(notification.id, self._name, began)
+            lambda: self._store.begin_attempt(notification.id, self._name, now)
         )
-        result, pause = await self._send(receiver, notification, attempt, handle)
-        self._unstored[notification.id] = result
+        done, pause = await self._send(receiver, notification, attempt, handle, scene)
+        self._unstored[notification.id] = done
+        self._destinations[name] = done.destination
         if pause:
             lane.paused_until = self._clock.now() + min(pause, outbox.LONGEST_RETRY_AFTER)
         await self._store_results((notification.id,))
-        if result.attempt.outcome is not None:
-            self._on_attempt(notification.receiver, result.attempt.outcome)
-        return result.notification.state is NotificationState.PENDING
+        if done.attempt.outcome is not None:
+            self._on_attempt(name, done.attempt.outcome)
+        return bool(done.added) or done.notification.state is NotificationState.PENDING
 
     async def _send(
-        self, receiver: Receiver, notification: Notification, attempt: Attempt, handle: Handle
-    ) -> tuple[_Result, timedelta | None]:
+        self,
+        receiver: Receiver,
+        notification: Notification,
+        attempt: Attempt,
+        handle: Handle,
+        scene: Scene,
+    ) -> tuple[Result, timedelta | None]:
         """One try: its result, and how long the receiver asks us to leave it alone."""
         try:
             receipt = await self._in_time(
                 receiver.deliver(notification.message, handle=handle, attempt=attempt.number)
             )
         except DeliveryError as error:
-            return self._failed(notification, attempt, error), error.retry_after
+            failure = error
         except Exception as error:
             # Our own mistake; the request may have been sent before it.
             log.exception("receiver broke", receiver=notification.receiver)
             text = f"our receiver broke with {type(error).__name__}: {error}"
-            broken = DeliveryError(text, outcome=AttemptOutcome.AMBIGUOUS)
-            return self._failed(notification, attempt, broken), None
-        return self._delivered(notification, attempt, receipt), None
+            failure = DeliveryError(text, outcome=AttemptOutcome.AMBIGUOUS)
+        else:
+            now = self._clock.now()
+            return result.delivered(notification, attempt, receipt, scene, now), None
+        now = self._clock.now()
+        done = result.failed(notification, attempt, failure, scene, now, self._rng)
+        return done, failure.retry_after
+
+    def _destination(self, name: str) -> Destination:
+        known = self._destinations.get(name) if name in self._receivers else None
+        return known or Destination(name)
+
+    def _well(self, besides: str) -> tuple[str, ...]:
+        """Receivers that may be told instead."""
+        return tuple(
+            name
+            for name in self._receivers
+            if name != besides and not self._destination(name).refuses
+        )
 
     async def _in_time(self, call: Awaitable[Receipt]) -> Receipt:
         task = asyncio.ensure_future(call)
@@ -311,70 +346,15 @@ class Delivery:
             task.cancel()
             await asyncio.gather(task, timer, return_exceptions=True)
 
-    def _delivered(self, notification: Notification, attempt: Attempt, receipt: Receipt) -> _Result:
-        now = self._clock.now()
-        tried = f"Try {attempt.number} to {notification.receiver}"
-        text = f"{tried}: {notification.kind} delivered. {receipt.detail}"
-        ended = dataclasses.replace(
-            attempt,
-            ended_at=now,
-            outcome=AttemptOutcome.OK,
-            status=receipt.status,
-            detail=receipt.detail,
-        )
-        done = dataclasses.replace(
-            notification,
-            state=NotificationState.DELIVERED,
-            attempts=attempt.number,
-            finished_at=now,
-        )
-        event = _event(notification, EventKind.DELIVERED, text, now)
-        return _Result(ended, done, receipt.handle, (event,))
-
-    def _failed(
-        self, notification: Notification, attempt: Attempt, error: DeliveryError
-    ) -> _Result:
-        now, number, outcome = self._clock.now(), attempt.number, error.outcome
-        said = str(error).rstrip(".")
-        again = None
-        if outcome is not AttemptOutcome.PERMANENT:
-            again = outbox.next_attempt(notification, number, now, error.retry_after, self._rng)
-        ended = dataclasses.replace(
-            attempt, ended_at=now, outcome=outcome, status=error.status, detail=said
-        )
-        tried = f"Try {number} to {notification.receiver}: {said}"
-        if outcome is AttemptOutcome.AMBIGUOUS:
-            tried += "; it may have arrived"
-        if again:
-            tried += f", again {wording.soon(again - now)}"
-            left = dataclasses.replace(notification, attempts=number, next_attempt_at=again)
-            return _Result(
-                ended, left, None, (_event(notification, EventKind.ATTEMPT, tried, now),)
-            )
-        reason = outbox.given_up(outcome, number, said)
-        failed = dataclasses.replace(
-            notification,
-            state=NotificationState.FAILED,
-            attempts=number,
-            finished_at=now,
-            reason=reason,
-        )
-        gave_up = f"Gave up the {notification.kind} to {notification.receiver}: {reason}"
-        events = (
-            _event(notification, EventKind.ATTEMPT, tried, now),
-            _event(notification, EventKind.GAVE_UP, gave_up, now),
-        )
-        return _Result(ended, failed, None, events)
-
     async def _store_results(self, ids: Iterable[str]) -> None:
         """Write down how tries ended; what cannot be written now is kept for later."""
         async with self._storing:
             for id_ in ids:
-                result = self._unstored.get(id_)
-                if result is None:
+                done = self._unstored.get(id_)
+                if done is None:
                     continue  # stored while this call waited for its turn
                 try:
-                    await self._run(functools.partial(self._finish, result))
+                    await self._run(functools.partial(self._store.finish_attempt, done))
                 except LeaseError as error:
                     # Another worker made the try again; its word is the newer one.
                     log.warning("the end of a try came too late", text=str(error))
@@ -382,42 +362,32 @@ class Delivery:
                     log.exception("the end of a try could not be stored", notification=id_)
                     continue
                 else:
-                    _report(result)
+                    _report(done)
                 del self._unstored[id_]
                 self._moved.add(id_)
                 self._busy.discard(id_)
 
-    def _finish(self, result: _Result) -> None:
-        self._store.finish_attempt(
-            result.attempt, result.notification, result.handle, result.events
-        )
-
-    async def _close(self, notification: Notification, reason: str) -> None:
-        """End a notification without a try: it cannot be sent."""
+    async def _give_up(self, notification: Notification, reason: str, scene: Scene) -> None:
+        """End a notification without a try; its fallback, if it has one, is told instead."""
         now = self._clock.now()
-        closed = dataclasses.replace(
-            notification, state=NotificationState.FAILED, finished_at=now, reason=reason
-        )
-        await self._tidy(backlog.Tidied((closed,)))
+        ended, added, events = result.given_up_for(notification, reason, scene, now)
+        tidied = backlog.Tidied((ended,), added=added)
+        await self._run(lambda: self._store.tidy(tidied, events, self._name, now))
 
     async def _tidy(self, tidied: backlog.Tidied) -> None:
         now = self._clock.now()
         events = [_not_sent(row, now) for row in tidied.skipped]
+        events += result.routed(tidied.added, now)
         await self._run(lambda: self._store.tidy(tidied, events, self._name, now))
 
 
 def _not_sent(row: Notification, at: datetime) -> IncidentEvent:
-    kind = EventKind.GAVE_UP if row.state is NotificationState.FAILED else EventKind.NOTE
     text = f"The {row.kind} to {row.receiver} is not sent: {row.reason}"
-    return _event(row, kind, text, at)
+    return result.event(row, EventKind.NOTE, text, at)
 
 
-def _report(result: _Result) -> None:
+def _report(done: Result) -> None:
     """One line in the log for each try, so that the log alone tells who heard what."""
-    say = log.info if result.attempt.outcome is AttemptOutcome.OK else log.warning
-    for event in result.events:
+    say = log.info if done.attempt.outcome is AttemptOutcome.OK else log.warning
+    for event in done.events:
         say(str(event.kind), incident=event.incident_id, text=event.text)
-
-
-def _event(notification: Notification, kind: EventKind, text: str, at: datetime) -> IncidentEvent:
-    return IncidentEvent(notification.incident_id, at, kind, wording.sentences(text))

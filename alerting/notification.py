@@ -18,11 +18,12 @@ class NotificationKind(StrEnum):
     RESOLVE = "resolve"
     NOTICE = "notice"  # said once; it leaves nothing open
     MISSED = "missed"  # fired and resolved before anything of it was delivered; said once
+    REPORT = "report"  # about delivery itself, in its own words; said once
 
     @property
     def alone(self) -> bool:
         """Said once: nothing goes on in its place, and it leaves nothing open."""
-        return self in (NotificationKind.NOTICE, NotificationKind.MISSED)
+        return self in (NotificationKind.NOTICE, NotificationKind.MISSED, NotificationKind.REPORT)
 
     @property
     def over(self) -> bool:
@@ -156,11 +157,14 @@ class DeliveryError(Exception):
         outcome: AttemptOutcome = AttemptOutcome.RETRY,
         status: int | None = None,
         retry_after: timedelta | None = None,
+        parks: bool = False,
     ) -> None:
+        """`parks`: no other message would get through either, until somebody mends something."""
         super().__init__(message)
         self.outcome = outcome
         self.status = status
         self.retry_after = retry_after
+        self.parks = parks
 
 
 class Receiver(Protocol):

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from alerting.alert import Alert, ShadowAlert
 from alerting.backlog import Backlog, Tidied
+from alerting.destination import Destination
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification, NotificationKind
+from alerting.result import Result
 from slo.alert_state import AlertState
 from slo.notices import Marks
 from slo.severity import Severity
@@ -140,17 +142,17 @@ class AlertStore(Protocol):
         another's.
         """
 
-    def finish_attempt(
-        self,
-        attempt: Attempt,
-        notification: Notification,
-        handle: Handle | None,
-        events: Sequence[IncidentEvent],
-    ) -> None:
-        """Record how a try ended and what became of its notification, in one transaction.
+    def finish_attempt(self, result: Result) -> None:
+        """Record how a try ended and all that comes of it, in one transaction.
 
         Raises LeaseError when a newer try was begun: what this one says is no longer asked for.
         """
+
+    def destinations(self) -> dict[str, Destination]:
+        """How the receivers stand of which anything is remembered, by name."""
+
+    def probe(self, destination: Destination, now: datetime) -> None:
+        """Remember how a receiver stands, and have what waits for it sent at once."""
 
     def close_open_attempts(self, now: datetime, by: str) -> int:
         """After a crash of worker `by`: mark its tries without an end as ambiguous; how many.

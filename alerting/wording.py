@@ -122,6 +122,8 @@ def paragraph(message: Message) -> str:
     """What happens, how fast, since when, what is left and until when, and the top cause."""
     if message.kind.over:
         return _resolution(message)
+    if message.kind is NotificationKind.REPORT:
+        return message.what_changed
     lead, *rest = message.alerts
     if message.kind is NotificationKind.NOTICE:
         more = "; ".join(line_text(line) for line in rest)
@@ -189,7 +191,7 @@ def state(message: Message) -> str:
             return "RESOLVED"
         case NotificationKind.ACKNOWLEDGE:
             return "ACKNOWLEDGED"
-        case NotificationKind.NOTICE:
+        case NotificationKind.NOTICE | NotificationKind.REPORT:
             return "NOTICE"
         case _:
             return "FIRING"

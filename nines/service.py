@@ -328,11 +328,12 @@ class Service:
                 log.exception("reload_failed")
                 await _close(receivers)
                 return self._reload_refused((f"Nines itself failed with {error!r}.",))
+            edited = edited_receivers(self.config, config)
             self.config = config
             # Before anything else is decided: an edit is told at most once.
             self.take_up()
             old, self.receivers = self.receivers, receivers
-            await self.delivery.replace(receivers)
+            await self.delivery.replace(receivers, edited)
             await _close(old)
             # The decide task goes on for as long as storage refuses; whoever asked need not wait.
             self._settling = asyncio.create_task(self.dispatch.settle())
@@ -794,6 +795,12 @@ def build_receivers(
         links = {"acknowledge_url": acknowledge_url} if kind.links else {}
         built[name] = kind.build(receiver.config, external_url=config.server.external_url, **links)
     return built
+
+
+def edited_receivers(old: Config, new: Config) -> list[str]:
+    """The names of receivers that were there and say something else now."""
+    before, after = old.alerting.receivers, new.alerting.receivers
+    return [name for name in after if name in before and before[name] != after[name]]
 
 
 def handle_signals(service: Service) -> None:

@@ -11,6 +11,8 @@ EXCERPT = 200  # characters of the other side's words that an error repeats
 
 # The request was not taken, and says so; each invites another try.
 _NOT_TAKEN = {408, 425, 429, 503}
+# Whoever answers so takes nothing of ours: the key is wrong, or nobody lives there any more.
+_CLOSED = {401, 403, 404, 410}
 
 
 def refused(who: str, status: int, headers: Mapping[str, str], said: str = "") -> DeliveryError:
@@ -20,6 +22,7 @@ def refused(who: str, status: int, headers: Mapping[str, str], said: str = "") -
         outcome=outcome_of(status),
         status=status,
         retry_after=retry_after(headers),
+        parks=status in _CLOSED,
     )
 
 

@@ -38,6 +38,7 @@ from slo.secret import SecretText
 SUBJECT_LIMIT = 200
 TIMEOUT = 25  # seconds, for all of it
 STEP_TIMEOUT = 10
+NOT_LET_IN = {530, 534, 535, 538}  # RFC 4954: our name or password is not accepted
 REMEMBERED = 1000  # notifications of which we know who has them already
 LINES_LIMIT = 100
 
@@ -348,6 +349,7 @@ class Email:
             f"{self._who} answered {self._words(error)}",
             outcome=AttemptOutcome.PERMANENT if permanent else AttemptOutcome.RETRY,
             status=error.code,
+            parks=error.code in NOT_LET_IN,
         )
 
     def _words(self, error: aiosmtplib.SMTPResponseException) -> str:

@@ -275,14 +275,14 @@ class _RefusedError(DeliveryError):
 
 def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _RefusedError:
     """What an error code means; one that is not known is tried again, for a page may hang on it."""
-    outcome, text = AttemptOutcome.RETRY, ""
+    outcome, text, parks = AttemptOutcome.RETRY, "", False
     wait = answers.retry_after(headers)
     if code in MAY_HAVE_HAPPENED or code.startswith(UNREADABLE):
         outcome = AttemptOutcome.AMBIGUOUS
     elif code == "message_limit_exceeded":
         wait, text = wait or WORKSPACE_PAUSE, ", the workspace's limit is reached"
     elif code in HOPELESS or code.startswith(HOPELESS_BEGINNING):
-        outcome = AttemptOutcome.PERMANENT
+        outcome, parks = AttemptOutcome.PERMANENT, code != "no_text"
         text = f", {HOPELESS.get(code, 'the workspace forbids posting here')}"
     elif code.startswith(UNACCEPTABLE):
         outcome = AttemptOutcome.PERMANENT
@@ -292,6 +292,7 @@ def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _
         outcome=outcome,
         status=200,
         retry_after=wait,
+        parks=parks,
     )
     refused.error = code
     return refused

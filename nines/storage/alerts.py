@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from alerting.alert import Alert, AlertKind
 from alerting.backlog import Backlog, Tidied
+from alerting.destination import Destination
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
@@ -37,9 +38,12 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
+from alerting.result import Result
 from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from dashboards.source import IncidentDetail, IncidentPage
 from nines.storage.codec import (
+    destination_from_json,
+    destination_to_json,
     facts_from_json,
     facts_to_json,
     mapping_from_json,
@@ -58,6 +62,7 @@ from nines.storage.schema import (
     alert_states,
     alerts,
     attempts,
+    destinations,
     handles,
     incident_events,
     incidents,
@@ -173,8 +178,17 @@ class AlertRecords:
                 .distinct()
             )
             states = set(connection.execute(told).scalars())
+            instead = select(notifications.c.receiver, notifications.c.kind).where(
+                notifications.c.incident_id == incident_id,
+                notifications.c.instead_of == receiver,
+                notifications.c.kind.not_in(_SAID_ALONE),
+                notifications.c.state != NotificationState.SKIPPED,
+            )
+            rows_instead = connection.execute(instead.order_by(*order)).all()
+            last = {row.receiver: row.kind for row in rows_instead}
+        stand_ins = tuple(name for name, kind in last.items() if kind != NotificationKind.RESOLVE)
         arrived = NotificationState.DELIVERED in states
-        return Backlog(tuple(map(_notification, rows)), arrived, bool(states))
+        return Backlog(tuple(map(_notification, rows)), arrived, bool(states), stand_ins)
 
     def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
         """End and change rows that wait and that nobody sends; raises LeaseError else."""
@@ -187,6 +201,7 @@ class AlertRecords:
                 )
                 if changed.rowcount != 1:
                     raise LeaseError(f"The notification {row.id} does not wait any more.")
+            _replace(connection, notifications, map(_notification_values, tidied.added))
             _write_events(connection, events)
 
     def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
@@ -227,17 +242,12 @@ class AlertRecords:
             ).scalar()
         return attempt, mapping_from_json(stored) if stored else {}
 
-    def finish_attempt(
-        self,
-        attempt: Attempt,
-        notification: Notification,
-        handle: Handle | None,
-        events: Sequence[IncidentEvent],
-    ) -> None:
-        """Write how a try ended, what became of its notification, and the handle to go on with.
+    def finish_attempt(self, result: Result) -> None:
+        """Write how a try ended, and all that comes of it.
 
         Raises LeaseError when it is not the newest try of its notification any more.
         """
+        attempt, notification = result.attempt, result.notification
         with self._database.write() as connection:
             newest = connection.execute(
                 update(notifications)
@@ -261,16 +271,45 @@ class AlertRecords:
                 )
                 .values(_attempt_values(attempt))
             )
-            if handle is not None:
+            if result.handle is not None:
                 key = {"incident_id": notification.incident_id, "receiver": notification.receiver}
                 upsert(
                     connection,
                     handles,
-                    [key | {"handle": mapping_to_json(handle)}],
+                    [key | {"handle": mapping_to_json(result.handle)}],
                     key=("incident_id", "receiver"),
                     change=("handle",),
                 )
-            _write_events(connection, events)
+            _replace(connection, notifications, map(_notification_values, result.added))
+            _write_destination(connection, result.destination)
+            _write_events(connection, result.events)
+
+    def destinations(self) -> dict[str, Destination]:
+        """How the receivers stand of which anything is remembered, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(destinations)).all()
+        return {row.receiver: destination_from_json(row.state) for row in rows}
+
+    def probe(self, destination: Destination, now: datetime) -> None:
+        """Remember how a receiver stands, and have what waits for it sent at once."""
+        waits = notifications.c.receiver == destination.receiver
+        with self._database.write() as connection:
+            _write_destination(connection, destination)
+            connection.execute(
+                update(notifications)
+                .where(_PENDING, waits, notifications.c.next_attempt_at > now)
+                .values(next_attempt_at=now)
+            )
+
+    def waiting(self) -> dict[str, tuple[int, datetime]]:
+        """By receiver, how many notifications wait for it, and when the oldest was decided."""
+        query = (
+            select(notifications.c.receiver, func.count(), func.min(notifications.c.created_at))
+            .where(_PENDING)
+            .group_by(notifications.c.receiver)
+        )
+        with self._database.read() as connection:
+            return {name: (count, at) for name, count, at in connection.execute(query)}
 
     def close_open_attempts(self, now: datetime, by: str) -> int:
         """After a crash of `by`: mark its tries without an end as ambiguous; gives how many."""
@@ -493,6 +532,11 @@ def _write_events(connection: Connection, events: Sequence[IncidentEvent]) -> No
     ]
     if rows:
         connection.execute(insert(incident_events), rows)
+
+
+def _write_destination(connection: Connection, destination: Destination) -> None:
+    row = {"receiver": destination.receiver, "state": destination_to_json(destination)}
+    upsert(connection, destinations, [row], key=("receiver",), change=("state",))
 
 
 def _free(by: str, at: datetime) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from alerting.alert import AlertKind, Facts
+from alerting.destination import Destination
 from alerting.notification import AlertLine, Message, NotificationKind
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
@@ -36,6 +37,9 @@ _INSTANTS = {
     "decided_at",
     "resolved_at",
     "period",
+    "open_until",
+    "parked_at",
+    "last_success",
 }
 
 
@@ -77,6 +81,16 @@ def state_to_json(state: AlertState) -> str:
 def state_from_json(text: str) -> AlertState:
     """What `state_to_json` was given; raises StorageError when it cannot be read."""
     return _build(AlertState, _object(text), phase=Phase)
+
+
+def destination_to_json(destination: Destination) -> str:
+    """How a receiver's other side stands, as a flat object."""
+    return orjson.dumps(destination).decode()
+
+
+def destination_from_json(text: str) -> Destination:
+    """What `destination_to_json` was given; raises StorageError when it cannot be read."""
+    return _build(Destination, _object(text))
 
 
 def marks_to_json(marks: Marks) -> str:

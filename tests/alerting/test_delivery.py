@@ -316,8 +316,8 @@ async def test_a_receiver_that_left_the_configuration_is_given_up_with_that_reas
 
         assert night.row("oncall").state is NotificationState.FAILED
         assert (
-            "gave_up: The trigger to oncall is not sent: the configuration has no receiver oncall "
-            "any more." in night.timeline
+            "gave_up: Gave up the trigger to oncall: the configuration has no receiver oncall any "
+            "more." in night.timeline
         )
         assert night.store.attempts == [a for a in night.store.attempts if a.outcome]
 
@@ -358,7 +358,7 @@ async def test_others_go_as_soon_as_the_pause_is_over() -> None:
     night = Night()
     night.rng = Constant(1.0)
     night._start()
-    brief = DeliveryError("HTTP 429", retry_after=timedelta(seconds=3))
+    brief = DeliveryError("HTTP 429", status=429, retry_after=timedelta(seconds=3))
     night.sre.script = [*([DOWN] * 6), brief]
     async with night:
         await night.told(night.fires("availability", PAGE))

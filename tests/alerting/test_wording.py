@@ -28,8 +28,8 @@ def told(kind: str = "trigger", receiver: str = "sre") -> Message:
     scene.ends("latency", TICKET)
     decisions["resolve"] = scene.ends("availability", PAGE)
     decisions["notice"] = notice(scene)
-    if kind == "missed":
-        return replace(told("resolve", receiver), kind=NotificationKind.MISSED)
+    if kind in ("missed", "report"):
+        return replace(told("resolve", receiver), kind=NotificationKind(kind))
     return only(decisions[kind], lambda n: n.receiver == receiver).message
 
 

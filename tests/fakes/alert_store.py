@@ -7,6 +7,7 @@ from datetime import datetime
 
 from alerting.alert import Alert
 from alerting.backlog import Backlog, Tidied
+from alerting.destination import Destination
 from alerting.incident import Incident, IncidentEvent
 from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
@@ -17,6 +18,7 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
+from alerting.result import Result
 from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from slo.alert_state import AlertState
 
@@ -32,6 +34,7 @@ class MemoryAlertStore:
     attempts: list[Attempt] = field(default_factory=list)
     handles: dict[tuple[str, str], Handle] = field(default_factory=dict)
     states: dict[str, AlertState] = field(default_factory=dict)
+    standing: dict[str, Destination] = field(default_factory=dict)
     before: Callable[[str], None] = lambda _: None
     after: Callable[[str], None] = lambda _: None
 
@@ -83,14 +86,9 @@ class MemoryAlertStore:
         self.after("begin_attempt")
         return attempt, self.handles.get((row.incident_id, row.receiver), {})
 
-    def finish_attempt(
-        self,
-        attempt: Attempt,
-        notification: Notification,
-        handle: Handle | None,
-        events: Sequence[IncidentEvent],
-    ) -> None:
+    def finish_attempt(self, result: Result) -> None:
         self.before("finish_attempt")
+        attempt, notification = result.attempt, result.notification
         row = self.notifications[notification.id]
         under_way = row.lease and (attempt.number, attempt.by) == (row.attempts, row.lease.by)
         if not under_way or row.state is not NotificationState.PENDING:
@@ -101,10 +99,26 @@ class MemoryAlertStore:
             for a in self.attempts
         ]  # fmt: skip
         self.notifications[notification.id] = dataclasses.replace(notification, lease=None)
-        if handle is not None:
-            self.handles[notification.incident_id, notification.receiver] = handle
-        self._log(events)
+        if result.handle is not None:
+            self.handles[notification.incident_id, notification.receiver] = result.handle
+        self.notifications.update((row.id, row) for row in result.added)
+        self.standing[result.destination.receiver] = result.destination
+        self._log(result.events)
         self.after("finish_attempt")
+
+    def destinations(self) -> dict[str, Destination]:
+        self.before("destinations")
+        self.after("destinations")
+        return dict(self.standing)
+
+    def probe(self, destination: Destination, now: datetime) -> None:
+        self.before("probe")
+        self.standing[destination.receiver] = destination
+        for row in list(self.notifications.values()):
+            waits = row.state is NotificationState.PENDING and row.receiver == destination.receiver
+            if waits and row.next_attempt_at > now:
+                self.notifications[row.id] = dataclasses.replace(row, next_attempt_at=now)
+        self.after("probe")
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         self.before("backlog")
@@ -123,15 +137,25 @@ class MemoryAlertStore:
             else:
                 arrived = arrived or delivered
                 known = known or delivered or self._unsure(row.id)
+        instead = {
+            row.receiver: row.kind
+            for row in self.notifications.values()
+            if (row.incident_id, row.instead_of) == (incident_id, receiver)
+            and not row.kind.alone
+            and row.state is not NotificationState.SKIPPED
+        }
+        stand_ins = tuple(
+            name for name, kind in instead.items() if kind is not NotificationKind.RESOLVE
+        )
         self.after("backlog")
-        return Backlog(tuple(waiting), arrived, known)
+        return Backlog(tuple(waiting), arrived, known, stand_ins)
 
     def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
         self.before("tidy")
         rows = (*tidied.skipped, *tidied.changed)
         for row in rows:
             self._free(row.id, by, at)
-        self.notifications.update((row.id, row) for row in rows)
+        self.notifications.update((row.id, row) for row in (*rows, *tidied.added))
         self._log(events)
         self.after("tidy")
 

@@ -8,15 +8,18 @@ import pytest
 from sqlalchemy import select, text
 
 from alerting.backlog import tidy
-from alerting.incident import EventKind, IncidentState
+from alerting.destination import Destination
+from alerting.incident import EventKind, IncidentEvent, IncidentState
 from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
+    Handle,
     Notification,
     NotificationKind,
     NotificationState,
 )
+from alerting.result import Result
 from alerting.store import AlertStore, Decision, IncidentFile, Said
 from nines.storage.alerts import AlertRecords, CursorError
 from nines.storage.counts import CountBatch, CountStore
@@ -65,8 +68,21 @@ def attempt(
 ) -> Attempt:
     begun, _ = records.begin_attempt(notification.id, "a", T0)
     ended = replace(begun, ended_at=T0 + SECOND, outcome=outcome)
-    records.finish_attempt(ended, replace(notification, state=state), None, ())
+    finish(records, ended, replace(notification, state=state), None, ())
     return ended
+
+
+def finish(
+    records: AlertRecords,
+    ended: Attempt,
+    notification: Notification,
+    handle: Handle | None,
+    events: Sequence[IncidentEvent],
+    *added: Notification,
+) -> None:
+    destination = Destination(notification.receiver, last_success=T0)
+    events = tuple(events)
+    records.finish_attempt(Result(ended, notification, destination, handle, events, added))
 
 
 def ids(notifications: Sequence[Notification]) -> list[str]:
@@ -323,9 +339,7 @@ def test_a_finished_try_writes_all_that_follows_from_it(records: AlertRecords) -
         reason="delivered",
     )
 
-    records.finish_attempt(
-        ended, delivered, {"ts": "17.1"}, [an_event("sent", kind=EventKind.DELIVERED)]
-    )
+    finish(records, ended, delivered, {"ts": "17.1"}, [an_event("sent", kind=EventKind.DELIVERED)])
 
     detail = records.incident_detail("inc-1")
     assert detail is not None
@@ -341,14 +355,14 @@ def test_a_receiver_gets_its_own_handle_back(records: AlertRecords) -> None:
     begun, _ = records.begin_attempt("n-1", "a", T0)
     ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
     done = replace(first, state=NotificationState.DELIVERED)
-    records.finish_attempt(ended, done, {"channel": "C1", "ts": "17.1"}, ())
+    finish(records, ended, done, {"channel": "C1", "ts": "17.1"}, ())
 
     begun, handle = records.begin_attempt("n-2", "a", T0)
     assert handle == {"channel": "C1", "ts": "17.1"}
     assert records.begin_attempt("other", "a", T0)[1] == {}
 
     # Without a new handle the stored one stays.
-    records.finish_attempt(replace(begun, ended_at=T0), second, None, ())
+    finish(records, replace(begun, ended_at=T0), second, None, ())
     assert records.begin_attempt("n-2", "a", T0)[1] == {"channel": "C1", "ts": "17.1"}
 
 
@@ -358,7 +372,7 @@ def test_a_retry_waits_for_its_time_and_counts_on(records: AlertRecords) -> None
     begun, _ = records.begin_attempt("n-1", "a", T0)
     ended = replace(begun, ended_at=T0 + SECOND, outcome=AttemptOutcome.RETRY, status=503)
     later = replace(notification, next_attempt_at=T0 + 30 * SECOND)
-    records.finish_attempt(ended, later, None, ())
+    finish(records, ended, later, None, ())
 
     assert records.due_notifications(T0 + 29 * SECOND) == []
     assert ids(records.due_notifications(T0 + 30 * SECOND)) == ["n-1"]
@@ -378,7 +392,7 @@ def test_a_try_that_was_never_begun_cannot_end(records: AlertRecords) -> None:
     decide(records, a_notification())
 
     with pytest.raises(LeaseError, match="Try 1 of n-1 is not the one under way"):
-        records.finish_attempt(Attempt("n-1", 1, T0, by="a"), a_notification(), None, ())
+        finish(records, Attempt("n-1", 1, T0, by="a"), a_notification(), None, ())
 
 
 def test_after_a_crash_open_tries_are_ambiguous_and_due_again(records: AlertRecords) -> None:
@@ -415,10 +429,8 @@ def test_a_leased_notification_is_nobody_elses_until_the_lease_is_over(
 
     delivered = replace(notification, state=NotificationState.DELIVERED)
     with pytest.raises(LeaseError, match="Try 1 of n-1 is not the one under way"):
-        records.finish_attempt(stale, delivered, {"ts": "1"}, [an_event("too late")])
-    records.finish_attempt(
-        replace(taken, ended_at=T0, outcome=AttemptOutcome.OK), delivered, None, ()
-    )
+        finish(records, stale, delivered, {"ts": "1"}, [an_event("too late")])
+    finish(records, replace(taken, ended_at=T0, outcome=AttemptOutcome.OK), delivered, None, ())
     detail = records.incident_detail("inc-1")
     assert detail is not None
     assert [event.text for event in detail.events] == []
@@ -453,6 +465,38 @@ def test_what_somebody_sends_is_not_skipped_under_their_hands(records: AlertReco
     assert detail is not None
     assert {row.state for row in detail.notifications} == {NotificationState.PENDING}
     assert detail.events == ()
+
+
+def test_a_fallback_is_written_with_the_failure_and_is_nobodys_own(records: AlertRecords) -> None:
+    row = a_notification(failover=("mail",))
+    decide(records, row)
+    begun, _ = records.begin_attempt("n-1", "a", T0)
+    failed = replace(row, state=NotificationState.FAILED)
+    instead = a_notification("n-1.mail", receiver="mail", instead_of="oncall", failover=())
+    ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.PERMANENT)
+    finish(records, ended, failed, None, (), instead)
+
+    assert records.due_notifications(T0) == [instead]
+    assert records.backlog("inc-1", "oncall").stand_ins == ("mail",)
+    assert records.destinations() == {"oncall": Destination("oncall", last_success=T0)}
+    file = records.incident_file("inc-1")
+    assert file is not None
+    assert file.told == {"oncall": "firing"}
+
+
+def test_a_probe_has_what_waits_sent_at_once_and_is_remembered(records: AlertRecords) -> None:
+    later = T0 + timedelta(minutes=5)
+    decide(
+        records,
+        a_notification(next_attempt_at=later),
+        a_notification("n-2", receiver="mail", next_attempt_at=later),
+    )
+    parked = Destination("oncall", failures=7, parked_at=T0, problem="401")
+    records.probe(parked.half_open(T0), T0)
+
+    assert ids(records.due_notifications(T0)) == ["n-1"]
+    assert records.destinations() == {"oncall": parked.half_open(T0)}
+    assert records.waiting() == {"mail": (1, T0), "oncall": (1, T0)}
 
 
 def test_an_outage_that_came_and_went_is_one_row_to_send(records: AlertRecords) -> None:
@@ -662,7 +706,7 @@ def test_retention_takes_old_resolved_incidents_with_all_that_is_theirs(
         begun, _ = records.begin_attempt(sent.id, "a", T0)
         ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
         done = replace(sent, state=NotificationState.DELIVERED)
-        records.finish_attempt(ended, done, {"ts": "1"}, ())
+        finish(records, ended, done, {"ts": "1"}, ())
 
     now, keep = T0 + timedelta(days=401), timedelta(days=400)
     removed = [records.prune(now, keep, limit=2) for _ in range(4)]

@@ -1,0 +1,60 @@
+"""A lane: what waits for one receiver, which is sent one notification at a time."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerting import outbox
+from alerting.destination import Destination
+from alerting.notification import Notification
+from alerting.result import expired
+
+
+@dataclass(slots=True)
+class Lane:
+    """`paused_until`: the receiver asked for a pause (Retry-After)."""
+
+    receiver: str
+    waiting: dict[str, Notification] = field(default_factory=dict)
+    task: asyncio.Task[None] | None = None
+    paused_until: datetime | None = None
+
+    def take(
+        self, destination: Destination, well: Collection[str], now: datetime
+    ) -> Notification | None:
+        """What is to be done next; None: nothing can be, now.
+
+        At a receiver that rests that is what can go to a fallback, or has waited too long.
+        """
+        ready = list(self.waiting.values())
+        elsewhere = [n for n in ready if moves_on(n, destination, well, now)]
+        if elsewhere:
+            ready = elsewhere
+        elif destination.rests(now) or self._paused(now):
+            return None
+        else:
+            self.paused_until = None
+        if not ready:
+            return None
+        chosen = outbox.first(ready)
+        del self.waiting[chosen.id]
+        return chosen
+
+    def resumes(self, destination: Destination, now: datetime) -> list[datetime]:
+        """When it goes on by itself, as far as that is known."""
+        moments = (self.paused_until, destination.open_until)
+        return [at for at in moments if at is not None and at > now]
+
+    def _paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until > now
+
+
+def moves_on(
+    notification: Notification, destination: Destination, well: Collection[str], now: datetime
+) -> bool:
+    """Whether it is ended here without a try: it goes to a fallback, or has waited too long."""
+    falls_back = any(name in well for name in notification.failover)
+    if falls_back:
+        return destination.shuns(now)
+    return destination.parked_at is not None and expired(notification, now)
