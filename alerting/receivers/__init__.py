@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from alerting.notification import Receiver
-from alerting.receivers import email, pagerduty, slack, webhook
+from alerting.receivers import alertmanager, discord, email, pagerduty, slack, teams, webhook
 
 
 class Kind(NamedTuple):
@@ -24,8 +24,11 @@ class Kind(NamedTuple):
 
 # To add one: its file here, its line below, its test.
 RECEIVERS: dict[str, Kind] = {
+    "alertmanager": Kind(alertmanager.AlertmanagerConfig, alertmanager.build),
+    "discord": Kind(discord.DiscordConfig, discord.build),
     "email": Kind(email.EmailConfig, email.build, links=True),
     "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build),
     "slack": Kind(slack.SlackConfig, slack.build),
+    "teams": Kind(teams.TeamsConfig, teams.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build),
 }

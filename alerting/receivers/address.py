@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from slo.secret import Secret, SecretText
+
 # What the settings that several receivers share are for.
 PROXY = "Reach it through this HTTP proxy; the environment's settings are not used."
 CA_FILE = "Trust the authorities in this PEM file alone; default: the well-known ones."
@@ -36,6 +38,12 @@ def base_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _secret_address(secret: Secret) -> Secret:
+    http_address(secret.value)
+    return secret
+
+
+SecretAddress = Annotated[SecretText, AfterValidator(_secret_address)]
 BaseAddress = Annotated[str, AfterValidator(base_address)]
 Proxy = Annotated[str, AfterValidator(http_address)]
 

@@ -1,43 +1,29 @@
 """Post to any HTTP address: Alertmanager's body (version 4), signed as Standard Webhooks are."""
 
-import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import json
-import re
-import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from alerting import wording
 from alerting.alert import AlertKind
-from alerting.notification import (
-    AlertLine,
-    AttemptOutcome,
-    DeliveryError,
-    Handle,
-    Message,
-    NotificationKind,
-    Receipt,
-)
-from alerting.receivers import answers, evidence
-from alerting.receivers.address import CA_FILE, PROXY, Proxy, host_of, http_address, trust
-from alerting.receivers.text import printable, without
+from alerting.notification import AlertLine, Handle, Message, NotificationKind, Receipt
+from alerting.receivers import evidence
+from alerting.receivers.door import AddressConfig, Door
+from alerting.receivers.headers import Headers, plain
+from alerting.receivers.text import printable
 from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
 
-TIMEOUT = 15  # seconds, for all of it
 ALERTS_LIMIT = 100  # the rest is counted in truncatedAlerts
 TEXT_LIMIT = 10_000
-ANSWER_LIMIT = 4096
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix of secrets, not one
 # Go's zero time: how Alertmanager says that an alert has no end yet.
@@ -49,53 +35,34 @@ ALERT_NAMES = {
     AlertKind.THRESHOLD: "ThresholdCrossed",
 }
 
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = {"content-length", "content-type", "transfer-encoding", "connection", "host"}
-
-
-def _address(secret: Secret) -> Secret:
-    http_address(secret.value)
-    return secret
-
 
 def _signing_secret(secret: Secret) -> Secret:
     _key(secret)
     return secret
 
 
-class WebhookConfig(BaseModel):
+class WebhookConfig(AddressConfig):
     """`webhook:` in config.yaml. The address counts as a secret: many hold a token."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    url: Annotated[SecretText, AfterValidator(_address)] = Field(
-        description="Where notifications are posted."
-    )
-    headers: Mapping[str, SecretText] = Field(
+    headers: Headers = Field(
         default_factory=dict, description="Sent with each request; the values count as secrets."
     )
     secret: Annotated[SecretText, AfterValidator(_signing_secret)] | None = Field(
         None, description="A Standard Webhooks secret (whsec_...) to sign with."
     )
-    proxy: Proxy | None = Field(None, description=PROXY)
-    ca_file: Path | None = Field(None, description=CA_FILE)
 
     @field_validator("headers")
     @classmethod
-    def _sendable(cls, headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
-        for name, secret in headers.items():
-            if not _HEADER.fullmatch(name):
-                raise ValueError(f"{name!r} is not a name of a header")
-            if name.lower() in _OURS or name.lower().startswith("webhook-"):
+    def _not_ours(cls, headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
+        for name in headers:
+            if name.lower() == "content-type" or name.lower().startswith("webhook-"):
                 raise ValueError(f"the header {name} is set by Nines")
-            if not (secret.value.isascii() and secret.value.isprintable()):
-                raise ValueError(f"the header {name} holds something other than printable ASCII")
         return headers
 
 
 def body(message: Message, external_url: str) -> dict[str, Any]:
     """Alertmanager's webhook body (version 4); what only Nines knows is under `nines`."""
-    alerts = [_alert(line, message) for line in message.alerts[:ALERTS_LIMIT]]
+    alerts = [alert(line, message) for line in message.alerts[:ALERTS_LIMIT]]
     over = message.kind.over
     return {
         "version": "4",
@@ -127,116 +94,8 @@ def body(message: Message, external_url: str) -> dict[str, Any]:
     }
 
 
-def signed(
-    notification_id: str, content: bytes, secret: Secret | None, now: datetime
-) -> dict[str, str]:
-    """The three headers of Standard Webhooks; without a secret the signature is left out."""
-    stamp = str(int(now.timestamp()))
-    headers = {"webhook-id": notification_id, "webhook-timestamp": stamp}
-    if secret is not None:
-        to_sign = f"{notification_id}.{stamp}.".encode() + content
-        digest = hmac.new(_key(secret), to_sign, hashlib.sha256).digest()
-        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
-    return headers
-
-
-class Webhook:
-    """One address. Those who remember `webhook-id` can tell a repetition from news."""
-
-    def __init__(
-        self, config: WebhookConfig, external_url: str, now: Callable[[], datetime]
-    ) -> None:
-        self._config = config
-        self._external_url = external_url
-        self._now = now
-        self._who = f"The webhook at {host_of(config.url.value)}"
-        self._secrets = (config.url.value, *(value.value for value in config.headers.values()))
-        self._tls: ssl.SSLContext = trust(config.ca_file)
-
-    async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
-        """Post once; any 2xx is a yes."""
-        del handle, attempt  # the id is the same at every try
-        content = json.dumps(body(message, self._external_url)).encode()
-        request = httpx.Request(
-            "POST",
-            self._config.url.value,
-            content=content,
-            headers={
-                "content-type": "application/json",
-                "user-agent": "Nines",
-                **{name: value.value for name, value in self._config.headers.items()},
-                **signed(message.notification_id, content, self._config.secret, self._now()),
-            },
-            extensions={"timeout": httpx.Timeout(TIMEOUT, connect=5).as_dict()},
-        )
-        status, headers, said = await self._send(request)
-        if 200 <= status < 300:
-            return Receipt(f"{self._who} answered {status}", status)
-        if status == 410:
-            raise DeliveryError(
-                f"{self._who} answered 410: it is gone for good; take it out of the configuration",
-                outcome=AttemptOutcome.PERMANENT,
-                status=status,
-            )
-        raise answers.refused(self._who, status, headers, said)
-
-    async def close(self) -> None:
-        """Nothing is kept open between two deliveries."""
-
-    async def _send(self, request: httpx.Request) -> tuple[int, Mapping[str, str], str]:
-        """One request by the transport itself.
-
-        The client around it would write the address, and the token in it, into the log, and would
-        read an answer of any length.
-        """
-        proxy = httpx.Proxy(self._config.proxy) if self._config.proxy else None
-        try:
-            async with (
-                asyncio.timeout(TIMEOUT),
-                httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as door,
-            ):
-                response = await door.handle_async_request(request)
-                try:
-                    said = await _beginning(response)
-                finally:
-                    await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise answers.unreached(self._who, error) from error
-        except (httpx.TransportError, TimeoutError) as error:
-            raise answers.lost(self._who, error) from error
-        return response.status_code, response.headers, without(said, *self._secrets)
-
-
-def build(config: WebhookConfig, *, external_url: str) -> Webhook:
-    """The receiver. Raises ValueError when a file it needs cannot be used."""
-    return Webhook(config, external_url, partial(datetime.now, UTC))
-
-
-async def _beginning(response: httpx.Response) -> str:
-    """As much of an answer as an error could quote."""
-    read = b""
-    async for chunk in response.aiter_raw():
-        read += chunk
-        if len(read) >= ANSWER_LIMIT:
-            break
-    return read[:ANSWER_LIMIT].decode("utf-8", "replace")
-
-
-def _key(secret: Secret) -> bytes:
-    """The bytes of a `whsec_` secret. Source: the Standard Webhooks specification."""
-    encoded = secret.value.removeprefix(SECRET_PREFIX)
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        key = b""
-    if encoded == secret.value or not 24 <= len(key) <= 64:
-        raise ValueError(
-            f"a signing secret is {SECRET_PREFIX} and the base64 of 24 to 64 random bytes"
-        )
-    return key
-
-
-def _alert(line: AlertLine, message: Message) -> dict[str, Any]:
+def alert(line: AlertLine, message: Message) -> dict[str, Any]:
+    """One alert as Alertmanager writes it."""
     over = evidence.ended_at(message, line)
     # Whoever keeps alerts open until their end is told it with the first word.
     is_news = message.kind is NotificationKind.NOTICE
@@ -264,6 +123,68 @@ def _alert(line: AlertLine, message: Message) -> dict[str, Any]:
         "generatorURL": line.dashboard_url,
         "fingerprint": evidence.fingerprint(line),
     }
+
+
+def signed(
+    notification_id: str, content: bytes, secret: Secret | None, now: datetime
+) -> dict[str, str]:
+    """The three headers of Standard Webhooks; without a secret the signature is left out."""
+    stamp = str(int(now.timestamp()))
+    headers = {"webhook-id": notification_id, "webhook-timestamp": stamp}
+    if secret is not None:
+        to_sign = f"{notification_id}.{stamp}.".encode() + content
+        digest = hmac.new(_key(secret), to_sign, hashlib.sha256).digest()
+        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+    return headers
+
+
+class Webhook:
+    """One address. Those who remember `webhook-id` can tell a repetition from news."""
+
+    def __init__(
+        self, config: WebhookConfig, external_url: str, now: Callable[[], datetime]
+    ) -> None:
+        self._config = config
+        self._external_url = external_url
+        self._now = now
+        values = plain(config.headers).values()
+        self._door = Door("The webhook", config, *values)
+
+    async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
+        """Post once; any 2xx is a yes."""
+        del handle, attempt  # the id is the same at every try
+        content = json.dumps(body(message, self._external_url)).encode()
+        headers = {
+            "content-type": "application/json",
+            **plain(self._config.headers),
+            **signed(message.notification_id, content, self._config.secret, self._now()),
+        }
+        answer = await self._door.send("POST", self._config.url.value, content, headers)
+        if not answer.taken:
+            raise self._door.refused(answer)
+        return Receipt(f"{self._door.who} answered {answer.status}", answer.status)
+
+    async def close(self) -> None:
+        """Nothing is kept open between two deliveries."""
+
+
+def build(config: WebhookConfig, *, external_url: str) -> Webhook:
+    """The receiver. Raises ValueError when a file it needs cannot be used."""
+    return Webhook(config, external_url, partial(datetime.now, UTC))
+
+
+def _key(secret: Secret) -> bytes:
+    """The bytes of a `whsec_` secret. Source: the Standard Webhooks specification."""
+    encoded = secret.value.removeprefix(SECRET_PREFIX)
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if encoded == secret.value or not 24 <= len(key) <= 64:
+        raise ValueError(
+            f"a signing secret is {SECRET_PREFIX} and the base64 of 24 to 64 random bytes"
+        )
+    return key
 
 
 def _common(each: list[dict[str, str]]) -> dict[str, str]:

@@ -23,7 +23,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
             "gauge", "json", "query", "push", "log", "value",
         }
     ),
-    ("alerting", "receivers", _ANY): frozenset({"teams", "discord", "telegram", "opsgenie"}),
+    ("alerting", "receivers", _ANY): frozenset({"telegram", "opsgenie"}),
 }  # fmt: skip
 
 

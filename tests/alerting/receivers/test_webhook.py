@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 from alerting.notification import AttemptOutcome, Message
-from alerting.receivers import webhook
+from alerting.receivers import door, webhook
 from alerting.receivers.webhook import Webhook, WebhookConfig, body
 from nines.demo.inbox import Inbox
 from tests.alerting.receivers.messages import (
@@ -225,7 +225,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_silence_is_ambiguous(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "TIMEOUT", 0.05)
+    monkeypatch.setattr(door, "TIMEOUT", 0.05)
 
     async with vendor(HANG) as stands:
         result = await deliver(receiver(stands.url), message())

@@ -1,0 +1,103 @@
+"""One HTTP request of a receiver to an address that may be secret, and how its answer begins."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerting.notification import AttemptOutcome, DeliveryError
+from alerting.receivers import answers
+from alerting.receivers.address import CA_FILE, PROXY, Proxy, SecretAddress, host_of, trust
+from alerting.receivers.text import without
+
+TIMEOUT = 15  # seconds, for all of it
+ANSWER_LIMIT = 4096
+
+
+class AddressConfig(BaseModel):
+    """What every receiver has that posts to one address, which may hold a token."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: SecretAddress = Field(description="Where notifications are posted; counts as a secret.")
+    proxy: Proxy | None = Field(None, description=PROXY)
+    ca_file: Path | None = Field(None, description=CA_FILE)
+
+
+class Answer(NamedTuple):
+    """What the other side said; `said` is its beginning, without our secrets."""
+
+    status: int
+    headers: Mapping[str, str]
+    said: str
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Door:
+    """The way to one address. Redirects are not followed, and nothing is kept open."""
+
+    def __init__(self, what: str, config: AddressConfig, *secrets: str) -> None:
+        self.who = f"{what} at {host_of(config.url.value)}"
+        self._proxy = config.proxy
+        self._secrets = (config.url.value, *secrets)
+        self._tls: ssl.SSLContext = trust(config.ca_file)
+
+    async def send(
+        self, method: str, url: str, content: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """One request by the transport itself. Raises DeliveryError when there is no answer.
+
+        The client around it would write the address, and the token in it, into the log, and would
+        read an answer of any length.
+        """
+        request = httpx.Request(
+            method,
+            url,
+            content=content,
+            headers={"user-agent": "Nines", **headers},
+            extensions={"timeout": httpx.Timeout(TIMEOUT, connect=5).as_dict()},
+        )
+        proxy = httpx.Proxy(self._proxy) if self._proxy else None
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT),
+                httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as door,
+            ):
+                response = await door.handle_async_request(request)
+                try:
+                    said = await _beginning(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise answers.unreached(self.who, error) from error
+        except (httpx.TransportError, TimeoutError) as error:
+            raise answers.lost(self.who, error) from error
+        return Answer(response.status_code, response.headers, without(said, *self._secrets))
+
+    def refused(self, answer: Answer, words: str | None = None) -> DeliveryError:
+        """The error for an answer that is no yes. `words`: what of it is worth telling."""
+        status, headers, said = answer
+        if status == 410:
+            return DeliveryError(
+                f"{self.who} answered 410: it is gone for good; take it out of the configuration",
+                outcome=AttemptOutcome.PERMANENT,
+                status=status,
+            )
+        return answers.refused(self.who, status, headers, said if words is None else words)
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """As much of an answer as an error could quote."""
+    read = b""
+    async for chunk in response.aiter_raw():
+        read += chunk
+        if len(read) >= ANSWER_LIMIT:
+            break
+    return read[:ANSWER_LIMIT].decode("utf-8", "replace")
