@@ -1,7 +1,7 @@
 """Read of a Prometheus page that was read whole before what is wanted of it, and little else.
 
 Nine lines of ten belong to families that nobody asked for. They are passed over without a look at
-what they say (docs/decisions/0007): looked at are every line of a wanted name, the lines before and
+what they say (docs/decisions/0008): looked at are every line of a wanted name, the lines before and
 after those, the page's first lines and its end.
 """
 
