@@ -2,9 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from slo.epoch import EPOCH
+
 _MICROSECOND = timedelta(microseconds=1)
 # Each time that the clock relives an hour its instants move by this share of the interval; of all
 # shares the golden ratio keeps the generations furthest apart.
@@ -39,9 +40,9 @@ class Grid:
 
 def to_us(instant: datetime) -> int:
     """Microseconds since the epoch."""
-    return (instant - _EPOCH) // _MICROSECOND
+    return (instant - EPOCH) // _MICROSECOND
 
 
 def from_us(instant_us: int) -> datetime:
     """The aware instant, in UTC."""
-    return _EPOCH + instant_us * _MICROSECOND
+    return EPOCH + instant_us * _MICROSECOND

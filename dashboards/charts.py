@@ -5,7 +5,7 @@ The arithmetic of budgets and burn rates is that of `slo`; here it is only repea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
 from math import log1p
 
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from dashboards import format as write
 from dashboards.source import Point
 from slo.definition import SLO
+from slo.epoch import EPOCH
 from slo.ledger import unit_seconds
 from slo.units import format_duration
 
 Ints = NDArray[np.int64]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _BASE_SECONDS = 10  # the coarsest base bucket; finer ones give the same windows on whole steps
 
@@ -87,7 +87,7 @@ def _firsts(points: Sequence[Point], step: timedelta, lookback: timedelta) -> In
     """
     ends = np.arange(1, len(points) + 1, dtype=np.int64) * _whole(step)
     if points:
-        ends += (points[0].start - _EPOCH) // _SECOND
+        ends += (points[0].start - EPOCH) // _SECOND
     grain = _whole(_grain(lookback))
     starts = -(-ends // grain) * grain - _whole(lookback)
     firsts: Ints = np.arange(1, len(points) + 1) - (ends - starts) // _whole(step)

@@ -13,6 +13,7 @@ from slo.alert_state import AlertState, Phase
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO
 from slo.edges import Edges, edges_of
+from slo.epoch import floor
 from slo.evaluate import evidence_of
 from slo.evidence import LIMITS, tail
 from slo.ledger import BucketDelta
@@ -43,7 +44,7 @@ class Listing:
     @property
     def until(self) -> datetime:
         """Where the page ends."""
-        return min(self.end, _floor(self.after, self.width) + ROWS * self.width)
+        return min(self.end, floor(self.after, self.width) + ROWS * self.width)
 
 
 def read_listing(asked: Mapping[str, str], told: AsOf) -> Listing:
@@ -51,7 +52,7 @@ def read_listing(asked: Mapping[str, str], told: AsOf) -> Listing:
     status, base = told.status, told.bucket
     name: str | None = None
     if "start" in asked or "end" in asked:
-        start, end = (_floor(_moment(asked.get(key, "")), base) for key in ("start", "end"))
+        start, end = (floor(_moment(asked.get(key, "")), base) for key in ("start", "end"))
     else:
         name = asked.get("window") or status.slo.window.label
         lengths = dict(_windows(status.slo, status))
@@ -516,7 +517,7 @@ def _listed(listing: Listing) -> str:
 
 def _row(one: BucketDelta, listing: Listing, base: timedelta, address: _Address) -> BucketRow:
     start = datetime.fromtimestamp(one.bucket, UTC)
-    end = min(_floor(start, listing.width) + listing.width, listing.end)
+    end = min(floor(start, listing.width) + listing.width, listing.end)
     return BucketRow(
         start=_stamp(start),
         end=_stamp(end),
@@ -568,8 +569,3 @@ def _moment(text: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{text[:40]!r} is not a time such as 2026-11-21T14:00:00Z") from None
-
-
-def _floor(at: datetime, width: timedelta) -> datetime:
-    epoch = datetime.fromtimestamp(0, UTC)
-    return epoch + (at - epoch) // width * width

@@ -1,15 +1,15 @@
 """A stretch of time cut into steps, for a chart and its table."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from slo.definition import SLO
+from slo.epoch import ceiling
 from slo.window import Rolling
 
 TABLE_STEPS = 24
 FIVE_MINUTES = timedelta(minutes=5)
 BUCKET = timedelta(seconds=10)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def stretch(length: timedelta, now: datetime) -> Stretch:
     """The last `length`, in about 24 steps that lie on whole buckets; it reaches up to now."""
     grain = FIVE_MINUTES if length >= TABLE_STEPS * FIVE_MINUTES else BUCKET
     step = max(-(-length // TABLE_STEPS // grain) * grain, grain)
-    end = _EPOCH + -(-(now - _EPOCH) // grain) * grain
+    end = ceiling(now, grain)
     steps = -(-length // step)
     return Stretch(end - steps * step, end, step)
 

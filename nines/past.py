@@ -17,6 +17,7 @@ from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
 from slo.counts import Counts
 from slo.edges import edges_of
+from slo.epoch import ceiling, floor
 from slo.evaluate import told_at
 from slo.exclusion import NOTHING, Overlay, planned_slices
 from slo.ledger import FIVE_MINUTES, MINUTE, BucketDelta, Ledger, unit_seconds
@@ -55,10 +56,10 @@ class Past:
         if slo.slicing is not None:
             return self._of_slices(entry, slo.slicing, start, end)
         window = edges_of(slo.window, end, self.bucket_seconds)
-        until = _ceiling(end, self._grain(end))
+        until = ceiling(end, self._grain(end))
         in_window = self.buckets(entry, window.start, until, window.unit)
         width = window.unit if start is None else self._width(start, end)
-        first = window.start if start is None else _floor(start, width)
+        first = window.start if start is None else floor(start, width)
         shown = in_window if start is None else self.buckets(entry, first, until, width)
         return budget_ledger(
             occurrences(shown, width, slo.objective, until),
@@ -73,12 +74,12 @@ class Past:
     ) -> BudgetLedger:
         """As above; of slices those that are over are told, and cost what they cost."""
         slo, width = entry.slo, slicing.length
-        until, began = _floor(end, width), _ceiling(end, width) - slo.window.length
+        until, began = floor(end, width), ceiling(end, width) - slo.window.length
         allowed = None
         if isinstance(slo.window, Calendar):
             began = slo.window.start(end)
             allowed = planned_slices(began, slo.window.end(end), width, entry.ledger.overlay)
-        first = began if start is None else _floor(start, width)
+        first = began if start is None else floor(start, width)
         in_window = timeslices(self._load(entry, began, until, width), slicing, slo.objective)
         shown = timeslices(self._load(entry, first, until, width), slicing, slo.objective)
         return budget_ledger(
@@ -94,7 +95,7 @@ class Past:
         slicing = entry.slo.slicing
         if slicing is None:
             return None
-        start, end = _floor(start, slicing.length), _floor(end, slicing.length)
+        start, end = floor(start, slicing.length), floor(end, slicing.length)
         buckets = self._load(entry, start, end, slicing.length)
         return slice_history(buckets, slicing, start, end)
 
@@ -102,9 +103,9 @@ class Past:
         """What will be left of its budget, were the weeks after `at` like those before."""
         slo, overlay = entry.slo, entry.ledger.overlay
         width = timedelta(seconds=FIVE_MINUTES) if slo.slicing is None else slo.slicing.length
-        start = _floor(reach_of(slo, at), width)
+        start = floor(reach_of(slo, at), width)
         if slo.slicing is not None:
-            return outlook(slo, self._load(entry, start, _floor(at, width), width), at, overlay)
+            return outlook(slo, self._load(entry, start, floor(at, width), width), at, overlay)
         return outlook(slo, self.buckets(entry, start, at, width), at, overlay)
 
     def buckets(
@@ -120,7 +121,7 @@ class Past:
         `start` lies on the grid of `width`; `end` need not: the last bucket ends there. What is
         excluded is left out, unless another `overlay` is given.
         """
-        last = _floor(end, width)
+        last = floor(end, width)
         rows = self._load(entry, start, last, width, overlay)
         tail = sum(
             self._load(entry, max(start, last), end, self._grain(end), overlay), BucketDelta(0)
@@ -154,10 +155,10 @@ class Past:
         The first and the last are cut where the stretch begins and ends.
         """
         finest = self._grain(start)
-        start = _floor(start, finest)
+        start = floor(start, finest)
         grains = (timedelta(seconds=FIVE_MINUTES), timedelta(seconds=MINUTE), finest)
         read = next(
-            (one for one in grains if finest <= one <= width and _floor(start, one) == start),
+            (one for one in grains if finest <= one <= width and floor(start, one) == start),
             finest,
         )
         found: list[BucketDelta] = []
@@ -235,7 +236,7 @@ class Past:
 
     def edge(self, at: datetime) -> datetime:
         """The last moment, up to `at`, that counts can be told for."""
-        return _floor(at, self._grain(at - _DETAIL_REACH - _SLACK))
+        return floor(at, self._grain(at - _DETAIL_REACH - _SLACK))
 
     def lifetime(self, entry: Entry, at: datetime) -> Counts | None:
         """All that was counted before `at`; None when that cannot be told just now.
@@ -322,13 +323,3 @@ def _last_seen(rows: NDArray[np.int64], at: datetime) -> datetime | None:
     """The start of the newest bucket with an observation: as exactly as it is stored."""
     seen = rows[rows[:, _SEEN] > 0]
     return min(datetime.fromtimestamp(int(seen[:, 0].max()), UTC), at) if len(seen) else None
-
-
-def _floor(at: datetime, width: timedelta) -> datetime:
-    epoch = datetime.fromtimestamp(0, UTC)
-    return epoch + (at - epoch) // width * width
-
-
-def _ceiling(at: datetime, width: timedelta) -> datetime:
-    floor = _floor(at, width)
-    return floor if floor == at else floor + width

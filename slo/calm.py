@@ -8,7 +8,7 @@ results these are to the last bit.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +18,7 @@ from slo.calm_state import CalmMemories, CalmSeries, Minute, Pace, Plan, Side, S
 from slo.counter_memory import Memory, SeriesState
 from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
+from slo.epoch import EPOCH
 from slo.exposition import Layout, Page, Samples, Series
 from slo.increment import MOST_EVENTS, Counted, Counts, Increment, fit, largest, lost_events
 from slo.native_edges import histogram_of
@@ -25,7 +26,6 @@ from slo.selection import Reads, Selection
 
 CALM_PAGES = 5  # pages without a switch of process before a target is trusted again
 JITTER_SECONDS = 1.0  # how far one process's own start moves when its machine's clock is adjusted
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST = 2**63 - 1
 
 # Counts one SLI by the long way: gives its memory, and what it counted.
@@ -99,7 +99,7 @@ def go_on(
     counted.said = said | {slo: increment for slo, (_, increment) in odd.items()}
     memories = CalmMemories(
         plan,
-        found.memories.pace.plus((at - _EPOCH) // timedelta(minutes=1), found.total),
+        found.memories.pace.plus((at - EPOCH) // timedelta(minutes=1), found.total),
         carry,
         {slo: memory for slo, (memory, _) in odd.items()},
     )

@@ -3,15 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slo.epoch import EPOCH
 from slo.recurrence import Interval, Once, Schedule, occurrences, over_by
 
 Rows = NDArray[np.int64]  # lines of (bucket, counts...)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STRETCH = 300  # seconds: sums for the long history are kept by five minutes
 # How far beyond what is asked a rule without end is looked up at once, in seconds.
 _AHEAD = 400 * 86_400
@@ -213,8 +213,8 @@ class Overlay:
         parts = []
         for exclusion in self.exclusions:
             for one in exclusion.intervals(exclusion.since, end):
-                first = (one.start - _EPOCH) // timedelta(seconds=self._bucket)
-                last = -((_EPOCH - one.end) // timedelta(seconds=self._bucket))
+                first = (one.start - EPOCH) // timedelta(seconds=self._bucket)
+                last = -((EPOCH - one.end) // timedelta(seconds=self._bucket))
                 parts.append((first * self._bucket, last * self._bucket))
         starts: list[int] = []
         ends: list[int] = []
@@ -304,8 +304,8 @@ def _by_stretch(causes: Iterable[tuple[int, str, int]]) -> dict[int, list[tuple[
 
 
 def _second(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(seconds=1)
+    return (at - EPOCH) // timedelta(seconds=1)
 
 
 def _moment(second: int) -> datetime:
-    return _EPOCH + timedelta(seconds=second)
+    return EPOCH + timedelta(seconds=second)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slo.counts import Counts, WindowCounts
+from slo.epoch import EPOCH
 from slo.exclusion import NOTHING, Overlay
 from slo.grid import (
     AHEAD_SECONDS,
@@ -30,7 +31,6 @@ from slo.grid import (
 from slo.running import RunningCauses
 from slo.slices import SliceCounts, Slicing
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 __all__ = [
     "FIVE_MINUTES",
@@ -99,11 +99,11 @@ class BucketDelta:
 
 def epoch_micros(at: datetime) -> int:
     """Microseconds since the epoch, exactly."""
-    return (at - _EPOCH) // _MICROSECOND
+    return (at - EPOCH) // _MICROSECOND
 
 
 def _at_micros(micros: int) -> datetime | None:
-    return None if micros == NEVER else _EPOCH + timedelta(microseconds=micros)
+    return None if micros == NEVER else EPOCH + timedelta(microseconds=micros)
 
 
 def _micros_at(at: datetime | None) -> int:

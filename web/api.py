@@ -33,6 +33,7 @@ from dashboards.incident_facts import IncidentFacts, IncidentFile, incident_fact
 from dashboards.rule_facts import RuleFacts, rule_facts
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
 from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
+from slo.epoch import ceiling, floor
 from slo.status import SLOStatus
 from slo.units import format_duration
 from slo.versions import in_force
@@ -290,7 +291,7 @@ class API:
         if since >= until:
             raise bad_request("query.start", "must lie before the end, and before now")
         width = _step(step, since, until, now)
-        first, last = _floor(since, width), _ceil(until, width)
+        first, last = floor(since, width), ceiling(until, width)
         lookbacks = lookbacks_of(status, width) if "burn" in wanted else ()
         lead, sliced = max(lookbacks, default=timedelta(0)), status.slo.slicing
         points = await self._source.points(
@@ -533,10 +534,10 @@ class API:
 
     async def _bad_since(self, status: SLOStatus, end: datetime, now: datetime) -> int:
         """Bad events from `end` to now: finely to the next hour, then by the hour."""
-        full_hour = min(_ceil(end, _HOUR), now)
+        full_hour = min(ceiling(end, _HOUR), now)
         bad = 0
         for start, stop, step in ((end, full_hour, BASE), (full_hour, now, _HOUR)):
-            start = max(start, _floor(status.slo.window.start(status.at), step))
+            start = max(start, floor(status.slo.window.start(status.at), step))
             if start < stop:
                 points = await self._source.points(status.slo.id, start, stop, step)
                 bad += sum(point.bad for point in points)
@@ -647,16 +648,6 @@ def _step(text: str | None, start: datetime, end: datetime, now: datetime) -> ti
             f"makes more than {MOST_POINTS:,} points; from {format_duration(least)} on it fits",
         )
     return step
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    epoch = datetime.fromtimestamp(0, at.tzinfo)
-    return epoch + (at - epoch) // step * step
-
-
-def _ceil(at: datetime, step: timedelta) -> datetime:
-    floor = _floor(at, step)
-    return floor if floor == at else floor + step
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> ProblemError:

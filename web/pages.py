@@ -32,6 +32,7 @@ from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchE
 from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
 from slo.definition import SLO
+from slo.epoch import ceiling
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from web.assets import Assets
@@ -522,7 +523,7 @@ class Pages:
         return dict(zip((status.slo.id for status in statuses), made, strict=True))
 
     async def _sparkline_then(self, status: SLOStatus, at: datetime) -> Sparkline:
-        end = _ceiling(at, charts.SPARK_STEP)
+        end = ceiling(at, charts.SPARK_STEP)
         start = end - charts.SPARK_STEPS * charts.SPARK_STEP
         points = await self._source.points(status.slo.id, start, at, charts.SPARK_STEP)
         return charts.sparkline(status.slo, points)
@@ -530,11 +531,11 @@ class Pages:
     async def _sparkline(self, status: SLOStatus, now: datetime) -> Sparkline:
         """Kept for five minutes: they change slowly and are many."""
         slo = status.slo
-        until = _ceiling(now, timedelta(minutes=5))
+        until = ceiling(now, timedelta(minutes=5))
         kept = self._sparks.get(slo.id)
         if kept is not None and kept[0] == until:
             return kept[1]
-        made = await self._sparkline_then(status, _ceiling(now, charts.SPARK_STEP))
+        made = await self._sparkline_then(status, ceiling(now, charts.SPARK_STEP))
         self._sparks[slo.id] = (until, made)
         if len(self._sparks) > 2 * len(self._source.statuses()) + 100:
             self._sparks.clear()  # SLOs that were renamed away must not pile up
@@ -565,8 +566,3 @@ def _asked(request: Request) -> str | None:
 def _topic(identity: str) -> str:
     """An id as one word, so that a list of them can be parted at spaces."""
     return quote(identity, safe="/")
-
-
-def _ceiling(at: datetime, step: timedelta) -> datetime:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return epoch + -(-(at - epoch) // step) * step

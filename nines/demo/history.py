@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from alerting.alert import AlertChange
 from nines.engine import Engine
 from slo.definition import ProbeSLI
+from slo.epoch import floor
 from slo.ledger import BucketDelta
 
 _COARSE = timedelta(minutes=5)
@@ -119,8 +120,8 @@ class History:
     def _strides(self, now: datetime, days: int) -> Iterator[tuple[datetime, timedelta]]:
         """Bucket by bucket around troubles and at the end, five minutes at a time elsewhere."""
         bucket = timedelta(seconds=self._engine.bucket_seconds)
-        at = _floor(now - timedelta(days=days), _COARSE)
-        end = _floor(now, bucket)
+        at = floor(now - timedelta(days=days), _COARSE)
+        end = floor(now, bucket)
         while at < end:
             stride = bucket if self._fine(at, now) else _COARSE
             if at + stride > end:
@@ -129,10 +130,10 @@ class History:
             at += stride
 
     def _fine(self, at: datetime, now: datetime) -> bool:
-        if at >= _floor(now - _FINE_END, _COARSE):
+        if at >= floor(now - _FINE_END, _COARSE):
             return True
         # Whole five-minute stretches, so that strides stay on the grid.
-        at = _floor(at, _COARSE)
+        at = floor(at, _COARSE)
         return any(
             began - 2 * _COARSE <= at < began + min(trouble.lasted, 2 * _HOUR) + _AFTERMATH
             for trouble in self._troubles
@@ -198,11 +199,6 @@ class History:
                 wait = timedelta(seconds=self._rng.randint(70, 400))
                 found.append((at + wait, change.service, by))
         return found[:1]
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    seconds = int(step.total_seconds())
-    return at.replace(microsecond=0) - timedelta(seconds=int(at.timestamp()) % seconds)
 
 
 def _time_of_day(at: datetime) -> float:
