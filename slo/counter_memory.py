@@ -1,10 +1,23 @@
 """What is remembered of one series and of one SLI from page to page."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from slo.increment import Exact
+
 Number = int | float
+
+
+def is_count(value: Number) -> bool:
+    """Whether a counter may say so."""
+    return math.isfinite(value) and value >= 0
+
+
+def exact(value: Number) -> Exact:
+    """The same number, to be added up without loss."""
+    return value if isinstance(value, int) else Fraction(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from slo.definition import GaugeSLI
 from slo.exposition import Page, Series
 from slo.increment import BY_VALUES, Increment
+from slo.selection import selects
 
 _MOST_SAID = 10
 
@@ -19,7 +20,7 @@ def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
     causes: Counter[str] = Counter()
     said: list[str] = []
     for series in page.samples:
-        if not _selects(sli, series):
+        if not selects(sli.metric, series):
             continue
         found, sample = found + 1, page.samples[series]
         if not math.isfinite(sample.value):
@@ -37,12 +38,6 @@ def read_gauges(sli: GaugeSLI, page: Page) -> Increment:
         anomalies=tuple(said[:_MOST_SAID]),
         data=good + bad > 0,
         missing="" if not found or good + bad else "every sample is NaN or infinite",
-    )
-
-
-def _selects(sli: GaugeSLI, series: Series) -> bool:
-    return any(
-        one.metric == series.metric and one.matches(dict(series.labels)) for one in sli.metric
     )
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from slo.exposition import Page, Series
 from slo.recent import Recent, Sums
 from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule, WindowCheck
+from slo.selection import selects
 from slo.status import Verdict
 from slo.threshold import Side
 
@@ -40,7 +41,7 @@ def read_gauge(check: GaugeCheck, page: Page, at: datetime) -> Reading:
     values = [
         (_name(series, check.by), value)
         for series in page.samples
-        if _selects(check, series) and math.isfinite(value := page.samples[series].value)
+        if selects(check.metric, series) and math.isfinite(value := page.samples[series].value)
     ]
     if not values:
         return Reading()
@@ -115,12 +116,6 @@ def _more_than_allowed(check: QuantileCheck, reading: Reading) -> Verdict:
 def is_stale(rule: Rule, reading: Reading, now: datetime) -> bool:
     """Whether a gauge's value is too old to go by: two runs in a row brought none."""
     return reading.seen_at is None or (now - reading.seen_at) * 2 > rule.interval * 5
-
-
-def _selects(check: GaugeCheck, series: Series) -> bool:
-    return any(
-        one.metric == series.metric and one.matches(dict(series.labels)) for one in check.metric
-    )
 
 
 def _name(series: Series, by: tuple[str, ...]) -> str:

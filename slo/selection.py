@@ -12,6 +12,13 @@ from slo.selector import Selector
 Matches = Mapping[Series, frozenset[str]]
 
 
+def selects(selectors: Iterable[Selector], series: Series) -> bool:
+    """Whether any of them selects it."""
+    return any(
+        one.metric == series.metric and one.matches(dict(series.labels)) for one in selectors
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
     """What one SLI reads: its selectors as text, and what tells that it reads something else."""
