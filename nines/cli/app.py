@@ -1,5 +1,6 @@
 """The commands, their options and their exit codes: 0 fine, 1 the answer is no, 2 wrong use."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -374,6 +375,50 @@ def end_silence(
     from nines.cli import silence as command
 
     raise typer.Exit(command.end(server, silence_id, by, as_json=output is Output.JSON))
+
+
+route = typer.Typer(
+    name="route",
+    help="Who would be told of an alert, and what other routes would have changed.",
+    no_args_is_help=True,
+)
+app.add_typer(route, name="route")
+
+
+@route.command("test")
+def show_route(
+    labels: Annotated[list[str], typer.Argument(metavar="LABEL=VALUE...")],
+    config: ConfigOption = CONFIG,
+    at: Annotated[
+        datetime | None, typer.Option(help="When, in UTC, such as 2026-11-21T22:00:00.")
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show the routes that take these labels, who is told there and who is held back by what.
+
+    A service's own labels are added. Exit code 1 when nobody would be told.
+    """
+    from nines.cli import route as command
+
+    moment = None if at is None else at.replace(tzinfo=UTC)
+    as_json = output is Output.JSON
+    raise typer.Exit(command.test(config, labels, moment, as_json=as_json))
+
+
+@route.command("diff")
+def diff_routes(
+    new: Annotated[Path, typer.Argument(metavar="NEW_CONFIG", help="The changed configuration.")],
+    config: ConfigOption = CONFIG,
+    days: Annotated[int, typer.Option(min=1, help="How many days of alerts.")] = 30,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run recorded alerts through a changed configuration: who would gain or lose pages.
+
+    Exit code 1 when somebody would.
+    """
+    from nines.cli import route as command
+
+    raise typer.Exit(command.diff(config, new, days, as_json=output is Output.JSON))
 
 
 @app.command()
