@@ -1,12 +1,13 @@
 """The receipt of a delivery: the vendor tells of what we told it; or does not, in time."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerting import wording
 from alerting.incident import EventKind, IncidentEvent
-from alerting.notification import Notification
+from alerting.notification import Notification, NotificationState
 
 WITHIN = timedelta(seconds=60)
 
@@ -18,6 +19,14 @@ class ReceiptState(StrEnum):
     AWAITED = "awaited"
     MISSING = "missing"
     UNVERIFIED = "unverified"  # no webhook has proven itself: the answer counts as delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The state of one delivery's receipt; since when, where that is known."""
+
+    state: ReceiptState
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +46,46 @@ def came(incident_id: str, receiver: str, received: Received, at: datetime) -> I
     return IncidentEvent(incident_id, at, EventKind.DELIVERED, text)
 
 
-def missed(notification: Notification, within: timedelta, at: datetime) -> IncidentEvent:
-    """What it says of one that did not come."""
-    text = (
-        f"No receipt from {notification.receiver} within {wording.duration(within)}: it accepted "
-        "the trigger, and never told of an incident."
+def missed(
+    notification: Notification, within: timedelta, well: Collection[str], now: datetime
+) -> tuple[tuple[IncidentEvent, ...], tuple[Notification, ...]]:
+    """What the timeline says of one that did not come, and who of those `well` speaks instead."""
+    name, id_ = notification.receiver, notification.incident_id
+    why = (
+        f"No receipt from {name} within {wording.duration(within)}: it accepted the trigger, and "
+        "never told of an incident"
     )
-    return IncidentEvent(notification.incident_id, at, EventKind.GAVE_UP, text)
+    row = stand_in(notification, why, well, now)
+    to = f"Sent to {row.receiver} instead" if row else "Its route names no other who could speak"
+    if not well:
+        to = "Somebody has it already"
+    said = IncidentEvent(id_, now, EventKind.GAVE_UP, wording.sentences(why, to))
+    return (said,), (row,) if row else ()
+
+
+def stand_in(
+    row: Notification, why: str, well: Collection[str], now: datetime
+) -> Notification | None:
+    """The same message to the first of its failover that is `well`."""
+    name = next((name for name in row.failover if name in well), None)
+    if name is None:
+        return None
+    id_ = f"{row.id}.{name}"
+    instead = f"Sent to {name} instead of {row.receiver}"
+    words = wording.sentences(row.message.what_changed, instead, why)
+    message = replace(row.message, notification_id=id_, receiver=name, what_changed=words)
+    return replace(
+        row,
+        id=id_,
+        receiver=name,
+        message=message,
+        state=NotificationState.PENDING,
+        created_at=now,
+        next_attempt_at=now,
+        attempts=0,
+        finished_at=None,
+        reason=instead,
+        failover=row.failover[row.failover.index(name) + 1 :],
+        instead_of=row.instead_of or row.receiver,
+        lease=None,
+    )

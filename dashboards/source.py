@@ -8,6 +8,7 @@ from typing import Protocol
 from alerting.alert import Alert
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
+from alerting.receipt import Known
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
@@ -90,6 +91,7 @@ class IncidentDetail:
     events: tuple[IncidentEvent, ...]  # oldest first
     notifications: tuple[Notification, ...]
     attempts: tuple[Attempt, ...]
+    receipts: Mapping[str, Known] = field(default_factory=dict)  # by notification
 
 
 @dataclass(frozen=True, slots=True)

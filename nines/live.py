@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -33,6 +33,7 @@ from nines.engine import Engine
 from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
+from nines.receipts import Receipts
 from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
@@ -122,6 +123,7 @@ class Live:
         excluding: Excluding,
         trails: ExclusionStore,
         silencing: Silencing,
+        receipts: Receipts,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -137,6 +139,7 @@ class Live:
         self._sums = sums
         self._trails = trails
         self._silencing = silencing
+        self._receipts = receipts
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
@@ -329,7 +332,11 @@ class Live:
         )
 
     async def incident(self, incident_id: str) -> IncidentDetail | None:
-        return await self._threads.read(lambda: self._records.incident_detail(incident_id))
+        def look() -> IncidentDetail | None:
+            detail = self._records.incident_detail(incident_id)
+            return None if detail is None else replace(detail, receipts=self._receipts.of(detail))
+
+        return await self._threads.read(look)
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         if not await self._dispatch.acknowledge(incident_id, by):

@@ -41,6 +41,7 @@ from nines.exclusions import Change, Exclusions, Terms, configured
 from nines.live import CollectorCard, Live, Pulse
 from nines.notices import Notices
 from nines.past import Past
+from nines.receipts import Receipts
 from nines.resume import book_our_absence, resume_entries, resume_rules, resume_target
 from nines.shadows import Shadows
 from nines.silencing import Silencing
@@ -170,6 +171,14 @@ class Service:
             spent_most=self._spent_most,
             hidden=self.shadows.add,
         )
+        self.receipts = Receipts(
+            records=CallbackRecords(self.database),
+            alerts=self.records,
+            threads=self.threads,
+            config=lambda: self.config.alerting,
+            clock=self._clock,
+            told=self._told_instead,
+        )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -185,6 +194,7 @@ class Service:
             excluding=self,
             trails=self.exclusion_store,
             silencing=self.silencing,
+            receipts=self.receipts,
         )
         self.callbacks = await self._open_callbacks()
         self.receivers = build_receivers(self.config, self._acknowledge_url)
@@ -215,6 +225,10 @@ class Service:
             monotonic=self._clock.monotonic,
             silence=self._silence,
         )
+
+    def _told_instead(self, incident_id: str) -> None:
+        self.delivery.notify()
+        self.broadcast.tell(incident_ids={incident_id})
 
     async def _silence(self, incident: Incident, by: str, until: datetime) -> str:
         """Silence its service, as a button asks for."""
@@ -265,6 +279,7 @@ class Service:
                 ("review", self._review_when_due()),
                 ("deliver", self.delivery.run()),
                 ("act on callbacks", self.callbacks.run()),
+                ("watch for receipts", self.receipts.run()),
                 ("collect", self._collect()),
             )
         ]

@@ -196,8 +196,8 @@ class CallbackRecords:
             ).rowcount
         return Received(found.id, found.created_at, late is not None) if added else None
 
-    def unreceipted(self, receiver: str, before: datetime) -> list[Notification]:
-        """Triggers delivered before then, since its webhook is proven, that have no receipt."""
+    def unreceipted(self, receiver: str, since: datetime, before: datetime) -> list[Notification]:
+        """Triggers delivered in between, after its webhook was proven, that have no receipt."""
         query = (
             select(notifications)
             .join(inbound, inbound.c.receiver == notifications.c.receiver)
@@ -206,6 +206,7 @@ class CallbackRecords:
                 notifications.c.kind == NotificationKind.TRIGGER,
                 notifications.c.state == NotificationState.DELIVERED,
                 notifications.c.finished_at >= inbound.c.first_at,
+                notifications.c.finished_at > since,
                 notifications.c.finished_at <= before,
                 ~exists().where(receipts.c.notification_id == notifications.c.id),
             )

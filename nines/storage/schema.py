@@ -325,6 +325,14 @@ notifications = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    # Whose receipt may still be awaited: looked for every second.
+    Index(
+        "ix_notifications_delivered_triggers",
+        "receiver",
+        "finished_at",
+        sqlite_where=text("kind = 'trigger' AND state = 'delivered'"),
+        postgresql_where=text("kind = 'trigger' AND state = 'delivered'"),
+    ),
 )
 
 attempts = Table(
