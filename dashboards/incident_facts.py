@@ -7,6 +7,7 @@ from datetime import datetime
 from alerting.alert import Alert
 from alerting.incident import Incident
 from alerting.notification import Attempt, Notification
+from alerting.receipt import Known
 from dashboards.plain import fields_of
 from dashboards.source import IncidentDetail
 from slo.rule import is_of_rule
@@ -78,6 +79,7 @@ class NotificationFacts:
     reason: str
     created_at: datetime
     finished_at: datetime | None
+    receipt: str | None  # confirmed, awaited, missing, unverified; None: there is none to come
     attempts: tuple[AttemptFacts, ...]
 
 
@@ -119,6 +121,7 @@ def incident_file(detail: IncidentDetail) -> IncidentFile:
             _notification(
                 notification,
                 [one for one in detail.attempts if one.notification_id == notification.id],
+                detail.receipts.get(notification.id),
             )
             for notification in detail.notifications
         ),
@@ -142,7 +145,9 @@ def _alert(alert: Alert) -> AlertFacts:
     )
 
 
-def _notification(notification: Notification, attempts: Sequence[Attempt]) -> NotificationFacts:
+def _notification(
+    notification: Notification, attempts: Sequence[Attempt], receipt: Known | None
+) -> NotificationFacts:
     return NotificationFacts(
         id=notification.id,
         receiver=notification.receiver,
@@ -152,6 +157,7 @@ def _notification(notification: Notification, attempts: Sequence[Attempt]) -> No
         reason=notification.reason,
         created_at=notification.created_at,
         finished_at=notification.finished_at,
+        receipt=None if receipt is None else receipt.state.value,
         attempts=tuple(
             AttemptFacts(
                 number=attempt.number,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationState
+from alerting.receipt import Known, ReceiptState
 from alerting.wording import capital
 from dashboards import format as write
 from dashboards import links
@@ -78,6 +79,14 @@ _WHAT = {
 }
 _NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
+_RECEIPT_WORDS = {
+    ReceiptState.CONFIRMED: "Confirmed: the vendor told us of its incident.",
+    ReceiptState.AWAITED: "Accepted; the vendor is still to tell us of its incident.",
+    ReceiptState.MISSING: "Accepted, but the vendor never told us of an incident.",
+    ReceiptState.UNVERIFIED: (
+        "Accepted, which counts as delivered: no webhook of this receiver has reached us yet."
+    ),
+}
 _INTO_IT = timedelta(minutes=1)  # counts are told up to the edge of a bucket, which comes before
 
 
@@ -177,6 +186,7 @@ class ToldRow:
     reason: str
     at: Moment
     tries: tuple[TriedRow, ...]
+    receipt: str | None = None  # what is known beyond the vendor's first answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +308,10 @@ def incident_view(
         timeline=tuple(entry(event, now) for event in reversed(detail.events)),
         alerts=tuple(alert_row(alert, now) for alert in _loudest_first(detail.alerts)),
         told=tuple(
-            told_row(notification, detail.attempts, now) for notification in detail.notifications
+            told_row(
+                notification, detail.attempts, now, receipt=detail.receipts.get(notification.id)
+            )
+            for notification in detail.notifications
         ),
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
         silence_url=links.silencing_url(_labels(detail)) if incident.open else None,
@@ -380,7 +393,13 @@ def _page_of(alert: Alert) -> str:
     return links.slo_url(f"{alert.service}/{alert.slo}")
 
 
-def told_row(notification: Notification, attempts: Sequence[Attempt], now: datetime) -> ToldRow:
+def told_row(
+    notification: Notification,
+    attempts: Sequence[Attempt],
+    now: datetime,
+    *,
+    receipt: Known | None = None,
+) -> ToldRow:
     """One notification with all its attempts."""
     own = [attempt for attempt in attempts if attempt.notification_id == notification.id]
     return ToldRow(
@@ -391,6 +410,7 @@ def told_row(notification: Notification, attempts: Sequence[Attempt], now: datet
         reason=notification.reason,
         at=write.moment(notification.created_at, now),
         tries=tuple(_tried(attempt, now) for attempt in own),
+        receipt=None if receipt is None else _RECEIPT_WORDS[receipt.state],
     )
 
 
