@@ -81,6 +81,7 @@ def _snapshot(engine: Engine, now: datetime) -> Snapshot:
     statuses = [entry.status for entry in engine.entries.values() if entry.status is not None]
     return Snapshot(
         statuses=statuses,
+        digests=(),
         rules={slo_id: entry.states for slo_id, entry in engine.entries.items()},
         causes={},
         cards={},

@@ -16,6 +16,7 @@ from collectors.observation import Observation
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
 from slo.budget_ledger import BudgetLedger
+from slo.digest import Digest
 from slo.exclusion import Exclusion, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
@@ -172,6 +173,9 @@ class Source(Protocol):
         """Every SLO's newest status, in the file's order. Those that nobody asked for are made."""
 
     def status(self, slo_id: str) -> SLOStatus | None: ...
+
+    def digests(self) -> Mapping[str, Digest]:
+        """What the newest statuses of SLOs at rest say, by id; of some it is not told."""
 
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         """By tier key (`page:1h:5m`), and `no_data`."""

@@ -31,6 +31,7 @@ from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.detail import Detail
+from slo.digest import Digest
 from slo.evaluate import NO_DATA, evaluate
 from slo.exclusion import counted_causes
 from slo.exposition import Page
@@ -730,9 +731,7 @@ class Engine:
         """As the newest look found it. What it finds of the rules is what they are: had they
         changed, they would have been evaluated then.
         """
-        observed = self._observed.get(entry.slo.collector_id or entry.slo.id)
-        looks = (self._ticked, observed, entry.judged_at)
-        at = max((look for look in looks if look is not None), default=None)
+        at = self._looked_last(entry)
         if at is None:
             return None
         told, revision = entry.told, entry.ledger.revision
@@ -752,6 +751,21 @@ class Engine:
             return None if told is None else told.status
         entry.told = _Told(status, at, revision, entry.states)
         return status
+
+    def _looked_last(self, entry: Entry) -> _Moment | None:
+        """The newest look at it."""
+        slo = entry.slo
+        observed = self._observed.get(slo.collector_id or slo.id)
+        looks = [one for one in (self._ticked, observed, entry.judged_at) if one is not None]
+        return max(looks, default=None)
+
+    def digests(self) -> dict[str, Digest]:
+        """What is true of SLOs at rest, by id, as of the newest look; of some it is not told."""
+        if self.setback is not None and self.setback.lost:
+            return {}
+        looks = map(self._looked_last, self._order)
+        moments = [None if look is None else look[1] for look in looks]
+        return {self._ids[number]: digest for number, digest in self._screen.digests(moments)}
 
     def _awake_for(self, entry: Entry) -> datetime:
         """Since when silence about it is the target's, and not ours."""

@@ -31,7 +31,7 @@ from slo.window import Calendar
 
 NO_DATA = "no_data"  # the rule's key beside the tiers' keys
 _SHOWN_LOOKBACKS = (timedelta(minutes=5), timedelta(hours=1))
-_AT_RISK_BELOW = Fraction(1, 4)
+AT_RISK_BELOW = Fraction(1, 4)
 _LEARNING_BELOW = Fraction(1, 10)
 _LEARNING_BELOW_OF_A_PERIOD = Fraction(1, 20)
 _NONE = timedelta(0)
@@ -350,7 +350,7 @@ def _budget_state(
         return BudgetState.LEARNING
     if budget.remaining <= 0:
         return BudgetState.EXHAUSTED
-    if budget.remaining < _AT_RISK_BELOW or outlook.at is not None:
+    if budget.remaining < AT_RISK_BELOW or outlook.at is not None:
         return BudgetState.AT_RISK
     return BudgetState.HEALTHY
 

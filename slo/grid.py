@@ -499,6 +499,7 @@ class Grid:
         self.since = np.empty(0, np.int64)  # microseconds: the first booking, which may come late
         self.lifetime = np.zeros((3, 0), np.uint64)  # good, bad, unknown
         self.revision = np.zeros(0, np.int64)  # rises with every booking
+        self.taken = np.zeros(0, np.int64)  # rises whenever something is not added, but taken back
         self._size = 0
         self._free: list[int] = []
 
@@ -514,6 +515,7 @@ class Grid:
         self.heard = np.concatenate([self.heard, never])
         self.since = np.concatenate([self.since, never])
         self.revision = np.concatenate([self.revision, np.zeros(more, np.int64)])
+        self.taken = np.concatenate([self.taken, np.zeros(more, np.int64)])
         self.lifetime = np.concatenate([self.lifetime, np.zeros((3, more), np.uint64)], axis=1)
 
     def add(self) -> int:
@@ -530,7 +532,7 @@ class Grid:
             grain.clear(place)
         self.heard[place] = self.since[place] = NEVER
         self.lifetime[:, place] = 0
-        self.revision[place] += 1
+        self.touched(place)
         self._free.append(place)
 
     def __len__(self) -> int:
@@ -549,6 +551,7 @@ class Grid:
             getattr(self, name)[here] = getattr(other, name)[there]
         self.lifetime[:, here] = other.lifetime[:, there]
         self.revision[here] = np.maximum(self.revision[here], other.revision[there]) + 1
+        self.taken[here] += 1
         return mine
 
     def book(self, place: int, bucket: int, amounts: Sequence[int]) -> None:
@@ -556,6 +559,8 @@ class Grid:
         for width, grain in self.grains.items():
             grain.add(place, bucket // width, amounts)
         self.revision[place] += 1
+        if min(amounts) < 0:
+            self.taken[place] += 1
 
     def note(self, place: int, amounts: Sequence[int], micros: int) -> None:
         """What is true of all that is booked, in whatever bucket: due at `micros`."""
@@ -580,10 +585,12 @@ class Grid:
         since = self.since[places]
         self.since[places] = np.where(since == NEVER, micros, np.minimum(since, micros))
         self.revision[places] += 1
+        self.taken[places] += (amounts < 0).any(axis=1)
 
     def touched(self, place: int) -> None:
         """Its numbers changed in another way."""
         self.revision[place] += 1
+        self.taken[place] += 1
 
 
 def unit_seconds(window_seconds: int, bucket_seconds: int) -> int:

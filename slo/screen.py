@@ -6,7 +6,7 @@ about those that no array can tell (evidence against chance, a `for` that runs, 
 about one too many costs time; to leave one out would be wrong, and never happens.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
+from slo.digest import Digest, Digests
 from slo.evaluate import NO_DATA, lookbacks
 from slo.grid import (
     BAD,
@@ -26,11 +27,11 @@ from slo.grid import (
     SMEARED_GOOD,
     UNKNOWN,
     Grid,
-    unit_seconds,
 )
 from slo.ledger import Ledger, epoch_micros
 from slo.slices import Slicing
 from slo.status import SLOStatus
+from slo.sums import Sums, Where, slots_of, window_of
 from slo.window import Calendar, Rolling, Window
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,8 +43,6 @@ _CALM, _FIRING, _COOLING, _OTHER = range(4)
 
 _Integers = NDArray[np.uint64] | NDArray[np.int64]
 _Mask = NDArray[np.bool_]
-_Where = slice | NDArray[np.intp]
-_Window = tuple[int, int]  # the width of its grain, its index there
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Judged:
 class Part:
     """Some of the SLOs of a screen; made by it."""
 
-    pieces: tuple[tuple["_Group", _Where, _Where], ...]  # where in the group, and in its grid
+    pieces: tuple[tuple["_Group", Where, Where], ...]  # where in the group, and in its grid
 
 
 class Screen:
@@ -76,7 +75,7 @@ class Screen:
             grid = one.ledger.grid
             _, wanted = windows.setdefault(id(grid), (grid, {}))
             for length in _lengths(one.slo):
-                unit, slots = _slots_of(length, grid)
+                unit, slots = slots_of(length, grid)
                 wanted.setdefault(unit, set()).add(slots)
         for grid, wanted in windows.values():
             for width, grain in grid.grains.items():
@@ -113,7 +112,7 @@ class Screen:
         micros, awake = epoch_micros(now), epoch_micros(awake_since)
         found: list[int] = []
         for group, where, places in (part or self._all).pieces:
-            suspect = group.suspects(_Sums(group.grid, micros, places), micros, awake, where)
+            suspect = group.suspects(Sums(group.grid, micros, places), micros, awake, where)
             if suspect.any():
                 found += group.indices[where][suspect].tolist()
         return sorted(found)
@@ -127,10 +126,21 @@ class Screen:
         micros = epoch_micros(now)
         found: list[int] = []
         for group, where, places in (part or self._all).pieces:
-            news = group.changed(_Sums(group.grid, micros, places), now, where)
+            news = group.changed(Sums(group.grid, micros, places), now, where)
             if news.any():
                 found += group.indices[where][news].tolist()
         return sorted(found)
+
+    def digests(self, moments: Sequence[datetime | None]) -> Iterator[tuple[int, Digest]]:
+        """Of SLOs at rest, what is true as of the newest look at each; of some it is not told.
+
+        `moments` has one for each SLO, in order; None where there was no look yet.
+        """
+        known = {at: epoch_micros(at) for at in set(moments) if at is not None}
+        micros = np.array([NEVER if at is None else known[at] for at in moments], np.int64)
+        for group in self._groups:
+            for position, digest in group.digests(moments, micros[group.indices]):
+                yield int(group.indices[position]), digest
 
     def spenders(self, now: datetime) -> list[int]:
         """Those of whose budget less may be left than their highest mark; all that a look at their
@@ -139,37 +149,10 @@ class Screen:
         micros = epoch_micros(now)
         found: list[int] = []
         for group, where, places in self._all.pieces:
-            below = group.budgets.below(_Sums(group.grid, micros, places), now)
+            below = group.budgets.below(Sums(group.grid, micros, places), now)
             if below is not None:
                 found += group.indices[where][below[where]].tolist()
         return sorted(found)
-
-
-class _Sums:
-    """The sums of some places' windows at one moment."""
-
-    def __init__(self, grid: Grid, micros: int, places: _Where) -> None:
-        self.grid = grid
-        self.places = places
-        self._micros = micros
-        self._views: dict[int, NDArray[np.uint64]] = {}
-
-    def of(self, column: int, window: _Window) -> NDArray[np.uint64]:
-        width, index = window
-        view = self._views.get(width)
-        if view is None:
-            slot, rest = divmod(self._micros, width * _MILLION)
-            view = self.grid.grains[width].windows(slot, on_edge=rest == 0)
-            self._views[width] = view
-        sums: NDArray[np.uint64] = view[column, index, self.places]
-        return sums
-
-    def own(self, column: int, smeared: int, window: _Window) -> NDArray[np.uint64]:
-        """Without what was not seen in its own time."""
-        sums = self.of(column, window)
-        if self.grid.grains[window[0]].has(smeared):
-            sums = sums - self.of(smeared, window)
-        return sums
 
 
 class _Lines:
@@ -186,7 +169,7 @@ class _Lines:
         self._fits = np.array(fits, np.bool_)
         self._all_exact_to = int(self._exact_to.min()) if all(fits) and fits else 0
 
-    def above(self, bad: _Integers, total: _Integers, where: _Where) -> tuple[_Mask, _Mask | None]:
+    def above(self, bad: _Integers, total: _Integers, where: Where) -> tuple[_Mask, _Mask | None]:
         """Who is above; and of whom 64 bits cannot tell, None for none."""
         above: _Mask = bad * self._weights[where] > total * self._limits[where]
         most = max(int(total.max()), int(bad.max())) if len(total) else 0
@@ -201,8 +184,8 @@ class _Pair:
 
     def __init__(self, number: int, watched: Sequence[Judged], grid: Grid) -> None:
         tiers = [one.slo.tiers[number] for one in watched]
-        self.long = _window(tiers[0].long, grid)
-        self.short = _window(tiers[0].short, grid)
+        self.long = window_of(tiers[0].long, grid)
+        self.short = window_of(tiers[0].short, grid)
         # bad / total / share > factor
         self._lines = _Lines(
             [
@@ -231,7 +214,14 @@ class _Pair:
                 self.until[position] = epoch_micros(state.false_since) + self.keep_firing[position]
         self.phases[position] = phase
 
-    def suspects(self, sums: _Sums, now: int, where: _Where, loose: _Mask | None) -> _Mask | None:
+    def is_below(self, sums: Sums) -> _Mask:
+        """Whose long window surely burns no faster than the factor."""
+        bad = sums.of(BAD, self.long)
+        above, unsure = self._lines.above(bad, sums.of(GOOD, self.long) + bad, slice(None))
+        below: _Mask = ~above if unsure is None else ~(above | unsure)
+        return below
+
+    def suspects(self, sums: Sums, now: int, where: Where, loose: _Mask | None) -> _Mask | None:
         """Which of them this tier could change, None for none; `loose` ones are judged by less."""
         phases = self.phases[where]
         moved = bool(phases.any())
@@ -287,6 +277,9 @@ class _Group:
         self._slices = _Slices(slo.slicing, count) if slo.slicing is not None else None
         self.budgets = _Budgets(watched, self.grid)
         self._face = _Face(slo.window, watched, self.grid)
+        self._digests = None
+        if isinstance(slo.window, Rolling) and slo.slicing is None:
+            self._digests = Digests([(one.slo, one.ledger) for one in watched], self.grid)
         for position, one in enumerate(watched):
             self._set(position, one.states)
 
@@ -297,6 +290,25 @@ class _Group:
         self._set(position, states)
         self._face.news[position] = True
 
+    def digests(
+        self, moments: Sequence[datetime | None], micros: NDArray[np.int64]
+    ) -> Iterator[tuple[int, Digest]]:
+        if self._digests is None:
+            return
+        calm = self._silent == _CALM
+        for pair in self._pairs:
+            calm &= pair.phases == _CALM
+        sums, current = self._digests.current(micros)
+        calm &= current
+        if sums is None or not calm.any():
+            return
+        for pair in self._pairs:
+            calm &= pair.is_below(sums)
+        for position, digest in self._digests.made(sums, micros, calm):
+            at = moments[self.indices[position]]
+            assert at is not None  # noqa: S101 - else it were not current
+            yield position, digest(at)
+
     def _set(self, position: int, states: Mapping[str, AlertState]) -> None:
         for pair in self._pairs:
             pair.note(position, states)
@@ -304,7 +316,7 @@ class _Group:
         firing = state.phase is Phase.FIRING and state.false_since is None
         self._silent[position] = _CALM if state == AlertState() else _FIRING if firing else _OTHER
 
-    def suspects(self, sums: _Sums, now: int, awake: int, where: _Where) -> _Mask:
+    def suspects(self, sums: Sums, now: int, awake: int, where: Where) -> _Mask:
         loose = None if self._loose is None else self._loose[where]
         suspect = self._silence(sums, now, awake, where, loose)
         if self._slices is not None:
@@ -321,7 +333,7 @@ class _Group:
         return suspect
 
     def _silence(
-        self, sums: _Sums, now: int, awake: int, where: _Where, loose: _Mask | None
+        self, sums: Sums, now: int, awake: int, where: Where, loose: _Mask | None
     ) -> _Mask:
         """Where the rule of missing data could change."""
         heard, patience = self.grid.heard[sums.places], self._silent_after[where]
@@ -335,7 +347,7 @@ class _Group:
             suspect = np.where(silent == _CALM, suspect, (silent == _OTHER) | back)
         return suspect
 
-    def changed(self, sums: _Sums, now: datetime, where: _Where) -> _Mask:
+    def changed(self, sums: Sums, now: datetime, where: Where) -> _Mask:
         micros = epoch_micros(now)
         heard = self.grid.heard[sums.places]
         rows: list[NDArray[np.generic]] = [
@@ -362,7 +374,7 @@ class _Budgets:
         self._slice = None if slo.slicing is None else slo.slicing.seconds * _MILLION
         self._own = None
         if isinstance(slo.window, Rolling) and slo.slicing is None:
-            self._own = _window(slo.window.length, grid)
+            self._own = window_of(slo.window.length, grid)
             self._lines = _Lines(
                 [
                     (1 - Fraction(max(one.slo.notices, default=0))) * one.slo.objective.budget_share
@@ -373,14 +385,14 @@ class _Budgets:
         self._revision = np.full(len(watched), -1, np.int64)
         self._turn: object = None
 
-    def below(self, sums: _Sums, now: datetime) -> _Mask | None:
+    def below(self, sums: Sums, now: datetime) -> _Mask | None:
         """Of all the group's SLOs; None for none."""
         if not self._wanted.any():
             return None
         if self._own is None:
             return self._wanted & self._moved(sums.grid, now)
         every = slice(None)
-        own = _Sums(sums.grid, epoch_micros(now), self._places)
+        own = Sums(sums.grid, epoch_micros(now), self._places)
         bad = own.of(BAD, self._own)
         above, unsure = self._lines.above(bad, own.of(GOOD, self._own) + bad, every)
         return self._wanted & (above if unsure is None else above | unsure)
@@ -422,7 +434,7 @@ class _Slices:
             for reading in status.tiers
         )
 
-    def suspects(self, revision: NDArray[np.int64], now: int, where: _Where) -> _Mask:
+    def suspects(self, revision: NDArray[np.int64], now: int, where: Where) -> _Mask:
         suspect: _Mask = self._above[where] | (self._revision[where] != revision)
         suspect |= self._floor[where] != now // self._micros
         suspect |= self._ceiling[where] != -(-now // self._micros)
@@ -441,9 +453,9 @@ class _Face:
         slo = watched[0].slo
         self.news = np.ones(len(watched), np.bool_)
         self._window = window
-        self._own = _window(window.length, grid) if isinstance(window, Rolling) else None
-        self._hour = _window(min(_HOUR, window.length), grid)
-        self._lookbacks = [_window(length, grid) for length in lookbacks(slo)]
+        self._own = window_of(window.length, grid) if isinstance(window, Rolling) else None
+        self._hour = window_of(min(_HOUR, window.length), grid)
+        self._lookbacks = [window_of(length, grid) for length in lookbacks(slo)]
         self._stale_after = np.array(
             [one.slo.stale_after // _MICROSECOND for one in watched],
             np.int64,
@@ -453,11 +465,11 @@ class _Face:
 
     def changed(
         self,
-        sums: _Sums,
+        sums: Sums,
         now: datetime,
         heard: NDArray[np.int64],
         more: Sequence[NDArray[np.generic]],
-        where: _Where,
+        where: Where,
     ) -> _Mask:
         rows = self._rows(sums)
         rows.append(epoch_micros(now) - np.maximum(heard, 0) > self._stale_after[where])
@@ -475,7 +487,7 @@ class _Face:
         self.news[where] = False
         return changed
 
-    def _rows(self, sums: _Sums) -> list[NDArray[np.generic]]:
+    def _rows(self, sums: Sums) -> list[NDArray[np.generic]]:
         rows: list[NDArray[np.generic]] = []
         hour = sums.of(GOOD, self._hour) + sums.of(BAD, self._hour)
         if self._own is None:
@@ -508,24 +520,11 @@ def _lengths(slo: SLO) -> set[timedelta]:
     return wanted | ({slo.window.length} if isinstance(slo.window, Rolling) else set())
 
 
-def _slots_of(length: timedelta, grid: Grid) -> tuple[int, int]:
-    seconds = int(length.total_seconds())
-    unit = unit_seconds(seconds, grid.bucket_seconds)
-    return unit, seconds // unit
-
-
-def _window(length: timedelta, grid: Grid) -> _Window:
-    unit, slots = _slots_of(length, grid)
-    index = grid.grains[unit].keep(slots, always=True)
-    assert index is not None  # noqa: S101 - always
-    return unit, index
-
-
 def _uint64(values: Iterable[int]) -> NDArray[np.uint64]:
     return np.array(list(values), np.uint64)
 
 
-def _dense(positions: NDArray[np.intp]) -> _Where:
+def _dense(positions: NDArray[np.intp]) -> Where:
     """The same as a slice where they follow one another: a view, and no copy."""
     if len(positions) and (np.diff(positions) == 1).all():
         return slice(int(positions[0]), int(positions[-1]) + 1)

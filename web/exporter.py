@@ -32,6 +32,7 @@ from dashboards.health_facts import HealthFacts, health_facts
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO
+from slo.digest import Digest
 from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from web import collector_samples, slo_samples
@@ -47,6 +48,7 @@ _GZIP_LEVEL = 1  # 40 ms where the usual 9 takes a second, for a quarter of the 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 # So many are printed, or joined, before the loop may do something else: some milliseconds at most.
 _ROWS_TOGETHER = 20
+_DIGESTS_TOGETHER = 200
 _PIECES_TOGETHER = 1_000
 
 _BUILD = info("nines_build", "Which Nines this is; always 1.")
@@ -74,6 +76,7 @@ class Snapshot:
     """All that one page prints, taken at one moment."""
 
     statuses: Sequence[SLOStatus]
+    digests: Sequence[Digest]  # of SLOs at rest, of whom no status was made
     rules: Mapping[str, Mapping[str, AlertState]]
     causes: Mapping[str, NoDataCause]  # why nothing comes, of those that are silent
     cards: Mapping[str, ServiceCard]
@@ -87,10 +90,16 @@ class Snapshot:
     muted: int = 0  # alerts
 
 
-def take_snapshot(source: Source, statuses: Sequence[SLOStatus], now: datetime) -> Snapshot:
+def take_snapshot(
+    source: Source,
+    statuses: Sequence[SLOStatus],
+    now: datetime,
+    digests: Sequence[Digest] = (),
+) -> Snapshot:
     """Ask for all the rest; values are immutable, so that they may be printed bit by bit."""
     return Snapshot(
         statuses=statuses,
+        digests=digests,
         rules={status.slo.id: source.tier_states(status.slo.id) for status in statuses},
         causes={
             status.slo.id: silence[0]
@@ -102,18 +111,20 @@ def take_snapshot(source: Source, statuses: Sequence[SLOStatus], now: datetime) 
         health=source.health(),
         notifications=source.notifications_total(),
         now=now,
-        shadows=dict(_shadows(source, statuses)),
+        shadows=dict(
+            _shadows(source, [*(one.slo for one in statuses), *(one.slo for one in digests)])
+        ),
         thresholds=tuple(source.rules()),
         silences=source.active_silences(),
         muted=source.muted_alerts(),
     )
 
 
-def _shadows(source: Source, statuses: Iterable[SLOStatus]) -> Iterator[tuple[SLO, ShadowSummary]]:
-    for status in statuses:
-        summary = source.shadow(status.slo.id) if status.slo.shadow else None
+def _shadows(source: Source, slos: Iterable[SLO]) -> Iterator[tuple[SLO, ShadowSummary]]:
+    for slo in slos:
+        summary = source.shadow(slo.id) if slo.shadow else None
         if summary is not None:
-            yield status.slo, summary
+            yield slo, summary
 
 
 Rows = Sequence[tuple[bytes, ...]]  # for each SLO or collector, its lines by family
@@ -146,6 +157,13 @@ class Printer:
             flow = flow_state(status, snapshot.causes.get(status.slo.id))
             slos[status.slo.id].tell(status, snapshot.rules[status.slo.id], flow)
             if number % _ROWS_TOGETHER == 0:
+                yield
+        for number, digest in enumerate(snapshot.digests, 1):
+            slo = digest.slo
+            slo_id = slo.id
+            slos[slo_id] = self._slo(slo, snapshot.cards.get(slo.service))
+            slos[slo_id].tell_at_rest(digest)
+            if number % _DIGESTS_TOGETHER == 0:
                 yield
         collectors = {}
         for number, collector in enumerate(snapshot.collectors, 1):
@@ -354,8 +372,9 @@ class Exporter:
             or now - kept.monotonic >= _OLDEST_PRINT_SECONDS
             or kept.evaluation != self._source.health().last_evaluation
         ):
-            statuses = await newest(self._source)
-            snapshot = take_snapshot(self._source, statuses, self._now())
+            at_rest = self._source.digests()
+            statuses = await newest(self._source, besides=at_rest)
+            snapshot = take_snapshot(self._source, statuses, self._now(), [*at_rest.values()])
             samples = await _by_turns(self._printer.samples(snapshot))
             kept = self._print = _Print(snapshot.health.last_evaluation, now, samples)
         return kept

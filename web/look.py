@@ -1,7 +1,7 @@
 """What a page or an answer is told from: what is true now, or what was at a moment in the past."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -63,10 +63,13 @@ class Look:
         return [incident_then(one, self.now) for one in found] if self.past else [*found]
 
 
-async def newest(source: Source) -> list[SLOStatus]:
-    """Every SLO's newest status. Making them takes long, so others have their turn meanwhile."""
+async def newest(source: Source, besides: Container[str] = ()) -> list[SLOStatus]:
+    """The newest status of every SLO `besides` these. Making them takes long, so others have their
+    turn meanwhile.
+    """
     found = []
-    for number, slo_id in enumerate(source.slo_ids(), 1):
+    wanted = [slo_id for slo_id in source.slo_ids() if slo_id not in besides]
+    for number, slo_id in enumerate(wanted, 1):
         status = source.status(slo_id)
         if status is not None:
             found.append(status)

@@ -1,14 +1,18 @@
 """One SLO's samples: lines prepared once for a configuration, which then get their values."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from dashboards.facts import STATES, remaining_ratio
 from dashboards.flow import FlowState
 from dashboards.plain import ratio
 from dashboards.source import ServiceCard
 from slo.alert_state import AlertState, Phase
+from slo.counts import Counts
 from slo.definition import SLO, QuorumSLI
-from slo.status import BudgetState, Burn, NowState, SLOStatus
+from slo.digest import Digest
+from slo.evaluate import lookbacks
+from slo.status import BudgetState, NowState, SLOStatus
 from slo.units import format_duration
 from web.exposition import Family, Labels, counter, gauge, info, numbers
 
@@ -109,6 +113,8 @@ class SLOSamples:
                 _EVENTS.prepared((*of_slo, ("result", result)))
                 for result in ("good", "bad", "unknown")
             )
+        self._below_quorum = b""
+        self._lookbacks: Sequence[timedelta] = ()
         self._burns: list[bytes] = []
         self._all_burns = b""
         self._bounds = b"".join(
@@ -125,28 +131,67 @@ class SLOSamples:
         if status is told and firing == fired and flow is flowed:
             return
         self._told = status, firing, flow
-        life, budget = status.lifetime, status.budget
+        self._below_quorum = self._below and self._below % (b"%d" % status.beside)
+        budget = status.budget
         lowest, highest = status.sli_bounds or (None, None)
-        good, bad, unknown = b"%d" % life.good, b"%d" % life.bad, b"%d" % life.unknown
-        sli, left, coverage, at, low, high, *rates = numbers(
-            ratio(status.sli),
-            remaining_ratio(budget) if budget else None,
-            ratio(status.window.coverage),
-            status.at.timestamp(),
-            ratio(lowest),
-            ratio(highest),
-            *[ratio(burn.rate) for burn in status.burns],
+        if not self._lookbacks:
+            self._lookbacks = [burn.lookback for burn in status.burns]
+        self._say(
+            (
+                ratio(status.sli),
+                remaining_ratio(budget) if budget else None,
+                ratio(status.window.coverage),
+                status.at.timestamp(),
+                ratio(lowest),
+                ratio(highest),
+                *[ratio(burn.rate) for burn in status.burns],
+            ),
+            status.lifetime,
+            firing,
+            self._state(status.budget_state, status.now_state),
+            flow,
         )
+
+    def tell_at_rest(self, digest: Digest) -> None:
+        """Say what `digest` says."""
+        self._told = (None, frozenset(), None)
+        if not self._lookbacks:
+            self._lookbacks = lookbacks(digest.slo)
+        self._say(
+            (
+                digest.sli,
+                digest.remaining,
+                digest.coverage,
+                digest.at.timestamp(),
+                *digest.bounds,
+                *digest.rates,
+            ),
+            digest.lifetime,
+            frozenset(),
+            self._state(digest.budget_state, NowState.OK),
+            FlowState.IDLE if digest.idle else FlowState.FLOWING,
+        )
+
+    def _say(
+        self,
+        values: Sequence[float | None],
+        life: Counts,
+        firing: frozenset[str],
+        state: bytes,
+        flow: FlowState,
+    ) -> None:
+        sli, left, coverage, at, low, high, *rates = numbers(*values)
+        counted = b"%d" % life.good, b"%d" % life.bad, b"%d" % life.unknown
         self.texts = (
             *self._fixed,
             self._sli % sli if sli else b"",
-            self._events and self._events % (good, bad, unknown),
+            self._events and self._events % counted,
             self._budget % left if left else b"",
-            self._burn_rates(status.burns, rates),
+            self._burn_rates(rates),
             self._coverage % coverage if coverage else b"",
-            self._below and self._below % (b"%d" % status.beside),
+            self._below_quorum,
             self._firing(firing),
-            self._state(status.budget_state, status.now_state),
+            state,
             self._evaluation and self._evaluation % at,
             self._bounds % (low, high) if low else b"",
             self._flow(flow),
@@ -164,11 +209,11 @@ class SLOSamples:
             _WINDOW.line(self._promise, self.slo.window.seconds),
         )
 
-    def _burn_rates(self, burns: Sequence[Burn], rates: Sequence[bytes | None]) -> bytes:
+    def _burn_rates(self, rates: Sequence[bytes | None]) -> bytes:
         if not self._burns:  # the lookbacks belong to the definition, so these stay as they are
             self._burns = [
-                _BURN.prepared((*self._promise, ("lookback", format_duration(burn.lookback))))
-                for burn in burns
+                _BURN.prepared((*self._promise, ("lookback", format_duration(lookback))))
+                for lookback in self._lookbacks
             ]
             self._all_burns = b"".join(self._burns)
         if None not in rates:

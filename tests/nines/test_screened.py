@@ -14,6 +14,7 @@ from slo.ledger import Ledger
 from slo.screen import Part, Screen
 from slo.selector import parse_selector
 from tests.slo.builders import T0, an_slo
+from tests.slo.test_digest import told
 
 S = timedelta(seconds=1)
 PAGED = 6
@@ -36,6 +37,7 @@ class Twin:
         self.screened, self.plain = self._engine(), self._engine()
         self.plain._screen.__class__ = EverybodyIsSuspect
         self.changes: list[AlertChange] = []
+        self.digested = 0
 
     def _engine(self) -> Engine:
         engine = Engine(10, awake_since=T0)
@@ -60,6 +62,11 @@ class Twin:
     def compare_statuses(self) -> None:
         for slo_id, entry in self.screened.entries.items():
             assert entry.status == self.plain.entries[slo_id].status
+        for slo_id, digest in self.screened.digests().items():
+            status = self.plain.entries[slo_id].status
+            assert status is not None
+            assert digest == told(status)
+            self.digested += 1
         assert self.screened.present_facts() == self.plain.present_facts()
 
 
@@ -154,6 +161,7 @@ def test_a_night_of_outages_gaps_and_restarts_gives_the_same_changes_and_statuse
         if not number % 10:
             twin.compare_statuses()
 
+    assert twin.digested > 50
     kinds = {(change.kind, change.firing) for change in twin.changes}
     assert kinds == {(kind, firing) for kind in (AlertKind.BURN, AlertKind.NO_DATA)
                      for firing in (True, False)}  # fmt: skip

@@ -24,6 +24,7 @@ from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
 from slo.window import Calendar, Period, Rolling
 from tests.slo.builders import T0, a_tier, an_slo
+from tests.slo.test_digest import told
 
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
@@ -103,6 +104,12 @@ class Both:
 
     def tick(self) -> None:
         self.judge(range(len(self.slos)))
+        for index, digest in self.screen.digests([self.now] * len(self.slos)):
+            status, _ = evaluate(
+                self.slos[index], self.alone[index], self.now, self.evaluated[index],
+                self.awake_since,
+            )  # fmt: skip
+            assert digest == told(status)
         spenders = self.screen.spenders(self.now)
         for index, (slo, ledger) in enumerate(zip(self.slos, self.alone, strict=True)):
             budget, _ = standing(slo, ledger, self.now)
