@@ -79,6 +79,9 @@ class Message:
     first_slo: str = ""
     first_severity: Severity | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    # A template's words, put in while it is sent; empty: the built-in ones.
+    story: str = ""
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ def others(lines: Sequence[AlertLine]) -> str:
 
 def paragraph(message: Message) -> str:
     """What happens, how fast, since when, what is left and until when, and the top cause."""
+    if message.story:
+        return message.story
     if message.kind.over:
         return _resolution(message)
     if message.kind is NotificationKind.REPORT:

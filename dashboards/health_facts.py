@@ -21,6 +21,7 @@ class HealthFacts:
     problems: tuple[str, ...]
     storage_bytes: int | None
     storage_rows: dict[str, int]  # by table
+    template_errors: dict[str, int]  # by receiver
 
 
 def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
@@ -38,4 +39,5 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
         problems=health.problems,
         storage_bytes=health.storage_bytes,
         storage_rows=dict(health.storage_rows),
+        template_errors=dict(health.template_errors),
     )

@@ -83,6 +83,7 @@ class SystemHealth:
     problems: tuple[str, ...]
     storage_bytes: int | None = None  # None: not looked yet
     storage_rows: Mapping[str, int] = field(default_factory=dict)  # by table
+    template_errors: Mapping[str, int] = field(default_factory=dict)  # by receiver
 
 
 @dataclass(frozen=True, slots=True)

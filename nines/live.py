@@ -88,6 +88,17 @@ class Pulse:
     storage_rows: Mapping[str, int] = field(default_factory=dict)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    template_errors: Counter[str] = field(default_factory=Counter)  # by receiver
+    words: dict[str, str] = field(default_factory=dict)  # what was wrong last, by receiver
+
+    def worded(self, receiver: str, problem: str | None) -> None:
+        """How a receiver's last message was worded: None, as it was meant to be."""
+        if problem is None:
+            self.words.pop(receiver, None)
+            return
+        self.template_errors[receiver] += 1
+        self.words[receiver] = problem
+
     def count_attempt(self, receiver: str, outcome: AttemptOutcome) -> None:
         self.notifications[receiver, str(outcome)] += 1
 
@@ -214,6 +225,7 @@ class Live:
             config_ok=pulse.config_problem is None,
             version=pulse.version,
             problems=tuple(self._problems()),
+            template_errors=dict(self._pulse.template_errors),
             storage_bytes=pulse.storage_bytes,
             storage_rows=pulse.storage_rows,
         )
@@ -445,6 +457,10 @@ class Live:
             problems.append(pulse.config_problem)
         if self._engine.setback is not None:
             problems.append(self._engine.setback.sentence)
+        problems += [
+            f"The last message to {receiver} was {problem}."
+            for receiver, problem in sorted(pulse.words.items())
+        ]
         behind = now - (pulse.last_evaluation or pulse.started_at)
         if behind > timedelta(seconds=max(30, 3 * self._engine.bucket_seconds)):
             problems.append(

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from alerting.desk import Context
 from alerting.desk import Service as AlertedService
 from alerting.incident import Incident
 from alerting.notification import Message, Receiver
-from alerting.receivers import RECEIVERS
+from alerting.receivers import RECEIVERS, worded
 from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
@@ -197,7 +198,7 @@ class Service:
             receipts=self.receipts,
         )
         self.callbacks = await self._open_callbacks()
-        self.receivers = build_receivers(self.config, self._acknowledge_url)
+        self.receivers = build_receivers(self.config, self._acknowledge_url, self.pulse.worded)
         self.delivery = Delivery(
             self.records,
             self.threads.write,
@@ -333,7 +334,7 @@ class Service:
                 return self._reload_refused(fixed)
             receivers: dict[str, Receiver] = {}
             try:
-                receivers = build_receivers(config, self._acknowledge_url)
+                receivers = build_receivers(config, self._acknowledge_url, self.pulse.worded)
                 await self._watch(config)
             except (StorageError, ValueError) as error:  # ValueError: a TLS file that vanished
                 await _close(receivers)
@@ -801,14 +802,16 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
 
 
 def build_receivers(
-    config: Config, acknowledge_url: Callable[[Message], str | None] = lambda _: None
+    config: Config,
+    acknowledge_url: Callable[[Message], str | None] = lambda _: None,
+    tell: Callable[[str, str | None], None] = lambda *_: None,
 ) -> dict[str, Receiver]:
-    """Every configured receiver by its name."""
+    """Every configured receiver by its name. `tell` hears whose words failed, and why."""
     built: dict[str, Receiver] = {}
     for name, receiver in config.alerting.receivers.items():
-        kind = RECEIVERS[receiver.kind]
-        links = {"acknowledge_url": acknowledge_url} if kind.links else {}
-        built[name] = kind.build(receiver.config, external_url=config.server.external_url, **links)
+        links = {"acknowledge_url": acknowledge_url} if RECEIVERS[receiver.kind].links else {}
+        settings = {"external_url": config.server.external_url, **links}
+        built[name] = worded(receiver.kind, receiver.config, settings, partial(tell, name))
     return built
 
 

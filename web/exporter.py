@@ -69,6 +69,9 @@ _MUTED = gauge("nines_alerts_muted", "How many of the alerts that fire are muted
 _NOTIFICATIONS = counter(
     "nines_notifications", "Attempts to deliver a notification, by how they ended."
 )
+_TEMPLATE_ERRORS = counter(
+    "nines_template_errors", "Messages that went out in other words, as the template failed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +293,13 @@ def _own(
     yield (
         _ROWS,
         _ROWS.lines(((("table", table),), rows) for table, rows in health.storage_rows.items()),
+    )
+    yield (
+        _TEMPLATE_ERRORS,
+        _TEMPLATE_ERRORS.lines(
+            ((("receiver", receiver),), count)
+            for receiver, count in sorted(health.template_errors.items())
+        ),
     )
     yield (
         _NOTIFICATIONS,

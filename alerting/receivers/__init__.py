@@ -1,12 +1,14 @@
 """The kinds of receivers: where a notification can go."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from alerting.notification import Receiver
 from alerting.receivers import alertmanager, discord, email, pagerduty, slack, teams, webhook
+from alerting.receivers.wording_tiers import Worded
+from alerting.receivers.writer import Writer
 
 
 class Kind(NamedTuple):
@@ -32,3 +34,18 @@ RECEIVERS: dict[str, Kind] = {
     "teams": Kind(teams.TeamsConfig, teams.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build),
 }
+
+
+def worded(
+    kind: str,
+    config: BaseModel,
+    settings: Mapping[str, Any],
+    tell: Callable[[str | None], None],
+) -> Worded:
+    """A receiver whose words never cost the page. `tell` hears what was wrong with them, or None.
+
+    `settings` is what its `build` takes beside `config`. Raises ValueError as that does.
+    """
+    inner = RECEIVERS[kind].build(config, **settings)
+    source = getattr(config, "template", None)
+    return Worded(inner, Writer(source) if source else None, tell)

@@ -15,6 +15,7 @@ from alerting import wording
 from alerting.notification import AlertLine, DeliveryError, Handle, Message, Receipt
 from alerting.receivers import evidence
 from alerting.receivers.door import AddressConfig, Answer, Door
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable
 from slo.severity import Severity
 
@@ -36,7 +37,7 @@ _MARKUP = re.compile(r"([\\`*_~|>#\[\]()<:@-])")
 Body = dict[str, Any]
 
 
-class DiscordConfig(AddressConfig):
+class DiscordConfig(AddressConfig, TemplatedConfig):
     """`discord:` in config.yaml: the address of a channel's webhook."""
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import aiosmtplib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from alerting import wording
 from alerting.notification import (
@@ -32,6 +32,7 @@ from alerting.notification import (
 )
 from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, trust
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable, without
 from slo.secret import SecretText
 
@@ -112,7 +113,7 @@ def _mailbox(value: str) -> str:
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
-class EmailConfig(BaseModel):
+class EmailConfig(TemplatedConfig):
     """`email:` in config.yaml. STARTTLS is required, except where the server is this machine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -402,6 +403,7 @@ def _view(message: Message, acknowledge_url: str | None) -> Mapping[str, object]
         "severity": str(message.severity),
         "title": one_line(message.title, 300),
         "story": printable(wording.paragraph(message)),
+        "html": message.html,  # of a template that escaped what it put in
         "rows": [(what, printable(text)) for what, text in evidence.rows(lines[0])],
         "others": [
             (printable(wording.line_text(line)), evidence.is_over(message, line))

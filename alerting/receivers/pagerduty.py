@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import requests
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from alerting import receipt, wording
 from alerting.notification import (
@@ -26,6 +26,7 @@ from alerting.notification import (
 )
 from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable, without
 from alerting.receivers.threads import Threads
 from slo.rule import is_of_rule
@@ -72,7 +73,7 @@ def _receipt(value: timedelta) -> timedelta:
     return value
 
 
-class PagerDutyConfig(BaseModel):
+class PagerDutyConfig(TemplatedConfig):
     """`pagerduty:` in config.yaml. In the EU, `url` is https://events.eu.pagerduty.com."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

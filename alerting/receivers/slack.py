@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
@@ -31,6 +31,7 @@ from alerting.notification import (
 )
 from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable, without
 from alerting.receivers.threads import Threads
 from slo.secret import SecretText
@@ -88,7 +89,7 @@ SIGNS = {Severity.PAGE: ":red_circle:", Severity.TICKET: ":large_orange_circle:"
 UserId = Annotated[str, StringConstraints(pattern=r"^[UW][0-9A-Z]{1,31}$")]
 
 
-class SlackConfig(BaseModel):
+class SlackConfig(TemplatedConfig):
     """`slack:` in config.yaml. `channel` is an id or #name; the app has to be in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -15,6 +15,7 @@ from alerting.notification import (
 )
 from alerting.receivers import answers, evidence
 from alerting.receivers.door import AddressConfig, Answer, Door
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable
 from slo.severity import Severity
 
@@ -37,7 +38,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~])")
 Body = dict[str, Any]
 
 
-class TeamsConfig(AddressConfig):
+class TeamsConfig(AddressConfig, TemplatedConfig):
     """`teams:` in config.yaml: the address that a Teams workflow or incoming webhook shows."""
 
 

@@ -18,6 +18,7 @@ from alerting.notification import AlertLine, Handle, Message, NotificationKind, 
 from alerting.receivers import evidence
 from alerting.receivers.door import AddressConfig, Door
 from alerting.receivers.headers import Headers, plain
+from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import printable
 from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
@@ -41,7 +42,7 @@ def _signing_secret(secret: Secret) -> Secret:
     return secret
 
 
-class WebhookConfig(AddressConfig):
+class WebhookConfig(AddressConfig, TemplatedConfig):
     """`webhook:` in config.yaml. The address counts as a secret: many hold a token."""
 
     headers: Headers = Field(

@@ -14,6 +14,7 @@ from nines.config.document import Path
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.problem import Problem
 from nines.config.references import below, unknown
+from nines.config.templates import with_template
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
 from slo.config import SLOConfig, build_slos
@@ -204,6 +205,9 @@ def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingCon
     receivers = {}
     for name, receiver in written.receivers.items():
         settings, at_fault = with_tls_files(receiver.config, directory)
+        settings, fault = with_template(settings, directory)
+        if fault is not None:
+            at_fault.append(("template", fault))
         receivers[name] = receiver.model_copy(update={receiver.kind: settings})
         at = ("alerting", "receivers", name, receiver.kind)
         found += [Finding((*at, key), words) for key, words in at_fault]
