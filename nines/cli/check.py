@@ -7,14 +7,18 @@ from pathlib import Path
 
 import typer
 
+from alerting.receivers.source import Source
 from nines.cli.problems import FINE, WRONG_USE
 from nines.config import Config, ConfigError, Problem, load, schema
+from nines.config.templates import fault_of
+from nines.storage.errors import StorageError
+from nines.storage.recorded import newest_messages
 
 
 def check(path: Path, *, as_json: bool) -> int:
     """Print every problem, or a summary with advice; 2 when there is a problem."""
     try:
-        config = load(path, os.environ)
+        config = _loaded(path)
     except ConfigError as error:
         if as_json:
             _print_json(ok=False, problems=error.problems, advice=(), summary=None)
@@ -50,6 +54,35 @@ def summary(config: Config) -> str:
         )
         if number or what != "alert"
     )
+
+
+def _loaded(path: Path) -> Config:
+    """The configuration. Raises ConfigError for what `load` finds and what the records show."""
+    config = load(path, os.environ)
+    if faults := _faults_on_record(config, path):
+        raise ConfigError(faults)
+    return config
+
+
+def _faults_on_record(config: Config, path: Path) -> list[Problem]:
+    """Templates that cannot say what was said before, where a database is there to tell."""
+    templates = {
+        name: source
+        for name, receiver in config.alerting.receivers.items()
+        if isinstance(source := getattr(receiver.config, "template", None), Source)
+    }
+    if not templates:
+        return []
+    try:
+        messages = newest_messages(config.server.database.value)
+    except StorageError as error:
+        typer.echo(f"templates were tried on samples alone: {error}", err=True)
+        return []
+    return [
+        Problem(str(path), 1, 1, f"receiver {name}: {fault}")
+        for name, source in templates.items()
+        if (fault := fault_of(source, messages)) is not None
+    ]
 
 
 def _count(number: int, what: str) -> str:

@@ -215,6 +215,13 @@ async def test_storage_tells_how_it_grows_once_it_was_looked_at(
     assert "# HELP nines_storage_bytes What" in page
 
 
+async def test_templates_that_failed_are_counted(source: FakeSource) -> None:
+    source.health_ = replace(source.health_, template_errors={"oncall": 2})
+    samples = samples_of(await text_of(exporter_of(source)))
+
+    assert value(samples, "nines_template_errors_total", receiver="oncall") == 2
+
+
 async def test_nines_tells_of_itself(client: httpx.AsyncClient) -> None:
     samples = await scrape(client)
 
