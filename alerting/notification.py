@@ -148,6 +148,7 @@ class Receipt:
     detail: str
     status: int | None = None
     handle: Handle | None = None  # None: keep the one that is stored
+    problem: str | None = None  # what was wrong with the words it went out in
 
 
 class DeliveryError(Exception):

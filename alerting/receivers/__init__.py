@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from alerting.notification import Receiver
-from alerting.receivers import alertmanager, discord, email, pagerduty, slack, teams, webhook
+from alerting.receivers import (
+    alertmanager,
+    discord,
+    email,
+    pagerduty,
+    slack,
+    teams,
+    template,
+    webhook,
+)
 from alerting.receivers.wording_tiers import Worded
 from alerting.receivers.writer import Writer
 
@@ -32,6 +41,7 @@ RECEIVERS: dict[str, Kind] = {
     "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build),
     "slack": Kind(slack.SlackConfig, slack.build),
     "teams": Kind(teams.TeamsConfig, teams.build),
+    "template": Kind(template.TemplateConfig, template.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build),
 }
 

@@ -43,6 +43,7 @@ class Worded:
             receipt = await self._inner.deliver(
                 plain_facts(message), handle=handle, attempt=attempt
             )
+        problem = problem or receipt.problem
         self._told(message, problem)
         return replace(receipt, detail=f"{receipt.detail}; {problem}") if problem else receipt
 

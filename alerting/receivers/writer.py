@@ -90,6 +90,10 @@ class Writer:
         title = one_line(parts.get(TITLE, ""), wording.TITLE_LIMIT)
         return Words(title, parts.get(TEXT, ""), parts.get(HTML, ""))
 
+    def whole(self, message: Message) -> str:
+        """All of it, which may be nothing. Raises WordsError, whatever goes wrong."""
+        return self._rendered(self._plain, None, view(message), TEXT_LIMIT)
+
     def _compile(self, environment: "_Sandbox") -> Template:
         try:
             return environment.from_string(self._source.text)

@@ -205,9 +205,8 @@ def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingCon
     receivers = {}
     for name, receiver in written.receivers.items():
         settings, at_fault = with_tls_files(receiver.config, directory)
-        settings, fault = with_template(settings, directory)
-        if fault is not None:
-            at_fault.append(("template", fault))
+        settings, of_words = with_template(settings, directory)
+        at_fault += of_words
         receivers[name] = receiver.model_copy(update={receiver.kind: settings})
         at = ("alerting", "receivers", name, receiver.kind)
         found += [Finding((*at, key), words) for key, words in at_fault]

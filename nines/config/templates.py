@@ -1,6 +1,6 @@
 """Read the templates that the configuration names, and try each on incidents of every kind."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,27 +10,40 @@ from pydantic import BaseModel
 from alerting.notification import Message
 from alerting.receivers.samples import samples
 from alerting.receivers.source import Source
+from alerting.receivers.template import TemplateConfig
 from alerting.receivers.writer import WordsError, Writer
 
 LIMIT = 256 * 1024  # bytes
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def with_template(settings: Settings, directory: Path) -> tuple[Settings, str | None]:
-    """The settings with their template read from `directory`, and what is wrong with it."""
+def with_template(settings: Settings, directory: Path) -> tuple[Settings, list[tuple[str, str]]]:
+    """The settings with their template read from `directory`; the keys at fault, and why."""
+    if isinstance(settings, TemplateConfig):
+        found = {
+            key: fault
+            for key, source in settings.templates
+            if (fault := fault_of(source, samples(), Writer.whole)) is not None
+        }
+        return settings, list(found.items())
     source = getattr(settings, "template", None)
     if not isinstance(source, Source):
-        return settings, None
+        return settings, []
     if source.file is not None:
         text, ailment = _read(directory / source.file)
         if ailment:
-            return settings, f"the template in {source.file} {ailment}"
+            return settings, [("template", f"the template in {source.file} {ailment}")]
         source = replace(source, text=text)
     fault = fault_of(source, samples())
-    return settings.model_copy(update={"template": source}), fault
+    read = settings.model_copy(update={"template": source})
+    return read, [("template", fault)] if fault else []
 
 
-def fault_of(source: Source, messages: Iterable[Message]) -> str | None:
+def fault_of(
+    source: Source,
+    messages: Iterable[Message],
+    write: Callable[[Writer, Message], object] = Writer.write,
+) -> str | None:
     """What is wrong with a template, by the first of these messages of which it cannot be said."""
     try:
         writer = Writer(source, strict=True)
@@ -38,7 +51,7 @@ def fault_of(source: Source, messages: Iterable[Message]) -> str | None:
         return str(error)
     for message in messages:
         try:
-            writer.write(message)
+            write(writer, message)
         except WordsError as error:
             return f"{error} (of incident {message.incident_id}, {message.kind})"
     return None
