@@ -38,6 +38,7 @@ bench: $(VENV)/.dev ## every claim of speed, as ratios beside a peer (takes minu
 
 screenshots: $(VENV)/.dev ## docs/images from the demo, by Debian's Chromium
 	$(BIN)/python -m scripts.screenshots
+	$(BIN)/python -m scripts.pages_received
 
 lock: ## refresh the hashed locks (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
