@@ -153,6 +153,7 @@ class Service:
             records=self.records,
             threads=self.threads,
             context=self.context,
+            now=self._clock.now,
             new_id=self._new_id,
             remark=lambda remarks: self.dispatch.submit(remarks),
             review=lambda: self.dispatch.review(),

@@ -52,6 +52,7 @@ class Silencing:
         records: AlertRecords,
         threads: StorageThreads,
         context: Callable[[], Context],
+        now: Callable[[], datetime],
         new_id: Callable[[], str],
         remark: Callable[[Sequence[Remark]], None],
         review: Callable[[], Awaitable[None]],
@@ -61,6 +62,7 @@ class Silencing:
         self._records = records
         self._threads = threads
         self._context = context
+        self._now = now
         self._new_id = new_id
         self._remark = remark
         self._review = review
@@ -115,12 +117,12 @@ class Silencing:
 
     async def look(self) -> None:
         """End those whose alerts have resolved, warn of those that end soon, count the muted."""
-        now = self._context().now
+        now = self._now()
         active = list(self.silences.active(now))
         if not active:
             self.muted_alerts = 0
             return
-        firing = await self._threads.read(self._firing)
+        firing = self._labelled(await self._threads.read(self._firing))
         self.muted_alerts = sum(
             any(silence.matches(one.labels) for silence, _ in active) for one in firing
         )
@@ -134,7 +136,7 @@ class Silencing:
     async def prune(self, kept: timedelta) -> int:
         """Forget those that are over for longer than this; gives how many."""
         async with self._changing:
-            now = self._context().now
+            now = self._now()
             gone = await self._threads.write(lambda: self._store.prune(now, kept))
             if gone:
                 await self.load()
@@ -142,7 +144,7 @@ class Silencing:
 
     async def _end_if_resolved(self, silence: Silence, stretch: Interval) -> None:
         past = await self._threads.read(lambda: self._since(stretch.start))
-        if is_resolved(silence, stretch.start, past):
+        if is_resolved(silence, stretch.start, self._labelled(past)):
             await self._change(lambda known, terms: _by_itself(known, silence, terms))
 
     async def _warn(self, silence: Silence, stretch: Interval, held: Sequence[Alert]) -> None:
@@ -151,7 +153,7 @@ class Silencing:
             f" {moment(stretch.end)}, and what it mutes still fires: then it is told."
         )
         incidents = {alert.incident_id: alert.service for alert in held}
-        now = self._context().now
+        now = self._now()
         self._remark([Remark(service, now, text, one) for one, service in incidents.items()])
         await self._change(
             lambda known, terms: (
@@ -182,23 +184,28 @@ class Silencing:
 
     async def _seen(self, silence: Silence) -> SilenceFile:
         """The silence with what it mutes."""
-        since = self._context().now - WEEK
+        since = self._now() - WEEK
         firing, week = await self._threads.read(lambda: (self._firing(), self._since(since)))
-        return SilenceFile(silence, (), muted(silence, firing), would_have_muted(silence, week))
+        return SilenceFile(
+            silence,
+            trail=(),
+            now=muted(silence, self._labelled(firing)),
+            week=would_have_muted(silence, self._labelled(week)),
+        )
 
-    def _firing(self) -> list[Labelled]:
+    def _firing(self) -> list[Alert]:
         files = self._records.open_incidents()
-        return self._labelled([one for file in files for one in file.alerts if one.firing])
+        return [one for file in files for one in file.alerts if one.firing]
 
-    def _since(self, at: datetime) -> list[Labelled]:
-        return self._labelled(self._records.alerts_since(at, _MOST_ALERTS))
+    def _since(self, at: datetime) -> list[Alert]:
+        return self._records.alerts_since(at, _MOST_ALERTS)
 
     def _labelled(self, alerts: Sequence[Alert]) -> list[Labelled]:
         context = self._context()
         return [Labelled(one, labels_of(one, context.service(one.service))) for one in alerts]
 
     def _terms(self) -> Terms:
-        return Terms(self._context().now, self._new_id)
+        return Terms(self._now(), self._new_id)
 
 
 def _by_itself(known: Silences, silence: Silence, terms: Terms) -> list[Change]:
