@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
 
 from alerting.callbacks.act import Act, act_from_json
 from alerting.incident import Incident, IncidentEvent
@@ -119,12 +119,10 @@ class CallbackRecords:
             if verified:
                 _prove(connection, act.receiver, at)
             like = _like(connection, once, since)
-            row = {"id": id_, "receiver": act.receiver, "at": at, "act": act.to_json()}
-            added = connection.execute(
-                insert_or(connection, callbacks)
-                .values(row | {"once": once, "done_at": at if like else None})
-                .on_conflict_do_nothing()
-            ).rowcount
+            row: dict[str, object] = {"id": id_, "receiver": act.receiver, "at": at}
+            row["act"] = act.to_json()
+            row |= {"once": once, "done_at": at if like else None}
+            added = _add(connection, callbacks, row)
         if not added:
             return Taken.REPLAYED
         return Taken.AGAIN if like else Taken.NEW
@@ -191,9 +189,7 @@ class CallbackRecords:
                 .returning(receipts.c.notification_id)
             ).first()
             row = {"notification_id": found.id, "state": ReceiptState.CONFIRMED, "at": at}
-            added = connection.execute(
-                insert_or(connection, receipts).values(row).on_conflict_do_nothing()
-            ).rowcount
+            added = _add(connection, receipts, row)
         return Received(found.id, found.created_at, late is not None) if added else None
 
     def unreceipted(self, receiver: str, since: datetime, before: datetime) -> list[Notification]:
@@ -226,9 +222,7 @@ class CallbackRecords:
         """No receipt came: say so, and speak by others, in one. False when it came after all."""
         row = {"notification_id": notification.id, "state": ReceiptState.MISSING, "at": at}
         with self._database.write() as connection:
-            added = connection.execute(
-                insert_or(connection, receipts).values(row).on_conflict_do_nothing()
-            ).rowcount
+            added = _add(connection, receipts, row)
             if not added:
                 return False
             write_decision(connection, Decision(events=tuple(events), notifications=tuple(instead)))
@@ -252,6 +246,13 @@ class CallbackRecords:
         old = select(callbacks.c.id).where(callbacks.c.done_at < now - keep).limit(limit)
         with self._database.write() as connection:
             return connection.execute(delete(callbacks).where(callbacks.c.id.in_(old))).rowcount
+
+
+def _add(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert it; False when one with its key is there. (PostgreSQL counts no inserted rows.)"""
+    (key,) = table.primary_key.columns
+    insertion = insert_or(connection, table).values(row).on_conflict_do_nothing()
+    return connection.execute(insertion.returning(key)).first() is not None
 
 
 def _like(connection: Connection, once: str | None, since: datetime | None) -> bool:
