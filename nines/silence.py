@@ -22,4 +22,6 @@ def why_no_data(last: Observation | None, missing: str) -> tuple[NoDataCause, st
 def why_together(said: Mapping[str, tuple[NoDataCause, str]]) -> tuple[NoDataCause, str]:
     """The cause and the sentence of several that are silent, by name; the first one's cause."""
     cause, _ = next(iter(said.values()))
-    return cause, "; ".join(f"{name}: {detail}" for name, (_, detail) in said.items())
+    # Nothing is to be said of one that works, such as before the first slice of a journey is over.
+    told = (f"{name}: {detail}" if detail else name for name, (_, detail) in said.items())
+    return cause, "; ".join(told)
