@@ -454,7 +454,7 @@ def restore(
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Put a backup into the database, SQLite or PostgreSQL. Stop Nines first."""
+    """Put a backup into the database, SQLite or PostgreSQL; Nines may run meanwhile."""
     from nines.cli import backup as command
 
     raise typer.Exit(command.restore(config, file, force=force, as_json=output is Output.JSON))
