@@ -13,7 +13,8 @@ import pytest
 from alerting.alert import AlertChange, AlertKind
 from alerting.desk import Context, Rules
 from alerting.incident import Incident
-from alerting.routes import Route
+from alerting.inhibition import Inhibition
+from alerting.routes import Escalation, Route, Terms
 from nines.changes import Broadcast
 from nines.dispatch import Dispatch
 from nines.engine import Engine, Entry, Indicator, Target
@@ -23,6 +24,7 @@ from nines.storage.database import migrate, open_database
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState, Phase
 from slo.ledger import Ledger
+from slo.selector import parse_matchers
 from slo.severity import Severity
 from tests.nines.storage.builders import FACTS
 from tests.slo.builders import T0, an_slo
@@ -52,6 +54,7 @@ class Scene:
     engine: Engine
     records: AlertRecords
     threads: StorageThreads
+    context: Context
     held: threading.Event = field(default_factory=threading.Event)
     at_write: dict[int, AlertChange] = field(default_factory=dict)  # comes with the n-th write
     writes: int = 0
@@ -98,13 +101,13 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         records=records,
         counts=CountStore(database),
         threads=threads,
-        context=lambda: context,
+        context=lambda: built.context,
         decided=lambda: built.wrote(),
         restored=lambda: None,
         broadcast=Broadcast(),
         new_id=context.new_id,
     )
-    built = Scene(dispatch, engine, records, threads)
+    built = Scene(dispatch, engine, records, threads, context)
     yield built
     threads.close()
     database.close()
@@ -173,3 +176,49 @@ async def test_changes_are_decided_before_the_rules_that_they_came_from_are_gone
     await scene.dispatch.settle()
 
     assert scene.firing() == []
+
+
+async def test_a_review_says_what_time_alone_makes_due(scene: Scene) -> None:
+    terms = Terms(escalate=(Escalation(timedelta(minutes=15), ("boss",)),))
+    scene.context = replace(scene.context, tree=Route(receivers=("oncall",), terms=terms))
+    scene.dispatch.submit([a_change("first")])
+    await scene.dispatch.settle()
+    await scene.dispatch.review()
+    assert scene.dispatch.next_review == T0 + timedelta(minutes=15)
+    before = scene.writes
+
+    await scene.dispatch.review()
+    assert scene.writes == before  # nothing to say, so nothing is written
+
+    scene.context = replace(scene.context, now=T0 + timedelta(minutes=15))
+    await scene.dispatch.review()
+
+    (incident,) = scene.incidents()
+    detail = scene.records.incident_detail(incident.id)
+    assert detail is not None
+    assert [one.receiver for one in detail.notifications] == ["oncall", "boss"]
+    assert scene.dispatch.next_review is None
+
+
+async def test_what_fires_in_one_service_holds_back_another_in_the_same_batch_and_later(
+    scene: Scene,
+) -> None:
+    rule = Inhibition("rule", parse_matchers('service="db"'), parse_matchers('service!="db"'), ())
+    scene.context = replace(scene.context, inhibitions=(rule,))
+    source = replace(a_change("up"), service="db", rule="db/up#page:1h:5m")
+    scene.dispatch.submit([a_change("first"), source])
+    await scene.dispatch.settle()
+    await scene.dispatch.review()
+    assert told(scene) == ["db"]
+
+    scene.dispatch.submit([replace(source, firing=False)])
+    await scene.dispatch.settle()
+    await scene.dispatch.review()
+
+    assert sorted(told(scene)) == ["db", "db", "shop"]
+
+
+def told(scene: Scene) -> list[str]:
+    """The services of which something was decided to be sent."""
+    details = [scene.records.incident_detail(one.id) for one in scene.incidents()]
+    return [d.incident.service for d in details if d is not None for _ in d.notifications]
