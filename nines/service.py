@@ -30,6 +30,7 @@ from collectors.observation import Observation
 from collectors.runnable import Runnable
 from collectors.schedule import Schedule
 from dashboards.source import ServiceCard
+from nines import standing
 from nines.callbacks import KEPT as CALLBACKS_KEPT
 from nines.callbacks import Callbacks
 from nines.changes import Broadcast
@@ -46,6 +47,7 @@ from nines.receipts import Receipts
 from nines.resume import book_our_absence, resume_entries, resume_rules, resume_target
 from nines.shadows import Shadows
 from nines.silencing import Silencing
+from nines.storage import recorded
 from nines.storage.alerts import AlertRecords
 from nines.storage.callbacks import CallbackRecords
 from nines.storage.counts import CollectorRecord, CountStore
@@ -280,6 +282,7 @@ class Service:
                 ("tick", self._tick_at_bucket_edges()),
                 ("review", self._review_when_due()),
                 ("deliver", self.delivery.run()),
+                ("remind", self._forever(self._remind, standing.EVERY)),
                 ("act on callbacks", self.callbacks.run()),
                 ("watch for receipts", self.receipts.run()),
                 ("collect", self._collect()),
@@ -692,6 +695,10 @@ class Service:
             await _first_of(self._clock.sleep(wait), self.dispatch.rescheduled.wait())
             if not self.dispatch.rescheduled.is_set():
                 await self.dispatch.review()
+
+    async def _remind(self) -> None:
+        told = partial(recorded.standing, self.database)
+        await standing.remind(self.receivers, told, self.threads.read, self._clock.now())
 
     async def _forever(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
         while True:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -65,7 +65,7 @@ class Alertmanager:
         async with self._turn:
             return await self._post(alerts(message, self._now(), self._config.expires))
 
-    async def resend(self, standing: Sequence[Message]) -> Receipt | None:
+    async def resend(self, standing: list[Message]) -> Receipt | None:
         """Say once more what was said last of each incident."""
         now, expires = self._now(), self._config.expires
         said = [one for message in standing for one in alerts(message, now, expires)]

@@ -24,7 +24,7 @@ class Worded:
     def __init__(
         self, inner: Receiver, writer: Writer | None, tell: Callable[[str | None], None]
     ) -> None:
-        self._inner = inner
+        self.inner = inner
         self._writer = writer
         self._tell = tell
 
@@ -32,7 +32,7 @@ class Worded:
         """One try, in the best words that can be had."""
         worded, problem = await self._written(message)
         try:
-            receipt = await self._inner.deliver(worded, handle=handle, attempt=attempt)
+            receipt = await self.inner.deliver(worded, handle=handle, attempt=attempt)
         except DeliveryError:
             self._told(message, problem)
             raise
@@ -40,16 +40,14 @@ class Worded:
             # Our own mistake, over something in the message: the less there is in it, the better.
             problem = f"said in plain facts: {type(error).__name__}: {one_line(str(error), 200)}"
             log.exception("words failed", receiver=message.receiver)
-            receipt = await self._inner.deliver(
-                plain_facts(message), handle=handle, attempt=attempt
-            )
+            receipt = await self.inner.deliver(plain_facts(message), handle=handle, attempt=attempt)
         problem = problem or receipt.problem
         self._told(message, problem)
         return replace(receipt, detail=f"{receipt.detail}; {problem}") if problem else receipt
 
     async def close(self) -> None:
         """As the receiver itself."""
-        await self._inner.close()
+        await self.inner.close()
 
     async def _written(self, message: Message) -> tuple[Message, str | None]:
         if self._writer is None:

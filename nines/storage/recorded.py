@@ -1,13 +1,33 @@
 """The newest messages of a database, to look at: nothing is made or changed."""
 
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, or_, select
 
-from alerting.notification import Message
+from alerting.notification import Message, NotificationKind, NotificationState
 from nines.storage.codec import message_from_json
-from nines.storage.database import open_database
-from nines.storage.schema import notifications
+from nines.storage.database import Database, open_database
+from nines.storage.schema import incidents, notifications
+
+
+def standing(database: Database, receiver: str, since: datetime) -> list[Message]:
+    """What it was told last of each incident that is open, or that it heard the end of since."""
+    told = notifications.c
+    with database.read() as connection:
+        rows = connection.execute(
+            select(told.incident_id, told.message)
+            .join(incidents, incidents.c.id == told.incident_id)
+            .where(
+                told.receiver == receiver,
+                told.state == NotificationState.DELIVERED,
+                told.kind != NotificationKind.NOTICE,
+                or_(incidents.c.resolved_at.is_(None), told.finished_at > since),
+            )
+            .order_by(told.revision, told.sequence)
+        )
+        newest = {row.incident_id: row.message for row in rows}
+    return [message_from_json(message) for message in newest.values()]
 
 
 def newest_messages(url: str, limit: int = 200) -> list[Message]:
