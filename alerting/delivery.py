@@ -141,7 +141,10 @@ class Delivery:
         self._wake.set()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
         for name in edited:
-            await self.unpark(name)
+            try:
+                await self.unpark(name)
+            except Exception:
+                log.exception("receiver not unparked", receiver=name)
 
     async def unpark(self, name: str) -> None:
         """Somebody says that this receiver is well again: what waits for it is tried at once.

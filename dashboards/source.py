@@ -13,6 +13,7 @@ from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
 from collectors.observation import Observation
+from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
 from slo.budget_ledger import BudgetLedger
@@ -195,6 +196,12 @@ class Source(Protocol):
     def collectors(self) -> Sequence[CollectorHealth]: ...
 
     def health(self) -> SystemHealth: ...
+
+    def receivers(self) -> Sequence[ReceiverStanding]:
+        """How every configured receiver stands, in the file's order."""
+
+    async def unpark(self, receiver: str, by: str) -> bool:
+        """Try it again at once; False when there is none of that name."""
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         """(receiver, outcome) to how many attempts ended so since the start."""

@@ -2,16 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+import structlog
 
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
+from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.source import (
     AsOf,
     ByVersion,
@@ -53,6 +56,7 @@ from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
 from slo.versions import Definition, Version, history
 
+log = structlog.get_logger("nines.live")
 _NO_COUNTS = (0, 0, 0, 0)
 
 
@@ -84,6 +88,7 @@ class Pulse:
     config_problem: str | None = None
     outbox_pending: int = 0
     outbox_oldest: datetime | None = None
+    receivers: tuple[ReceiverStanding, ...] = ()
     storage_bytes: int | None = None
     storage_rows: Mapping[str, int] = field(default_factory=dict)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -129,6 +134,7 @@ class Live:
         threads: StorageThreads,
         broadcast: Broadcast,
         pulse: Pulse,
+        unpark: Callable[[str], Awaitable[None]],
         now: Callable[[], datetime],
         detail: Callable[[], timedelta],
         sums: Callable[[], timedelta],
@@ -147,6 +153,7 @@ class Live:
         self._threads = threads
         self._broadcast = broadcast
         self._pulse = pulse
+        self._unpark = unpark
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -229,6 +236,16 @@ class Live:
             storage_bytes=pulse.storage_bytes,
             storage_rows=pulse.storage_rows,
         )
+
+    def receivers(self) -> Sequence[ReceiverStanding]:
+        return self._pulse.receivers
+
+    async def unpark(self, receiver: str, by: str) -> bool:
+        if receiver not in {one.name for one in self._pulse.receivers}:
+            return False
+        await self._unpark(receiver)
+        log.info("receiver_unparked", receiver=receiver, by=by)
+        return True
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return dict(self._pulse.notifications)
@@ -466,6 +483,7 @@ class Live:
             problems.append(
                 f"Evaluation is behind: the last one was {behind.total_seconds():.0f} s ago."
             )
+        problems += receiver_problems(pulse.receivers)
         if pulse.outbox_oldest and now - pulse.outbox_oldest > timedelta(minutes=2):
             waited = (now - pulse.outbox_oldest).total_seconds() / 60
             problems.append(

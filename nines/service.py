@@ -19,6 +19,7 @@ from alerting.alert import AlertChange
 from alerting.delivery import Delivery
 from alerting.desk import Context
 from alerting.desk import Service as AlertedService
+from alerting.destination import Destination
 from alerting.incident import Incident
 from alerting.notification import Message, Receiver
 from alerting.receivers import RECEIVERS, worded
@@ -29,6 +30,7 @@ from collectors.build import build
 from collectors.observation import Observation
 from collectors.runnable import Runnable
 from collectors.schedule import Schedule
+from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import ServiceCard
 from nines import standing
 from nines.callbacks import KEPT as CALLBACKS_KEPT
@@ -192,6 +194,7 @@ class Service:
             threads=self.threads,
             broadcast=self.broadcast,
             pulse=self.pulse,
+            unpark=self.unpark,
             now=self._clock.now,
             detail=lambda: self.config.server.retention.detail,
             sums=lambda: self.config.server.retention.sums,
@@ -665,6 +668,26 @@ class Service:
         with contextlib.suppress(StorageError):  # the flush has reported it already
             pending = await self.threads.read(self.records.outbox_pending)
             self.pulse.outbox_pending, self.pulse.outbox_oldest = pending
+            self.pulse.receivers = await self.threads.read(self._standing)
+
+    async def unpark(self, receiver: str) -> None:
+        """Somebody mended it: try it again at once."""
+        await self.delivery.unpark(receiver)
+        self.pulse.receivers = await self.threads.read(self._standing)
+
+    def _standing(self) -> tuple[ReceiverStanding, ...]:
+        """How every configured receiver stands; blocks on storage."""
+        known, waiting = self.records.destinations(), self.records.waiting()
+        nothing = (0, None)
+        return tuple(
+            ReceiverStanding(
+                name,
+                receiver.kind,
+                known.get(name) or Destination(name),
+                *waiting.get(name, nothing),
+            )
+            for name, receiver in self.config.alerting.receivers.items()
+        )
 
     async def _tick_at_bucket_edges(self) -> None:
         bucket = self.engine.bucket_seconds

@@ -44,6 +44,7 @@ from web.exclusions import add_exclusion_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import read_moment, read_step
 from web.problem import ProblemError, bad_request
+from web.receivers import add_receiver_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
 from web.stream import Stream, Streams
@@ -583,6 +584,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     )
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)
+    add_receiver_routes(router, source)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

@@ -25,10 +25,12 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from alerting.destination import DestinationState
 from alerting.shadow import ShadowSummary
 from alerting.wording import NoDataCause
 from dashboards.flow import flow_state, is_silent
 from dashboards.health_facts import HealthFacts, health_facts
+from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO
@@ -64,6 +66,12 @@ _SHADOW = gauge(
 _EXCLUDED = gauge(
     "slo_excluded_events", "Events of the window that do not count, as they were excluded."
 )
+_RECEIVER = gauge(
+    "nines_receiver_state", "How a receiver's other side stands: 1 at its state, 0 at the others."
+)
+_TOLD = gauge(
+    "nines_receiver_last_success_timestamp_seconds", "When a receiver last took a notification."
+)
 _SILENCES = gauge("nines_silences_active", "How many silences mute now.")
 _MUTED = gauge("nines_alerts_muted", "How many of the alerts that fire are muted by a silence.")
 _NOTIFICATIONS = counter(
@@ -90,6 +98,7 @@ class Snapshot:
     shadows: Mapping[SLO, ShadowSummary] = field(default_factory=dict)  # of those in shadow
     thresholds: Sequence[RuleStatus] = ()
     silences: int = 0  # that mute now
+    receivers: tuple[ReceiverStanding, ...] = ()
     muted: int = 0  # alerts
 
 
@@ -119,6 +128,7 @@ def take_snapshot(
         ),
         thresholds=tuple(source.rules()),
         silences=source.active_silences(),
+        receivers=tuple(source.receivers()),
         muted=source.muted_alerts(),
     )
 
@@ -183,6 +193,7 @@ class Printer:
                 (_SHADOW, _shadow_lines(snapshot.shadows)),
                 (_EXCLUDED, _excluded_lines(snapshot.statuses)),
                 *rule_lines(snapshot.thresholds),
+                *_receivers(snapshot.receivers),
                 (_SILENCES, _SILENCES.line((), snapshot.silences)),
                 (_MUTED, _MUTED.line((), snapshot.muted)),
                 *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
@@ -258,6 +269,27 @@ def _shadow_lines(shadows: Mapping[SLO, ShadowSummary]) -> bytes:
             ("true", summary.pages),
             ("false", summary.incidents - summary.pages),
         )
+    )
+
+
+def _receivers(receivers: Sequence[ReceiverStanding]) -> Iterator[tuple[Family, bytes]]:
+    yield (
+        _RECEIVER,
+        b"".join(
+            _RECEIVER.line(
+                (("receiver", one.name), ("state", str(state))),
+                int(state is one.destination.state),
+            )
+            for one in receivers
+            for state in DestinationState
+        ),
+    )
+    told = ((one.name, one.destination.last_success) for one in receivers)
+    yield (
+        _TOLD,
+        b"".join(
+            _TOLD.line((("receiver", name),), at.timestamp()) for name, at in told if at is not None
+        ),
     )
 
 

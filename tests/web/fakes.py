@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cache
 
 from alerting.alert import Alert, AlertKind, Facts
+from alerting.destination import Destination
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import (
     AlertLine,
@@ -23,6 +24,7 @@ from alerting.shadow import ShadowSummary
 from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
+from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import (
     AsOf,
     ByVersion,
@@ -722,6 +724,17 @@ class FakeSource(FakeSilences, FakeExclusions):
     subscriptions: list[FakeChanges] = field(default_factory=list)
     shadows: dict[str, ShadowSummary] = field(default_factory=dict)
     definitions: dict[str, tuple[Definition, ...]] = field(default_factory=dict)
+    receivers_: tuple[ReceiverStanding, ...] = (
+        ReceiverStanding("mail", "email", Destination("mail", last_success=NOW)),
+        ReceiverStanding(
+            "oncall",
+            "pagerduty",
+            Destination("oncall", parked_at=NOW, problem="PagerDuty answered 401"),
+            2,
+            NOW - timedelta(minutes=3),
+        ),
+    )
+    unparked: list[tuple[str, str]] = field(default_factory=list)
     health_: SystemHealth = field(
         default_factory=lambda: SystemHealth(
             started_at=NOW - timedelta(days=3),
@@ -809,6 +822,13 @@ class FakeSource(FakeSilences, FakeExclusions):
 
     def health(self) -> SystemHealth:
         return self.health_
+
+    def receivers(self) -> Sequence[ReceiverStanding]:
+        return self.receivers_
+
+    async def unpark(self, receiver: str, by: str) -> bool:
+        self.unparked.append((receiver, by))
+        return receiver in {one.name for one in self.receivers_}
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return {("oncall", "ok"): 3, ("oncall", "retry"): 4, ("mail", "permanent"): 1}
