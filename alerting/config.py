@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from alerting.bucket import Rate
 from alerting.inhibition import Inhibition
 from alerting.receivers import RECEIVERS
 from alerting.routes import EVERY_LABEL, Escalation, Route, Terms
@@ -36,7 +37,7 @@ from alerting.time_interval import (
 from slo.exclusion_config import ExclusionConfig
 from slo.fields import NAME_PATTERN, PositiveDuration
 from slo.selector import Matcher, parse_matchers
-from slo.units import Duration
+from slo.units import Duration, format_duration, parse_duration
 from slo.zone import parse_zone
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -148,10 +149,37 @@ Months = Annotated[Span, *_span(parse_months, "december:january", "3")]
 Years = Annotated[Span, *_span(parse_years, "2026", "2026:2028")]
 
 
+def _rate(value: object) -> object:
+    if isinstance(value, tuple):
+        return value
+    count, slash, per = str(value).partition("/")
+    number = int(count) if count.strip().isascii() and count.strip().isdecimal() else 0
+    if not slash or not number:
+        raise ValueError(f"{value!r} is not a rate: write how many in how long, such as 60/1m")
+    length = parse_duration(per.strip())
+    if not length:
+        raise ValueError("a rate is in some length of time, such as 60/1m")
+    return number, length
+
+
+ReceiverRate = Annotated[
+    tuple[int, timedelta],
+    PlainValidator(_rate),
+    PlainSerializer(lambda rate: f"{rate[0]}/{format_duration(rate[1])}"),
+    WithJsonSchema({"type": "string", "examples": ["60/1m", "1/1s"]}),
+]
+
+
 class _OneKind(BaseModel):
-    """A receiver: its only key is its kind, and holds that kind's settings."""
+    """A receiver: a key that is its kind, which holds that kind's settings, and its rate."""
 
     model_config = _STRICT
+
+    most: ReceiverRate | None = Field(
+        None,
+        alias="rate",
+        description="How much it is sent at most, such as 60/1m; default: what its kind takes.",
+    )
 
     @model_validator(mode="after")
     def _has_one_kind(self) -> Self:
@@ -164,6 +192,15 @@ class _OneKind(BaseModel):
     @property
     def kind(self) -> str:
         return next(kind for kind in RECEIVERS if getattr(self, kind) is not None)
+
+    @property
+    def rate(self) -> Rate:
+        """How fast it is told."""
+        usual = RECEIVERS[self.kind].rate
+        if self.most is None:
+            return usual
+        count, per = self.most
+        return Rate(count, per, min(count, usual.burst))
 
     @property
     def config(self) -> BaseModel:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from alerting import backlog, outbox, result, wording
+from alerting.bucket import Rate
 from alerting.destination import Destination
 from alerting.incident import EventKind, IncidentEvent
 from alerting.lane import Lane, moves_on
@@ -60,7 +61,8 @@ class Delivery:
     """The worker of the outbox. Start `run()` as a task; `stop()` ends it.
 
     `on_attempt` is told of every try that ended: the receiver's name, and how it ended. Several
-    workers may share a store: each has a `name` of its own, and keeps it over restarts.
+    workers may share a store: each has a `name` of its own, and keeps it over restarts. `rates` say
+    how fast receivers are told; one without is told as fast as it answers.
     """
 
     def __init__(
@@ -73,9 +75,11 @@ class Delivery:
         on_attempt: Callable[[str, AttemptOutcome], None],
         *,
         name: str = "nines",
+        rates: Mapping[str, Rate] | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._name = name
+        self._rates = rates or {}
         self._store = store
         self._run = run
         self._receivers = receivers
@@ -131,13 +135,16 @@ class Delivery:
         await self._store_results(tuple(self._unstored))
 
     async def replace(
-        self, receivers: Mapping[str, Receiver], edited: Collection[str] = ()
+        self,
+        receivers: Mapping[str, Receiver],
+        edited: Collection[str] = (),
+        rates: Mapping[str, Rate] | None = None,
     ) -> None:
         """Use these receivers from now on; returns when no try uses the old ones any more.
 
         Those `edited` may have been mended, so they are tried again.
         """
-        self._receivers = receivers
+        self._receivers, self._rates = receivers, rates or {}
         self._wake.set()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
         for name in edited:
@@ -198,6 +205,7 @@ class Delivery:
                 lane = self._lanes.setdefault(name, Lane(name))
                 lane.waiting[notification.id] = notification
         for name, lane in self._lanes.items():
+            lane.use(self._rates.get(name))
             self._advance(lane)
             if lane.waiting and lane.task is None:
                 later += lane.resumes(self._destination(name), now)
@@ -283,7 +291,9 @@ class Delivery:
         attempt, handle = await self._run(
             lambda: self._store.begin_attempt(notification.id, self._name, now)
         )
+        lane.sends(now)
         done, pause = await self._send(receiver, notification, attempt, handle, scene)
+        lane.heard(done.attempt.status)
         self._unstored[notification.id] = done
         self._destinations[name] = done.destination
         if pause:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting import outbox
+from alerting.bucket import Bucket, Rate
 from alerting.destination import Destination
 from alerting.notification import Notification
 from alerting.result import expired
@@ -13,12 +14,13 @@ from alerting.result import expired
 
 @dataclass(slots=True)
 class Lane:
-    """`paused_until`: the receiver asked for a pause (Retry-After)."""
+    """`paused_until`: the receiver asked for a pause (Retry-After). `bucket`: its pace."""
 
     receiver: str
     waiting: dict[str, Notification] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     paused_until: datetime | None = None
+    bucket: Bucket | None = None
 
     def take(
         self, destination: Destination, well: Collection[str], now: datetime
@@ -43,11 +45,30 @@ class Lane:
 
     def resumes(self, destination: Destination, now: datetime) -> list[datetime]:
         """When it goes on by itself, as far as that is known."""
-        moments = (self.paused_until, destination.open_until)
+        free_at = self.bucket.free_at(now) if self.bucket else None
+        moments = (self.paused_until, destination.open_until, free_at)
         return [at for at in moments if at is not None and at > now]
 
+    def use(self, rate: Rate | None) -> None:
+        """This is its rate from now on; what was learnt holds while it stays the same."""
+        if rate is None:
+            self.bucket = None
+        elif self.bucket is None or self.bucket.rate != rate:
+            self.bucket = Bucket(rate)
+
+    def sends(self, now: datetime) -> None:
+        """A try begins."""
+        if self.bucket:
+            self.bucket = self.bucket.taken(now)
+
+    def heard(self, status: int | None) -> None:
+        """A try ended with this status."""
+        if self.bucket:
+            self.bucket = self.bucket.learnt(too_much=status == 429)
+
     def _paused(self, now: datetime) -> bool:
-        return self.paused_until is not None and self.paused_until > now
+        asked = self.paused_until is not None and self.paused_until > now
+        return asked or (self.bucket is not None and self.bucket.free_at(now) > now)
 
 
 def moves_on(

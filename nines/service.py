@@ -16,6 +16,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from alerting.alert import AlertChange
+from alerting.bucket import Rate
 from alerting.delivery import Delivery
 from alerting.desk import Context
 from alerting.desk import Service as AlertedService
@@ -212,6 +213,7 @@ class Service:
             self._clock,
             random.Random(secrets.randbits(64)),  # noqa: S311 - jitter, no secret
             self.pulse.count_attempt,
+            rates=receiver_rates(self.config),
         )
         self.schedule = Schedule(self._clock, self.on_observation)
         await self._watch(self.config)
@@ -356,7 +358,7 @@ class Service:
             # Before anything else is decided: an edit is told at most once.
             self.take_up()
             old, self.receivers = self.receivers, receivers
-            await self.delivery.replace(receivers, edited)
+            await self.delivery.replace(receivers, edited, receiver_rates(config))
             await _close(old)
             # The decide task goes on for as long as storage refuses; whoever asked need not wait.
             self._settling = asyncio.create_task(self.dispatch.settle())
@@ -844,6 +846,11 @@ def build_receivers(
         settings = {"external_url": config.server.external_url, **links}
         built[name] = worded(receiver.kind, receiver.config, settings, partial(tell, name))
     return built
+
+
+def receiver_rates(config: Config) -> dict[str, Rate]:
+    """How fast each receiver is told."""
+    return {name: receiver.rate for name, receiver in config.alerting.receivers.items()}
 
 
 def edited_receivers(old: Config, new: Config) -> list[str]:

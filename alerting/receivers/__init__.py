@@ -1,10 +1,12 @@
 """The kinds of receivers: where a notification can go."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from alerting.bucket import Rate
 from alerting.notification import Receiver
 from alerting.receivers import (
     alertmanager,
@@ -25,22 +27,27 @@ class Kind(NamedTuple):
 
     `build(config, external_url=...)` makes a receiver of an instance of `config`. Raises ValueError
     when a file that it names cannot be used. `links`: it takes `acknowledge_url` too, which makes
-    the address by which one message's reader acknowledges.
+    the address by which one message's reader acknowledges. `rate` is how much one takes.
     """
 
     config: type[BaseModel]
     build: Callable[..., Receiver]
     links: bool = False
+    rate: Rate = Rate(600, timedelta(minutes=1), burst=100)
+
+
+def _a_minute(count: int, burst: int) -> Rate:
+    return Rate(count, timedelta(minutes=1), burst)
 
 
 # To add one: its file here, its line below, its test.
 RECEIVERS: dict[str, Kind] = {
     "alertmanager": Kind(alertmanager.AlertmanagerConfig, alertmanager.build),
-    "discord": Kind(discord.DiscordConfig, discord.build),
-    "email": Kind(email.EmailConfig, email.build, links=True),
-    "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build),
-    "slack": Kind(slack.SlackConfig, slack.build),
-    "teams": Kind(teams.TeamsConfig, teams.build),
+    "discord": Kind(discord.DiscordConfig, discord.build, rate=_a_minute(30, 5)),
+    "email": Kind(email.EmailConfig, email.build, links=True, rate=_a_minute(60, 20)),
+    "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build, rate=_a_minute(120, 30)),
+    "slack": Kind(slack.SlackConfig, slack.build, rate=_a_minute(60, 3)),
+    "teams": Kind(teams.TeamsConfig, teams.build, rate=_a_minute(60, 4)),
     "template": Kind(template.TemplateConfig, template.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build),
 }

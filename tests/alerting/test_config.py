@@ -1,11 +1,13 @@
 """The `alerting` section of config.yaml."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from alerting.bucket import Rate
 from alerting.config import AlertingConfig
 from alerting.receivers import RECEIVERS
 
@@ -22,6 +24,23 @@ def fault(**section: Any) -> tuple[tuple[str | int, ...], str]:  # noqa: ANN401 
         read(**section)
     (error,) = caught.value.errors()
     return error["loc"], error["msg"].removeprefix("Value error, ")
+
+
+def test_a_receiver_is_told_as_fast_as_its_kind_takes_it_or_as_is_said() -> None:
+    webhook = {"webhook": {"url": "https://hooks.example/x"}}
+    read = AlertingConfig.model_validate(
+        {"receivers": {"usual": webhook, "slow": {**webhook, "rate": "2/1s"}}}
+    ).receivers
+
+    assert read["usual"].rate == Rate(600, timedelta(minutes=1), 100)
+    assert read["slow"].rate == Rate(2, timedelta(seconds=1), 2)
+
+
+@pytest.mark.parametrize("rate", ["60", "0/1m", "x/1m", "-1/1m", "60/0s", "60/soon"])
+def test_a_rate_that_is_none_is_refused(rate: str) -> None:
+    webhook = {"webhook": {"url": "https://hooks.example/x"}, "rate": rate}
+    with pytest.raises(ValueError, match=r"rate|duration"):
+        AlertingConfig.model_validate({"receivers": {"hook": webhook}})
 
 
 def test_without_a_section_nobody_is_told() -> None:
@@ -135,5 +154,5 @@ def test_a_mistake_is_named_at_its_place(
 def test_the_schema_names_every_kind() -> None:
     receiver = AlertingConfig.model_json_schema()["$defs"]["ReceiverConfig"]
 
-    assert list(receiver["properties"]) == list(RECEIVERS)
+    assert list(receiver["properties"]) == ["rate", *RECEIVERS]
     assert receiver["additionalProperties"] is False

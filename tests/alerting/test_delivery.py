@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from alerting.bucket import Rate
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -553,3 +554,18 @@ async def test_the_end_of_a_try_is_stored_once_however_slow_the_store_is() -> No
 
     assert len(ended) == 1
     assert night.row("oncall").state is NotificationState.DELIVERED
+
+
+async def test_no_more_is_sent_than_a_receiver_takes_and_pages_go_first() -> None:
+    night = Night(Route(receivers=("sre",)))
+    night.delivery._rates = {"sre": Rate(60, timedelta(minutes=1), burst=1)}
+    for slo in ("a", "b", "c"):
+        night.fires(slo, TICKET)
+        night.acknowledged()
+    night.fires("d", PAGE)
+    async with night:
+        assert [message.severity for message in night.sre.accepted] == [PAGE]
+        await night.passes(1)
+        assert len(night.sre.accepted) == 2
+        await night.passes(10)
+        assert len(night.sre.accepted) == 7
