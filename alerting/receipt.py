@@ -1,13 +1,13 @@
 """The receipt of a delivery: the vendor tells of what we told it; or does not, in time."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerting import wording
+from alerting import failover, wording
 from alerting.incident import EventKind, IncidentEvent
-from alerting.notification import Notification, NotificationState
+from alerting.notification import Notification
 
 WITHIN = timedelta(seconds=60)
 
@@ -55,37 +55,9 @@ def missed(
         f"No receipt from {name} within {wording.duration(within)}: it accepted the trigger, and "
         "never told of an incident"
     )
-    row = stand_in(notification, why, well, now)
+    row = failover.stand_in(notification, why, well, now)
     to = f"Sent to {row.receiver} instead" if row else "Its route names no other who could speak"
     if not well:
         to = "Somebody has it already"
     said = IncidentEvent(id_, now, EventKind.GAVE_UP, wording.sentences(why, to))
     return (said,), (row,) if row else ()
-
-
-def stand_in(
-    row: Notification, why: str, well: Collection[str], now: datetime
-) -> Notification | None:
-    """The same message to the first of its failover that is `well`."""
-    name = next((name for name in row.failover if name in well), None)
-    if name is None:
-        return None
-    id_ = f"{row.id}.{name}"
-    instead = f"Sent to {name} instead of {row.receiver}"
-    words = wording.sentences(row.message.what_changed, instead, why)
-    message = replace(row.message, notification_id=id_, receiver=name, what_changed=words)
-    return replace(
-        row,
-        id=id_,
-        receiver=name,
-        message=message,
-        state=NotificationState.PENDING,
-        created_at=now,
-        next_attempt_at=now,
-        attempts=0,
-        finished_at=None,
-        reason=instead,
-        failover=row.failover[row.failover.index(name) + 1 :],
-        instead_of=row.instead_of or row.receiver,
-        lease=None,
-    )
