@@ -2,15 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 
+from alerting.alert import AlertKind
 from alerting.notification import AttemptOutcome, Message
 from alerting.receivers import door, teams
 from alerting.receivers.teams import Teams, TeamsConfig, card, escaped, plain
-from tests.alerting.receivers.messages import RESOLVE, horrible, line, message
+from tests.alerting.receivers.messages import FACTS, RESOLVE, horrible, line, message
 from tests.alerting.receivers.outcomes import AMBIGUOUS, OK, PERMANENT, RETRY, deliver
 from tests.alerting.receivers.vendor import HANG, RESET, answer, vendor
 
@@ -57,6 +59,16 @@ def test_alerts_that_do_not_fit_are_counted() -> None:
 
 def test_a_label_cannot_show_a_link() -> None:
     assert escaped("[pay](https://evil.example)", 99) == r"\[pay\]\(https://evil\.example\)"
+
+
+def test_what_is_too_long_to_begin_with_loses_its_table() -> None:
+    flames = "🔥" * 5000
+    facts = replace(FACTS, headline=flames, reason=flames, top_cause=flames, spent_most=flames)
+    burning = replace(line(), kind=AlertKind.NO_DATA, facts=facts)
+    body = card(message(title=flames, owner=flames, alerts=(burning,)))
+
+    assert len(json.dumps(body)) <= teams.BODY_LIMIT
+    assert [part["type"] for part in content(body)["body"]] == ["TextBlock", "TextBlock"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -81,7 +81,7 @@ def test_no_text_breaks_out_of_the_json(bad: Message) -> None:
     assert all(len(said[key]) <= 10_000 for key in ("message", "description"))
 
 
-async def test_a_label_cannot_choose_the_host() -> None:
+async def test_an_address_that_no_label_fits_into_is_refused() -> None:
     config = TemplateConfig.model_validate(
         {"url": "https://api.example/{{ service }}", "body": "x"}
     )
