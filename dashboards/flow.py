@@ -35,7 +35,7 @@ _OF_CAUSE = {
     NoDataCause.COLLECTOR_DOWN: FlowState.COLLECTOR_DOWN,
     NoDataCause.SERIES_MISSING: FlowState.SERIES_MISSING,
 }
-Silence = tuple[NoDataCause, str]  # why, and the collector's own sentence about it
+WhyNoData = tuple[NoDataCause, str]  # why, and the collector's own sentence about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def flow_state(status: SLOStatus, cause: NoDataCause | None) -> FlowState:
     return FlowState.COLLECTOR_DOWN if brief.counts.unknown else FlowState.STOPPED
 
 
-def flow_of(status: SLOStatus, silence: Silence | None, now: datetime) -> Flow:
-    """What comes, in words; `silence` is asked of the collector when nothing does."""
-    state = flow_state(status, silence[0] if silence else None)
+def flow_of(status: SLOStatus, why: WhyNoData | None, now: datetime) -> Flow:
+    """What comes, in words; `why` is asked of the collector when nothing does."""
+    state = flow_state(status, why[0] if why else None)
     heard = status.last_observation
     last = f"the last observation was {write.ago(heard, now)}" if heard else "none ever came"
     match state:
@@ -91,7 +91,7 @@ def flow_of(status: SLOStatus, silence: Silence | None, now: datetime) -> Flow:
         case FlowState.STOPPED:
             clause = f"observations had stopped, why is not kept; {last}"
         case _:
-            clause = f"{_silent(status, silence)}; {last}"
+            clause = f"{_silent(status, why)}; {last}"
     return Flow(state, _WORDS[state], clause, heard)
 
 
@@ -105,9 +105,9 @@ def _idle(status: SLOStatus) -> str:
     )
 
 
-def _silent(status: SLOStatus, silence: Silence | None) -> str:
-    if silence is None:
+def _silent(status: SLOStatus, why: WhyNoData | None) -> str:
+    if why is None:
         unknown = write.count(status.burns[0].window.counts.unknown)
         return f"{NO_DATA_WORDS[NoDataCause.COLLECTOR_DOWN]}: {unknown} looks failed"
-    words, detail = NO_DATA_WORDS[silence[0]], silence[1].strip().rstrip(".")
+    words, detail = NO_DATA_WORDS[why[0]], why[1].strip().rstrip(".")
     return f"{words}: {detail}" if detail else words

@@ -65,7 +65,7 @@ def rule_rows(statuses: Iterable[RuleStatus], now: datetime) -> tuple[RuleRow, .
 def rule_row(status: RuleStatus, now: datetime) -> RuleRow:
     """One rule at this moment."""
     rule, state = status.rule, state_of(status)
-    since = status.silence.since if state == NO_DATA else status.state.since
+    since = status.no_data.since if state == NO_DATA else status.state.since
     anchor = links.rule_anchor(rule.name)
     return RuleRow(
         name=rule.name,
@@ -93,7 +93,7 @@ def state_of(status: RuleStatus) -> str:
         return FIRING
     if status.excluded:
         return EXCLUDED
-    if status.silence.phase is Phase.FIRING:
+    if status.no_data.phase is Phase.FIRING:
         return NO_DATA
     if status.state.phase is Phase.PENDING:
         return PENDING

@@ -12,6 +12,7 @@ from alerting.desk import Rules
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.derived import Counted, Derivations, with_parts
+from nines.no_data import why_no_data, why_together
 from nines.pending import Pending
 from nines.setback import (
     STEP,
@@ -22,7 +23,6 @@ from nines.setback import (
     states_by,
     wants_recount,
 )
-from nines.silence import why_no_data, why_together
 from nines.storage.counts import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched

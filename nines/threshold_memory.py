@@ -63,7 +63,7 @@ def resume(
             _recall(watched, remembered)
     except (StorageError, ValueError, KeyError, TypeError):
         watched = Watched(rule, now)
-    watched.silence = states.get(rule.id + NO_DATA, AlertState())
+    watched.no_data = states.get(rule.id + NO_DATA, AlertState())
     fires = states.get(rule.id)
     if fires is not None and fires.phase is Phase.FIRING:
         watched.state = fires
@@ -85,7 +85,7 @@ def edited(rule: Rule, running: Watched) -> Watched:
     if _mark(rule) == _mark(running.rule):
         running.rule = rule
         return running
-    watched = Watched(rule, running.watched_from, silence=running.silence)
+    watched = Watched(rule, running.watched_from, no_data=running.no_data)
     if running.state.phase is Phase.FIRING:
         watched.state = running.state
         watched.outage = Outage(state=running.state)

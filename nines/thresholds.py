@@ -12,7 +12,7 @@ from alerting.rule_wording import (
     passed_remark,
 )
 from collectors.observation import Observation, Outcome
-from nines.silence import why_no_data
+from nines.no_data import why_no_data
 from slo.alert_state import AlertState, Phase, freeze, not_after, step
 from slo.definition import CounterSLI
 from slo.evaluate import silent
@@ -45,7 +45,7 @@ class Watched:
     rule: Rule
     watched_from: datetime
     state: AlertState = field(default_factory=AlertState)
-    silence: AlertState = field(default_factory=AlertState)
+    no_data: AlertState = field(default_factory=AlertState)
     outage: Outage = field(default_factory=Outage)
     recent: dict[str, Recent | None] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
@@ -65,7 +65,7 @@ class Watched:
 
     def states(self) -> dict[str, AlertState]:
         """Where both stand, by key."""
-        return dict(zip(self.keys, (self.state, self.silence), strict=True))
+        return dict(zip(self.keys, (self.state, self.no_data), strict=True))
 
     def status(self) -> RuleStatus:
         """What is known of it now."""
@@ -76,7 +76,7 @@ class Watched:
             outage=self.outage,
             verdict=self.verdict,
             state=self.state,
-            silence=self.silence,
+            no_data=self.no_data,
             last_seen=self.last_seen,
             missing=self.missing,
             remark=self.remark,
@@ -178,7 +178,7 @@ class ThresholdRules:
     def pull_back(self, now: datetime) -> None:
         """The clock was set back: nothing began later than now, and rates begin anew."""
         for one in self.watched.values():
-            one.state, one.silence = not_after(one.state, now), not_after(one.silence, now)
+            one.state, one.no_data = not_after(one.state, now), not_after(one.no_data, now)
             outage = one.outage
             one.outage = replace(
                 outage,
@@ -257,8 +257,8 @@ class ThresholdRules:
             one.state = one.outage.state  # its time is that of the runs
         else:
             one.state = _judged(one, now)
-        one.silence = step(
-            one.silence,
+        one.no_data = step(
+            one.no_data,
             self._silence(one, now, awake_since),
             now,
             for_=timedelta(0),

@@ -14,7 +14,7 @@ from slo.status import Verdict
 class RuleStatus:
     """Everything there is to say about one rule at `at`.
 
-    `outage` is what a probe's runs came to, of a rule about one. `silence` is where its no-data
+    `outage` is what a probe's runs came to, of a rule about one. `no_data` is where its no-data
     rule stands. `missing` says why a page has nothing for it, `remark` what a look confirmed not.
     `excluded`: planned work is going on, in which it says nothing.
     """
@@ -25,7 +25,7 @@ class RuleStatus:
     outage: Outage
     verdict: Verdict
     state: AlertState
-    silence: AlertState
+    no_data: AlertState
     last_seen: datetime | None = None
     missing: str = ""
     remark: str = ""

@@ -44,10 +44,10 @@ class Look:
 
     def flow(self, status: SLOStatus) -> Flow:
         """Whether anything comes to be counted; why not is known of now only."""
-        silence = None
+        why = None
         if not self.past and is_silent(status):
-            silence = self.source.why_silent(status.slo.id)
-        return flow_of(status, silence, self.now)
+            why = self.source.why_silent(status.slo.id)
+        return flow_of(status, why, self.now)
 
     def rules_of(self, statuses: Iterable[SLOStatus]) -> Mapping[str, Mapping[str, AlertState]]:
         return {status.slo.id: self.rules(status.slo.id) for status in statuses}

@@ -322,7 +322,7 @@ def make_rule_status(
         outage=outage or Outage(),
         verdict=Verdict.FROZEN if silent else Verdict.TRUE if true else Verdict.FALSE,
         state=AlertState(phase, NOW - 9 * MINUTE if true else None),
-        silence=AlertState(Phase.FIRING, NOW - 2 * MINUTE) if silent else AlertState(),
+        no_data=AlertState(Phase.FIRING, NOW - 2 * MINUTE) if silent else AlertState(),
         last_seen=seen_at,
         missing=missing,
         remark=remark,

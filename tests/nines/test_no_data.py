@@ -1,7 +1,7 @@
 """Why nothing comes, told of several at once."""
 
 from alerting.wording import NoDataCause
-from nines.silence import why_together
+from nines.no_data import why_together
 
 
 def test_of_several_each_is_named_with_what_is_known_of_it() -> None:
