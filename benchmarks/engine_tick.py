@@ -22,7 +22,7 @@ import numpy as np
 
 from nines.engine import Engine, Entry, Indicator, Target
 from slo.definition import SLO, ProbeSLI
-from slo.grid import BAD, COLUMNS, GOOD, SEEN
+from slo.grain import BAD, COLUMNS, GOOD, SEEN
 from slo.ledger import Ledger, epoch_micros, grid_for
 from slo.objective import Objective
 from slo.tiers import default_tiers

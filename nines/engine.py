@@ -36,7 +36,8 @@ from slo.evaluate import NO_DATA, evaluate
 from slo.exclusion import counted_causes
 from slo.exposition import Page
 from slo.gauge import read_gauges
-from slo.grid import BAD, COLUMNS, GOOD, SEEN, UNKNOWN, Grid
+from slo.grain import BAD, COLUMNS, GOOD, SEEN, UNKNOWN
+from slo.grid import Grid
 from slo.increment import Increment
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros, grid_for, move_together
 from slo.screen import Judged, Part, Screen

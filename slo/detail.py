@@ -6,7 +6,8 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from slo.grid import COLUMNS, FIVE_MINUTES, Grain
+from slo.grain import COLUMNS, Grain
+from slo.grid import FIVE_MINUTES
 from slo.ledger import BucketDelta
 
 REACH = timedelta(hours=6)  # beyond it no window looks at base buckets

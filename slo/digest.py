@@ -17,7 +17,8 @@ from slo.counts import Counts
 from slo.definition import SLO, DerivedSLI
 from slo.evaluate import AT_RISK_BELOW, learnt_after, lookbacks
 from slo.forecast import forecast
-from slo.grid import BAD, GOOD, MISSED, NEVER, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN, Grid
+from slo.grain import BAD, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
+from slo.grid import NEVER, Grid
 from slo.ledger import Ledger
 from slo.status import BudgetState
 from slo.sums import Sums, window_of

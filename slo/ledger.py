@@ -11,23 +11,8 @@ from numpy.typing import NDArray
 from slo.counts import Counts, WindowCounts
 from slo.epoch import EPOCH
 from slo.exclusion import NOTHING, Overlay
-from slo.grid import (
-    AHEAD_SECONDS,
-    BAD,
-    COLUMNS,
-    FIVE_MINUTES,
-    GOOD,
-    MINUTE,
-    MISSED,
-    NEVER,
-    SEEN,
-    SMEARED_BAD,
-    SMEARED_GOOD,
-    UNKNOWN,
-    Grain,
-    Grid,
-    unit_seconds,
-)
+from slo.grain import BAD, COLUMNS, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN, Grain
+from slo.grid import AHEAD_SECONDS, FIVE_MINUTES, MINUTE, NEVER, Grid, unit_seconds
 from slo.running import RunningCauses
 from slo.slices import SliceCounts, Slicing
 

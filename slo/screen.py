@@ -18,16 +18,8 @@ from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
 from slo.digest import Digest, Digests
 from slo.evaluate import NO_DATA, lookbacks
-from slo.grid import (
-    BAD,
-    GOOD,
-    NEVER,
-    SEEN,
-    SMEARED_BAD,
-    SMEARED_GOOD,
-    UNKNOWN,
-    Grid,
-)
+from slo.grain import BAD, GOOD, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
+from slo.grid import NEVER, Grid
 from slo.ledger import Ledger, epoch_micros
 from slo.slices import Slicing
 from slo.status import SLOStatus

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slo.grid import BLOCK, Grain
+from slo.grain import BLOCK, Grain
 from slo.ledger import BucketDelta, Ledger, epoch_micros, grid_for
 from tests.slo.builders import T0
 
