@@ -190,6 +190,8 @@ def _columns(
     if len(befores) < len(selected) or not all(map(_is_plain, befores)):
         return None
     plan = _made(state, selection, layout, selected)
+    if any(memories[slo].silent_since for slo in plan.slos if slo not in plan.odd):
+        return None  # what comes now is smeared
     values = np.array([before.value for before in befores], np.int64)
     created = tuple(before.created for before in befores)
     tells = any(one is not None for one in created)

@@ -36,7 +36,8 @@ class Memory:
     """What one SLI remembers: the pace it is known for, and events that wait.
 
     `carry` are events of its bad (or good) side above the total, with the page that had them.
-    `total_rest` and `side_rest` are the fractions of events not yet counted.
+    `total_rest` and `side_rest` are the fractions of events not yet counted. `silent_since` is the
+    last page with its total, while pages come without.
     """
 
     selectors: str
@@ -46,3 +47,4 @@ class Memory:
     carry: tuple[tuple[datetime, int], ...] = ()
     total_rest: Fraction = Fraction(0)
     side_rest: Fraction = Fraction(0)
+    silent_since: datetime | None = None

@@ -137,7 +137,8 @@ def _to_series(metric: str, labels: list[list[str]], *state: Any) -> tuple[Serie
 
 def _from_memory(memory: Memory) -> list[Any]:
     return [memory.selectors, memory.since.isoformat(), memory.hour_max, memory.minutes,
-            _from_carry(memory.carry), str(memory.total_rest), str(memory.side_rest)]  # fmt: skip
+            _from_carry(memory.carry), str(memory.total_rest), str(memory.side_rest),
+            memory.silent_since and memory.silent_since.isoformat()]  # fmt: skip
 
 
 def _to_memory(
@@ -146,17 +147,19 @@ def _to_memory(
     hour_max: int,
     minutes: Iterable[tuple[int, int]],
     carry: Iterable[tuple[str, int]],
-    *rests: str,
+    total_rest: str,
+    side_rest: str,
+    silent_since: str | None = None,
 ) -> Memory:
-    total_rest, side_rest = map(Fraction, rests)
     return Memory(
         selectors,
         _time(since),
         hour_max,
         tuple((minute, count) for minute, count in minutes),
         tuple((_time(at), count) for at, count in carry),
-        total_rest,
-        side_rest,
+        Fraction(total_rest),
+        Fraction(side_rest),
+        None if silent_since is None else _time(silent_since),
     )
 
 

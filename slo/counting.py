@@ -43,22 +43,38 @@ class Counting:
         self._deltas = deltas
         self._memory = self._recall(slo, reads.mark)
         self._gap_since: datetime | None = None
-        if state.at is not None and (at - state.at) * 2 > interval * 5:
-            self._gap_since = state.at
+        since = self._memory.silent_since or state.at
+        if since is not None and (at - since) * 2 > interval * 5:
+            self._gap_since = since
         self._anomalies: list[str] = []
 
     def refuse(self, why: str) -> tuple[Memory, Increment]:
         """Nothing of this page can be told; how many events that are is told where it can be."""
         unknown = math.floor(sum(delta.own for delta in self._of(self._total_names)))
-        return self._memory, Increment(
+        increment = Increment(
             unknown=unknown if unknown <= MOST_EVENTS else 0,
             anomalies=(why,),
             gap_since=self._gap_since,
             data=self._has_data(),
         )
+        return self._heard(self._memory, increment), increment
 
     def count(self, *, leap: bool) -> tuple[Memory, Increment]:
         """Good and bad events. A `leap` beyond this SLI's pace is another process's past."""
+        memory, increment = self._count(leap=leap)
+        return self._heard(memory, increment), increment
+
+    def _heard(self, memory: Memory, increment: Increment) -> Memory:
+        """The memory, knowing since when the total is not told.
+
+        A total that was never told began at 0 on the page before: what it counts is of now.
+        """
+        since = None
+        if not increment.data and any(selects(self._sli.total, one) for one in self._state.series):
+            since = self._memory.silent_since or self._state.at
+        return memory if memory.silent_since == since else replace(memory, silent_since=since)
+
+    def _count(self, *, leap: bool) -> tuple[Memory, Increment]:
         missing = self._missing_edge()
         if missing:
             return self._memory, Increment(anomalies=(missing,), data=False, missing=missing)

@@ -418,3 +418,33 @@ def test_more_events_than_can_be_are_left_out_and_said(sli: EventsSLI, leap: flo
     assert counted(absurd) == (0, 0, 0 if sli is REQUESTS else 10)
     assert absurd.anomalies == ("more events since the last page than can be: they are left out",)
     assert counted(sane) == (10, 0, 0)
+
+
+@pytest.mark.parametrize("silent", [{}, {code(200): float("nan")}], ids=["vanished", "nan"])
+@pytest.mark.parametrize(("pages", "is_gap"), [(1, False), (2, True), (40, True)])
+def test_what_was_counted_while_the_total_was_not_told_is_a_gap_of_its_own(
+    silent: Mapping[Series, float], pages: int, is_gap: bool
+) -> None:
+    target = Target()
+    target.page({code(200): 10}, start=1.0)
+    target.page({code(200): 15}, start=1.0)
+    told = target.at
+    without = [target.page(silent, start=1.0) for _ in range(pages)]
+
+    back = target.page({code(200): 100}, start=1.0)
+    after = target.page({code(200): 101}, start=1.0)
+
+    assert not any(increment.data for increment in without)
+    assert back.good == 85
+    assert back.gap_since == (told if is_gap else None)
+    assert (after.good, after.gap_since) == (1, None)
+
+
+def test_a_total_that_was_never_told_is_no_gap() -> None:
+    target = Target()
+    for _ in range(10):
+        target.page({}, start=1.0)
+
+    first = target.page({code(500): 1}, start=1.0)
+
+    assert (first.bad, first.gap_since) == (1, None)
