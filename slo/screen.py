@@ -176,6 +176,7 @@ class _Pair:
 
     def __init__(self, number: int, watched: Sequence[Judged], grid: Grid) -> None:
         tiers = [one.slo.tiers[number] for one in watched]
+        self.looks_back = tiers[0].short
         self.long = window_of(tiers[0].long, grid)
         self.short = window_of(tiers[0].short, grid)
         # bad / total / share > factor
@@ -263,6 +264,7 @@ class _Group:
             np.int64,
         )
         self._silent = np.zeros(count, np.int8)
+        self._ledgers = [one.ledger for one in watched]
         self._overlays = [one.ledger.overlay for one in watched]
         loose = np.array([bool(one) for one in self._overlays], np.bool_)
         self._loose = loose if loose.any() else None
@@ -339,6 +341,13 @@ class _Group:
             suspect = np.where(silent == _CALM, suspect, (silent == _OTHER) | back)
         return suspect
 
+    def _excluded(self, length: timedelta, now: datetime) -> NDArray[np.int64]:
+        """How much of each SLO's window is excluded: so much less is enough to judge it."""
+        excluded = np.zeros(len(self._ledgers), np.int64)
+        for position in np.flatnonzero([] if self._loose is None else self._loose):
+            excluded[position] = self._ledgers[position].excluded(length, now) // _MICROSECOND
+        return excluded
+
     def changed(self, sums: Sums, now: datetime, where: Where) -> _Mask:
         micros = epoch_micros(now)
         heard = self.grid.heard[sums.places]
@@ -353,6 +362,7 @@ class _Group:
                 if id(one) not in known:
                     known[id(one)] = one.at(now) is not None
             rows.append(np.array([known[id(one)] for one in self._overlays], np.bool_)[where])
+            rows += [self._excluded(pair.looks_back, now)[where] for pair in self._pairs]
         return self._face.changed(sums, now, heard, rows, where)
 
 

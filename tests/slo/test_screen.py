@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slo.alert_state import AlertState
@@ -176,6 +176,15 @@ _GO = st.sampled_from([1, 7, 10, 10, 10, 20, 30, 60, 300, 4_000])
 @given(
     steps=st.lists(st.tuples(_GO, st.lists(_BOOK, max_size=5)), max_size=40),
     offset=st.sampled_from([0, 3]),
+)
+@example(
+    offset=0,
+    steps=[
+        *[(1, [])] * 6,
+        *((7, []), (10, []), (20, []), (300, [])),
+        (7, [*[(0, 0, 0, 0, 0, False)] * 5, (6, 0, 0, 0, 1, False)]),
+        *((10, []), (1, [])),
+    ],
 )
 @settings(deadline=None, max_examples=50)
 def test_whoever_is_no_suspect_stays_as_an_evaluation_leaves_it(
