@@ -99,6 +99,9 @@ def test_what_does_not_exist_is_empty_when_a_page_is_to_be_sent() -> None:
         "{{ '%01000000000d' % 1 }}",
         "{{ 9 ** 9 ** 9 }}",
         "{{ '{:>1000000000}'.format('x') }}",
+        "{{ '{x:>1000000000}'.format_map({'x': 'x'}) }}",
+        "{{ '{:>1000000000}'['format']('x') }}",
+        "{{ ('{:>1000000000}' | attr('format'))('x') }}",
         "{{ 'x'.ljust(1000000000) }}",
         "{{ 'x' | center(1000000000) }}",
         "{% set n = namespace(x=1) %}x",
@@ -108,6 +111,11 @@ def test_what_does_not_exist_is_empty_when_a_page_is_to_be_sent() -> None:
 )
 def test_the_sandbox_holds(text: str) -> None:
     assert fault(text)
+
+
+@pytest.mark.parametrize("reach", [".format", "['format']", " | attr('format')"])
+def test_no_way_leads_to_format(reach: str) -> None:
+    assert "unsafe" in fault("{{ ('{:>9}'" + reach + ")('x') }}")
 
 
 def test_a_loop_that_says_nothing_is_ended() -> None:
