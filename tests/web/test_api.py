@@ -419,6 +419,8 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/silences/preview",
             "/silences/{silence_id}",
             "/silences/{silence_id}/end",
+            "/receivers",
+            "/receivers/{name}/unpark",
             "/health",
             "/stream",
         )
