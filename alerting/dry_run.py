@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerting.alert import Alert, AlertKind
-from alerting.desk import Service, labels_of
 from alerting.inhibition import Inhibition, Source, inhibitors
 from alerting.routes import NO_TIME, Hit, Route
+from alerting.service import Service, labels_of
 from slo.severity import Severity
 
 _MOMENT = timedelta(microseconds=1)

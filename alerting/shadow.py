@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerting.alert import AlertChange, AlertKind, ShadowAlert
-from alerting.desk import Context, Rules, rule_labels
+from alerting.context import Context
+from alerting.rules import Rules
+from alerting.service import rule_labels
 from alerting.store import Decision
 from slo.rule import is_of_rule
 from slo.severity import Severity

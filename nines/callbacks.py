@@ -14,7 +14,8 @@ from alerting.callbacks import link, pagerduty, slack
 from alerting.callbacks.act import Act, ActKind
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from alerting.config import AlertingConfig
-from alerting.desk import Context, acknowledge, remark
+from alerting.context import Context
+from alerting.desk import acknowledge, remark
 from alerting.incident import Incident, IncidentState
 from alerting.receivers.pagerduty import PagerDutyConfig
 from alerting.receivers.slack import SlackConfig

@@ -11,17 +11,12 @@ import structlog
 
 from alerting import shadow
 from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
-from alerting.desk import (
-    Context,
-    Rules,
-    acknowledge,
-    begun_source,
-    decide,
-    review,
-    source_of,
-)
+from alerting.context import Context
+from alerting.desk import acknowledge, decide, review
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
+from alerting.placing import begun_source, source_of
+from alerting.rules import Rules
 from alerting.store import Decision, IncidentFile
 from nines.changes import Broadcast
 from nines.engine import Engine

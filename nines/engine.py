@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Remark
-from alerting.desk import Rules
+from alerting.rules import Rules
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.derived import Counted, Derivations, with_parts

@@ -17,13 +17,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from alerting.alert import AlertChange
 from alerting.bucket import Rate
+from alerting.context import Context
 from alerting.delivery import Delivery
-from alerting.desk import Context
-from alerting.desk import Service as AlertedService
 from alerting.destination import Destination
 from alerting.incident import Incident
 from alerting.notification import Message, Receiver
 from alerting.receivers import RECEIVERS, worded
+from alerting.service import Service as AlertedService
 from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most

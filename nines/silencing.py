@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from alerting.alert import Alert, Remark
-from alerting.desk import Context, labels_of
+from alerting.context import Context
+from alerting.service import labels_of
 from alerting.silence import (
     WEEK,
     Labelled,

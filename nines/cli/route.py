@@ -8,10 +8,10 @@ from pathlib import Path
 import typer
 
 from alerting.alert import Alert
-from alerting.desk import Service, labels_of
 from alerting.dry_run import Difference, Plan, differences
 from alerting.inhibition import Source
 from alerting.routes import join
+from alerting.service import Service, labels_of
 from alerting.way import Way, ways
 from alerting.wording import duration, moment, name
 from nines.cli.problems import FINE, NO, WRONG_USE, fail, load_or_none

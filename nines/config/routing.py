@@ -6,8 +6,8 @@ from typing import Any
 
 from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
 from alerting.config import AlertingConfig, RouteConfig, RouteTerms
-from alerting.desk import Service, rule_labels
 from alerting.routes import Route, Routed
+from alerting.service import Service, rule_labels
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.references import below, unknown

@@ -12,8 +12,10 @@ from alerting.incident import Incident, IncidentEvent
 from alerting.notification import AttemptOutcome, Notification, NotificationKind, NotificationState
 from alerting.receipt import ReceiptState, Received
 from alerting.store import Decision
-from nines.storage.alerts import incident_of, notification_of, write_decision
+from nines.storage.alerts import write_decision
 from nines.storage.database import Database
+from nines.storage.incident_rows import incident_of
+from nines.storage.notification_rows import notification_of
 from nines.storage.schema import (
     attempts,
     callbacks,

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from alerting.alert import AlertChange, AlertKind, Facts
-from alerting.desk import Context, Rules, Service, acknowledge, decide, review
+from alerting.context import Context
+from alerting.desk import acknowledge, decide, review
 from alerting.incident import Incident
 from alerting.inhibition import Inhibition, Source
 from alerting.notification import Notification
 from alerting.routes import Route
+from alerting.rules import Rules
+from alerting.service import Service
 from alerting.store import Decision, IncidentFile
 from alerting.suppressor import Suppressor, SuppressorKind
 from slo.selector import parse_matchers

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.desk import Service, labels_of
 from alerting.incident import EventKind, IncidentState
 from alerting.notification import NotificationState
 from alerting.routes import Route
+from alerting.service import Service, labels_of
 from alerting.store import Decision
 from slo.selector import parse_matchers
 from tests.alerting.scene import FACTS, INFO, PAGE, ROUTES, SHOP, TICKET, Scene, only, rule, sent

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from alerting.alert import NOTICE_SEVERITY, AlertKind
-from alerting.desk import Rules, labels_of, rule_labels
 from alerting.notification import (
     AttemptOutcome,
     DeliveryError,
@@ -18,6 +17,8 @@ from alerting.notification import (
     NotificationState,
 )
 from alerting.routes import Route
+from alerting.rules import Rules
+from alerting.service import labels_of, rule_labels
 from slo.selector import parse_matchers
 from slo.severity import Severity
 from tests.alerting import scene

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alerting.desk import labels_of
 from alerting.inhibition import Inhibition
 from alerting.notification import NotificationKind
 from alerting.routes import Escalation, Route, Terms
+from alerting.service import labels_of
 from alerting.store import Decision
 from alerting.suppressor import Suppressor
 from slo.selector import parse_matchers

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.alert import AlertChange, AlertKind, ShadowAlert
-from alerting.desk import Rules
+from alerting.rules import Rules
 from alerting.shadow import SHOWN, ShadowSummary, record, summarize
 from slo.severity import Severity
 from tests.alerting.scene import PAGE, TICKET, Scene, rule, sent

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from alerting.alert import AlertChange, AlertKind
-from alerting.desk import Context, Rules
+from alerting.context import Context
 from alerting.incident import Incident
 from alerting.inhibition import Inhibition
 from alerting.routes import Escalation, Route, Terms
+from alerting.rules import Rules
 from nines.changes import Broadcast
 from nines.dispatch import Dispatch
 from nines.engine import Engine, Entry, Indicator, Target

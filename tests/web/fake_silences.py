@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerting.alert import Alert
-from alerting.desk import Service, labels_of
+from alerting.service import Service, labels_of
 from alerting.silence import Labelled, Silence, SilencePlan, muted, would_have_muted
 from dashboards.source import IncidentDetail, SilenceFile
 from nines.silences import Change, Silences, Terms, changed, ended, made

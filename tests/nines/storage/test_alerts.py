@@ -21,10 +21,11 @@ from alerting.notification import (
 )
 from alerting.result import Result
 from alerting.store import AlertStore, Decision, IncidentFile, Said
-from nines.storage.alerts import AlertRecords, CursorError
+from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountBatch, CountStore
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
+from nines.storage.incident_records import CursorError
 from nines.storage.schema import (
     alerts,
     attempts,

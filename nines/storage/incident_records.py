@@ -1,0 +1,193 @@
+"""What pages ask about incidents and alerts."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import exists, or_, select, tuple_
+
+from alerting.alert import Alert, AlertKind
+from alerting.incident import Incident, IncidentState
+from dashboards.source import IncidentDetail, IncidentPage
+from nines.storage.database import Database
+from nines.storage.incident_rows import alert_of, alerts_by_incident, event_of, incident_of
+from nines.storage.notification_rows import attempt_of, notification_of
+from nines.storage.schema import (
+    alerts,
+    attempts,
+    incident_events,
+    incidents,
+    instant,
+    notifications,
+)
+from slo.ledger import epoch_micros
+
+OPEN = "open"  # as an incident's state in a question: triggered or acknowledged
+_MOST_RECORDS = 1_000  # as many as a page can hold in mind
+_NO_CURSOR = "The cursor is none that a page gave out; begin again without it."
+
+
+class CursorError(ValueError):
+    """A page was asked for with a cursor that we did not give out."""
+
+
+class IncidentRecords:
+    """Incidents as they are read; every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def incidents(
+        self,
+        state: str | None = None,
+        service: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> IncidentPage:
+        """A page of incidents, newest first. `state` is a state's name or "open".
+
+        Raises CursorError for a cursor that no page gave out.
+        """
+        newest_first = tuple_(incidents.c.opened_at, incidents.c.id)
+        query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+        if state == OPEN:
+            query = query.where(incidents.c.state != IncidentState.RESOLVED)
+        elif state is not None:
+            query = query.where(incidents.c.state == state)
+        if service is not None:
+            query = query.where(incidents.c.service == service)
+        if cursor is not None:
+            query = query.where(newest_first < _from_cursor(cursor))
+        with self._database.read() as connection:
+            found = [incident_of(row) for row in connection.execute(query.limit(limit + 1))]
+        page = tuple(found[:limit])
+        return IncidentPage(page, _to_cursor(page[-1]) if len(found) > limit else None)
+
+    def incident_detail(self, incident_id: str) -> IncidentDetail | None:
+        """All that is known of one incident, oldest first; None when there is no such incident."""
+        of_this = incidents.c.id == incident_id
+        with self._database.read() as connection:
+            row = connection.execute(select(incidents).where(of_this)).one_or_none()
+            if row is None:
+                return None
+            events = connection.execute(
+                select(incident_events)
+                .where(incident_events.c.incident_id == incident_id)
+                .order_by(incident_events.c.id)
+            )
+            sent = connection.execute(
+                select(notifications)
+                .where(notifications.c.incident_id == incident_id)
+                .order_by(notifications.c.sequence)
+            )
+            tries = connection.execute(
+                select(attempts)
+                .join(notifications, notifications.c.id == attempts.c.notification_id)
+                .where(notifications.c.incident_id == incident_id)
+                .order_by(attempts.c.started_at, notifications.c.sequence, attempts.c.number)
+            )
+            return IncidentDetail(
+                incident=incident_of(row),
+                alerts=tuple(alerts_by_incident(connection, of_this).get(incident_id, ())),
+                events=tuple(map(event_of, events)),
+                notifications=tuple(map(notification_of, sent)),
+                attempts=tuple(map(attempt_of, tries)),
+            )
+
+    def alerts_at(self, at: datetime) -> list[Alert]:
+        """Those that fired at `at`, oldest first; their facts are of when they last changed."""
+        query = (
+            select(alerts)
+            .where(
+                alerts.c.started_at <= at,
+                or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > at),
+            )
+            .order_by(alerts.c.started_at, alerts.c.id)
+        )
+        with self._database.read() as connection:
+            return [alert_of(row) for row in connection.execute(query)]
+
+    def alerts_since(self, at: datetime, limit: int) -> list[Alert]:
+        """The newest of those that fired at `at` or later, at most `limit`; newest first."""
+        query = (
+            select(alerts)
+            .where(or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > at))
+            .order_by(alerts.c.started_at.desc(), alerts.c.id.desc())
+        )
+        with self._database.read() as connection:
+            return [alert_of(row) for row in connection.execute(query.limit(limit))]
+
+    def incidents_at(
+        self, at: datetime, service: str | None = None, limit: int = 50
+    ) -> list[Incident]:
+        """The newest opened by `at`, at most `limit`, and those open then; newest first."""
+        query = (
+            select(incidents)
+            .where(incidents.c.opened_at <= at)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+        )
+        if service is not None:
+            query = query.where(incidents.c.service == service)
+        open_then = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > at)
+        with self._database.read() as connection:
+            found = [incident_of(row) for row in connection.execute(query.limit(limit))]
+            still = connection.execute(query.where(open_then).limit(_MOST_RECORDS))
+            known = {incident.id for incident in found}
+            return found + [one for row in still if (one := incident_of(row)).id not in known]
+
+    def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""
+        query = (
+            select(alerts.c.incident_id, alerts.c.slo)
+            .where(alerts.c.incident_id.in_(incident_ids))
+            .distinct()
+        )
+        with self._database.read() as connection:
+            found = sorted((row.incident_id, row.slo) for row in connection.execute(query))
+        return {
+            incident: tuple(slo for _, slo in rows)
+            for incident, rows in groupby(found, key=lambda row: row[0])
+        }
+
+    def incidents_of(
+        self, service: str, slo: str, start: datetime, end: datetime, limit: int = _MOST_RECORDS
+    ) -> list[Incident]:
+        """Those in which an alert of this SLO fired between `start` and `end`, oldest first.
+
+        Of more than `limit`, the newest.
+        """
+        fired = exists().where(
+            alerts.c.incident_id == incidents.c.id,
+            alerts.c.slo == slo,
+            alerts.c.kind != AlertKind.BUDGET,
+            alerts.c.started_at < end,
+            or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > start),
+        )
+        query = (
+            select(incidents)
+            .where(incidents.c.service == service, incidents.c.opened_at < end, fired)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [incident_of(row) for row in connection.execute(query)][::-1]
+
+
+def _to_cursor(incident: Incident) -> str:
+    text = f"{epoch_micros(incident.opened_at)}.{incident.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        micros, dot, incident_id = text.partition(".")
+        opened_at = instant(int(micros))
+    except (ValueError, OverflowError, binascii.Error) as error:
+        raise CursorError(_NO_CURSOR) from error
+    if not dot:
+        raise CursorError(_NO_CURSOR)
+    return opened_at, incident_id

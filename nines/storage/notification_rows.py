@@ -1,0 +1,101 @@
+"""Notifications and the tries to deliver them, as rows and back."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from alerting.lease import Lease
+from alerting.notification import (
+    Attempt,
+    AttemptOutcome,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+from nines.storage.codec import message_from_json, message_to_json, names_from_json, names_to_json
+from slo.severity import Severity
+
+
+def progress(notification: Notification) -> dict[str, Any]:
+    """What delivering changes of a notification."""
+    return {
+        "state": notification.state,
+        "next_attempt_at": notification.next_attempt_at,
+        "attempts": notification.attempts,
+        "finished_at": notification.finished_at,
+        "reason": notification.reason,
+    }
+
+
+def content(notification: Notification) -> dict[str, Any]:
+    """What it says."""
+    return {
+        "kind": notification.kind,
+        "severity": notification.severity,
+        "message": message_to_json(notification.message),
+    }
+
+
+def notification_values(notification: Notification) -> dict[str, Any]:
+    return (
+        progress(notification)
+        | content(notification)
+        | {
+            "id": notification.id,
+            "incident_id": notification.incident_id,
+            "receiver": notification.receiver,
+            "revision": notification.revision,
+            "created_at": notification.created_at,
+            "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
+            "failover": names_to_json(notification.failover) if notification.failover else None,
+            "instead_of": notification.instead_of,
+        }
+    )
+
+
+def notification_of(row: Row[Any]) -> Notification:
+    return Notification(
+        id=row.id,
+        incident_id=row.incident_id,
+        receiver=row.receiver,
+        kind=NotificationKind(row.kind),
+        revision=row.revision,
+        severity=Severity(row.severity),
+        message=message_from_json(row.message),
+        state=NotificationState(row.state),
+        created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        attempts=row.attempts,
+        finished_at=row.finished_at,
+        reason=row.reason,
+        alerts=None if row.alerts is None else names_from_json(row.alerts),
+        failover=names_from_json(row.failover) if row.failover else (),
+        instead_of=row.instead_of,
+        lease=Lease(row.lease_owner, row.leased_until) if row.leased_until else None,
+    )
+
+
+def attempt_values(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "notification_id": attempt.notification_id,
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "detail": attempt.detail,
+        "by": attempt.by,
+    }
+
+
+def attempt_of(row: Row[Any]) -> Attempt:
+    return Attempt(
+        notification_id=row.notification_id,
+        number=row.number,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        outcome=None if row.outcome is None else AttemptOutcome(row.outcome),
+        status=row.status,
+        detail=row.detail,
+        by=row.by,
+    )

@@ -1,0 +1,283 @@
+"""The outbox as rows: what waits for whom, who sends it, and what became of each try."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from alerting.backlog import Backlog, Tidied
+from alerting.destination import Destination
+from alerting.incident import IncidentEvent
+from alerting.lease import TERM, LeaseError
+from alerting.notification import (
+    Attempt,
+    AttemptOutcome,
+    Handle,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+from alerting.result import Result
+from nines.storage.codec import (
+    destination_from_json,
+    destination_to_json,
+    mapping_from_json,
+    mapping_to_json,
+)
+from nines.storage.database import Database
+from nines.storage.incident_rows import replace_rows, write_events
+from nines.storage.notification_rows import (
+    attempt_values,
+    content,
+    notification_of,
+    notification_values,
+    progress,
+)
+from nines.storage.schema import attempts, destinations, handles, notifications
+from nines.storage.upsert import upsert
+
+PENDING = notifications.c.state == NotificationState.PENDING
+_SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
+_NO_LEASE: dict[str, Any] = {"lease_owner": None, "leased_until": None}
+_LOST = "The answer to this try was never recorded."
+_CRASHED = "Our process ended in the middle of this try."
+
+
+class OutboxRecords:
+    """Notifications on their way, and how receivers stand; every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due_notifications(self, now: datetime, limit: int = 200) -> list[Notification]:
+        """The head of each (incident, receiver) queue that is due, oldest first."""
+        earlier = notifications.alias()
+        blocked = exists().where(
+            earlier.c.state == NotificationState.PENDING,
+            earlier.c.incident_id == notifications.c.incident_id,
+            earlier.c.receiver == notifications.c.receiver,
+            tuple_(earlier.c.revision, earlier.c.sequence)
+            < tuple_(notifications.c.revision, notifications.c.sequence),
+        )
+        query = (
+            select(notifications)
+            .where(PENDING, notifications.c.next_attempt_at <= now, ~blocked)
+            .order_by(notifications.c.created_at, notifications.c.sequence)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [notification_of(row) for row in connection.execute(query)]
+
+    def backlog(self, incident_id: str, receiver: str) -> Backlog:
+        """What waits for a receiver about an incident; see `AlertStore`."""
+        opens = notifications.c.kind.not_in([NotificationKind.RESOLVE, *_SAID_ALONE])
+        delivered = notifications.c.state == NotificationState.DELIVERED
+        to_receiver = and_(
+            notifications.c.incident_id == incident_id, notifications.c.receiver == receiver
+        )
+        order = (notifications.c.revision, notifications.c.sequence)
+        last_resolve = (
+            select(*order)
+            .where(to_receiver, notifications.c.kind == NotificationKind.RESOLVE, delivered)
+            .order_by(*(column.desc() for column in order))
+            .limit(1)
+        )
+        unsure = exists().where(
+            attempts.c.notification_id == notifications.c.id,
+            or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
+        )
+        with self._database.read() as connection:
+            waiting = select(notifications).where(to_receiver, PENDING).order_by(*order)
+            rows = connection.execute(waiting).all()
+            since = connection.execute(last_resolve).one_or_none()
+            after = tuple_(*order) > (tuple(since) if since else (-1, -1))
+            told = (
+                select(notifications.c.state)
+                .where(to_receiver, opens, after, or_(delivered, unsure))
+                .distinct()
+            )
+            states = set(connection.execute(told).scalars())
+            instead = select(notifications.c.receiver, notifications.c.kind).where(
+                notifications.c.incident_id == incident_id,
+                notifications.c.instead_of == receiver,
+                notifications.c.kind.not_in(_SAID_ALONE),
+                notifications.c.state != NotificationState.SKIPPED,
+            )
+            rows_instead = connection.execute(instead.order_by(*order)).all()
+            last = {row.receiver: row.kind for row in rows_instead}
+        stand_ins = tuple(name for name, kind in last.items() if kind != NotificationKind.RESOLVE)
+        arrived = NotificationState.DELIVERED in states
+        return Backlog(tuple(map(notification_of, rows)), arrived, bool(states), stand_ins)
+
+    def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
+        """End and change rows that wait and that nobody sends; raises LeaseError else."""
+        with self._database.write() as connection:
+            for row in (*tidied.skipped, *tidied.changed):
+                changed = connection.execute(
+                    update(notifications)
+                    .where(notifications.c.id == row.id, PENDING, _free(by, at))
+                    .values(progress(row) | content(row))
+                )
+                if changed.rowcount != 1:
+                    raise LeaseError(f"The notification {row.id} does not wait any more.")
+            replace_rows(connection, notifications, map(notification_values, tidied.added))
+            write_events(connection, events)
+
+    def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
+        """Lease it and write down that a try begins; see `AlertStore`.
+
+        An earlier try without an end is closed as ambiguous: it must not hold up this one.
+        """
+        with self._database.write() as connection:
+            # Counting the try up first locks the row: two processes never get the same number.
+            found = connection.execute(
+                update(notifications)
+                .where(
+                    notifications.c.id == notification_id,
+                    PENDING,
+                    notifications.c.next_attempt_at <= at,
+                    _free(by, at),
+                )
+                .values(
+                    attempts=notifications.c.attempts + 1, lease_owner=by, leased_until=at + TERM
+                )
+                .returning(
+                    notifications.c.attempts,
+                    notifications.c.incident_id,
+                    notifications.c.receiver,
+                )
+            ).one_or_none()
+            if found is None:
+                raise LeaseError(f"The notification {notification_id} is not ours to send.")
+            of_this = attempts.c.notification_id == notification_id
+            _close_attempts(connection, at, _LOST, of_this)
+            attempt = Attempt(notification_id, found.attempts, at, by=by)
+            connection.execute(insert(attempts).values(attempt_values(attempt)))
+            stored = connection.execute(
+                select(handles.c.handle).where(
+                    handles.c.incident_id == found.incident_id,
+                    handles.c.receiver == found.receiver,
+                )
+            ).scalar()
+        return attempt, mapping_from_json(stored) if stored else {}
+
+    def finish_attempt(self, result: Result) -> None:
+        """Write how a try ended, and all that comes of it.
+
+        Raises LeaseError when it is not the newest try of its notification any more.
+        """
+        attempt, notification = result.attempt, result.notification
+        with self._database.write() as connection:
+            newest = connection.execute(
+                update(notifications)
+                .where(
+                    notifications.c.id == notification.id,
+                    notifications.c.attempts == attempt.number,
+                    notifications.c.lease_owner == attempt.by,
+                    PENDING,
+                )
+                .values(progress(replace(notification, attempts=attempt.number)) | _NO_LEASE)
+            )
+            if newest.rowcount != 1:
+                raise LeaseError(
+                    f"Try {attempt.number} of {attempt.notification_id} is not the one under way."
+                )
+            connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.notification_id == attempt.notification_id,
+                    attempts.c.number == attempt.number,
+                )
+                .values(attempt_values(attempt))
+            )
+            if result.handle is not None:
+                key = {"incident_id": notification.incident_id, "receiver": notification.receiver}
+                upsert(
+                    connection,
+                    handles,
+                    [key | {"handle": mapping_to_json(result.handle)}],
+                    key=("incident_id", "receiver"),
+                    change=("handle",),
+                )
+            replace_rows(connection, notifications, map(notification_values, result.added))
+            _write_destination(connection, result.destination)
+            write_events(connection, result.events)
+
+    def destinations(self) -> dict[str, Destination]:
+        """How the receivers stand of which anything is remembered, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(destinations)).all()
+        return {row.receiver: destination_from_json(row.state) for row in rows}
+
+    def probe(self, destination: Destination, now: datetime) -> None:
+        """Remember how a receiver stands, and have what waits for it sent at once."""
+        waits = notifications.c.receiver == destination.receiver
+        with self._database.write() as connection:
+            _write_destination(connection, destination)
+            connection.execute(
+                update(notifications)
+                .where(PENDING, waits, notifications.c.next_attempt_at > now)
+                .values(next_attempt_at=now)
+            )
+
+    def waiting(self) -> dict[str, tuple[int, datetime]]:
+        """By receiver, how many notifications wait for it, and when the oldest was decided."""
+        query = (
+            select(notifications.c.receiver, func.count(), func.min(notifications.c.created_at))
+            .where(PENDING)
+            .group_by(notifications.c.receiver)
+        )
+        with self._database.read() as connection:
+            return {name: (count, at) for name, count, at in connection.execute(query)}
+
+    def close_open_attempts(self, now: datetime, by: str) -> int:
+        """After a crash of `by`: mark its tries without an end as ambiguous; gives how many."""
+        ours = or_(notifications.c.lease_owner.is_(None), notifications.c.lease_owner == by)
+        of_ours = attempts.c.notification_id.in_(select(notifications.c.id).where(ours))
+        with self._database.write() as connection:
+            closed = _close_attempts(connection, now, _CRASHED, of_ours)
+            free = update(notifications).where(PENDING, notifications.c.lease_owner == by)
+            connection.execute(free.values(_NO_LEASE))
+            return closed
+
+    def outbox_pending(self) -> tuple[int, datetime | None]:
+        """How many notifications wait, and when the oldest was decided."""
+        query = select(func.count(), func.min(notifications.c.created_at)).where(PENDING)
+        with self._database.read() as connection:
+            count, oldest = connection.execute(query).one()
+        return count, oldest
+
+
+def _write_destination(connection: Connection, destination: Destination) -> None:
+    row = {"receiver": destination.receiver, "state": destination_to_json(destination)}
+    upsert(connection, destinations, [row], key=("receiver",), change=("state",))
+
+
+def _free(by: str, at: datetime) -> ColumnElement[bool]:
+    """Whether worker `by` may take a notification; `Lease.free_at` says the same."""
+    until = notifications.c.leased_until
+    ours = notifications.c.lease_owner == by
+    return or_(until.is_(None), ours, until <= at, until > at + TERM)
+
+
+def _close_attempts(
+    connection: Connection, at: datetime, detail: str, *where: ColumnElement[bool]
+) -> int:
+    return connection.execute(
+        update(attempts)
+        .where(attempts.c.ended_at.is_(None), *where)
+        .values(ended_at=at, outcome=AttemptOutcome.AMBIGUOUS, detail=detail)
+    ).rowcount
