@@ -31,10 +31,10 @@ def limit_text(rule: Rule) -> str:
     """`above 70% for 5m, until below 60%`: what it takes."""
     check = rule.check
     if isinstance(check, DownCheck):
-        return (
-            f"every run failed for {format_duration(check.down_for)}, and so did a look "
-            f"{format_duration(check.recheck)} later"
-        )
+        runs = "a run failed"
+        if check.down_for:
+            runs = f"every run failed for {format_duration(check.down_for)}"
+        return f"{runs}, and so did a look {format_duration(check.recheck)} later"
     text = str(check.bounds)
     match check:
         case GaugeCheck():

@@ -75,8 +75,9 @@ class RuleConfig(BaseModel):
     probe: str | None = Field(
         None, description="The http, tcp or tls collector that must not fail; goes with `down_for`."
     )
-    down_for: PositiveDuration | None = Field(
-        None, description="How long every run has to fail before it fires."
+    down_for: Duration | None = Field(
+        None,
+        description="How long every run has to fail before it fires; 0s is the first failure.",
     )
     recheck: PositiveDuration | None = Field(
         None, description="How soon after that one more look has to fail too. Default: 1s."

@@ -194,6 +194,10 @@ def test_a_remark_is_a_note_in_what_is_open_and_tells_nobody() -> None:
             a_rule(probe="health", down_for="1m"),
             "every run failed for 1m, and so did a look 1s later",
         ),
+        (
+            a_rule(probe="health", down_for="0s"),
+            "a run failed, and so did a look 1s later",
+        ),
     ],
 )
 def test_a_limit_in_words(rule: Rule, text: str) -> None:

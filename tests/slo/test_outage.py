@@ -91,6 +91,16 @@ def test_a_run_that_was_due_before_the_first_failure_ends_nothing() -> None:
     assert passed(DOWN, check(), outage, T0 - 5 * S) == outage
 
 
+def test_without_a_length_the_first_failure_asks_for_the_confirming_look() -> None:
+    rule = a_rule("down", probe="health", down_for="0s", severity="page")
+
+    outage = failed(rule, check(rule), Outage(), T0, "refused")
+
+    assert (outage.asked, outage.state.phase) == (True, Phase.PENDING)
+    assert confirm(outage, Verdict.TRUE, T0 + S, "refused").state.phase is Phase.FIRING
+    assert confirm(outage, Verdict.FALSE, T0 + S, "").state.phase is Phase.INACTIVE
+
+
 def test_it_ends_once_runs_have_passed_for_a_minute() -> None:
     firing = confirm(walk("fffffff"), Verdict.TRUE, T0 + 61 * S, "refused")
     start = T0 + 70 * S
