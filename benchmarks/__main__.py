@@ -14,6 +14,7 @@ ALL = (
     "start",  # starting with 1,000 SLOs x 30 days beside an empty start
     "scrape_page",  # 20 series of a page of 100,000 lines beside Prometheus with relabel-keep
     "side_by_side",  # the counts of one live page beside Prometheus's increase()
+    "detection",  # from an outage to the webhook beside Prometheus, blackbox and Alertmanager
     "rules",  # the whole service beside Prometheus with Sloth-style rules
 )
 
