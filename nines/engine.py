@@ -613,7 +613,8 @@ class Engine:
             if anomaly in indicator.anomalies or len(indicator.anomalies) < _ANOMALIES_KEPT:
                 indicator.anomalies[anomaly] = indicator.anomalies.get(anomaly, 0) + 1
         if increment is None or not increment.data:
-            self._book(indicator, observation.due, missed=1)
+            unknown = increment.unknown if increment is not None else 0
+            self._book(indicator, observation.due, unknown=unknown, missed=1)
             if observation.page is not None:
                 missing = increment.missing if increment is not None else ""
                 indicator.last_detail[NO_DATA] = missing or _missing_series(

@@ -55,7 +55,7 @@ def _count_odd(
         for series in read
     }
     sli, reads = selection.slis[slo], selection.reads[slo]
-    return Counting(state, page, at, slo, sli, reads, interval, deltas).count(leap=False)
+    return Counting(state, page, at, slo, sli, reads, interval, deltas, Switch.SAME).count()
 
 
 def _advance(
@@ -83,7 +83,8 @@ def _advance(
     increments: dict[str, Increment] = {}
     memories: dict[str, Memory] = {}
     for slo, sli in slis.items():
-        counting = Counting(state, page, at, slo, sli, selection.reads[slo], interval, deltas[slo])
+        reads = selection.reads[slo]
+        counting = Counting(state, page, at, slo, sli, reads, interval, deltas[slo], switch)
         if unknown:
             memories[slo], increments[slo] = counting.refuse(
                 "several processes answer behind one address: what they counted cannot be told "
@@ -92,7 +93,7 @@ def _advance(
                 else "another process than before answered: counted from this page on"
             )
         else:
-            memories[slo], increments[slo] = counting.count(leap=switch is Switch.LEAP)
+            memories[slo], increments[slo] = counting.count()
     series_after, forgot = _remember(state, page, selected, selection.metrics, switch, calm)
     after = TargetState(
         at=at,

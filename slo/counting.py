@@ -17,6 +17,7 @@ from slo.epoch import EPOCH
 from slo.exposition import Page, Series
 from slo.increment import MOST_EVENTS, Exact, Increment, fit, largest, lost_events
 from slo.native_edges import Cumulative, histogram_of, split, threshold_of
+from slo.process import Switch, is_newer
 from slo.selection import Reads, selects
 
 _ANOMALIES_LIMIT = 10
@@ -35,13 +36,16 @@ class Counting:
         reads: Reads,
         interval: timedelta,
         deltas: Mapping[Series, Delta],
+        switch: Switch,
     ) -> None:
-        self._state, self._page, self._at = state, page, at
+        self._state, self._page, self._at, self._switch = state, page, at, switch
         self._sli, self._interval = sli, interval
         self._total_names, self._side_names = reads.total, reads.side
         self._edge_names = reads.edges
         self._deltas = deltas
-        self._memory = self._recall(slo, reads.mark)
+        self._memory, self._lost = self._recall(slo, reads.mark), 0
+        if self._memory.side_silent and (switch is not Switch.SAME or self._is_recreated):
+            self._memory, self._lost = _released(self._memory)
         self._gap_since: datetime | None = None
         since = self._memory.silent_since or state.at
         if since is not None and (at - since) * 2 > interval * 5:
@@ -49,32 +53,33 @@ class Counting:
         self._anomalies: list[str] = []
 
     def refuse(self, why: str) -> tuple[Memory, Increment]:
-        """Nothing of this page can be told; how many events that are is told where it can be."""
-        unknown = math.floor(sum(delta.own for delta in self._of(self._total_names)))
+        """Nothing of this page can be told; how many events that is are told where it can be."""
+        unknown = self._lost + math.floor(sum(delta.own for delta in self._of(self._total_names)))
         increment = Increment(
             unknown=unknown if unknown <= MOST_EVENTS else 0,
             anomalies=(why,),
             gap_since=self._gap_since,
             data=self._has_data(),
         )
-        return self._heard(self._memory, increment), increment
+        return self._heard(self._memory), increment
 
-    def count(self, *, leap: bool) -> tuple[Memory, Increment]:
-        """Good and bad events. A `leap` beyond this SLI's pace is another process's past."""
-        memory, increment = self._count(leap=leap)
-        return self._heard(memory, increment), increment
+    def count(self) -> tuple[Memory, Increment]:
+        """Good and bad events. A leap beyond this SLI's pace is another process's past."""
+        memory, increment = self._count()
+        return self._heard(memory), increment
 
-    def _heard(self, memory: Memory, increment: Increment) -> Memory:
-        """The memory, knowing since when the total is not told.
+    def _heard(self, memory: Memory) -> Memory:
+        """The memory, knowing since when what is counted is not told.
 
         A total that was never told began at 0 on the page before: what it counts is of now.
         """
         since = None
-        if not increment.data and any(selects(self._sli.total, one) for one in self._state.series):
+        silent = memory.side_silent or not self._has_data() or self._without_count()
+        if silent and any(selects(self._sli.total, one) for one in self._state.series):
             since = self._memory.silent_since or self._state.at
         return memory if memory.silent_since == since else replace(memory, silent_since=since)
 
-    def _count(self, *, leap: bool) -> tuple[Memory, Increment]:
+    def _count(self) -> tuple[Memory, Increment]:
         missing = self._missing_edge()
         if missing:
             return self._memory, Increment(anomalies=(missing,), data=False, missing=missing)
@@ -90,7 +95,7 @@ class Counting:
         side = self._sum(counts, self._side_names)
         if max(total, side) > MOST_EVENTS:
             return self.refuse("more events since the last page than can be: they are left out")
-        if leap and total > self._witness:
+        if self._switch is Switch.LEAP and total > self._witness:
             return self.refuse(
                 "the counters leapt back to where they fell from: several processes seem to "
                 "answer behind one address"
@@ -102,11 +107,16 @@ class Counting:
             side = self._sum(counts, self._side_names | self._edge_names)
         total += self._memory.total_rest
         side += self._memory.side_rest
-        memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
+        if untold := self._side_untold():
+            memory = replace(self._memory, total_rest=Fraction(total), side_silent=self._has_data())
+            return memory, replace(self._increment(), data=False, missing=untold)
+        memory = replace(
+            self._memory,
+            total_rest=Fraction(total % 1),
+            side_rest=Fraction(side % 1),
+            side_silent=False,
+        )
         events, sided = math.floor(total), math.floor(side)
-        if self._side_vanished():
-            self._say("the series of the good events vanished: these events are unknown")
-            return self._paced(memory, events), self._increment(unknown=events)
         sided, memory = self._carried(memory, events, sided)
         good, bad = (events - sided, sided) if self._sli.bad else (sided, events - sided)
         by = self._contributors(counts)
@@ -117,6 +127,7 @@ class Counting:
     def _increment(
         self, *, good: int = 0, bad: int = 0, unknown: int = 0, by: Mapping[str, int] | None = None
     ) -> Increment:
+        unknown += self._lost
         said = self._anomalies[:_ANOMALIES_LIMIT]
         if len(self._anomalies) > len(said):
             said.append(f"and {len(self._anomalies) - len(said)} more such anomalies")
@@ -320,16 +331,47 @@ class Counting:
         nearest = _nearest(sli, [edges])
         return f"{sli.below} is not an edge of {series}{nearest}: its events are unknown"
 
-    def _side_vanished(self) -> bool:
-        """Good events are given, have no series on this page, and had one before.
+    def _side_untold(self) -> str:
+        """Why the events of this page cannot be told good from bad yet; empty where they can.
 
-        Of histograms each is asked for itself.
+        They wait until their side is told again. Of histograms each is asked for itself. Without
+        any series a side is zero if it was never there in this process, and bad events are zero
+        too where they are part of the total: what the rest of the total counted is good.
         """
-        if isinstance(self._sli, HistogramSLI) or not self._sli.good:
+        if isinstance(self._sli, HistogramSLI) or not self._has_data() or self._without_count():
+            return ""
+        side = "bad" if self._sli.bad else "good"
+        told = list(self._of(self._side_names))
+        if told:
+            if not all(delta.broken for delta in told):
+                return ""
+            return f"every counter of the {side} events is NaN, infinite or negative"
+        return f"the series of the {side} events vanished" if self._side_vanished() else ""
+
+    def _side_vanished(self) -> bool:
+        if self._memory.side_silent:
+            return True
+        if self._sli.good:
+            was_there = any(selects(self._sli.good, series) for series in self._state.series)
+            return was_there and self._switch is not Switch.RESTART and not self._is_recreated
+        if self._switch in (Switch.RESTART, Switch.FELL) or self._is_recreated:
             return False
-        if any(True for _ in self._of(self._side_names)):
-            return False
-        return any(selects(self._sli.good, series) for series in self._state.series)
+        return any(
+            not before.vanished
+            and selects(self._sli.bad, series)
+            and not selects(self._sli.total, series)
+            for series, before in self._state.series.items()
+        )
+
+    @cached_property
+    def _is_recreated(self) -> bool:
+        """Whether a counter of the total began anew, by when it was created: a new process."""
+        return any(
+            is_newer(self._page.samples[series], before)
+            for series, delta in self._deltas.items()
+            if not delta.names.isdisjoint(self._total_names)
+            and (before := self._state.series.get(series)) is not None
+        )
 
     def _carried(self, memory: Memory, total: int, side: int) -> tuple[int, Memory]:
         """The events of the side that fit under the total; what does not fit waits its turn."""
@@ -368,6 +410,12 @@ class Counting:
 
     def _say(self, anomaly: str) -> None:
         self._anomalies.append(anomaly)
+
+
+def _released(memory: Memory) -> tuple[Memory, int]:
+    """The memory without events that wait for a process that is gone, and how many those are."""
+    waiting, rest = divmod(memory.total_rest, 1)
+    return replace(memory, total_rest=rest, silent_since=None, side_silent=False), waiting
 
 
 def _edge(text: str) -> float | None:

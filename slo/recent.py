@@ -60,7 +60,8 @@ class Recent:
         """
         if since is None or not since < until or not _is_known(increment):
             return self
-        if increment.gap_since is not None and (until - since) * SLOTS > self.over:
+        gap_since = increment.gap_since
+        if gap_since is not None and (until - gap_since) * SLOTS > self.over:
             return self
         number = self._number(until)
         observed = (until - since) // _MICROSECOND
