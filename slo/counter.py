@@ -164,6 +164,8 @@ def _remember(
         other: tuple[Number | None, float | None] = (None, None)
         if before is not None and switched:
             other = before.value, before.created
+        elif before is not None and (usual := before.without_leap(sample.value)) is not None:
+            other = usual, None
         elif before is not None and calm < CALM_PAGES:
             other = before.other_value, before.other_created
         after[series] = SeriesState(sample.value, sample.created, False, *other)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from slo.increment import Exact
+from slo.increment import MOST_EVENTS, Exact
 
 Number = int | float
 
@@ -22,13 +22,35 @@ def exact(value: Number) -> Exact:
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """The last value of one series, and of the process that answered before this one did."""
+    """The last value of one series, and of the process that answered before this one did.
+
+    After a leap of more events than can be, the other value is what it were without the leap.
+    """
 
     value: Number
     created: float | None = None
     vanished: bool = False
     other_value: Number | None = None
     other_created: float | None = None
+
+    def base(self, value: Number) -> Number:
+        """What the next value is compared with."""
+        other = self.other_value
+        is_back = other is not None and self._has_leapt and other <= value < self.value
+        return other if other is not None and is_back else self.value
+
+    def without_leap(self, value: Number) -> Number | None:
+        """What the next value were without a leap; None where there was none, or it is over."""
+        other = self.other_value
+        if value - self.value > MOST_EVENTS:
+            return self.value
+        if other is None or not self._has_leapt or value < self.value:
+            return None
+        return other + (value - self.value)
+
+    @property
+    def _has_leapt(self) -> bool:
+        return self.other_value is not None and self.value - self.other_value > MOST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

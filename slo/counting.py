@@ -94,7 +94,10 @@ class Counting:
         total = self._sum(counts, self._total_names)
         side = self._sum(counts, self._side_names)
         if max(total, side) > MOST_EVENTS:
-            return self.refuse("more events since the last page than can be: they are left out")
+            # The time is not known, as after a page that did not come: it was not idle.
+            why = "more events since the last page than can be: they are left out"
+            memory, increment = self.refuse(why)
+            return memory, replace(increment, data=False, missing=why)
         if self._switch is Switch.LEAP and total > self._witness:
             return self.refuse(
                 "the counters leapt back to where they fell from: several processes seem to "

@@ -46,14 +46,15 @@ def delta_of(
         return Delta(names, fresh=value) if watched else Delta(names, baseline="")
     if before is None:
         return _first_value(state, series, sample, names)
+    was = exact(before.base(sample.value))
     if switch in (Switch.OTHER, Switch.FELL, Switch.LEAP):
         base = before.other_value
         own = value - exact(base) if base is not None and value >= base else 0
     else:
-        own = value - exact(before.value) if value >= before.value else value
-    if value < before.value or is_newer(sample, before):
+        own = value - was if value >= was else value
+    if value < was or is_newer(sample, before):
         return Delta(names, known=value, own=own)
-    return Delta(names, known=value - exact(before.value), own=own)
+    return Delta(names, known=value - was, own=own)
 
 
 def _first_value(

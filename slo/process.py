@@ -34,7 +34,7 @@ def switch_of(state: TargetState, page: Page, selected: Selected) -> Switch:
         for series, (sample, _) in selected.items()
         if (before := state.series.get(series)) is not None and is_count(sample.value)
     ]
-    fell = any(now.value < before.value for now, before in pairs)
+    fell = any(now.value < before.base(now.value) for now, before in pairs)
     if any(_is_older(now, before) for now, before in pairs):
         return Switch.OTHER
     start, previous = page.process_start, state.process_start

@@ -472,7 +472,9 @@ def test_a_state_survives_storage() -> None:
 
 @pytest.mark.parametrize("sli", [REQUESTS, IN_FLIGHT], ids=["of the total", "of the bad side"])
 @pytest.mark.parametrize("leap", [1.8446744073709552e19, 1e300], ids=["minus one", "nonsense"])
-def test_more_events_than_can_be_are_left_out_and_said(sli: EventsSLI, leap: float) -> None:
+def test_more_events_than_can_be_are_left_out_and_their_time_is_unknown(
+    sli: EventsSLI, leap: float
+) -> None:
     total, bad = (code(200), code(500)) if sli is REQUESTS else (bare("asked"), bare("failed"))
     target = Target(sli)
     target.page({total: 10, bad: 0}, start=1)
@@ -482,7 +484,27 @@ def test_more_events_than_can_be_are_left_out_and_said(sli: EventsSLI, leap: flo
 
     assert counted(absurd) == (0, 0, 0 if sli is REQUESTS else 10)
     assert absurd.anomalies == ("more events since the last page than can be: they are left out",)
-    assert counted(sane) == (10, 0, 0)
+    assert (absurd.data, absurd.missing) == (False, absurd.anomalies[0])
+    assert (counted(sane), sane.data, sane.gap_since) == ((10, 0, 0), True, None)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 9])
+@pytest.mark.parametrize("start", [1.0, None], ids=["with start", "without start"])
+def test_a_counter_that_is_back_from_a_leap_is_compared_with_what_it_was_before(
+    start: float | None, pages: int
+) -> None:
+    target = Target(IN_FLIGHT)
+    for asked in range(1000, 1007):
+        target.page({bare("asked"): asked, bare("failed"): 0}, start=start)
+    leapt = [target.page({bare("asked"): 2**60 + n, bare("failed"): 0}, start=start)
+             for n in range(pages)]  # fmt: skip
+
+    back = target.page({bare("asked"): 1009 + pages, bare("failed"): 0}, start=start)
+    after = target.page({bare("asked"): 1010 + pages, bare("failed"): 1}, start=start)
+
+    assert [counted(one) for one in leapt] == [(0, 0, 0), *[(1, 0, 0)] * (pages - 1)]
+    assert counted(back) == (4, 0, 0)
+    assert counted(after) == (0, 1, 0)
 
 
 @pytest.mark.parametrize("silent", [{}, {code(200): float("nan")}], ids=["vanished", "nan"])
