@@ -1,6 +1,6 @@
 """What follows from what happened to the cases on the desk: rows to write, words to send."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,11 +9,14 @@ from alerting.alert import Alert
 from alerting.case import Case, in_order, newest
 from alerting.context import Context
 from alerting.draft import draft, line_of
+from alerting.grounding import grounds_of
+from alerting.grounds import Grounds
 from alerting.hearing import Later, Placed, Say, Scene, hear, severity_moved, soonest
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Notification, NotificationKind
 from alerting.placing import edges_of, hold_back, place, sources
 from alerting.routes import join
+from alerting.service import labels_of
 from alerting.store import Decision
 
 
@@ -23,6 +26,7 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
     alerts: list[Alert] = []
     events: list[IncidentEvent] = []
     notifications: list[Notification] = []
+    grounds: list[Grounds] = []
     waits: list[Later] = []
     edges: list[datetime] = []
     firing = sources(cases, context)
@@ -31,8 +35,10 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
         placed = [
             place(alert, case, context, firing) for alert in in_order(newest(case.alerts.values()))
         ]
-        said, later = hear(_scene(case, placed, context))
+        scene = _scene(case, placed, context)
+        said, later = hear(scene)
         hold_back(case, placed, context)
+        grounds.extend(_grounds(case, scene, said, later, context))
         waits.extend(later)
         edges.extend(edges_of(placed, context.now))
         if not case.touched and not said and not case.carried:
@@ -48,7 +54,12 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
         notifications.extend(draft(say, case, context) for say in said)
     again = soonest([*(one.at for one in waits), *edges])
     return Decision(
-        tuple(incidents), tuple(alerts), tuple(events), tuple(notifications), again=again
+        tuple(incidents),
+        tuple(alerts),
+        tuple(events),
+        tuple(notifications),
+        grounds=tuple(grounds),
+        again=again,
     )
 
 
@@ -97,6 +108,19 @@ def _scene(case: Case, placed: Sequence[Placed], context: Context) -> Scene:
         remark=case.remark,
         heard_from=case.heard_from,
     )
+
+
+def _grounds(
+    case: Case, scene: Scene, said: Sequence[Say], later: Sequence[Later], context: Context
+) -> Iterator[Grounds]:
+    """Why each alert is told or not, where that may have changed."""
+    service = context.service(case.incident.service)
+    moved = case.changed.keys() | case.carried
+    begun = {one.id for say in said if say.kind is NotificationKind.TRIGGER for one in say.alerts}
+    for one in scene.placed:
+        anew = one.alert.firing and (case.edited or case.acknowledged or one.alert.id in begun)
+        if anew or one.alert.id in moved:
+            yield grounds_of(one, labels_of(one.alert, service), scene, said, later)
 
 
 def _log_said(case: Case, said: Sequence[Say], later: Sequence[Later], context: Context) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from alerting.alert import Alert, ShadowAlert
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
+from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification, NotificationKind
 from alerting.result import Result
@@ -88,8 +89,8 @@ class Decision:
     """What follows from a change: new and changed rows, all written in one transaction.
 
     Rows are told by their id: one that is stored already is replaced. Events are always new.
-    `marks` are the budgets' marks by the SLO's id. `again` is no row: when to look again, should
-    nothing happen before.
+    `marks` are the budgets' marks by the SLO's id; `grounds` say why each alert was told or not.
+    `again` is no row: when to look again, should nothing happen before.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -98,6 +99,7 @@ class Decision:
     notifications: tuple[Notification, ...] = ()
     shadows: tuple[ShadowAlert, ...] = ()
     marks: Mapping[str, Marks] = field(default_factory=dict)
+    grounds: tuple[Grounds, ...] = ()
     again: datetime | None = None
 
     @property

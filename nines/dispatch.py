@@ -355,6 +355,7 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         notifications=tuple(row for decision in decisions for row in decision.notifications),
         shadows=tuple(row for decision in decisions for row in decision.shadows),
         marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
+        grounds=tuple(row for decision in decisions for row in decision.grounds),
         again=soonest(decision.again for decision in decisions),
     )
 

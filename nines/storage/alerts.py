@@ -11,6 +11,7 @@ from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from nines.storage.codec import names_from_json, state_from_json, state_to_json
 from nines.storage.counts import CountBatch, write_batch
 from nines.storage.database import Database
+from nines.storage.grounds import write_grounds
 from nines.storage.incident_records import IncidentRecords
 from nines.storage.incident_rows import (
     alert_values,
@@ -100,6 +101,7 @@ def write_decision(connection: Connection, decision: Decision) -> None:
     tries = frozenset({"attempts"})
     replace_rows(connection, notifications, map(notification_values, decision.notifications), tries)
     write_events(connection, decision.events)
+    write_grounds(connection, decision.grounds)
     write_shadows(connection, decision.shadows)
     write_marks(connection, decision.marks)
 

@@ -10,7 +10,9 @@ import orjson
 
 from alerting.alert import AlertKind, Facts
 from alerting.destination import Destination
+from alerting.grounds import Course, Grounds
 from alerting.notification import AlertLine, Message, NotificationKind
+from alerting.suppressor import Suppressor, SuppressorKind
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
 from slo.notices import Marks
@@ -40,6 +42,8 @@ _INSTANTS = {
     "open_until",
     "parked_at",
     "last_success",
+    "at",
+    "until",
 }
 
 
@@ -91,6 +95,17 @@ def destination_to_json(destination: Destination) -> str:
 def destination_from_json(text: str) -> Destination:
     """What `destination_to_json` was given; raises StorageError when it cannot be read."""
     return _build(Destination, _object(text))
+
+
+def grounds_to_json(grounds: Grounds) -> str:
+    """Why an alert was told or not, with the routes that took it nested."""
+    return orjson.dumps(grounds).decode()
+
+
+def grounds_from_json(text: str) -> Grounds:
+    """What `grounds_to_json` was given; raises StorageError when it cannot be read."""
+    raw = _object(text)
+    return _build(Grounds, raw, courses=lambda found: tuple(map(_course, found)))
 
 
 def marks_to_json(marks: Marks) -> str:
@@ -154,6 +169,17 @@ def _facts(raw: Mapping[str, Any]) -> Facts:
 
 def _alert_line(raw: Mapping[str, Any]) -> AlertLine:
     return _build(AlertLine, raw, kind=AlertKind, severity=Severity, facts=_facts)
+
+
+def _course(raw: Mapping[str, Any]) -> Course:
+    return _build(
+        Course,
+        raw,
+        receivers=tuple,
+        failover=tuple,
+        escalate=tuple,
+        held_by=lambda found: tuple(_build(Suppressor, one, kind=SuppressorKind) for one in found),
+    )
 
 
 def _object(text: str) -> dict[str, Any]:

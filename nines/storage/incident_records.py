@@ -9,9 +9,11 @@ from itertools import groupby
 from sqlalchemy import exists, or_, select, tuple_
 
 from alerting.alert import Alert, AlertKind
+from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentState
 from dashboards.source import IncidentDetail, IncidentPage
 from nines.storage.database import Database
+from nines.storage.grounds import grounds_of_alert
 from nines.storage.incident_rows import alert_of, alerts_by_incident, event_of, incident_of
 from nines.storage.notification_rows import attempt_of, notification_of
 from nines.storage.schema import (
@@ -95,6 +97,17 @@ class IncidentRecords:
                 notifications=tuple(map(notification_of, sent)),
                 attempts=tuple(map(attempt_of, tries)),
             )
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert; None when there is no such alert."""
+        with self._database.read() as connection:
+            row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
+        return None if row is None else alert_of(row)
+
+    def grounds(self, alert_id: str) -> list[Grounds]:
+        """Why an alert was told or not, as it was decided, oldest first."""
+        with self._database.read() as connection:
+            return grounds_of_alert(connection, alert_id)
 
     def alerts_at(self, at: datetime) -> list[Alert]:
         """Those that fired at `at`, oldest first; their facts are of when they last changed."""

@@ -295,6 +295,19 @@ incident_events = Table(
     Index(None, "incident_id", "id"),
 )
 
+# Why each alert was told or not, in JSON: never changed, as the past does not change.
+grounds = Table(
+    "grounds",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    _of_incident(),
+    Column("alert_id", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("grounds", Text, nullable=False),
+    Index(None, "alert_id", "number"),
+    Index(None, "incident_id"),
+)
+
 notifications = Table(
     "notifications",
     metadata,

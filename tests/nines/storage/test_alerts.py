@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from alerting.backlog import tidy
 from alerting.destination import Destination
+from alerting.grounds import Course, Grounds
 from alerting.incident import EventKind, IncidentEvent, IncidentState
 from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
@@ -21,6 +22,7 @@ from alerting.notification import (
 )
 from alerting.result import Result
 from alerting.store import AlertStore, Decision, IncidentFile, Said
+from alerting.suppressor import Suppressor, SuppressorKind
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountBatch, CountStore
 from nines.storage.database import Database
@@ -120,6 +122,27 @@ def test_a_decision_reads_back_whole(records: AlertRecords) -> None:
     told = {"oncall": "firing"}
     assert records.incident_file("inc-1") == IncidentFile(incident, (alert,), told, said)
     assert records.alert_states() == {RULE: FIRING}
+
+
+def test_why_an_alert_was_told_or_not_reads_back_and_goes_with_its_incident(
+    records: AlertRecords,
+) -> None:
+    silenced = Suppressor(SuppressorKind.SILENCE, "S1", "a deploy, by ann", T0)
+    course = Course(
+        "no route matched", ("oncall",), {"slo": "x"}, "30s", "5m", None, ("mail",), (), (silenced,)
+    )
+    labels, words = {"service": "shop"}, {"oncall": "told now: trigger"}
+    first = Grounds("inc-1", "alert-1", T0, labels, (course,), words, "It fires.")
+    second = replace(first, at=T0 + SECOND, courses=(), what="")
+    resolved = replace(an_incident(), state=IncidentState.RESOLVED, resolved_at=T0)
+
+    records.apply(Decision((resolved,), (an_alert(),), grounds=(first, second)), {})
+
+    assert records.grounds("alert-1") == [first, second]
+    assert records.alert("alert-1") == an_alert()
+    assert (records.grounds("alert-2"), records.alert("alert-2")) == ([], None)
+    records.prune(T0 + timedelta(days=2), timedelta(days=1))
+    assert records.grounds("alert-1") == []
 
 
 def test_what_receivers_know_reads_back(records: AlertRecords) -> None:
