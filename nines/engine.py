@@ -40,6 +40,7 @@ from slo.grain import BAD, COLUMNS, GOOD, SEEN, UNKNOWN
 from slo.grid import Grid
 from slo.increment import Increment
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros, grid_for, move_together
+from slo.notices import Band
 from slo.screen import Judged, Part, Screen
 from slo.status import SLOStatus
 from slo.succession import succeed
@@ -405,9 +406,13 @@ class Engine:
         numbers = self._screen.suspects(now, self.awake_since)
         return [self._ids[number] for number in numbers]
 
-    def spenders(self, now: datetime) -> list[str]:
-        """Of whose budget less may be left than their highest mark, as far as it is news."""
-        return [self._ids[number] for number in self._screen.spenders(now)]
+    def unsettled(self, now: datetime) -> list[str]:
+        """Whose budgets may stand otherwise to their marks than when they were `settled`."""
+        return [self._ids[number] for number in self._screen.unsettled(now)]
+
+    def settled(self, slo_id: str, band: Band | None) -> None:
+        """A look at its marks just now says: within this nothing changes."""
+        self._screen.settle(self._numbers[slo_id], band)
 
     def changed(self, now: datetime, collector_id: str | None = None) -> list[str]:
         """Of whom pages would show something new since they were last told so; of all, or of those

@@ -1,6 +1,6 @@
 """Watch the marks of every budget as time passes, without judging each SLO whole. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from alerting.alert import NOTICE_SEVERITY, AlertChange, AlertKind, Facts
@@ -8,26 +8,31 @@ from alerting.wording import notice_facts
 from nines.engine import Entry, rule_key
 from slo.definition import SLO
 from slo.evaluate import evaluate, standing
-from slo.notices import Marks, look
+from slo.notices import Band, Marks, look
 from slo.window import Calendar
 
 BUDGET = "budget"  # the rule's key beside those of the tiers
 
 
 class Notices:
-    """Which marks are passed, in memory; a change says which are to be stored, and maybe told."""
+    """Which marks are passed, in memory; a change says which are to be stored, and maybe told.
 
-    def __init__(self, stored: Mapping[str, Marks] | None = None) -> None:
+    `settled` hears, after each look at an SLO, within what the next one would change nothing.
+    """
+
+    def __init__(
+        self,
+        stored: Mapping[str, Marks] | None = None,
+        settled: Callable[[str, Band | None], None] = lambda *_: None,
+    ) -> None:
         self._marks = dict(stored or {})  # by SLO
+        self._settled = settled
         self._names: dict[str, str] = {}  # by SLO: whose budget it is
-        # SLOs whose marks are not known yet, or passed: more than what is left makes them move.
-        self.restless: set[str] = set()
 
     def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these from now on."""
         self._names = {one.slo.id: _name(one.slo, one.indicator.fingerprint) for one in entries}
         self._marks = {slo: marks for slo, marks in self._marks.items() if slo in self._names}
-        self.restless = {one.slo.id for one in entries if one.slo.notices}
 
     def look(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
         """What became of their marks at `now`."""
@@ -50,7 +55,7 @@ class Notices:
         name = self._names[slo.id]
         period = slo.window.start(now) if isinstance(slo.window, Calendar) else None
         if before is not None and before.is_quiet(slo.notices, name, period, remaining):
-            self._settle(slo, before)
+            self._settled(slo.id, before.band(slo.notices))
             return None
         after, told = look(
             before,
@@ -60,7 +65,7 @@ class Notices:
             remaining=remaining,
             learning=learning,
         )
-        self._settle(slo, after)
+        self._settled(slo.id, after.band(slo.notices))
         if after == before:
             return None
         self._marks[slo.id] = after
@@ -80,12 +85,6 @@ class Notices:
             facts,
             slo.shadow,
         )
-
-    def _settle(self, slo: SLO, marks: Marks) -> None:
-        if marks.passed:
-            self.restless.add(slo.id)
-        else:
-            self.restless.discard(slo.id)
 
 
 def _name(slo: SLO, fingerprint: str) -> str:

@@ -139,7 +139,8 @@ class Service:
         self.records = AlertRecords(self.database)
         self.marks = MarkRecords(self.database)
         self.definitions = DefinitionRecords(self.database)
-        self.notices = Notices(await self.threads.read(self.marks.load))
+        marks = await self.threads.read(self.marks.load)
+        self.notices = Notices(marks, self.engine.settled)
         since = self._clock.now() - SHOWN
         shadows = ShadowRecords(self.database)
         self.shadows = Shadows(await self.threads.read(lambda: shadows.since(since)))
@@ -383,7 +384,7 @@ class Service:
         if self.engine.setback is not None and self.engine.setback.lost:
             return
         now = self._clock.now()
-        wanted = sorted(self.notices.restless.union(self.engine.spenders(now)))
+        wanted = self.engine.unsettled(now)
         for start in range(0, len(wanted), _TICK_TOGETHER):
             part = wanted[start : start + _TICK_TOGETHER]
             # A reload may come in between.

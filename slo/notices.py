@@ -11,6 +11,19 @@ DEFAULT_MARKS = (Decimal("0.5"), Decimal("0.25"), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """What may remain of a budget, `lower` <= it < `upper`, with nothing to say; None: no end."""
+
+    lower: Fraction | None
+    upper: Fraction | None
+
+    def holds(self, remaining: Fraction) -> bool:
+        return (self.lower is None or remaining >= self.lower) and (
+            self.upper is None or remaining < self.upper
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Marks:
     """Which marks of one budget are known, and which of them are passed.
 
@@ -23,6 +36,19 @@ class Marks:
     known: frozenset[Decimal] = frozenset()
     passed: frozenset[Decimal] = frozenset()
 
+    def band(self, wanted: Collection[Decimal]) -> Band | None:
+        """Within what a look would change nothing, whether or not the budget is still being learnt,
+        while it stays the same budget and period; None while a wanted mark is not known.
+        """
+        if frozenset(wanted) != self.known:
+            return None
+        ahead = max(self.known - self.passed, default=None)
+        behind = min(self.passed, default=None)
+        return Band(
+            None if ahead is None else Fraction(ahead),
+            None if behind is None else Fraction(behind) + REARM,
+        )
+
     def is_quiet(
         self,
         wanted: Collection[Decimal],
@@ -31,11 +57,8 @@ class Marks:
         remaining: Fraction | None,
     ) -> bool:
         """Whether a look would change nothing, found out at less cost than by looking."""
-        if (self.budget, self.period) != (budget, period) or len(wanted) != len(self.known):
-            return False
-        if remaining is None:
-            return self.known.issuperset(wanted)
-        return not self.passed and self.known.issuperset(wanted) and remaining >= max(wanted)
+        band = self.band(wanted) if (self.budget, self.period) == (budget, period) else None
+        return band is not None and (remaining is None or band.holds(remaining))
 
 
 def look(

@@ -20,10 +20,11 @@ from slo.digest import Digest, Digests
 from slo.evaluate import NO_DATA, lookbacks
 from slo.grain import BAD, GOOD, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
 from slo.grid import NEVER, Grid
-from slo.ledger import Ledger, epoch_micros
+from slo.ledger import FIVE_MINUTES, Ledger, epoch_micros
+from slo.notices import Band
 from slo.slices import Slicing
 from slo.status import SLOStatus
-from slo.sums import Sums, Where, slots_of, window_of
+from slo.sums import Span, Sums, Where, slots_of, window_of
 from slo.window import Calendar, Rolling, Window
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -134,16 +135,16 @@ class Screen:
             for position, digest in group.digests(moments, micros[group.indices]):
                 yield int(group.indices[position]), digest
 
-    def spenders(self, now: datetime) -> list[int]:
-        """Those of whose budget less may be left than their highest mark; all that a look at their
-        marks could concern, but for marks that are passed already.
-        """
-        micros = epoch_micros(now)
+    def settle(self, index: int, band: Band | None) -> None:
+        """A look at its budget's marks just now says: within `band` nothing changes."""
+        group, position = self._at[index]
+        group.budgets.settle(position, band)
+
+    def unsettled(self, now: datetime) -> list[int]:
+        """Those with marks whose budget may have left its band, or has none."""
         found: list[int] = []
-        for group, where, places in self._all.pieces:
-            below = group.budgets.below(Sums(group.grid, micros, places), now)
-            if below is not None:
-                found += group.indices[where][below[where]].tolist()
+        for group in self._groups:
+            found += group.indices[group.budgets.unsettled(now)].tolist()
         return sorted(found)
 
 
@@ -152,18 +153,25 @@ class _Lines:
 
     def __init__(self, lines: Sequence[Fraction]) -> None:
         # bad / total > line, as bad * weight > total * limit.
-        pairs = [(line.denominator, line.numerator) for line in lines]
-        fits = [max(pair) <= _LARGEST for pair in pairs]
-        pairs = [pair if fit else (0, 0) for pair, fit in zip(pairs, fits, strict=True)]
-        self._weights = _uint64(weight for weight, _ in pairs)
-        self._limits = _uint64(limit for _, limit in pairs)
-        self._exact_to = _uint64(_LARGEST // max(1, *pair) for pair in pairs)
-        self._fits = np.array(fits, np.bool_)
-        self._all_exact_to = int(self._exact_to.min()) if all(fits) and fits else 0
+        self._weights, self._limits, self._exact_to = np.zeros((3, len(lines)), np.uint64)
+        self._fits = np.ones(len(lines), np.bool_)
+        self._all_exact_to: int | None = None
+        for place, line in enumerate(lines):
+            self.draw(place, line)
+
+    def draw(self, place: int, line: Fraction) -> None:
+        """The line of one of them."""
+        pair = line.denominator, line.numerator
+        self._fits[place] = fits = max(pair) <= _LARGEST
+        self._weights[place], self._limits[place] = pair if fits else (0, 0)
+        self._exact_to[place] = _LARGEST // max(1, *pair)
+        self._all_exact_to = None
 
     def above(self, bad: _Integers, total: _Integers, where: Where) -> tuple[_Mask, _Mask | None]:
         """Who is above; and of whom 64 bits cannot tell, None for none."""
         above: _Mask = bad * self._weights[where] > total * self._limits[where]
+        if self._all_exact_to is None:
+            self._all_exact_to = int(self._exact_to.min(initial=_LARGEST)) * bool(self._fits.all())
         most = max(int(total.max()), int(bad.max())) if len(total) else 0
         if most <= self._all_exact_to:
             return above, None
@@ -367,47 +375,74 @@ class _Group:
 
 
 class _Budgets:
-    """Whose budget is spent beyond its highest mark."""
+    """Whose budget is in the band of what remains in which a look at its marks changes nothing."""
 
     def __init__(self, watched: Sequence[Judged], grid: Grid) -> None:
         slo = watched[0].slo
         self._wanted = np.array([bool(one.slo.notices) for one in watched], np.bool_)
         self._window = slo.window
-        self._slice = None if slo.slicing is None else slo.slicing.seconds * _MILLION
+        self._slice = FIVE_MINUTES if slo.slicing is None else slo.slicing.seconds
         self._own = None
         if isinstance(slo.window, Rolling) and slo.slicing is None:
             self._own = window_of(slo.window.length, grid)
-            self._lines = _Lines(
-                [
-                    (1 - Fraction(max(one.slo.notices, default=0))) * one.slo.objective.budget_share
-                    for one in watched
-                ]
-            )
+        self._shares = [one.slo.objective.budget_share for one in watched]
+        self._grid = grid
         self._places = np.array([one.ledger.place for one in watched], np.intp)
+        self._settled = np.zeros(len(watched), np.bool_)
+        # Within the band bad / total is not above the first line, and is above the second.
+        self._first, self._second = (_Lines([Fraction(0)] * len(watched)) for _ in range(2))
+        self._has_first, self._has_second = np.zeros((2, len(watched)), np.bool_)
+        # How much of a budget is learnt changes as time leaves what is excluded, and what is
+        # learnt of it moves no revision.
+        self._loose = np.array([bool(one.ledger.overlay) for one in watched], np.bool_)
         self._revision = np.full(len(watched), -1, np.int64)
         self._turn: object = None
 
-    def below(self, sums: Sums, now: datetime) -> _Mask | None:
-        """Of all the group's SLOs; None for none."""
-        if not self._wanted.any():
-            return None
-        if self._own is None:
-            return self._wanted & self._moved(sums.grid, now)
-        every = slice(None)
-        own = Sums(sums.grid, epoch_micros(now), self._places)
-        bad = own.of(BAD, self._own)
-        above, unsure = self._lines.above(bad, own.of(GOOD, self._own) + bad, every)
-        return self._wanted & (above if unsure is None else above | unsure)
+    def settle(self, position: int, band: Band | None) -> None:
+        self._settled[position] = band is not None and (band.lower is None or band.lower <= 1)
+        if band is None or self._own is None:
+            return
+        share = self._shares[position]
+        for lines, has, end in (
+            (self._first, self._has_first, band.lower),
+            (self._second, self._has_second, band.upper),
+        ):
+            # No budget has more than all of it left.
+            has[position] = end is not None and end <= 1
+            if end is not None and end <= 1:
+                lines.draw(position, (1 - end) * share)
 
-    def _moved(self, grid: Grid, now: datetime) -> _Mask:
+    def unsettled(self, now: datetime) -> _Mask:
+        """Of all the group's SLOs."""
+        if not self._wanted.any():
+            return self._wanted
+        left = self._moved(now) if self._own is None else self._left(now, self._own)
+        return self._wanted & (left | ~self._settled)
+
+    def _left(self, now: datetime, own: Span) -> _Mask:
+        """Whose budget surely or maybe left its band; one of no events has none, and stays."""
+        sums = Sums(self._grid, epoch_micros(now), self._places)
+        bad = sums.of(BAD, own)
+        total = sums.of(GOOD, own) + bad
+        below, unsure = self._first.above(bad, total, slice(None))
+        left: _Mask = below & self._has_first
+        within, also = self._second.above(bad, total, slice(None))
+        left |= ~within & self._has_second & (total > 0)
+        for doubt in (unsure, also):
+            if doubt is not None:
+                left |= doubt
+        return left
+
+    def _moved(self, now: datetime) -> _Mask:
         """Where something was booked, or time turned to another slice or period, since."""
+        micros = epoch_micros(now)
         turn = (
-            self._slice and epoch_micros(now) // self._slice,
-            self._slice and -epoch_micros(now) // self._slice,
+            micros // (self._slice * _MILLION),
+            -micros // (self._slice * _MILLION),
             self._window.start(now) if isinstance(self._window, Calendar) else None,
         )
-        revision = grid.revision[self._places]
-        moved: _Mask = self._revision != revision
+        revision = self._grid.revision[self._places]
+        moved: _Mask = (self._revision != revision) | self._loose
         if turn != self._turn:
             moved[:] = True
         self._revision, self._turn = revision, turn

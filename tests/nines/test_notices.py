@@ -224,7 +224,7 @@ def test_who_is_not_suspected_would_not_have_changed(steps: list[tuple[int, int]
         for number, one in enumerate(slos, start=1)
     ]
     engine.watch(entries, {"shop/health": Target(timedelta(seconds=10))})
-    some, everybody = Notices(), Notices()
+    some, everybody = Notices(settled=engine.settled), Notices()
     for one in (some, everybody):
         one.watch(entries)
     each = [
@@ -240,8 +240,7 @@ def test_who_is_not_suspected_would_not_have_changed(steps: list[tuple[int, int]
             failed = bad if place == which else 0
             delta = BucketDelta(entry.ledger.bucket_of(now), 40 - failed, failed, seen=7)
             engine.book_history(entry.slo.id, now, delta, {})
-        suspected = some.restless.union(engine.spenders(now))
-        some.look([engine.entries[slo_id] for slo_id in suspected], now)
+        some.look([engine.entries[slo_id] for slo_id in engine.unsettled(now)], now)
         everybody.look(entries, now)
 
         assert some.marks_of(each) == everybody.marks_of(each)

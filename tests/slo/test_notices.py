@@ -129,9 +129,10 @@ def test_a_mark_is_told_only_between_an_arming_and_the_next(percents: list[int])
 @given(
     st.lists(st.sampled_from([None, *range(-20, 101)]), max_size=30),
     st.sampled_from([None, *range(-20, 101)]),
+    st.booleans(),
 )
 def test_what_is_quiet_would_have_changed_nothing(
-    before: list[int | None], percent: int | None
+    before: list[int | None], percent: int | None, learning: bool
 ) -> None:
     budget = Budget()
     for one in before:
@@ -140,7 +141,7 @@ def test_what_is_quiet_would_have_changed_nothing(
     remaining = None if percent is None else Fraction(percent, 100)
 
     if state is not None and state.is_quiet(budget.marks, budget.name, None, remaining):
-        assert budget.at(percent) is None
+        assert budget.at(percent, learning=learning) is None
         assert budget.state == state
 
 

@@ -1,5 +1,6 @@
 """To ask only about suspects gives, at every moment, what asking about everybody gives."""
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from slo.definition import SLO
 from slo.evaluate import evaluate, standing
 from slo.exclusion import CONFIGURATION, NOTHING, Exclusion, Overlay, Scope
 from slo.ledger import BucketDelta, Ledger, grid_for
-from slo.notices import DEFAULT_MARKS
+from slo.notices import DEFAULT_MARKS, Band
 from slo.recurrence import Once
 from slo.screen import Judged, Screen
 from slo.severity import Severity
@@ -92,6 +93,7 @@ class Both:
         self.parts = [self.screen.part([index]) for index in range(len(slos))]
         self.shown: list[object] = [None for _ in slos]
         self.left: list[Fraction | None] = [None for _ in slos]
+        self.bands: list[Band | None] = [None for _ in slos]
         self.asked = self.questions = 0
         self.ever: list[dict[str, AlertState]] = [{} for _ in slos]  # states that were not calm
 
@@ -110,15 +112,20 @@ class Both:
                 self.awake_since,
             )  # fmt: skip
             assert digest == told(status)
-        spenders = self.screen.spenders(self.now)
+        unsettled = self.screen.unsettled(self.now)
         for index, (slo, ledger) in enumerate(zip(self.slos, self.alone, strict=True)):
             budget, _ = standing(slo, ledger, self.now)
             left = None if budget is None else budget.remaining
-            low = left is not None and bool(slo.notices) and left < max(slo.notices)
+            moved = bool(slo.notices) and left != self.left[index]
             if isinstance(slo.window, Rolling) and slo.slicing is None:
-                assert (index in spenders) == low
-            elif left != self.left[index]:
-                assert index in spenders or not low
+                band = self.bands[index]
+                has_left = band is None or (left is not None and not band.holds(left))
+                assert (index in unsettled) == (bool(slo.notices) and has_left)
+            elif moved:
+                assert index in unsettled
+            if index in unsettled:
+                self.bands[index] = band_around(left)
+                self.screen.settle(index, self.bands[index])
             self.left[index] = left
 
     def judge(self, indices: Sequence[int]) -> None:
@@ -146,6 +153,14 @@ class Both:
             if index in changed:
                 self.shown[index] = face(status)
             assert self.shown[index] == face(status)
+
+
+def band_around(left: Fraction | None) -> Band | None:
+    """Within what marks at every twentieth would not have it looked at again."""
+    if left is None:
+        return None
+    lower = Fraction(math.floor(left * 20), 20)
+    return Band(lower, lower + Fraction(1, 20))
 
 
 def face(status: SLOStatus) -> object:
