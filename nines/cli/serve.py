@@ -11,7 +11,8 @@ from structlog.typing import Processor
 
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 from nines.config import ConfigError
-from nines.service import Service, handle_signals
+from nines.service import Service
+from nines.signals import handle_signals
 from nines.storage.errors import StorageError
 from web.serve import ListenError, run
 
@@ -39,7 +40,7 @@ async def _serve(path: Path) -> None:
         try:
             for advice in service.config.advice:
                 structlog.get_logger("nines.config").info("advice", at=str(advice))
-            handle_signals(service)
+            handle_signals(service.stop_for_good, service.reloading.reload)
             await service.run()
         finally:
             await service.close()

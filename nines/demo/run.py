@@ -17,7 +17,8 @@ from nines.demo.history import History
 from nines.demo.inbox import Inbox
 from nines.demo.inbox_webhooks import Home
 from nines.demo.simulation import DRILLS, Drill, Simulation
-from nines.service import Service, handle_signals
+from nines.service import Service
+from nines.signals import handle_signals
 
 DASHBOARD_PORT = 9919
 INBOX_PORT = 9920
@@ -90,7 +91,7 @@ class Demo:
             if self._options.days:
                 self._tell(f"Writing {self._options.days} days of history ...")
                 await write_history(service, self.clock, self._rng, self._options.days)
-            handle_signals(service)
+            handle_signals(service.stop_for_good, service.reloading.reload)
             running = asyncio.create_task(service.run())
             # From now on: what the past was told is answered by nobody.
             inbox.call_back(Home(home, slack="sre", pagerduty="oncall", **secrets))

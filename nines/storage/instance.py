@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from nines.storage.database import Database
+from nines.storage.database import Database, migrate, open_database
 from nines.storage.errors import HeldError, StorageError, storage_error
 
 _ADVISORY_KEY = 0x6E696E65732D31  # "nines-1"; never the number that `migrate` waits for
@@ -27,6 +27,27 @@ def hold(database: Database) -> Hold:
     if database.dialect == "sqlite":
         return _FileHold(Path(f"{database.engine.url.database}.lock").absolute())
     return _SessionHold(database)
+
+
+def open_held(url: str) -> tuple[Database, Hold]:
+    """The database at `url` for this process alone, its schema brought up to date.
+
+    Raises StorageError; then nothing is left open.
+    """
+    database = open_database(url)
+    try:
+        held = hold(database)
+    except StorageError:
+        database.close()
+        raise
+    try:
+        migrate(database)
+        database.rest_on_this_life()
+    except StorageError:
+        held.release()
+        database.close()
+        raise
+    return database, held
 
 
 class _FileHold:

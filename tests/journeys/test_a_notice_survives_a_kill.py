@@ -76,8 +76,10 @@ async def _watched_for_a_while(config: Path) -> None:
     for _ in range(SEEN):
         clock.move(S)
         at = clock.now()
-        service.on_observation(Observation("shop/health", at, at, nothing, nothing, Outcome.PASSED))
-    await service.look_at_budgets()
+        service.rounds.on_observation(
+            Observation("shop/health", at, at, nothing, nothing, Outcome.PASSED)
+        )
+    await service.rounds.look_at_budgets()
     await service.dispatch.settle()
     await service.dispatch.flush()
     await service.close()

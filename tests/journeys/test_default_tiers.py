@@ -36,7 +36,7 @@ class Scene:
     async def probe(self, outcome: Outcome, runs: int) -> None:
         for _ in range(runs):
             failed = outcome is Outcome.FAILED
-            self._service.on_observation(
+            self._service.rounds.on_observation(
                 Observation(
                     collector_id="shop/health",
                     due=self._clock.now(),

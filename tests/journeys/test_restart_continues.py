@@ -182,7 +182,7 @@ async def test_what_was_due_while_it_started_is_unknown_too(tmp_path: Path) -> N
     nothing = timedelta(0)
     passed = Observation("shop/health", T0, T0, nothing, nothing, Outcome.PASSED)
     first = await Service.open(config, {}, clock)
-    first.on_observation(passed)
+    first.rounds.on_observation(passed)
     await first.dispatch.flush()
     await first.close()
 

@@ -84,11 +84,11 @@ async def test_an_sli_is_booked_once_and_keeps_its_counts_when_promises_come_and
     service = await Service.open(_config(tmp_path, "objective: 99%"), {}, clock)
     try:
         for n in range(60):
-            service.on_observation(_run(n, Outcome.PASSED if n % 10 else Outcome.FAILED))
+            service.rounds.on_observation(_run(n, Outcome.PASSED if n % 10 else Outcome.FAILED))
             clock.move(timedelta(seconds=10))
         _config(tmp_path, "objective: [99%, 99.9%], window: [30d, 7d]")
-        assert not (await service.reload()).problems
-        service.on_observation(_run(60, Outcome.PASSED))
+        assert not (await service.reloading.reload()).problems
+        service.rounds.on_observation(_run(60, Outcome.PASSED))
         service.engine.tick(clock.now())
         entries = service.engine.entries
         counts = {

@@ -51,13 +51,13 @@ class Living:
     async def open(self) -> None:
         """Start, as a process does."""
         self.service = await Service.open(self._config, {}, self.clock)
-        self.service.take_up()
+        self.service.rounds.take_up()
         await self.service.dispatch.settle()
 
     async def edit(self, slos: str, more: str = "") -> None:
         """Save it and have it read."""
         self.write(slos, more)
-        assert (await self.service.reload()).problems == ()
+        assert (await self.service.reloading.reload()).problems == ()
         await self.service.dispatch.settle()
 
     async def restart(self, slos: str | None = None) -> None:
@@ -73,8 +73,8 @@ class Living:
         """Let both collectors look every 10 s; of those `failing`, each `every`-th look fails."""
         for number in range(by // STEP):
             self.look(failing if number % every == 0 else (), silent=silent)
-            await self.service.look_at_budgets()
-            await self.service.look_at_silences()
+            await self.service.rounds.look_at_budgets()
+            await self.service.rounds.look_at_silences()
             await self.service.dispatch.settle()
             await self.service.dispatch.review()
         await self.service.dispatch.flush()
@@ -84,8 +84,8 @@ class Living:
         self.clock.move(STEP)
         now = self.clock.now()
         for name in () if silent else ("front", "back"):
-            self.service.on_observation(a_look(f"shop/{name}", now, bad=name in failing))
-        self.service.judge()
+            self.service.rounds.on_observation(a_look(f"shop/{name}", now, bad=name in failing))
+        self.service.rounds.judge()
 
     async def shadows(self) -> list[ShadowAlert]:
         """What was written down and told to nobody."""

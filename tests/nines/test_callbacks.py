@@ -63,8 +63,8 @@ class World:
         """Fail until somebody is paged; the incident's id."""
         for _ in range(60):
             self.clock.move(timedelta(seconds=10))
-            self.service.on_observation(a_look("shop/front", self.clock.now(), bad=True))
-            self.service.judge()
+            self.service.rounds.on_observation(a_look("shop/front", self.clock.now(), bad=True))
+            self.service.rounds.judge()
             await self.service.dispatch.settle()
             if files := self.service.records.open_incidents():
                 return files[0].incident.id

@@ -87,7 +87,7 @@ async def test_a_day_forward_and_back_is_counted_again_from_storage(nines: Livin
     (said,) = problems(nines)
     assert "Nothing is judged until the counts are read from storage again." in said
     assert nines.service.engine.states().keys() == before.keys()
-    await nines.service.recount()
+    await nines.service.recounting.recount()
     assert "Nothing is judged" not in problems(nines)[0]
     nines.look()
     await everything_agrees_with_storage(nines)
@@ -100,11 +100,11 @@ async def test_what_was_counted_ahead_is_there_when_its_time_comes(nines: Living
     await nines.pass_time(timedelta(minutes=5), failing=["front"])
     nines.clock.move(-3 * HOUR)
     nines.look()
-    await nines.service.recount()
+    await nines.service.recounting.recount()
 
     for _ in range(4):
         await nines.pass_time(timedelta(minutes=50))
-        await nines.service.recount()
+        await nines.service.recounting.recount()
 
     await everything_agrees_with_storage(nines)
     assert problems(nines) == []

@@ -131,7 +131,7 @@ async def test_a_crossing_that_was_not_stored_is_told_after_the_restart(tmp_path
         await nines.pass_time(2 * H)
         await lose(nines, 3)
         nines.look(failing=["front"])
-        await nines.service.look_at_budgets()
+        await nines.service.rounds.look_at_budgets()
 
         await nines.restart()
         assert await nines.notices() == []

@@ -62,7 +62,7 @@ async def test_over_a_trigger_it_stops_speaking_and_counts_on(tmp_path: Path) ->
         # It ends by hand while it fires: who was not told is told then, at once.
         await world.service.live.end_silence(silence.id, "grace")
         assert await world.told() == ["trigger to desk", "trigger to oncall"]
-        await world.service.look_at_silences()
+        await world.service.rounds.look_at_silences()
         assert world.service.live.muted_alerts() == 0
 
 

@@ -17,7 +17,7 @@ alerts:
 def confirm(world: Living, *, bad: bool) -> None:
     """The look that was asked for comes back a second later."""
     world.clock.move(timedelta(seconds=1))
-    world.service.on_confirming_look(a_look("shop/front", world.clock.now(), bad=bad))
+    world.service.rounds.on_confirming_look(a_look("shop/front", world.clock.now(), bad=bad))
 
 
 def phase(world: Living) -> Phase:
@@ -43,7 +43,7 @@ async def test_a_look_that_passes_is_a_note_in_what_is_open(tmp_path: Path) -> N
     other = DOWN + "  quick: {probe: back, down_for: 10s, severity: ticket}"
     async with living(tmp_path, SLOS, other) as world:
         await world.pass_time(timedelta(seconds=20), failing=["back"])
-        world.service.on_confirming_look(a_look("shop/back", world.clock.now(), bad=True))
+        world.service.rounds.on_confirming_look(a_look("shop/back", world.clock.now(), bad=True))
         await world.pass_time(timedelta(seconds=70), failing=["back", "front"])
         confirm(world, bad=False)
         await world.service.dispatch.settle()

@@ -86,7 +86,7 @@ async def test_a_refused_edit_is_no_version(tmp_path: Path) -> None:
     async with living(tmp_path, slo()) as nines:
         nines.write(slo("101%"))
 
-        assert (await nines.service.reload()).problems != ()
+        assert (await nines.service.reloading.reload()).problems != ()
 
         assert versions(nines) == [(1, 1, ())]
         assert nines.service.live.versions("shop/up")[0].definition.valid_from == START

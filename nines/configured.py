@@ -1,0 +1,17 @@
+"""The configuration of now, and what is built from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alerting.notification import Receiver
+from collectors.runnable import Runnable
+from nines.config import Config
+
+
+@dataclass(slots=True)
+class Configured:
+    """Changed in place by a reload. Receivers by name, collectors by id."""
+
+    config: Config
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    collectors: Mapping[str, Runnable] = field(default_factory=dict)

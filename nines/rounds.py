@@ -1,0 +1,128 @@
+"""What is looked at as observations come and time passes; what changed is handed on."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from collectors.observation import Observation
+from collectors.schedule import Schedule
+from nines.changes import Broadcast
+from nines.clock import Clock
+from nines.dispatch import Dispatch
+from nines.engine import Engine
+from nines.live import Live, Pulse
+from nines.notices import Notices
+from nines.silencing import Silencing
+from nines.storage.errors import StorageError
+
+_TOGETHER = 20  # SLOs evaluated before the loop may do something else
+
+
+class Rounds:
+    """Judges at every observation, at every bucket's edge, and when a change was to come."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        dispatch: Dispatch,
+        notices: Notices,
+        silencing: Silencing,
+        live: Live,
+        broadcast: Broadcast,
+        pulse: Pulse,
+        clock: Clock,
+    ) -> None:
+        self._engine = engine
+        self._dispatch = dispatch
+        self._notices = notices
+        self._silencing = silencing
+        self._live = live
+        self._broadcast = broadcast
+        self._pulse = pulse
+        self._clock = clock
+        self.schedule = Schedule(clock, self.on_observation)
+
+    def on_observation(self, observation: Observation) -> None:
+        """Hops 2 to 4: count it, judge its SLOs, hand changes on."""
+        collector_log = self._live.logs.get(observation.collector_id)
+        if collector_log is not None:
+            collector_log.add(observation)
+        now = self._clock.now()
+        self._dispatch.submit(self._engine.observe(observation, now))
+        for look in self._engine.thresholds.take_looks():
+            self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
+        self._broadcast.tell(self._engine.changed(now, observation.collector_id))
+
+    def on_confirming_look(self, observation: Observation) -> None:
+        """A look that a rule asked for: it may page, and counts for nothing else."""
+        self._dispatch.submit(self._engine.confirm(observation, self._clock.now()))
+
+    def judge(self, slo_ids: Sequence[str] | None = None) -> None:
+        """Look at these SLOs, or at all, as time passes, and hand on what changed."""
+        self._dispatch.submit(self._engine.tick(self._clock.now(), slo_ids))
+
+    def take_up(self) -> None:
+        """Judge everything by the configuration of now, and make what is open fit it."""
+        self.judge()
+        self._dispatch.reconcile(self._engine.take_rules(self._clock.now()))
+
+    async def tick_at_bucket_edges(self) -> None:
+        """Look at whatever time alone may change, until it is cancelled."""
+        bucket = self._engine.bucket_seconds
+        while True:
+            await self._clock.sleep(bucket - self._clock.now().timestamp() % bucket)
+            began = self._clock.monotonic()
+            suspects = self._engine.suspects(self._clock.now())
+            for start in range(0, len(suspects), _TOGETHER):
+                self.judge(suspects[start : start + _TOGETHER])
+                await asyncio.sleep(0)
+            now = self._clock.now()
+            self._dispatch.submit(self._engine.tick_rules(now))
+            await self.look_at_budgets()
+            await self.look_at_silences()
+            self._broadcast.tell(self._engine.changed(now))
+            self._pulse.last_evaluation = self._clock.now()
+            self._pulse.evaluation_seconds = self._clock.monotonic() - began
+
+    async def look_at_budgets(self) -> None:
+        """Hand on which budgets passed a mark, or may be told again."""
+        if self._engine.setback is not None and self._engine.setback.lost:
+            return
+        now = self._clock.now()
+        wanted = self._engine.unsettled(now)
+        for start in range(0, len(wanted), _TOGETHER):
+            part = wanted[start : start + _TOGETHER]
+            # A reload may come in between.
+            entries = filter(None, map(self._engine.entries.get, part))
+            self._dispatch.submit(self._notices.look(entries, now))
+            await asyncio.sleep(0)
+
+    async def look_at_silences(self) -> None:
+        """End and tell what the silences want as time passes."""
+        with contextlib.suppress(StorageError):  # the flush has reported it; the next look is soon
+            await self._silencing.look()
+
+    async def review_when_due(self) -> None:
+        """Look at what is open at every bucket's edge, and when there is a change to come."""
+        bucket = self._engine.bucket_seconds
+        while True:
+            self._dispatch.rescheduled.clear()
+            now, due = self._clock.now(), self._dispatch.next_review
+            wait = bucket - now.timestamp() % bucket
+            if due is not None:
+                wait = min(wait, max((due - now).total_seconds(), 0))
+            await _first_of(self._clock.sleep(wait), self._dispatch.rescheduled.wait())
+            if not self._dispatch.rescheduled.is_set():
+                await self._dispatch.review()
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Until one of them is over; the others are given up."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
