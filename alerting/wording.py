@@ -26,12 +26,14 @@ class NoDataCause(StrEnum):
     TARGET_DOWN = "target_down"
     COLLECTOR_DOWN = "collector_down"
     SERIES_MISSING = "series_missing"
+    WAITING = "waiting"  # nobody's: what is counted by slices has not had one yet
 
 
 NO_DATA_WORDS = {
     NoDataCause.TARGET_DOWN: "the target does not answer",
     NoDataCause.COLLECTOR_DOWN: "our own collector does not run; the target may be well",
     NoDataCause.SERIES_MISSING: "the target answers, but without the series that are counted",
+    NoDataCause.WAITING: "it is counted by slices, and the first is not over yet",
 }
 
 

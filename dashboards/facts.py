@@ -67,7 +67,8 @@ class ForecastFacts:
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
     """Whether anything comes to be counted: flowing, idle (it looked, and nothing happened), or why
-    not: target_down, collector_down, series_missing; stopped where why is not kept.
+    not: target_down, collector_down, series_missing, waiting (its first slice is not over yet);
+    stopped where why is not kept.
     """
 
     state: FlowState

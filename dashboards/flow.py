@@ -19,6 +19,7 @@ class FlowState(StrEnum):
     TARGET_DOWN = "target_down"
     COLLECTOR_DOWN = "collector_down"
     SERIES_MISSING = "series_missing"
+    WAITING = "waiting"
     STOPPED = "stopped"
 
 
@@ -28,12 +29,14 @@ _WORDS = {
     FlowState.TARGET_DOWN: "Target down",
     FlowState.COLLECTOR_DOWN: "Collector down",
     FlowState.SERIES_MISSING: "Series missing",
+    FlowState.WAITING: "Waiting",
     FlowState.STOPPED: "Nothing came",
 }
 _OF_CAUSE = {
     NoDataCause.TARGET_DOWN: FlowState.TARGET_DOWN,
     NoDataCause.COLLECTOR_DOWN: FlowState.COLLECTOR_DOWN,
     NoDataCause.SERIES_MISSING: FlowState.SERIES_MISSING,
+    NoDataCause.WAITING: FlowState.WAITING,
 }
 WhyNoData = tuple[NoDataCause, str]  # why, and the collector's own sentence about it
 
@@ -88,6 +91,8 @@ def flow_of(status: SLOStatus, why: WhyNoData | None, now: datetime) -> Flow:
             clause = f"events come; {last}"
         case FlowState.IDLE:
             clause = f"the collector works and nothing happens: {_idle(status)}"
+        case FlowState.WAITING:
+            clause = _silent(status, why)
         case FlowState.STOPPED:
             clause = f"observations had stopped, why is not kept; {last}"
         case _:

@@ -814,8 +814,11 @@ class Engine:
             return why_no_data(last, indicator.last_detail.get(NO_DATA, ""))
         names = indicator.slo.sli.names if isinstance(indicator.slo.sli, DerivedSLI) else ()
         named = dict(zip(names, indicator.parts, strict=True))
-        silent = {name: part for name, part in named.items() if part.is_silent(now)} or named
-        return why_together({name: self._why_no_data(part, now) for name, part in silent.items()})
+        silent = {name: part for name, part in named.items() if part.is_silent(now)}
+        if not silent and indicator.ledger.watched_since is None:
+            return NoDataCause.WAITING, ""
+        of_whom = silent or named
+        return why_together({name: self._why_no_data(part, now) for name, part in of_whom.items()})
 
     def _has_slo(self, collector_id: str) -> bool:
         """Whether an SLO is fed by a collector, and so tells that it went silent."""

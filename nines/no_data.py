@@ -20,8 +20,12 @@ def why_no_data(last: Observation | None, missing: str) -> tuple[NoDataCause, st
 
 
 def why_together(said: Mapping[str, tuple[NoDataCause, str]]) -> tuple[NoDataCause, str]:
-    """The cause and the sentence of several that are silent, by name; the first one's cause."""
-    cause, _ = next(iter(said.values()))
+    """The cause and the sentence of several that are silent, by name.
+
+    The cause is that of the first whom somebody could help.
+    """
+    causes = [cause for cause, _ in said.values()]
+    cause = next((one for one in causes if one is not NoDataCause.WAITING), causes[0])
     # Nothing is to be said of one that works, such as before the first slice of a journey is over.
     told = (f"{name}: {detail}" if detail else name for name, (_, detail) in said.items())
     return cause, "; ".join(told)

@@ -82,6 +82,13 @@ def test_why_nothing_comes_is_told_with_what_the_collector_said(
     assert plain(flow.sentence) == f"{said}; the last observation was 40 s ago."
 
 
+def test_what_waits_for_its_first_slice_has_nothing_missing() -> None:
+    flow = flow_of(status_of("petuniverse-api/uploads"), (NoDataCause.WAITING, ""), NOW)
+
+    assert (flow.state, flow.word) == (FlowState.WAITING, "Waiting")
+    assert flow.sentence == "It is counted by slices, and the first is not over yet."
+
+
 def test_of_the_past_only_our_own_failures_are_still_known() -> None:
     catalogue = status_of("shop/catalogue")
     ours = quiet(catalogue, seen=0, unknown=30, heard=40 * SECOND)

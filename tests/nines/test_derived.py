@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import AlertChange, AlertKind
+from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from nines.config import Config
 from nines.engine import Engine, Indicator
@@ -483,6 +484,16 @@ def test_a_journey_without_data_names_the_step_that_is_silent(world: World) -> N
     assert len(told) == 1
     assert told[0].facts.reason.count("web/requests: ") == 1
     assert "web/reachable" not in told[0].facts.reason
+
+
+def test_a_new_journey_whose_steps_are_well_waits_for_its_first_slice(world: World) -> None:
+    for collector in VANTAGES:
+        world.run(collector, T0 + 20 * S, Outcome.PASSED)
+    waiting = world.engine.why_silent("web/reachable")
+    probe(world, T0 + 30 * S, T0 + 90 * S)
+
+    assert waiting == (NoDataCause.WAITING, "")
+    assert world.engine.why_silent("web/reachable") != waiting
 
 
 def test_an_edit_of_what_a_step_counts_lets_the_journey_begin_anew(

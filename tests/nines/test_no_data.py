@@ -6,11 +6,12 @@ from nines.no_data import why_together
 
 def test_of_several_each_is_named_with_what_is_known_of_it() -> None:
     said = {
+        "shop/journey": (NoDataCause.WAITING, ""),
         "shop/reach": (NoDataCause.TARGET_DOWN, "Connection refused"),
         "shop/requests": (NoDataCause.SERIES_MISSING, ""),
     }
 
     assert why_together(said) == (
         NoDataCause.TARGET_DOWN,
-        "shop/reach: Connection refused; shop/requests",
+        "shop/journey; shop/reach: Connection refused; shop/requests",
     )

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from dashboards.flow import FlowState
 from dashboards.source import CollectorHealth
 from slo.alert_state import AlertState, Phase
 from slo.counts import Counts
@@ -114,7 +115,7 @@ async def test_what_comes_is_told_and_why_nothing_does(client: httpx.AsyncClient
             for (name, labels), number in samples.items()
             if name == "slo_flow_status" and dict(labels)["slo"] == slo
         }
-        assert len(told) == 6
+        assert len(told) == len(FlowState)
         return {state for state, number in told.items() if number == 1}
 
     assert flows("catalogue") == {"flowing"}
