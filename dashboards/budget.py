@@ -95,11 +95,11 @@ class Account:
     incidents: Sequence[Incident]
 
     def beside(self, loss: Loss) -> list[Incident]:
-        """The incidents whose time overlaps the loss's; one opens a little into it."""
+        """The incidents whose time overlaps the loss's; one opens when the loss is judged."""
         return [
             incident
             for incident in self.incidents
-            if incident.opened_at < loss.end
+            if incident.opened_at < loss.end + self.slo.judged_after
             and (incident.resolved_at is None or incident.resolved_at > loss.start)
         ]
 

@@ -62,7 +62,7 @@ class Past:
         first = window.start if start is None else floor(start, width)
         shown = in_window if start is None else self.buckets(entry, first, until, width)
         return budget_ledger(
-            occurrences(shown, width, slo.objective, until),
+            occurrences(shown, width, slo.objective, until, slo.step),
             self.counts.load_causes(entry.indicator.number, first, until, entry.ledger.overlay),
             start=first,
             end=until,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+from slo.epoch import ceiling
 from slo.ledger import FIVE_MINUTES, BucketDelta
 from slo.objective import Objective
 from slo.slices import Slicing
@@ -84,15 +85,24 @@ class BudgetLedger:
 
 
 def occurrences(
-    buckets: Iterable[BucketDelta], width: timedelta, objective: Objective, until: datetime
+    buckets: Iterable[BucketDelta],
+    width: timedelta,
+    objective: Objective,
+    until: datetime,
+    step: timedelta | None = None,
 ) -> list[Slot]:
-    """Slots of the method that counts events: each bad event costs one; all end by `until`."""
+    """Slots of the method that counts events: each bad event costs one; all end by `until`.
+
+    `step`: events are slices of that length, each in the bucket that it begins in.
+    """
     slots = []
     for bucket in buckets:
         start = datetime.fromtimestamp(bucket.bucket, UTC)
+        end = start + width
+        if step is not None:
+            start, end = ceiling(start, step), ceiling(end, step)
         allowance = objective.budget_share * (bucket.good + bucket.bad)
-        end = min(start + width, until)
-        slots.append(Slot(start, end, bucket.good, bucket.bad, bucket.bad, allowance))
+        slots.append(Slot(start, min(end, until), bucket.good, bucket.bad, bucket.bad, allowance))
     return slots
 
 

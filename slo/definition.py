@@ -195,6 +195,16 @@ class SLO:
         return "occurrences" if self.slicing is None else self.slicing.method
 
     @property
+    def step(self) -> timedelta | None:
+        """How long the slices are that its SLI counts as events; None where events are others."""
+        return self.sli.slice if isinstance(self.sli, DerivedSLI) else None
+
+    @property
+    def judged_after(self) -> timedelta:
+        """How long after something happened it may first be judged."""
+        return self.lag + (self.slicing.length if self.slicing is not None else timedelta(0))
+
+    @property
     def stale_after(self) -> timedelta:
         """After how long without an observation it counts as stale."""
         return _STALE_AFTER_INTERVALS * self.interval + self.lag

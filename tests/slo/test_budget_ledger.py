@@ -14,7 +14,9 @@ from slo.ledger import BucketDelta
 from slo.objective import Objective
 from tests.slo.builders import T0
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 FIVE = 5 * MINUTE
 NO_GAP = timedelta(0)
 OBJECTIVE = Objective(Decimal("0.99"))
@@ -42,6 +44,18 @@ def ledger_of(
         allowed=OBJECTIVE.budget_share * total,
         gap=gap,
     )
+
+
+def test_a_slice_that_is_counted_where_it_begins_is_lost_until_it_ends() -> None:
+    def extent(number: int, width: timedelta, step: timedelta) -> tuple[timedelta, timedelta]:
+        bucket = BucketDelta(START + number * int(width.total_seconds()), 0, 1)
+        (slot,) = occurrences([bucket], width, OBJECTIVE, T0 + HOUR, step)
+        return slot.start - T0, slot.end - T0
+
+    assert extent(6, 10 * SECOND, MINUTE) == (MINUTE, 2 * MINUTE)
+    assert extent(1, FIVE, MINUTE) == (FIVE, 2 * FIVE)
+    assert extent(1, MINUTE, 100 * SECOND) == (100 * SECOND, 200 * SECOND)
+    assert extent(40, MINUTE, 40 * MINUTE)[1] == HOUR  # the range ends
 
 
 rows_of_a_week = st.lists(
