@@ -76,8 +76,6 @@ def frame(
 def problems(health: SystemHealth, anything_to_do: bool, now: datetime) -> tuple[str, ...]:
     """What ails the monitor itself, in sentences; each said once."""
     found = list(health.problems)
-    if not health.config_ok:
-        found.append("The newest configuration is not valid: the one before it goes on being used.")
     last = health.last_evaluation
     if anything_to_do and last is not None and now - last > _EVALUATION_IS_LATE_AFTER:
         found.append(

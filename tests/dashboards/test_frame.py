@@ -51,7 +51,7 @@ def test_the_title_and_the_icon_begin_with_what_burns(
 def test_problems_of_the_monitor_are_said_once_each() -> None:
     ill = replace(
         WELL,
-        problems=("The outbox is stuck.", "The outbox is stuck."),
+        problems=("The outbox is stuck.", "The outbox is stuck.", "It was not reloaded."),
         config_ok=False,
         last_evaluation=NOW - timedelta(minutes=3),
     )
@@ -59,7 +59,7 @@ def test_problems_of_the_monitor_are_said_once_each() -> None:
     found = made([status(NowState.OK)], ill).problems
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in found] == [
         "The outbox is stuck.",
-        "The newest configuration is not valid: the one before it goes on being used.",
+        "It was not reloaded.",
         "SLOs were last evaluated 3 min ago: what you see is as old as that.",
     ]
 
