@@ -72,12 +72,13 @@ def columns(
 
 def fits(lookback: timedelta, step: timedelta) -> bool:
     """Can the burn rate over `lookback` be drawn with this step, bucket by bucket?"""
-    grain = _grain(lookback)
+    grain = _grain(lookback, step)
     return not lookback % step and (not grain % step or not step % grain)
 
 
-def _grain(lookback: timedelta) -> timedelta:
-    return timedelta(seconds=unit_seconds(int(lookback.total_seconds()), _BASE_SECONDS))
+def _grain(lookback: timedelta, step: timedelta) -> timedelta:
+    base = min(_BASE_SECONDS, _whole(step))
+    return timedelta(seconds=unit_seconds(int(lookback.total_seconds()), base))
 
 
 def _firsts(points: Sequence[Point], step: timedelta, lookback: timedelta) -> Ints:
@@ -88,7 +89,7 @@ def _firsts(points: Sequence[Point], step: timedelta, lookback: timedelta) -> In
     ends = np.arange(1, len(points) + 1, dtype=np.int64) * _whole(step)
     if points:
         ends += (points[0].start - EPOCH) // _SECOND
-    grain = _whole(_grain(lookback))
+    grain = _whole(_grain(lookback, step))
     starts = -(-ends // grain) * grain - _whole(lookback)
     firsts: Ints = np.arange(1, len(points) + 1) - (ends - starts) // _whole(step)
     return np.maximum(firsts, 0)

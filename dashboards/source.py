@@ -166,6 +166,9 @@ class TooMuchError(Exception):
 class Source(Protocol):
     """The facts behind every page, API answer and metric."""
 
+    def bucket(self) -> timedelta:
+        """How long the base buckets are."""
+
     def services(self) -> Sequence[ServiceCard]: ...
 
     def slo_ids(self) -> Sequence[str]:

@@ -201,6 +201,9 @@ class Live:
     def rules(self) -> Sequence[RuleStatus]:
         return [one.status() for one in self._engine.thresholds.watched.values()]
 
+    def bucket(self) -> timedelta:
+        return timedelta(seconds=self._engine.bucket_seconds)
+
     def why_silent(self, slo_id: str) -> tuple[NoDataCause, str] | None:
         return self._engine.why_silent(slo_id)
 

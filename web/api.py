@@ -273,7 +273,7 @@ class API:
         end: Annotated[str | None, Query(description="The same; `now`.")] = None,
         step: Annotated[
             str | None,
-            Query(description="`5m` or seconds, in whole multiples of 10 s; chosen when absent."),
+            Query(description="`5m` or seconds, in whole buckets; chosen when absent."),
         ] = None,
         include: Annotated[
             str | None, Query(description="`remaining`, `burn` or both, parted by a comma.")
@@ -291,7 +291,7 @@ class API:
         since = _moment("start", start, now) or status.slo.window.start(until)
         if since >= until:
             raise bad_request("query.start", "must lie before the end, and before now")
-        width = _step(step, since, until, now)
+        width = _step(step, since, until, now, self._source.bucket())
         first, last = floor(since, width), ceiling(until, width)
         lookbacks = lookbacks_of(status, width) if "burn" in wanted else ()
         lead, sliced = max(lookbacks, default=timedelta(0)), status.slo.slicing
@@ -634,17 +634,22 @@ def _moment(name: str, text: str | None, now: datetime) -> datetime | None:
         raise bad_request(f"query.{name}", str(error)) from None
 
 
-def _step(text: str | None, start: datetime, end: datetime, now: datetime) -> timedelta:
+def _step(
+    text: str | None, start: datetime, end: datetime, now: datetime, bucket: timedelta
+) -> timedelta:
     if text is None:
         return choose_step(start, end, now)
     try:
         step = read_step(text)
     except ValueError as error:
         raise bad_request("query.step", str(error)) from None
-    if step <= timedelta(0) or step % BASE:
-        raise bad_request("query.step", "must be a whole multiple of 10 s")
+    if step <= timedelta(0) or step % bucket:
+        raise bad_request(
+            "query.step",
+            f"must be a whole multiple of the bucket, so {format_duration(bucket)} is the least",
+        )
     if (end - start) / step > MOST_POINTS - 1:
-        least = BASE * -(-(end - start) // (BASE * (MOST_POINTS - 1)))
+        least = bucket * -(-(end - start) // (bucket * (MOST_POINTS - 1)))
         raise bad_request(
             "query.step",
             f"makes more than {MOST_POINTS:,} points; from {format_duration(least)} on it fits",

@@ -35,6 +35,15 @@ def test_the_lead_feeds_the_lookbacks_and_is_not_drawn() -> None:
     assert drawn.t == [int((START + STEP).timestamp())]
 
 
+def test_a_step_below_ten_seconds_burns_over_lookbacks_that_end_with_it() -> None:
+    second = timedelta(seconds=1)
+    each = [Point(START + n * second, 1, int(n == 2), 0, seen=1) for n in range(8)]
+
+    drawn = charts.columns(SLO, each, second, lookbacks=[4 * second])
+
+    assert drawn.burn["4s"] == [0, 0, 250, 200, 200, 200, 0, 0]
+
+
 def test_one_failure_can_be_seen_and_one_percent_differs_from_fifty() -> None:
     bars = charts.sparkline(SLO, points((100_000, 0), (99_999, 1), (99, 1), (50, 50))).bars
 

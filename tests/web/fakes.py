@@ -723,6 +723,7 @@ class FakeSource(FakeSilences, FakeExclusions):
     details: dict[str, IncidentDetail] = field(default_factory=dict)
     subscriptions: list[FakeChanges] = field(default_factory=list)
     shadows: dict[str, ShadowSummary] = field(default_factory=dict)
+    bucket_: timedelta = timedelta(seconds=10)
     definitions: dict[str, tuple[Definition, ...]] = field(default_factory=dict)
     receivers_: tuple[ReceiverStanding, ...] = (
         ReceiverStanding("mail", "email", Destination("mail", last_success=NOW)),
@@ -799,6 +800,9 @@ class FakeSource(FakeSilences, FakeExclusions):
             return None
         (told,) = await self.as_of(at, [slo_id])
         return ByVersion(found, told if found is versions[-1] else None)
+
+    def bucket(self) -> timedelta:
+        return self.bucket_
 
     def rules(self) -> list[RuleStatus]:
         return list(self.rules_)

@@ -215,9 +215,9 @@ async def test_a_small_slo_burns_by_its_own_objective(
         ({"end": "9" * 400}, "query.end", ""),
         ({"start": "now", "end": "now"}, "query.start", "before the end"),
         ({"start": "now-1h", "end": "now-2h"}, "query.start", "before the end"),
-        ({"step": "5"}, "query.step", "multiple of 10 s"),
-        ({"step": "15s"}, "query.step", "multiple of 10 s"),
-        ({"step": "0s"}, "query.step", "multiple of 10 s"),
+        ({"step": "5"}, "query.step", "multiple of the bucket, so 10s is the least"),
+        ({"step": "15s"}, "query.step", "10s is the least"),
+        ({"step": "0s"}, "query.step", "10s is the least"),
         ({"step": "-1"}, "query.step", ""),
         ({"step": "often"}, "query.step", "not a duration"),
         ({"step": "10s"}, "query.step", "more than 5,000 points; from 8m40s on it fits"),
@@ -233,6 +233,20 @@ async def test_a_stretch_that_makes_no_sense_is_a_400_that_says_why(
     assert response.status_code == 400
     assert [one["place"] for one in told["places"]] == [place]
     assert words in told["detail"]
+
+
+async def test_a_step_may_be_as_short_as_the_bucket(
+    source: FakeSource, client: httpx.AsyncClient
+) -> None:
+    source.bucket_ = timedelta(seconds=1)
+
+    drawn = await columns(client, start="now-5m", step="1s", include="remaining,burn")
+
+    assert drawn["step_seconds"] == 1
+    assert len(drawn["t"]) == len(drawn["remaining"]) == 300
+    assert set(map(len, drawn["burn"].values())) == {300}
+    response = await client.get(POINTS, params={"start": "now-5m", "step": "0.5"})
+    assert "1s is the least" in response.json()["detail"]
 
 
 async def test_the_step_that_is_named_as_the_least_is_taken(client: httpx.AsyncClient) -> None:
