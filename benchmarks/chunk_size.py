@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.prometheus import backfill, missing
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
 from slo.ledger import BucketDelta
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.serving import free_port, last_core, nines
 from nines.config import load
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
 from slo.fingerprint import fingerprint
 from slo.ledger import BucketDelta

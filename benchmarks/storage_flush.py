@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
 from slo.ledger import BucketDelta
 

@@ -21,7 +21,8 @@ from alerting.store import Decision, IncidentFile
 from nines.changes import Broadcast
 from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.errors import RestoredError, StorageError
 from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads

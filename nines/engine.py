@@ -23,7 +23,7 @@ from nines.setback import (
     states_by,
     wants_recount,
 )
-from nines.storage.counts import CollectorRecord, CountBatch
+from nines.storage.batches import CollectorRecord, CountBatch
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase

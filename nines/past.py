@@ -11,7 +11,8 @@ from alerting.incident import Incident
 from dashboards.source import AsOf
 from nines.engine import Entry, Indicator
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountStore, History
+from nines.storage.counts import CountStore
+from nines.storage.histories import History
 from nines.storage.shadows import ShadowRecords
 from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices

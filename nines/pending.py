@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch
+from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch
 from slo.ledger import BucketDelta
 
 

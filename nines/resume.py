@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from nines.engine import Engine, Entry, Indicator, Target
 from nines.setback import pull_back, states_by
-from nines.storage.counts import CollectorRecord, CountStore, History, SeriesRecord
+from nines.storage.batches import CollectorRecord
+from nines.storage.counts import CountStore, SeriesRecord
+from nines.storage.histories import History
 from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
 from slo.alert_state import AlertState

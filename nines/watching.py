@@ -18,7 +18,8 @@ from nines.resume import resume_rules, resume_target
 from nines.roster import Roster
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CollectorRecord, CountStore
+from nines.storage.batches import CollectorRecord
+from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
 from nines.threads import StorageThreads

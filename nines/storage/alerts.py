@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, sel
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind
 from alerting.store import Decision, IncidentFile, Sent, told_and_said
+from nines.storage.batches import CountBatch, write_batch
 from nines.storage.codec import names_from_json, state_from_json, state_to_json
-from nines.storage.counts import CountBatch, write_batch
 from nines.storage.database import Database
 from nines.storage.grounds import write_grounds
 from nines.storage.incident_records import IncidentRecords

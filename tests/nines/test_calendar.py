@@ -10,7 +10,8 @@ from nines.engine import Entry
 from nines.past import Past
 from nines.resume import resume_entries
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from slo.definition import SLO
 from slo.evaluate import evaluate

@@ -12,7 +12,8 @@ from alerting.store import Decision
 from nines.engine import Entry, Indicator
 from nines.past import Past
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CauseDelta, CountBatch, CountStore
+from nines.storage.batches import CauseDelta, CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from slo.alert_state import AlertState, Phase
 from slo.counts import Counts

@@ -24,7 +24,8 @@ from alerting.result import Result
 from alerting.store import AlertStore, Decision, IncidentFile, Said
 from alerting.suppressor import Suppressor, SuppressorKind
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
 from nines.storage.incident_records import CursorError

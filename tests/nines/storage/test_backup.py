@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nines.storage.backup import back_up, restore
-from nines.storage.counts import CauseDelta, CollectorRecord, CountBatch, CountStore
+from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database, migrate, open_database
 from nines.storage.errors import RestoredError, StorageError
 from nines.storage.instance import hold

@@ -10,14 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from nines.storage.counts import (
-    CauseDelta,
-    CollectorRecord,
-    CountBatch,
-    CountStore,
-    StoredBucket,
-    write_batch,
-)
+from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch, write_batch
+from nines.storage.counts import CountStore, StoredBucket
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
 from slo.counts import Counts

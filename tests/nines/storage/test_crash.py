@@ -23,7 +23,8 @@ import signal, sys
 from sqlalchemy import event
 from alerting.store import Decision
 from nines.storage.alerts import AlertRecords
-from nines.storage.counts import CauseDelta, CountBatch, CountStore
+from nines.storage.batches import CauseDelta, CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import open_database
 from slo.alert_state import AlertState, Phase
 from slo.ledger import BucketDelta

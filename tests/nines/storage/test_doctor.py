@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from alerting.notification import NotificationState
-from nines.storage.counts import CountBatch, CountStore
+from nines.storage.batches import CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database
 from nines.storage.doctor import examine, storage_bytes, storage_rows
 from nines.storage.schema import metadata

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from nines.storage.counts import CauseDelta, CountBatch, CountStore
+from nines.storage.batches import CauseDelta, CountBatch
+from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
 from nines.storage.exclusions import ExclusionStore, entry_of
