@@ -34,6 +34,7 @@ from alerting.time_interval import (
     parse_weekdays,
     parse_years,
 )
+from alerting.watching_config import HeartbeatConfig
 from slo.exclusion_config import ExclusionConfig
 from slo.fields import NAME_PATTERN, PositiveDuration
 from slo.selector import Matcher, parse_matchers
@@ -398,6 +399,9 @@ class AlertingConfig(BaseModel):
     )
     inhibit_rules: tuple[InhibitRuleConfig, ...] = Field(
         (), description="Which alerts hold back which."
+    )
+    heartbeat: HeartbeatConfig | None = Field(
+        None, description="Who is told that Nines lives, while nothing of its work is overdue."
     )
 
     @property

@@ -3,7 +3,27 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from alerting.heartbeat import Heartbeat
 from dashboards.source import SystemHealth
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueFacts:
+    """Something of our own work that should have happened by now."""
+
+    what: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatFacts:
+    """How the outgoing heartbeat stands; `problem`: why the last one could not be sent."""
+
+    last_success: datetime | None
+    sent: int
+    failed: int
+    problem: str
+    withheld_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +42,8 @@ class HealthFacts:
     storage_bytes: int | None
     storage_rows: dict[str, int]  # by table
     template_errors: dict[str, int]  # by receiver
+    overdue: tuple[OverdueFacts, ...]
+    heartbeat: HeartbeatFacts | None
 
 
 def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
@@ -40,4 +62,16 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
         storage_bytes=health.storage_bytes,
         storage_rows=dict(health.storage_rows),
         template_errors=dict(health.template_errors),
+        overdue=tuple(OverdueFacts(str(one.what), one.sentence) for one in health.overdue),
+        heartbeat=None if health.heartbeat is None else _heartbeat(health.heartbeat),
+    )
+
+
+def _heartbeat(one: Heartbeat) -> HeartbeatFacts:
+    return HeartbeatFacts(
+        last_success=one.last_success,
+        sent=one.sent,
+        failed=one.failed,
+        problem=one.problem,
+        withheld_since=one.withheld_since,
     )

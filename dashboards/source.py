@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerting.alert import Alert
+from alerting.audit import Overdue
+from alerting.heartbeat import Heartbeat
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
 from alerting.receipt import Known
@@ -85,6 +87,8 @@ class SystemHealth:
     storage_bytes: int | None = None  # None: not looked yet
     storage_rows: Mapping[str, int] = field(default_factory=dict)  # by table
     template_errors: Mapping[str, int] = field(default_factory=dict)  # by receiver
+    overdue: tuple[Overdue, ...] = ()
+    heartbeat: Heartbeat | None = None  # None: nobody listens for one
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from dashboards.source import (
     SystemHealth,
     TooMuchError,
 )
+from nines.auditor import Auditor
 from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
@@ -86,6 +87,7 @@ class Pulse:
     last_evaluation: datetime | None = None
     evaluation_seconds: float = 0.0
     config_problem: str | None = None
+    stored_at: datetime | None = None
     outbox_pending: int = 0
     outbox_oldest: datetime | None = None
     receivers: tuple[ReceiverStanding, ...] = ()
@@ -142,6 +144,7 @@ class Live:
         trails: ExclusionStore,
         silencing: Silencing,
         receipts: Receipts,
+        auditor: Auditor,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -159,6 +162,7 @@ class Live:
         self._trails = trails
         self._silencing = silencing
         self._receipts = receipts
+        self._auditor = auditor
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
@@ -238,6 +242,8 @@ class Live:
             template_errors=dict(self._pulse.template_errors),
             storage_bytes=pulse.storage_bytes,
             storage_rows=pulse.storage_rows,
+            overdue=self._auditor.overdue,
+            heartbeat=self._auditor.heartbeat if self._auditor.beats else None,
         )
 
     def receivers(self) -> Sequence[ReceiverStanding]:
@@ -486,6 +492,7 @@ class Live:
             problems.append(
                 f"Evaluation is behind: the last one was {behind.total_seconds():.0f} s ago."
             )
+        problems += self._auditor.problems()
         problems += receiver_problems(pulse.receivers)
         if pulse.outbox_oldest and now - pulse.outbox_oldest > timedelta(minutes=2):
             waited = (now - pulse.outbox_oldest).total_seconds() / 60

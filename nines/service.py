@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from alerting.alert import AlertChange
+from alerting.audit import Vitals
 from alerting.context import Context
 from alerting.delivery import Delivery
 from alerting.incident import Incident
@@ -21,6 +22,7 @@ from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
 from nines import standing
+from nines.auditor import Auditor
 from nines.callbacks import Callbacks
 from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
@@ -51,11 +53,13 @@ from nines.storage.definitions import DefinitionRecords
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
+from nines.storage.overdue import owed
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
 from nines.tasks import end, until_stopped
 from nines.threads import StorageThreads
 from nines.version import VERSION
+from nines.vitals import vitals
 from nines.watching import Watching
 from slo.recurrence import Once
 from slo.selector import matcher
@@ -178,6 +182,13 @@ class Service:
             clock=self._clock,
             told=self._told_instead,
         )
+        self.auditor = Auditor(
+            config=lambda: self.config.alerting.heartbeat,
+            vitals=self._vitals,
+            owed=partial(owed, self.database),
+            run=self.threads.read,
+            clock=self._clock,
+        )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -195,6 +206,7 @@ class Service:
             trails=ExclusionStore(self.database),
             silencing=self.silencing,
             receipts=self.receipts,
+            auditor=self.auditor,
         )
         self.outbox = Outbox(
             records=self.records,
@@ -331,6 +343,7 @@ class Service:
                 ("remind", self._forever(self._remind, standing.EVERY)),
                 ("act on callbacks", self.callbacks.run()),
                 ("watch for receipts", self.receipts.run()),
+                ("audit", self.auditor.run()),
                 ("collect", self._collect()),
             )
         ]
@@ -418,6 +431,7 @@ class Service:
             listen=listen.host,
             reload=self.reloading.reload,
             ready=self._not_ready,
+            overdue=lambda: [one.sentence for one in self.auditor.overdue],
             stop=self.stop,
             now=self._clock.now,
         )
@@ -433,8 +447,12 @@ class Service:
             return ["Nines is starting or stopping."]
         return [self.dispatch.problem] if self.dispatch.problem else []
 
+    def _vitals(self) -> Vitals:
+        return vitals(self.engine, self.pulse, self.configured.collectors, self._clock.now())
+
     async def _flush(self) -> None:
-        await self.dispatch.flush()
+        if await self.dispatch.flush():
+            self.pulse.stored_at = self._clock.now()
         await self.recounting.recount()
         await self.outbox.look()
 

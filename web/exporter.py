@@ -44,6 +44,7 @@ from web.look import newest
 from web.rule_samples import rule_lines
 from web.settings import WebSettings
 from web.slo_samples import SLOSamples, promise_of
+from web.watching_samples import watching_lines
 
 _OLDEST_PRINT_SECONDS = 5.0
 _GZIP_LEVEL = 1  # 40 ms where the usual 9 takes a second, for a quarter of the size
@@ -186,6 +187,7 @@ class Printer:
             if number % _ROWS_TOGETHER == 0:
                 yield
         self._slos, self._collectors = slos, collectors
+        health = health_facts(snapshot.health, snapshot.now)
         return Samples(
             [one.texts for one in slos.values()],
             [one.texts for one in collectors.values()],
@@ -196,7 +198,8 @@ class Printer:
                 *_receivers(snapshot.receivers),
                 (_SILENCES, _SILENCES.line((), snapshot.silences)),
                 (_MUTED, _MUTED.line((), snapshot.muted)),
-                *_own(health_facts(snapshot.health, snapshot.now), snapshot.notifications),
+                *_own(health, snapshot.notifications),
+                *watching_lines(health),
             ],
         )
 

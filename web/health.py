@@ -19,12 +19,20 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """Whether everything was done in time, and what was not."""
+
+    ok: bool
+    overdue: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
     reloaded: bool
 
 
 class Health:
-    """The three endpoints that orchestrators know."""
+    """The endpoints that orchestrators know, and one for whoever watches the watcher."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
@@ -37,6 +45,13 @@ class Health:
         """200 when ready, else 503 with the reasons."""
         reasons = tuple(self._settings.ready())
         response = answer(request, Readiness(not reasons, reasons), 503 if reasons else 200)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    async def audit(self, request: Request) -> Response:
+        """200 while nothing of our own work is overdue, else 503 with what is."""
+        overdue = tuple(self._settings.overdue())
+        response = answer(request, Audit(not overdue, overdue), 503 if overdue else 200)
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -53,10 +68,11 @@ class Health:
 
 
 def health_router(settings: WebSettings) -> APIRouter:
-    """`/-/healthy`, `/-/ready`, `/-/reload`."""
+    """`/-/healthy`, `/-/ready`, `/-/audit`, `/-/reload`."""
     health = Health(settings)
     router = APIRouter(prefix="/-", include_in_schema=False)
     router.add_api_route("/healthy", health.healthy, methods=["GET", "HEAD"])
     router.add_api_route("/ready", health.ready, methods=["GET", "HEAD"])
+    router.add_api_route("/audit", health.audit, methods=["GET", "HEAD"])
     router.add_api_route("/reload", health.reload, methods=["POST"])
     return router

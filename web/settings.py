@@ -27,7 +27,8 @@ async def _nothing_to_reload() -> ReloadResult:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """`ready` gives the reasons why we are not; `stop` ends every open stream.
+    """`ready` gives the reasons why we are not; `stop` ends every open stream. `overdue` says what
+    of our own work should have happened by now.
 
     `listen` is the host that we listen on: on loopback, only its own names are answered to.
     """
@@ -37,5 +38,6 @@ class WebSettings:
     listen: str = "127.0.0.1"
     reload: Callable[[], Awaitable[ReloadResult]] = _nothing_to_reload
     ready: Callable[[], Sequence[str]] = tuple
+    overdue: Callable[[], Sequence[str]] = tuple
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     now: Callable[[], datetime] = utc_now

@@ -50,9 +50,15 @@ class Door:
         self._tls: ssl.SSLContext = trust(config.ca_file)
 
     async def send(
-        self, method: str, url: str, content: bytes, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        within: float = TIMEOUT,
     ) -> Answer:
-        """One request by the transport itself. Raises DeliveryError when there is no answer.
+        """One request by the transport itself. Raises DeliveryError when there is no answer in
+        `within` seconds.
 
         The client around it would write the address, and the token in it, into the log, and would
         read an answer of any length.
@@ -62,12 +68,12 @@ class Door:
             url,
             content=content,
             headers={"user-agent": "Nines", **headers},
-            extensions={"timeout": httpx.Timeout(TIMEOUT, connect=5).as_dict()},
+            extensions={"timeout": httpx.Timeout(within, connect=min(within, 5)).as_dict()},
         )
         proxy = httpx.Proxy(self._proxy) if self._proxy else None
         try:
             async with (
-                asyncio.timeout(TIMEOUT),
+                asyncio.timeout(within),
                 httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as door,
             ):
                 response = await door.handle_async_request(request)

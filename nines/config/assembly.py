@@ -210,7 +210,12 @@ def _alerting(written: AlertingConfig, directory: FilePath) -> tuple[AlertingCon
         receivers[name] = receiver.model_copy(update={receiver.kind: settings})
         at = ("alerting", "receivers", name, receiver.kind)
         found += [Finding((*at, key), words) for key, words in at_fault]
-    return written.model_copy(update={"receivers": MappingProxyType(receivers)}), found
+    heartbeat = written.heartbeat
+    if heartbeat is not None:
+        heartbeat, at_fault = with_tls_files(heartbeat, directory)
+        found += [Finding(("alerting", "heartbeat", key), words) for key, words in at_fault]
+    changed = {"receivers": MappingProxyType(receivers), "heartbeat": heartbeat}
+    return written.model_copy(update=changed), found
 
 
 def _references(data: Mapping[str, Any]) -> Iterator[Finding]:

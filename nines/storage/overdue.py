@@ -1,0 +1,81 @@
+"""What the auditor wants to know of the outbox: notifications that wait for a receipt too long."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, exists, or_, select
+
+from alerting.audit import Owed
+from alerting.incident import IncidentState
+from alerting.notification import NotificationKind, NotificationState
+from nines.storage.database import Database
+from nines.storage.schema import incidents, notifications
+from slo.severity import Severity
+
+_MOST = 1_000  # more of them make nothing clearer
+_TELLS = (NotificationKind.TRIGGER, NotificationKind.UPDATE)
+
+
+def owed(database: Database, now: datetime, within: timedelta) -> list[Owed]:
+    """What has waited for longer than `within`, and pages that nobody has: oldest first."""
+    columns = (
+        notifications.c.incident_id,
+        notifications.c.receiver,
+        notifications.c.kind,
+        notifications.c.severity,
+        notifications.c.created_at,
+        notifications.c.attempts,
+        notifications.c.state,
+        notifications.c.leased_until,
+        incidents.c.service,
+    )
+    both = notifications.join(incidents, incidents.c.id == notifications.c.incident_id)
+    waits = (
+        select(*columns)
+        .select_from(both)
+        .where(
+            notifications.c.state == NotificationState.PENDING,
+            or_(
+                notifications.c.created_at < now - within,
+                notifications.c.leased_until < now,
+            ),
+        )
+    )
+    others = notifications.alias()
+    has_it = exists().where(
+        others.c.incident_id == notifications.c.incident_id,
+        or_(
+            others.c.state == NotificationState.DELIVERED,
+            others.c.state == NotificationState.PENDING,  # which is watched by itself
+        ),
+    )
+    given_up = (
+        select(*columns)
+        .select_from(both)
+        .where(
+            incidents.c.state == IncidentState.TRIGGERED,
+            notifications.c.state == NotificationState.FAILED,
+            notifications.c.kind.in_(_TELLS),
+            notifications.c.severity == Severity.PAGE,
+            ~has_it,
+        )
+    )
+    with database.read() as connection:
+        rows = [
+            *connection.execute(waits.order_by(notifications.c.created_at).limit(_MOST)),
+            *connection.execute(given_up.order_by(notifications.c.created_at).limit(_MOST)),
+        ]
+    return [_owed(row) for row in rows]
+
+
+def _owed(row: "Row[tuple[object, ...]]") -> Owed:
+    return Owed(
+        incident_id=row.incident_id,
+        receiver=row.receiver,
+        kind=NotificationKind(row.kind),
+        severity=Severity(row.severity),
+        service=row.service,
+        decided_at=row.created_at,
+        attempts=row.attempts,
+        given_up=row.state == NotificationState.FAILED,
+        leased_until=row.leased_until,
+    )

@@ -1,0 +1,216 @@
+"""The heartbeat goes out while nothing is overdue, stops when something is, and holds up nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from alerting.audit import Owed, Vitals, What
+from alerting.notification import NotificationKind
+from alerting.watching_config import HeartbeatConfig
+from nines.auditor import Auditor
+from nines.demo.http_server import HttpServer, Misbehaviour, Request, Response
+from nines.storage.errors import StorageError
+from slo.severity import Severity
+from tests.fakes.clock import FakeClock
+
+T = TypeVar("T")
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with capture_logs():
+        yield
+
+
+class Listener:
+    """Whoever waits for our heartbeat."""
+
+    def __init__(self) -> None:
+        self.answer: Response | Misbehaviour = Response(200, b"OK")
+        self.heard: list[Request] = []
+
+    def take(self, request: Request) -> Response | Misbehaviour:
+        self.heard.append(request)
+        return self.answer
+
+
+class World:
+    """An auditor over vitals that the test decides."""
+
+    def __init__(self, url: str, listener: Listener) -> None:
+        self.listener = listener
+        self.clock = FakeClock()
+        self.owed: list[Owed] = []
+        self.broken: Exception | None = None
+        self.config: HeartbeatConfig | None = HeartbeatConfig.model_validate(
+            {"url": f"{url}/ping/secret", "timeout": "1s"}
+        )
+        self.auditor = Auditor(
+            config=lambda: self.config,
+            vitals=self.vitals,
+            owed=self._owed,
+            run=self._run,
+            clock=self.clock,
+        )
+
+    def vitals(self) -> Vitals:
+        now = self.clock.now()
+        return Vitals(now, evaluated=now, stored=now)
+
+    async def look(self, after: timedelta = timedelta(0)) -> None:
+        """Time passes, the auditor looks, and the beat that it began ends."""
+        self.clock.move(after)
+        await self.auditor.look()
+        beats = [one for one in asyncio.all_tasks() if one.get_name() == "heartbeat"]
+        await asyncio.gather(*beats)
+
+    def a_page(self) -> Owed:
+        return Owed(
+            "inc-1",
+            "oncall",
+            NotificationKind.TRIGGER,
+            Severity.PAGE,
+            "shop",
+            self.clock.now() - 3 * MINUTE,
+        )
+
+    def _owed(self, _now: datetime, _within: timedelta) -> Sequence[Owed]:
+        if self.broken:
+            raise self.broken
+        return list(self.owed)
+
+    async def _run(self, call: Callable[[], T], /) -> T:
+        return call()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    listener = Listener()
+    server = HttpServer(listener.take)
+    await server.start()
+    yield World(server.url, listener)
+    await server.refuse()
+
+
+async def test_a_beat_at_once_and_then_one_an_interval(world: World) -> None:
+    await world.look()
+    await world.look(30 * SECOND)
+    assert len(world.listener.heard) == 1
+    await world.look(30 * SECOND)
+
+    assert [one.method for one in world.listener.heard] == ["GET", "GET"]
+    assert world.auditor.heartbeat.last_success == world.clock.now()
+    assert world.auditor.problems() == []
+
+
+async def test_it_is_withheld_while_a_page_is_overdue_and_returns_at_once(world: World) -> None:
+    await world.look()
+    world.owed = [world.a_page()]
+    for _ in range(5):
+        await world.look(MINUTE)
+    assert len(world.listener.heard) == 1
+    withheld, overdue = world.auditor.problems()
+    assert withheld.startswith("The heartbeat is withheld since 14:01:00 UTC: The page about shop")
+    assert overdue.startswith("The page about shop to oncall has no receipt")
+
+    world.owed = []
+    await world.look(SECOND)
+    assert len(world.listener.heard) == 2
+    assert world.auditor.problems() == []
+
+
+async def test_one_that_cannot_be_sent_is_shown_and_tried_again_soon(world: World) -> None:
+    world.listener.answer = Response(500, b"oh no")
+    await world.look()
+    [problem] = world.auditor.problems()
+    assert problem.startswith("The heartbeat cannot be sent: ")
+    assert "500" in problem
+    assert "secret" not in problem
+
+    world.listener.answer = Response(200, b"OK")
+    await world.look(5 * SECOND)
+    assert len(world.listener.heard) == 2
+    assert world.auditor.problems() == []
+    assert (world.auditor.heartbeat.sent, world.auditor.heartbeat.failed) == (1, 1)
+
+
+async def test_a_listener_that_hangs_holds_up_no_look(world: World) -> None:
+    world.listener.answer = Misbehaviour.HANG
+    await world.auditor.look()
+    world.owed = [world.a_page()]
+    await world.auditor.look()
+    assert [one.what for one in world.auditor.overdue] == [What.DELIVERY]
+
+    await world.look()
+    assert "gave no answer" in world.auditor.heartbeat.problem
+
+
+async def test_an_outbox_that_cannot_be_read_withholds_it(world: World) -> None:
+    world.broken = StorageError("The database is locked.")
+    await world.look()
+    assert world.auditor.overdue[0].sentence == (
+        "The outbox cannot be read: The database is locked."
+    )
+
+    world.broken = RuntimeError("a mistake of ours")
+    await world.look(MINUTE)
+    assert world.auditor.overdue[0].what is What.AUDIT
+    assert world.listener.heard == []
+
+
+async def test_a_clock_that_is_set_withholds_it_for_a_while(world: World) -> None:
+    await world.look()
+    seconds = world.clock.monotonic()
+    world.clock.monotonic = lambda: seconds + 5  # type: ignore[method-assign]
+    await world.look(timedelta(hours=1))
+
+    assert [one.what for one in world.auditor.overdue] == [What.CLOCK]
+    assert len(world.listener.heard) == 1
+
+
+async def test_it_is_posted_where_that_is_asked_for(world: World) -> None:
+    assert world.config is not None
+    world.config = world.config.model_copy(update={"method": "POST"})
+    await world.look()
+    assert [one.method for one in world.listener.heard] == ["POST"]
+
+
+async def test_without_a_listener_what_is_overdue_is_told_all_the_same(world: World) -> None:
+    world.config = None
+    world.owed = [world.a_page()]
+    await world.look()
+
+    assert not world.auditor.beats
+    assert len(world.auditor.problems()) == 1
+    assert world.listener.heard == []
+
+
+async def test_it_looks_again_and_again(world: World) -> None:
+    looking = asyncio.create_task(world.auditor.run())
+    await world.clock.advance(timedelta(0))
+    world.owed = [replace(world.a_page())]
+    await world.clock.advance(5 * SECOND)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+
+    assert [one.what for one in world.auditor.overdue] == [What.DELIVERY]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"interval": "500ms"}, "at least 1s"),
+        ({"interval": "5s"}, "a timeout of 10s is too long"),
+        ({"url": "ftp://x"}, "https://"),
+    ],
+)
+def test_a_heartbeat_that_makes_no_sense_is_refused(written: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        HeartbeatConfig.model_validate({"url": "https://hc.example/x"} | written)
