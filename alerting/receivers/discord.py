@@ -52,15 +52,14 @@ def post(message: Message, attempt: int = 1) -> Body:
     return {"content": _summary(message), "embeds": [_embed(message, attempt)], **_QUIET}
 
 
-def plain(message: Message) -> Body:
+def plain(message: Message, attempt: int = 1) -> Body:
     """The same in one line, for when Discord does not take our embed."""
-    return {"content": _summary(message), "embeds": [], **_QUIET}
+    return {"content": f"{_summary(message)}{_again(attempt)}", "embeds": [], **_QUIET}
 
 
 def news(message: Message, attempt: int = 1) -> Body:
     """What changed, as a message of its own: an edit rings nobody's phone."""
-    again = f" ({_AGAIN.format(attempt)})" if attempt > 1 else ""
-    text = f"**{wording.state(message)}** {escaped(message.what_changed, 700)}{again}"
+    text = f"**{wording.state(message)}** {escaped(message.what_changed, 700)}{_again(attempt)}"
     return {"content": _cut(text, CONTENT_LIMIT), **_QUIET}
 
 
@@ -113,7 +112,7 @@ class Discord:
         """The message; in one line, when Discord objects to its shape."""
         answer = await self._send(method, url, post(message, attempt))
         if answer.status in (400, 413):
-            return await self._send(method, url, plain(message))
+            return await self._send(method, url, plain(message, attempt))
         return answer
 
     async def _send(self, method: str, url: str, body: Body) -> Answer:
@@ -139,7 +138,6 @@ def build(config: DiscordConfig, *, external_url: str) -> Discord:
 
 
 _QUIET: Body = {"allowed_mentions": {"parse": []}}  # nothing in our text is to ring a phone
-_AGAIN = "try {}: an earlier one may have arrived too"
 _ID = re.compile(r'"id"\s*:\s*"(\d{1,32})"')  # in an answer that was cut
 
 
@@ -201,9 +199,13 @@ def _footer(message: Message, attempt: int) -> str:
     if message.acknowledged_by:
         notes.append(f"acknowledged by {one_line(message.acknowledged_by, 80)}")
     notes.append(f"notification {one_line(message.notification_id, 60)}")
-    if attempt > 1:
-        notes.append(_AGAIN.format(attempt))
-    return ", ".join(notes)
+    return ", ".join(filter(None, [*notes, evidence.another_try(attempt)]))
+
+
+def _again(attempt: int) -> str:
+    """The same, in brackets, after a text."""
+    said = evidence.another_try(attempt)
+    return f" ({said})" if said else ""
 
 
 def _summary(message: Message) -> str:

@@ -39,6 +39,11 @@ def links(message: Message) -> tuple[tuple[str, str], ...]:
     return tuple(link for link in found if link[1].startswith(("https://", "http://")))
 
 
+def another_try(attempt: int) -> str:
+    """What a message says that may be a copy; nothing at the first try."""
+    return f"try {attempt}: an earlier one may have arrived too" if attempt > 1 else ""
+
+
 def fingerprint(line: AlertLine) -> str:
     """16 hexadecimal digits, the same for the same rule in every message."""
     return hashlib.sha256(line.rule.encode("utf-8", "replace")).hexdigest()[:16]

@@ -151,15 +151,16 @@ def post(message: Message, attempt: int = 1, *, buttons: bool = False) -> Body:
     }
 
 
-def plain(message: Message) -> Body:
+def plain(message: Message, attempt: int = 1) -> Body:
     """The same as text alone, for when Slack does not take our blocks."""
     story = mrkdwn(wording.letter(message), TEXT_LIMIT - SUMMARY_LIMIT)
-    return {"text": f"{_summary(message)}\n{story}", "blocks": [], **_QUIET}
+    lines = [_summary(message), story, evidence.another_try(attempt)]
+    return {"text": "\n".join(filter(None, lines)), "blocks": [], **_QUIET}
 
 
 def reply(message: Message, attempt: int = 1) -> Body:
     """What changed, for the incident's thread."""
-    again = _again(attempt)
+    again = evidence.another_try(attempt)
     lines = [f"*{_sign(message)} {wording.state(message)}*  {_changed(message)}"]
     lines += [f"• {mrkdwn(wording.line_text(line), 600)}" for line in evidence.firing(message)[:4]]
     return {"text": "\n".join([*lines, f"_{again}_"] if again else lines), **_QUIET}
@@ -204,39 +205,38 @@ class Slack:
             return await self._post(message, attempt, "posted")
         place = {"channel": channel, "ts": ts}
         try:
-            await self._call("chat.update", message, place, self._shape(message, attempt))
+            await self._show("chat.update", message, place, attempt)
         except _RefusedError as refused:
             if refused.error not in GONE:
                 raise
             return await self._post(message, attempt, f"posted anew ({refused.error})")
         thread = {"channel": channel, "thread_ts": ts}
-        await self._call("chat.postMessage", None, thread, reply(message, attempt))
+        await self._once("chat.postMessage", {**thread, **reply(message, attempt)})
         return Receipt("Slack changed the message and took a reply in its thread", 200)
 
     async def close(self) -> None:
         """Wait a moment for calls under way."""
         await self._threads.close()
 
-    def _shape(self, message: Message, attempt: int) -> Body:
-        return post(message, attempt, buttons=self._buttons)
-
     async def _post(self, message: Message, attempt: int, what: str) -> Receipt:
         place = {"channel": self._config.channel}
-        said = await self._call("chat.postMessage", message, place, self._shape(message, attempt))
+        said = await self._show("chat.postMessage", message, place, attempt)
         ts, channel = str(said.get("ts", "")), str(said.get("channel", ""))
         handle = {"channel": channel, "ts": ts} if ts and channel else None
         return Receipt(f"Slack {what} the message", 200, handle)
 
-    async def _call(
-        self, method: str, message: Message | None, place: Mapping[str, str], body: Body
+    async def _show(
+        self, method: str, message: Message, place: Mapping[str, str], attempt: int
     ) -> Mapping[str, Any]:
         """One call; a second, in plain text, when Slack objects to the message's shape."""
         try:
-            return await self._once(method, {**place, **body})
+            return await self._once(
+                method, {**place, **post(message, attempt, buttons=self._buttons)}
+            )
         except _RefusedError as refused:
-            if message is None or not refused.error.startswith(UNACCEPTABLE):
+            if not refused.error.startswith(UNACCEPTABLE):
                 raise
-        return await self._once(method, {**place, **plain(message)})
+        return await self._once(method, {**place, **plain(message, attempt)})
 
     async def _once(self, method: str, body: Body) -> Mapping[str, Any]:
         work = functools.partial(self._client.api_call, method, json=body)
@@ -424,11 +424,7 @@ def _footnotes(message: Message, attempt: int) -> list[str]:
     if message.linked_to:
         notes.append(f"began while {mrkdwn(message.linked_to, 100)} was acknowledged")
     notes.append(f"notification {mrkdwn(message.notification_id, 100)}")
-    return [note for note in [*notes, _again(attempt)] if note]
-
-
-def _again(attempt: int) -> str:
-    return f"try {attempt}: an earlier one may have arrived too" if attempt > 1 else ""
+    return [note for note in [*notes, evidence.another_try(attempt)] if note]
 
 
 def _fitting(blocks: Iterable[Block], ids: int) -> Iterator[Block]:

@@ -42,21 +42,26 @@ class TeamsConfig(AddressConfig, TemplatedConfig):
     """`teams:` in config.yaml: the address that a Teams workflow or incoming webhook shows."""
 
 
-def card(message: Message) -> Body:
+def card(message: Message, attempt: int = 1) -> Body:
     """The message as an Adaptive Card; always within the limit of Teams."""
-    told = _fitting(_head(message), [_line(line, message) for line in message.alerts[1:]], message)
+    told = _fitting(
+        _head(message, attempt), [_line(line, message) for line in message.alerts[1:]], message
+    )
     return _attached(told, _actions(message))
 
 
-def plain(message: Message) -> Body:
+def plain(message: Message, attempt: int = 1) -> Body:
     """The least that can be said, for when Teams does not take the whole card."""
-    return _attached([_text(_title(message), weight="Bolder")], [])
+    again = evidence.another_try(attempt)
+    notes = [_text(again, isSubtle=True, size="Small")] if again else []
+    return _attached([_text(_title(message), weight="Bolder"), *notes], [])
 
 
 class Teams:
     """One channel.
 
-    Teams has no key by which it would know a message again: after a lost answer it may stand twice.
+    Teams has no key by which it would know a message again: after a lost answer it may stand twice,
+    and the second says that it is another try.
     """
 
     def __init__(self, config: TeamsConfig) -> None:
@@ -65,10 +70,10 @@ class Teams:
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
         """Post once; with less in it, should Teams object to the card."""
-        del handle, attempt  # nothing can be changed through such an address
-        answer = await self._post(card(message))
+        del handle  # nothing can be changed through such an address
+        answer = await self._post(card(message, attempt))
         if answer.status in (400, 413):
-            answer = await self._post(plain(message))
+            answer = await self._post(plain(message, attempt))
         if not answer.taken:
             raise self._door.refused(answer)
         if failed := _FAILED.search(answer.said):
@@ -121,7 +126,7 @@ def _attached(body: list[Body], actions: list[Body]) -> Body:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _head(message: Message) -> list[Body]:
+def _head(message: Message, attempt: int) -> list[Body]:
     colour = "Good" if message.kind.over else COLOURS[message.severity]
     rows = [
         {"title": one_line(what, 50), "value": escaped(text, ROW_LIMIT)}
@@ -131,7 +136,7 @@ def _head(message: Message) -> list[Body]:
         _text(_title(message), weight="Bolder", size="Large", color=colour),
         _text(escaped(wording.paragraph(message), STORY_LIMIT)),
         {"type": "FactSet", "facts": rows},
-        _text(_footnote(message), isSubtle=True, size="Small"),
+        _text(_footnote(message, attempt), isSubtle=True, size="Small"),
     ]
 
 
@@ -160,13 +165,15 @@ def _line(line: AlertLine, message: Message) -> Body:
     return _text(escaped(f"{wording.line_text(line)}{over}", ROW_LIMIT))
 
 
-def _footnote(message: Message) -> str:
+def _footnote(message: Message, attempt: int) -> str:
     notes = [f"Opened {wording.moment(message.opened_at)}", f"revision {message.revision}"]
     if message.owner:
         notes.append(f"owner {message.owner}")
     if message.acknowledged_by:
         notes.append(f"acknowledged by {message.acknowledged_by}")
-    return escaped(", ".join([*notes, f"notification {message.notification_id}"]), ROW_LIMIT)
+    # The try goes first: it has to be there however long the names are.
+    all_ = [evidence.another_try(attempt), *notes, f"notification {message.notification_id}"]
+    return escaped(", ".join(filter(None, all_)), ROW_LIMIT)
 
 
 def _actions(message: Message) -> list[Body]:

@@ -51,7 +51,7 @@ def test_markup_is_escaped() -> None:
 @settings(max_examples=60, deadline=None)
 @given(horrible())
 def test_no_text_breaks_a_limit_or_pings_anybody(bad: Message) -> None:
-    for body in (post(bad, 2), plain(bad), news(bad, 2)):
+    for body in (post(bad, 2), plain(bad, 2), news(bad, 2)):
         json.dumps(body).encode()
         assert body["allowed_mentions"] == {"parse": []}
         assert 0 < length(body["content"]) <= discord.CONTENT_LIMIT
@@ -115,6 +115,14 @@ async def test_news_that_may_come_twice_says_so() -> None:
 
     assert (first.outcome, second.outcome) == (AMBIGUOUS, OK)
     assert "try 2" in json.loads(stands.bodies[3])["content"]
+
+
+def test_another_try_says_that_it_is_one() -> None:
+    again = "try 2: an earlier one may have arrived too"
+
+    assert again in post(message(), 2)["embeds"][0]["footer"]["text"]
+    assert again in plain(message(), 2)["content"]
+    assert "try" not in json.dumps([post(message()), plain(message())])
 
 
 async def test_the_id_is_found_in_an_answer_that_is_cut() -> None:

@@ -123,7 +123,7 @@ def test_many_alerts_are_shortened_and_counted() -> None:
 @given(horrible())
 def test_no_text_breaks_a_limit_or_pings_anybody(bad: Message) -> None:
     workspace = SlackWorkspace(10, lambda: OPENED)
-    for body in (post(bad, 2), plain(bad), reply(bad, 2)):
+    for body in (post(bad, 2), plain(bad, 2), reply(bad, 2)):
         sent = json.dumps({"channel": "#sre", **body}).encode()
         said = workspace.call("chat.postMessage", {"authorization": "Bearer xoxb-1"}, sent)
 
@@ -296,6 +296,7 @@ def test_another_try_says_that_it_is_one() -> None:
     again = "try 2: an earlier one may have arrived too"
 
     assert again in json.dumps(post(message(), 2))
+    assert again in plain(message(), 2)["text"]
     assert again in reply(message(UPDATE), 2)["text"]
     assert "try" not in json.dumps(post(message(), 1)["blocks"][-1])
 

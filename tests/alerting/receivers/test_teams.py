@@ -71,10 +71,18 @@ def test_what_is_too_long_to_begin_with_loses_its_table() -> None:
     assert [part["type"] for part in content(body)["body"]] == ["TextBlock", "TextBlock"]
 
 
+def test_another_try_says_that_it_is_one() -> None:
+    again = escaped("try 2: an earlier one may have arrived too", 99)
+
+    for body in (card(message(owner="x" * 999), 2), plain(message(), 2)):
+        assert content(body)["body"][-1]["text"].startswith(again)
+    assert "try" not in json.dumps([card(message()), plain(message())])
+
+
 @settings(max_examples=60, deadline=None)
 @given(horrible())
 def test_no_text_breaks_the_limit(bad: Message) -> None:
-    for body in (card(bad), plain(bad)):
+    for body in (card(bad, 2), plain(bad, 2)):
         sent = json.dumps(body).encode()
         assert len(sent) <= teams.BODY_LIMIT
         json.loads(sent)
