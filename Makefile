@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KILLS ?= 1000
+SEED ?= 1
+MINUTES ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo run test lint types imports format bench screenshots lock clean
+.PHONY: help demo run test lint types imports format bench chaos screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +38,9 @@ format: $(VENV)/.dev ## write the house style
 
 bench: $(VENV)/.dev ## every claim of speed, as ratios beside a peer (takes minutes)
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.dev ## kill Nines 1,000 times at random and judge what was heard (KILLS=, SEED=, MINUTES=)
+	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --minutes $(MINUTES)
 
 screenshots: $(VENV)/.dev ## docs/images from the demo, by Debian's Chromium
 	$(BIN)/python -m scripts.screenshots

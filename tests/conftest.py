@@ -7,6 +7,7 @@ real PostgreSQL, with a database of its own each time.
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,9 +80,9 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """One server for the whole run, below the temp folder, gone at its end.
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server below the temp folder, gone at its end.
 
     As root the package adds a system user and opens its data's parent folders to it, so the data
     never lies elsewhere.
@@ -101,6 +102,13 @@ def postgres() -> Iterator[PostgresServer]:
     finally:
         server.cleanup()
         shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for the whole run."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,216 @@
+"""A world in which Nines can be killed at will: a target, every kind of receiver, a process."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine
+
+from nines.demo.http_server import HttpServer, Request, Response
+from tests.chaos.forks import Forks, Process
+from tests.chaos.judge import Broke, Event, Healed, Heard, Killed, Said
+from tests.chaos.vendors import KINDS, Fault, Step, vendor
+from tests.web.ports import free_port
+
+STRANGER = "webhook-stranger"  # configured, and named by no route
+CONFIG = """
+server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", bucket: 1s,
+         database: "{database}"}}
+services:
+  shop:
+    collectors:
+      metrics: {{prometheus: "{target}/metrics", interval: 1s, timeout: 1s}}
+    alerts:
+      hot: {{collector: metrics, metric: temperature, above: 50, for: 0s, keep_firing_for: 0s,
+            severity: page}}
+alerting:
+  receivers:
+    pagerduty: {{pagerduty: {{routing_key: 0123456789abcdef0123456789abcdef, url: "{pagerduty}"}},
+                rate: 600/1m}}
+    slack: {{slack: {{token: xoxb-1, channel: "#sre", url: "{slack}"}}, rate: 600/1m}}
+    email: {{email: {{smtp: "{email}", from: nines@example.com, to: [ann@example.com]}},
+            rate: 600/1m}}
+    webhook: {{webhook: {{url: "{webhook}/hook"}}}}
+    teams: {{teams: {{url: "{teams}/hook"}}, rate: 600/1m}}
+    discord: {{discord: {{url: "{discord}/api/webhooks/1/t"}}, rate: 600/1m}}
+    alertmanager: {{alertmanager: {{url: "{alertmanager}"}}}}
+    template:
+      template:
+        url: "{template}/alerts"
+        json: {{incident: "{{{{ incident_id }}}}", kind: "{{{{ kind }}}}",
+               revision: "{{{{ revision }}}}", id: "{{{{ notification_id }}}}"}}
+    stranger: {{webhook: {{url: "{stranger}/hook"}}}}
+  route:
+    receivers: [pagerduty, slack, email, webhook, teams, discord, alertmanager, template]
+"""
+
+
+class World:
+    """Everything around one database. Its `events` are what the judge is given."""
+
+    def __init__(self, folder: Path, database: str, forks: Forks) -> None:
+        self.events: list[Event] = []
+        self.hot = False
+        self.faults: Callable[[str], Fault | None] = lambda _: None
+        self._hold: Step | None = None
+        self._held: dict[str, asyncio.Event] = {}
+        self._everybody: frozenset[str] = frozenset()
+        self._forks = forks
+        self._database = database
+        self._outside = create_engine(database, poolclass=NullPool)
+        self._config = folder / "config.yaml"
+        self._trace, self._armed = folder / "trace", folder / "armed"
+        self._log = folder / "log"
+        self._port = free_port()
+        self._target = HttpServer(self._page)
+        self.vendors = {kind: vendor(kind, self) for kind in (*KINDS, STRANGER)}
+        self.all_held = asyncio.Event()
+        self.changed = asyncio.Event()
+        self.process: Process | None = None
+
+    async def open(self) -> None:
+        """Let everybody listen, and write the configuration."""
+        await self._target.start()
+        for one in self.vendors.values():
+            await one.start()
+        urls = {one.partition("-")[2] or one: found.url for one, found in self.vendors.items()}
+        self._config.write_text(
+            CONFIG.format(port=self._port, database=self._database, target=self._target.url, **urls)
+        )
+
+    async def close(self) -> None:
+        """Nothing is left."""
+        await self.kill()
+        await self._target.refuse()
+        for one in self.vendors.values():
+            await one.stop()
+
+    @property
+    def passed(self) -> list[str]:
+        """The commits that processes went through."""
+        return self._trace.read_text().splitlines() if self._trace.exists() else []
+
+    @property
+    def outages(self) -> int:
+        """How many there were."""
+        return sum(isinstance(event, Broke) for event in self.events)
+
+    def log(self) -> str:
+        """The end of what processes said."""
+        return self._log.read_text()[-8000:] if self._log.exists() else ""
+
+    async def start(self) -> None:
+        """Start a process."""
+        self.process = await self._forks.start(
+            config=str(self._config),
+            log=str(self._log),
+            trace=str(self._trace),
+            armed=str(self._armed),
+        )
+
+    def arm(self, point: str) -> None:
+        """From now on the process dies at this failpoint, by itself, once."""
+        fresh = self._armed.with_suffix(".new")
+        fresh.write_text(point)
+        fresh.rename(self._armed)
+
+    async def kill(self) -> None:
+        """SIGKILL, and everything that it held is let go."""
+        if self.process is not None and not self.process.ended.is_set():
+            os.kill(self.process.pid, signal.SIGKILL)
+        await self.died()
+
+    async def died(self) -> None:
+        """Wait for its end, and note it."""
+        if self.process is None:
+            return
+        async with asyncio.timeout(30):
+            await self.process.ended.wait()
+        if self.process.status != -signal.SIGKILL:
+            raise AssertionError(f"it ended by itself, with {self.process.status}: {self.log()}")
+        self.process = None
+        self._hold = None
+        for one in self.vendors.values():
+            await one.hang_up()
+        self.events.append(Killed())
+
+    def breaks(self, *, sure: bool = True) -> None:
+        self.hot = True
+        self.events.append(Broke(sure))
+
+    def heals(self) -> None:
+        self.hot = False
+        self.events.append(Healed())
+
+    def hold_at(self, step: Step, receivers: Iterable[str]) -> None:
+        """Hold each call at this step; `all_held` is set once all of these stand there."""
+        self._hold, self._everybody = step, frozenset(receivers)
+        self._held.clear()
+        self.all_held.clear()
+
+    async def told(self, said: Said, since: int, within: float = 30.0) -> None:
+        """Wait until every receiver was told this, after the event number `since`."""
+        async with asyncio.timeout(within):
+            while True:
+                self.changed.clear()
+                heard = [one for one in self.events[since:] if isinstance(one, Heard)]
+                if {one.receiver for one in heard if one.said is said} >= set(KINDS):
+                    return
+                await self.changed.wait()
+
+    async def settled(self, within: float = 30.0, *, incidents: bool | None = None) -> None:
+        """Wait until nothing waits in the outbox, and an incident is open or none, as asked.
+
+        It is read from the database: another process has no event for us.
+        """
+        async with asyncio.timeout(within):
+            while True:
+                waiting, is_open = await asyncio.to_thread(self._standing)
+                if not waiting and incidents in (None, is_open):
+                    return
+                await asyncio.sleep(0.05)
+
+    def _standing(self) -> tuple[bool, bool]:
+        waiting = "SELECT count(*) FROM notifications WHERE state = 'pending'"
+        is_open = "SELECT count(*) FROM incidents WHERE state <> 'resolved'"
+        with self._outside.connect() as connection:
+            return (
+                bool(connection.exec_driver_sql(waiting).scalar()),
+                bool(connection.exec_driver_sql(is_open).scalar()),
+            )
+
+    async def reach(self, receiver: str, step: Step) -> None:
+        """Called by vendors."""
+        if step is not self._hold:
+            return
+        never = self._held.setdefault(receiver, asyncio.Event())
+        if self._held.keys() >= self._everybody:
+            self.all_held.set()
+        await never.wait()
+
+    def hear(self, heard: Heard) -> None:
+        """Called by vendors."""
+        self.events.append(heard)
+        self.changed.set()
+
+    def fault(self, receiver: str) -> Fault | None:
+        """Called by vendors."""
+        return self.faults(receiver)
+
+    def _page(self, _: Request) -> Response:
+        text = f"temperature {90 if self.hot else 10}\n"
+        return Response(200, text.encode(), "text/plain")
+
+
+@asynccontextmanager
+async def world(folder: Path, database: str, forks: Forks) -> AsyncIterator[World]:
+    """Open; nothing of it is left afterwards."""
+    made = World(folder, database, forks)
+    try:
+        await made.open()
+        yield made
+    finally:
+        await made.close()
