@@ -19,7 +19,7 @@ from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
 from slo.budget_ledger import BudgetLedger
-from slo.digest import Digest
+from slo.digest import Sheet
 from slo.exclusion import Exclusion, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
@@ -183,8 +183,8 @@ class Source(Protocol):
 
     def status(self, slo_id: str) -> SLOStatus | None: ...
 
-    def digests(self) -> Mapping[str, Digest]:
-        """What the newest statuses of SLOs at rest say, by id; of some it is not told."""
+    def digests(self) -> Sequence[Sheet]:
+        """What the newest statuses of SLOs at rest say; of some it is not told."""
 
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         """By tier key (`page:1h:5m`), and `no_data`."""

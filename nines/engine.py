@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Remark
 from alerting.rules import Rules
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
 from nines.derived import Counted, Derivations, with_parts
+from nines.looks import Looks, Moment
 from nines.no_data import why_no_data, why_together
 from nines.pending import Pending
 from nines.setback import (
@@ -31,7 +33,7 @@ from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
 from slo.detail import Detail
-from slo.digest import Digest
+from slo.digest import Sheet
 from slo.evaluate import NO_DATA, evaluate
 from slo.exclusion import counted_causes
 from slo.exposition import Page
@@ -102,15 +104,12 @@ class Indicator:
         return self.slo.sli_id
 
 
-_Moment = tuple[int, datetime]  # numbered: the later of two is the one told later
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
     """A status, and what it was made from."""
 
     status: SLOStatus
-    at: _Moment
+    at: Moment
     revision: int
     states: Mapping[str, AlertState]
 
@@ -125,7 +124,6 @@ class Entry:
     renamed: dict[str, str] = field(default_factory=dict)  # tiers gone, and who took their place
     fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
-    judged_at: _Moment | None = field(default=None, init=False, repr=False)
     told: _Told | None = field(default=None, init=False, repr=False)
     tell: "Callable[[Entry], SLOStatus | None] | None" = field(
         default=None, init=False, repr=False, compare=False
@@ -194,10 +192,10 @@ class Engine:
         self._numbers: dict[str, int] = {}
         self._screen = Screen([])
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
-        self._looks = 0
+        self._heard_of: dict[str, NDArray[np.intp]] = {}  # whose SLI it feeds, by the collector
+        self._looks = Looks()
         self.setback: Setback | None = None  # until time has caught up with what the clock showed
-        self._ticked: _Moment | None = None
-        self._observed: dict[str, _Moment] = {}  # by the collector; by the SLO where it is derived
+        self._ticked: Moment | None = None
 
     def watch(
         self,
@@ -272,9 +270,11 @@ class Engine:
 
     def _survey(self) -> None:
         """Begin to screen these."""
+        before = self._numbers
         self._order = list(self.entries.values())
         self._ids = [entry.slo.id for entry in self._order]  # each takes a while to spell
         self._numbers = {slo_id: number for number, slo_id in enumerate(self._ids)}
+        self._looks = self._looks.renumbered([before.get(one) for one in self._ids], self._ticked)
         for entry in self._order:
             entry.tell = self._status_of
             at_rest = dict.fromkeys((tier.key for tier in entry.slo.tiers), AlertState())
@@ -287,7 +287,7 @@ class Engine:
                 for entry in self._order
             ]
         )
-        self._parts = {}
+        self._parts, self._heard_of = {}, {}
 
     def _attach(self, entry: Entry) -> None:
         """Know this SLO by whatever changes its counts."""
@@ -349,7 +349,7 @@ class Engine:
         self._follow(now)
         part = self._part(observation.collector_id)
         suspects = self._screen.suspects(now, self.awake_since, part)
-        self._observed[observation.collector_id] = self._looked(now)
+        self._looks.note(self._numbers_of(observation.collector_id), now)
         return [
             *self._evaluate_all([self._order[number] for number in suspects], now),
             *self.thresholds.observe(observation, since, increments, now, self.awake_since),
@@ -366,7 +366,7 @@ class Engine:
         ]
         for number in self._derived.follow(now, numbers):
             for entry in self._over.get(number, ()):
-                self._observed[entry.slo.id] = self._looked(now)
+                self._looks.note(self._numbers[entry.slo.id], now)
 
     def fed_by(self, collector_id: str) -> Sequence[Entry]:
         """The SLOs that this collector's observations count for, by themselves or among others."""
@@ -402,7 +402,7 @@ class Engine:
         """Look at all; whose rules an evaluation might change. They are the caller's to `tick`."""
         self._wake(now)
         self._follow(now, (entry.slo.id for over in self._over.values() for entry in over))
-        self._ticked = self._looked(now)
+        self._ticked = self._looks.note(slice(None), now)
         numbers = self._screen.suspects(now, self.awake_since)
         return [self._ids[number] for number in numbers]
 
@@ -429,9 +429,14 @@ class Engine:
             self._parts[collector_id] = part
         return part
 
-    def _looked(self, now: datetime) -> _Moment:
-        self._looks += 1
-        return self._looks, now
+    def _numbers_of(self, collector_id: str) -> NDArray[np.intp]:
+        """The SLOs whose SLI this collector feeds, by itself."""
+        numbers = self._heard_of.get(collector_id)
+        if numbers is None:
+            fed = self._judged.get(collector_id, ())
+            numbers = np.array([self._numbers[entry.slo.id] for entry in fed], np.intp)
+            self._heard_of[collector_id] = numbers
+        return numbers
 
     def _wake(self, now: datetime) -> None:
         before, self._looked_at = self._looked_at, now
@@ -710,9 +715,10 @@ class Engine:
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
         before = entry.states
         status, entry.states = self._judge(entry, now)
-        entry.judged_at = self._looked(now)
-        entry.told = _Told(status, entry.judged_at, entry.ledger.revision, entry.states)
-        self._screen.note(self._numbers[entry.slo.id], entry.states, status)
+        number = self._numbers[entry.slo.id]
+        at = self._looks.note(number, now)
+        entry.told = _Told(status, at, entry.ledger.revision, entry.states)
+        self._screen.note(number, entry.states, status)
         return [
             self._change(entry, status, key, firing=is_firing, now=now)
             for key, state in entry.states.items()
@@ -738,7 +744,8 @@ class Engine:
         """As the newest look found it. What it finds of the rules is what they are: had they
         changed, they would have been evaluated then.
         """
-        at = self._looked_last(entry)
+        number = self._numbers.get(entry.slo.id)
+        at = None if number is None else self._looks.newest(number)
         if at is None:
             return None
         told, revision = entry.told, entry.ledger.revision
@@ -759,20 +766,11 @@ class Engine:
         entry.told = _Told(status, at, revision, entry.states)
         return status
 
-    def _looked_last(self, entry: Entry) -> _Moment | None:
-        """The newest look at it."""
-        slo = entry.slo
-        observed = self._observed.get(slo.collector_id or slo.id)
-        looks = [one for one in (self._ticked, observed, entry.judged_at) if one is not None]
-        return max(looks, default=None)
-
-    def digests(self) -> dict[str, Digest]:
-        """What is true of SLOs at rest, by id, as of the newest look; of some it is not told."""
+    def digests(self) -> list[Sheet]:
+        """What is true of SLOs at rest, as of the newest look at each; of some it is not told."""
         if self.setback is not None and self.setback.lost:
-            return {}
-        looks = map(self._looked_last, self._order)
-        moments = [None if look is None else look[1] for look in looks]
-        return {self._ids[number]: digest for number, digest in self._screen.digests(moments)}
+            return []
+        return list(self._screen.digests(self._looks.micros))
 
     def _awake_for(self, entry: Entry) -> datetime:
         """Since when silence about it is the target's, and not ours."""

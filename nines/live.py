@@ -47,7 +47,7 @@ from nines.threads import StorageThreads
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.definition import steps
-from slo.digest import Digest
+from slo.digest import Sheet
 from slo.exclusion import NOTHING, Exclusion, Overlay, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
@@ -189,7 +189,7 @@ class Live:
         entry = self._engine.entries.get(slo_id)
         return entry.status if entry else None
 
-    def digests(self) -> Mapping[str, Digest]:
+    def digests(self) -> Sequence[Sheet]:
         return self._engine.digests()
 
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:

@@ -5,10 +5,11 @@ of. Most are, at most times. Of whoever is not, and where numbers outgrow what a
 exactly, a status has to be made.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from slo.grain import BAD, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOW
 from slo.grid import NEVER, Grid
 from slo.ledger import Ledger
 from slo.status import BudgetState
-from slo.sums import Sums, window_of
+from slo.sums import Sums, Where, window_of
 
 _MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000
@@ -34,7 +35,9 @@ _STATES = (
     BudgetState.HEALTHY, BudgetState.AT_RISK, BudgetState.EXHAUSTED, BudgetState.LEARNING
 )  # fmt: skip
 _HEALTHY, _AT_RISK, _EXHAUSTED, _LEARNING = range(4)
+SHEET = 200  # SLOs told together at most: some milliseconds to print
 
+Value = TypeVar("Value")
 _Mask = NDArray[np.bool_]
 _Floats = NDArray[np.float64]
 
@@ -58,11 +61,77 @@ class Digest:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The digests of some SLOs with the same lookbacks, as columns; NaN stands for None.
+
+    `numbers` are the SLOs' own; `rates` has a row for each lookback, `life` one for each of good,
+    bad and unknown; `micros` are microseconds since the epoch.
+    """
+
+    numbers: Sequence[int]
+    ids: Sequence[str]
+    slos: Sequence[SLO]
+    sli: _Floats
+    remaining: _Floats
+    coverage: _Floats
+    lowest: _Floats
+    highest: _Floats
+    rates: _Floats
+    life: NDArray[np.uint64]
+    budget_states: Sequence[BudgetState]
+    idle: Sequence[bool]
+    micros: NDArray[np.int64]
+
+    def rows(self) -> Iterator[Digest]:
+        """One after the other."""
+        rates = self.rates.T.tolist() if len(self.rates) else [[]] * len(self.slos)
+        for slo, sli, left, coverage, low, high, burns, life, state, idle, at in zip(
+            self.slos,
+            self.sli.tolist(),
+            self.remaining.tolist(),
+            self.coverage.tolist(),
+            self.lowest.tolist(),
+            self.highest.tolist(),
+            rates,
+            self.life.T.tolist(),
+            self.budget_states,
+            self.idle,
+            self.micros.tolist(),
+            strict=True,
+        ):
+            yield Digest(
+                slo=slo,
+                sli=sli,
+                remaining=left,
+                coverage=_known(coverage),
+                bounds=(low, high),
+                rates=tuple(map(_known, burns)),
+                lifetime=Counts(*life),
+                budget_state=state,
+                idle=idle,
+                at=_EPOCH + at * _MICROSECOND,
+            )
+
+
+def _picked(values: Sequence[Value], where: Where) -> Sequence[Value]:
+    return values[where] if isinstance(where, slice) else [values[at] for at in where.tolist()]
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
 class Digests:
     """Of SLOs of one grid that look at the same windows, the own one rolling and of events."""
 
-    def __init__(self, watched: Sequence[tuple[SLO, Ledger]], grid: Grid) -> None:
+    def __init__(
+        self, numbers: Sequence[int], watched: Sequence[tuple[SLO, Ledger]], grid: Grid
+    ) -> None:
         slo = watched[0][0]
+        self._numbers = list(numbers)
+        self._slos = [one for one, _ in watched]
+        self._ids = [one.id for one in self._slos]
         self._watched, self._grid = watched, grid
         self._places = np.array([ledger.place for _, ledger in watched], np.intp)
         self._own = window_of(slo.window.reach, grid)
@@ -100,10 +169,8 @@ class Digests:
         there: _Mask = (micros // base == newest // base) & (micros % base != 0)
         return (Sums(self._grid, newest, self._places) if newest % base else None), there
 
-    def made(
-        self, sums: Sums, micros: NDArray[np.int64], wanted: _Mask
-    ) -> Iterator[tuple[int, Callable[[datetime], Digest]]]:
-        """Of those `wanted` that are at rest: their positions, and what is told at a moment."""
+    def made(self, sums: Sums, micros: NDArray[np.int64], wanted: _Mask) -> Iterator[Sheet]:
+        """Of those `wanted` that are at rest."""
         whole = _Window(sums, self._own)
         heard = self._grid.heard[self._places]
         wanted = wanted & self._plain & (heard != NEVER) & (micros - heard <= self._stale_after)
@@ -121,26 +188,43 @@ class Digests:
         states[self._clearance.ends(sums, tight, micros)] = _AT_RISK
         rates = [_divided(one.bad * self._down, one.total * self._up, one.seen) for one in burns]
         brief = burns[0] if burns else whole
-        idle = (brief.seen > 0) & (brief.total == 0) & (brief.unknown == 0)
         everything = whole.total + whole.unknown
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns = (
-                (whole.good / whole.total).tolist(),
-                ((allowed - spent) / allowed).tolist(),
-                [None if due == 0 else seen / due for seen, due in zip(
-                    whole.seen.tolist(), whole.due.tolist(), strict=True)],
-                zip((whole.good / everything).tolist(),
-                    ((whole.good + whole.unknown) / everything).tolist(), strict=True),
-                zip(*rates, strict=True) if rates else [()] * len(self._watched),
-                map(Counts, *self._grid.lifetime[:, self._places].tolist()),
-                [_STATES[state] for state in states.tolist()],
-                idle.tolist(),
-            )  # fmt: skip
-        for position, (is_wanted, values) in enumerate(
-            zip(wanted.tolist(), zip(*columns, strict=True), strict=True)
-        ):
-            if is_wanted:
-                yield position, partial(Digest, self._watched[position][0], *values)
+            columns = _Columns(
+                sli=whole.good / whole.total,
+                remaining=(allowed - spent) / allowed,
+                coverage=whole.seen / whole.due,
+                lowest=whole.good / everything,
+                highest=(whole.good + whole.unknown) / everything,
+                rates=np.array(rates) if rates else np.zeros((0, len(wanted))),
+                life=self._grid.lifetime[:, self._places],
+                states=states,
+                idle=(brief.seen > 0) & (brief.total == 0) & (brief.unknown == 0),
+                micros=micros,
+            )
+        for start in range(0, len(wanted), SHEET):
+            of = np.flatnonzero(wanted[start : start + SHEET]) + start
+            if len(of):
+                yield self._sheet(columns, of)
+
+    def _sheet(self, columns: "_Columns", of: NDArray[np.intp]) -> Sheet:
+        first, last = int(of[0]), int(of[-1]) + 1
+        where = slice(first, last) if last - first == len(of) else of
+        return Sheet(
+            _picked(self._numbers, where),
+            _picked(self._ids, where),
+            _picked(self._slos, where),
+            columns.sli[where],
+            columns.remaining[where],
+            columns.coverage[where],
+            columns.lowest[where],
+            columns.highest[where],
+            columns.rates[:, where],
+            columns.life[:, where],
+            [_STATES[state] for state in columns.states[where].tolist()],
+            columns.idle[where].tolist(),
+            columns.micros[where],
+        )
 
     def _is_calm(self, sums: Sums) -> _Mask | bool:
         """Less than half of what the shortest window saw was bad, or nothing."""
@@ -158,6 +242,22 @@ class Digests:
         return np.select(
             [seen < self._learnt, left <= 0, low], [_LEARNING, _EXHAUSTED, _AT_RISK], _HEALTHY
         ).astype(np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """As a sheet's, of all SLOs."""
+
+    sli: _Floats
+    remaining: _Floats
+    coverage: _Floats
+    lowest: _Floats
+    highest: _Floats
+    rates: _Floats
+    life: NDArray[np.uint64]
+    states: NDArray[np.int8]
+    idle: _Mask
+    micros: NDArray[np.int64]
 
 
 class _Window:
@@ -258,10 +358,8 @@ def _each(watched: Sequence[tuple[SLO, Ledger]], of: Callable[[SLO], timedelta])
     return np.array([float(of(slo) // _MICROSECOND) for slo, _ in watched])
 
 
-def _divided(above: _Floats, below: _Floats, seen: _Floats) -> list[float | None]:
-    """A burn rate: without events 0, where somebody looked."""
+def _divided(above: _Floats, below: _Floats, seen: _Floats) -> _Floats:
+    """A burn rate: without events 0, where somebody looked, and not known where nobody did."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        rates: list[float | None] = np.where(below > 0, above / below, 0.0).tolist()
-    for position in np.flatnonzero((below == 0) & (seen == 0)).tolist():
-        rates[position] = None
+        rates: _Floats = np.where(below > 0, above / below, np.where(seen > 0, 0.0, np.nan))
     return rates

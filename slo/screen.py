@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
-from slo.digest import Digest, Digests
+from slo.digest import Digests, Sheet
 from slo.evaluate import NO_DATA, lookbacks
 from slo.grain import BAD, GOOD, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
 from slo.grid import NEVER, Grid
@@ -124,16 +124,13 @@ class Screen:
                 found += group.indices[where][news].tolist()
         return sorted(found)
 
-    def digests(self, moments: Sequence[datetime | None]) -> Iterator[tuple[int, Digest]]:
+    def digests(self, micros: NDArray[np.int64]) -> Iterator[Sheet]:
         """Of SLOs at rest, what is true as of the newest look at each; of some it is not told.
 
-        `moments` has one for each SLO, in order; None where there was no look yet.
+        `micros` has one look for each SLO, in order: microseconds, NEVER where there was none yet.
         """
-        known = {at: epoch_micros(at) for at in set(moments) if at is not None}
-        micros = np.array([NEVER if at is None else known[at] for at in moments], np.int64)
         for group in self._groups:
-            for position, digest in group.digests(moments, micros[group.indices]):
-                yield int(group.indices[position]), digest
+            yield from group.digests(micros[group.indices])
 
     def settle(self, index: int, band: Band | None) -> None:
         """A look at its budget's marks just now says: within `band` nothing changes."""
@@ -281,7 +278,7 @@ class _Group:
         self._face = _Face(slo.window, watched, self.grid)
         self._digests = None
         if isinstance(slo.window, Rolling) and slo.slicing is None:
-            self._digests = Digests([(one.slo, one.ledger) for one in watched], self.grid)
+            self._digests = Digests(indices, [(one.slo, one.ledger) for one in watched], self.grid)
         for position, one in enumerate(watched):
             self._set(position, one.states)
 
@@ -292,9 +289,7 @@ class _Group:
         self._set(position, states)
         self._face.news[position] = True
 
-    def digests(
-        self, moments: Sequence[datetime | None], micros: NDArray[np.int64]
-    ) -> Iterator[tuple[int, Digest]]:
+    def digests(self, micros: NDArray[np.int64]) -> Iterator[Sheet]:
         if self._digests is None:
             return
         calm = self._silent == _CALM
@@ -306,10 +301,7 @@ class _Group:
             return
         for pair in self._pairs:
             calm &= pair.is_below(sums)
-        for position, digest in self._digests.made(sums, micros, calm):
-            at = moments[self.indices[position]]
-            assert at is not None  # noqa: S101 - else it were not current
-            yield position, digest(at)
+        yield from self._digests.made(sums, micros, calm)
 
     def _set(self, position: int, states: Mapping[str, AlertState]) -> None:
         for pair in self._pairs:

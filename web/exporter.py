@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import CollectorHealth, ServiceCard, Source, SystemHealth
 from slo.alert_state import AlertState
 from slo.definition import SLO
-from slo.digest import Digest
+from slo.digest import Sheet
 from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from web import collector_samples, slo_samples
@@ -43,6 +43,7 @@ from web.exposition import Family, counter, gauge, info
 from web.look import newest
 from web.rule_samples import rule_lines
 from web.settings import WebSettings
+from web.sheet_samples import SheetSamples
 from web.slo_samples import SLOSamples, promise_of
 from web.watching_samples import watching_lines
 
@@ -51,8 +52,7 @@ _GZIP_LEVEL = 1  # 40 ms where the usual 9 takes a second, for a quarter of the 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 # So many are printed, or joined, before the loop may do something else: some milliseconds at most.
 _ROWS_TOGETHER = 20
-_DIGESTS_TOGETHER = 200
-_PIECES_TOGETHER = 1_000
+_BYTES_TOGETHER = 1 << 18
 
 _BUILD = info("nines_build", "Which Nines this is; always 1.")
 _ROWS = gauge(
@@ -88,7 +88,7 @@ class Snapshot:
     """All that one page prints, taken at one moment."""
 
     statuses: Sequence[SLOStatus]
-    digests: Sequence[Digest]  # of SLOs at rest, of whom no status was made
+    digests: Sequence[Sheet]  # of SLOs at rest, of whom no status was made
     rules: Mapping[str, Mapping[str, AlertState]]
     causes: Mapping[str, NoDataCause]  # why nothing comes, of those that are silent
     cards: Mapping[str, ServiceCard]
@@ -107,7 +107,7 @@ def take_snapshot(
     source: Source,
     statuses: Sequence[SLOStatus],
     now: datetime,
-    digests: Sequence[Digest] = (),
+    digests: Sequence[Sheet] = (),
 ) -> Snapshot:
     """Ask for all the rest; values are immutable, so that they may be printed bit by bit."""
     return Snapshot(
@@ -125,7 +125,9 @@ def take_snapshot(
         notifications=source.notifications_total(),
         now=now,
         shadows=dict(
-            _shadows(source, [*(one.slo for one in statuses), *(one.slo for one in digests)])
+            _shadows(
+                source, chain((one.slo for one in statuses), *(sheet.slos for sheet in digests))
+            )
         ),
         thresholds=tuple(source.rules()),
         silences=source.active_silences(),
@@ -141,7 +143,7 @@ def _shadows(source: Source, slos: Iterable[SLO]) -> Iterator[tuple[SLO, ShadowS
             yield slo, summary
 
 
-Rows = Sequence[tuple[bytes, ...]]  # for each SLO or collector, its lines by family
+Rows = Sequence[tuple[bytes, ...]]  # for each SLO (or sheet) or collector, its lines by family
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,35 +163,39 @@ class Printer:
 
     def __init__(self) -> None:
         self._slos: dict[str, SLOSamples] = {}
+        self._sheets: dict[str, SheetSamples] = {}  # by the id of the first SLO
         self._collectors: dict[str, CollectorSamples] = {}
 
     def samples(self, snapshot: Snapshot) -> Generator[None, None, Samples]:
         """The snapshot's lines."""
-        slos = {}
+        rows = []
         for number, status in enumerate(snapshot.statuses, 1):
-            slos[status.slo.id] = self._slo(status.slo, snapshot.cards.get(status.slo.service))
-            flow = flow_state(status, snapshot.causes.get(status.slo.id))
-            slos[status.slo.id].tell(status, snapshot.rules[status.slo.id], flow)
+            slo_id = status.slo.id
+            known = self._slo(slo_id, status.slo, snapshot.cards)
+            flow = flow_state(status, snapshot.causes.get(slo_id))
+            known.tell(status, snapshot.rules[slo_id], flow)
+            rows.append(known.texts)
             if number % _ROWS_TOGETHER == 0:
                 yield
-        for number, digest in enumerate(snapshot.digests, 1):
-            slo = digest.slo
-            slo_id = slo.id
-            slos[slo_id] = self._slo(slo, snapshot.cards.get(slo.service))
-            slos[slo_id].tell_at_rest(digest)
-            if number % _DIGESTS_TOGETHER == 0:
-                yield
+        sheets = {}
+        for sheet in snapshot.digests:
+            of_sheet = self._sheet(sheet, snapshot.cards)
+            sheets[sheet.ids[0]] = of_sheet
+            rows.append(of_sheet.texts(sheet))
+            yield
+        self._sheets = sheets
+        self._forget_others(snapshot)
         collectors = {}
         for number, collector in enumerate(snapshot.collectors, 1):
-            known = self._collectors.get(collector.id) or CollectorSamples(collector.id)
-            known.tell(collector)
-            collectors[collector.id] = known
+            of_collector = self._collectors.get(collector.id) or CollectorSamples(collector.id)
+            of_collector.tell(collector)
+            collectors[collector.id] = of_collector
             if number % _ROWS_TOGETHER == 0:
                 yield
-        self._slos, self._collectors = slos, collectors
+        self._collectors = collectors
         health = health_facts(snapshot.health, snapshot.now)
         return Samples(
-            [one.texts for one in slos.values()],
+            rows,
             [one.texts for one in collectors.values()],
             [
                 (_SHADOW, _shadow_lines(snapshot.shadows)),
@@ -203,11 +209,27 @@ class Printer:
             ],
         )
 
-    def _slo(self, slo: SLO, card: ServiceCard | None) -> SLOSamples:
-        known = self._slos.get(slo.id)
-        if known is None or known.slo is not slo or known.card != card:
-            known = SLOSamples(slo, card)
+    def _slo(self, slo_id: str, slo: SLO, cards: Mapping[str, ServiceCard]) -> SLOSamples:
+        known, card = self._slos.get(slo_id), cards.get(slo.service)
+        if known is None or known.slo is not slo or known.card is not card:
+            known = self._slos[slo_id] = SLOSamples(slo, card)
         return known
+
+    def _sheet(self, sheet: Sheet, cards: Mapping[str, ServiceCard]) -> SheetSamples:
+        known = self._sheets.get(sheet.ids[0])
+        if known is None or not known.is_of(sheet, cards):
+            pairs = zip(sheet.ids, sheet.slos, strict=True)
+            known = SheetSamples(sheet.slos, [self._slo(*pair, cards) for pair in pairs])
+        return known
+
+    def _forget_others(self, snapshot: Snapshot) -> None:
+        """Drop the lines of SLOs that are gone."""
+        shown = len(snapshot.statuses) + sum(len(sheet.ids) for sheet in snapshot.digests)
+        if len(self._slos) > shown:
+            ids = {one.slo.id for one in snapshot.statuses}.union(
+                *(sheet.ids for sheet in snapshot.digests)
+            )
+            self._slos = {one: self._slos[one] for one in ids}
 
 
 def page(
@@ -228,10 +250,17 @@ def page(
         ),
         [_process_lines(process, as_openmetrics=as_openmetrics)],
     )
-    parts = []
-    while batch := tuple(islice(pieces, _PIECES_TOGETHER)):
-        parts.append(b"".join(batch))
-        yield
+    parts: list[bytes] = []
+    together: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        together.append(piece)
+        size += len(piece)
+        if size >= _BYTES_TOGETHER:
+            parts.append(b"".join(together))
+            together, size = [], 0
+            yield
+    parts.append(b"".join(together))
     return tuple(parts)
 
 
@@ -417,9 +446,10 @@ class Exporter:
             or now - kept.monotonic >= _OLDEST_PRINT_SECONDS
             or kept.evaluation != self._source.health().last_evaluation
         ):
-            at_rest = self._source.digests()
+            digests = self._source.digests()
+            at_rest = frozenset(chain.from_iterable(sheet.ids for sheet in digests))
             statuses = await newest(self._source, besides=at_rest)
-            snapshot = take_snapshot(self._source, statuses, self._now(), [*at_rest.values()])
+            snapshot = take_snapshot(self._source, statuses, self._now(), digests)
             samples = await _by_turns(self._printer.samples(snapshot))
             kept = self._print = _Print(snapshot.health.last_evaluation, now, samples)
         return kept

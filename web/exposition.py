@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 Labels = tuple[tuple[str, str], ...]  # names and values
 
@@ -56,6 +58,14 @@ def counter(name: str, help_: str) -> Family:
 
 def info(name: str, help_: str) -> Family:
     return Family(name, "info", help_)
+
+
+def column(values: NDArray[np.generic]) -> tuple[bytes, ...]:
+    """As `numbers`, of whole arrays; all of them are known."""
+    whole = np.ascontiguousarray(values).ravel()
+    if not whole.size:
+        return ()
+    return tuple(orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b","))
 
 
 def numbers(*values: float | None) -> list[bytes | None]:

@@ -149,7 +149,7 @@ class SLOSamples:
             status.lifetime,
             firing,
             self._state(status.budget_state, status.now_state),
-            flow,
+            self._flow(flow),
         )
 
     def tell_at_rest(self, digest: Digest) -> None:
@@ -157,6 +157,7 @@ class SLOSamples:
         self._told = (None, frozenset(), None)
         if not self._lookbacks:
             self._lookbacks = lookbacks(digest.slo)
+        _, state, flow = self.at_rest(digest.budget_state, idle=digest.idle)
         self._say(
             (
                 digest.sli,
@@ -168,8 +169,33 @@ class SLOSamples:
             ),
             digest.lifetime,
             frozenset(),
-            self._state(digest.budget_state, NowState.OK),
-            FlowState.IDLE if digest.idle else FlowState.FLOWING,
+            state,
+            flow,
+        )
+
+    def at_rest(self, budget: BudgetState, *, idle: bool) -> tuple[bytes, bytes, bytes]:
+        """The lines of its rules, its states and what comes, while it is at rest."""
+        flow = self._flow(FlowState.IDLE if idle else FlowState.FLOWING)
+        return self._firing(frozenset()), self._state(budget, NowState.OK), flow
+
+    def blank(self) -> Sequence[bytes]:
+        """One for each of FAMILIES: its lines, with `%b` for each value that changes at rest."""
+        if not self._lookbacks:
+            self._lookbacks = lookbacks(self.slo)
+        self._prepare_burns()
+        return (
+            *self._fixed,
+            self._sli,
+            self._events,
+            self._budget,
+            self._all_burns,
+            self._coverage,
+            b"",
+            b"",
+            b"",
+            self._evaluation,
+            self._bounds,
+            b"",
         )
 
     def _say(
@@ -178,7 +204,7 @@ class SLOSamples:
         life: Counts,
         firing: frozenset[str],
         state: bytes,
-        flow: FlowState,
+        flow: bytes,
     ) -> None:
         sli, left, coverage, at, low, high, *rates = numbers(*values)
         counted = b"%d" % life.good, b"%d" % life.bad, b"%d" % life.unknown
@@ -194,7 +220,7 @@ class SLOSamples:
             state,
             self._evaluation and self._evaluation % at,
             self._bounds % (low, high) if low else b"",
-            self._flow(flow),
+            flow,
         )
 
     def _configured(self) -> tuple[bytes, ...]:
@@ -209,13 +235,16 @@ class SLOSamples:
             _WINDOW.line(self._promise, self.slo.window.seconds),
         )
 
-    def _burn_rates(self, rates: Sequence[bytes | None]) -> bytes:
+    def _prepare_burns(self) -> None:
         if not self._burns:  # the lookbacks belong to the definition, so these stay as they are
             self._burns = [
                 _BURN.prepared((*self._promise, ("lookback", format_duration(lookback))))
                 for lookback in self._lookbacks
             ]
             self._all_burns = b"".join(self._burns)
+
+    def _burn_rates(self, rates: Sequence[bytes | None]) -> bytes:
+        self._prepare_burns()
         if None not in rates:
             return self._all_burns % tuple(rates)
         return b"".join(

@@ -62,11 +62,12 @@ class Twin:
     def compare_statuses(self) -> None:
         for slo_id, entry in self.screened.entries.items():
             assert entry.status == self.plain.entries[slo_id].status
-        for slo_id, digest in self.screened.digests().items():
-            status = self.plain.entries[slo_id].status
-            assert status is not None
-            assert digest == told(status)
-            self.digested += 1
+        for sheet in self.screened.digests():
+            for slo_id, digest in zip(sheet.ids, sheet.rows(), strict=True):
+                status = self.plain.entries[slo_id].status
+                assert status is not None
+                assert digest == told(status)
+                self.digested += 1
         assert self.screened.present_facts() == self.plain.present_facts()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from slo import digest as of_digest
@@ -15,7 +16,8 @@ from slo.definition import SLO
 from slo.digest import Digest
 from slo.evaluate import evaluate
 from slo.forecast import forecast
-from slo.ledger import BucketDelta, Ledger, grid_for
+from slo.grid import NEVER
+from slo.ledger import BucketDelta, Ledger, epoch_micros, grid_for
 from slo.screen import Judged, Screen
 from slo.status import BudgetState, Forecast, NowState, SLOStatus
 from tests.slo.builders import T0, a_tier, an_slo
@@ -46,6 +48,16 @@ def told(status: SLOStatus) -> Digest:
     )
 
 
+def digests_of(screen: Screen, moments: Sequence[datetime | None]) -> dict[int, Digest]:
+    """By the SLOs' numbers."""
+    micros = np.array([NEVER if at is None else epoch_micros(at) for at in moments], np.int64)
+    return {
+        number: digest
+        for sheet in screen.digests(micros)
+        for number, digest in zip(sheet.numbers, sheet.rows(), strict=True)
+    }
+
+
 def watch(slos: Sequence[SLO]) -> tuple[list[Ledger], Screen]:
     reach = max(slo.window.reach for slo in slos)
     grid = grid_for(10, reach)
@@ -56,7 +68,7 @@ def watch(slos: Sequence[SLO]) -> tuple[list[Ledger], Screen]:
 def compare(
     slos: Sequence[SLO], ledgers: Sequence[Ledger], screen: Screen, now: datetime
 ) -> list[Digest]:
-    found = dict(screen.digests([now] * len(slos)))
+    found = digests_of(screen, [now] * len(slos))
     for index, digest in found.items():
         status, states = evaluate(slos[index], ledgers[index], now, {}, T0)
         assert all(state == AlertState() for state in states.values())
@@ -138,13 +150,13 @@ def test_what_is_not_at_rest_or_too_large_for_a_float_is_left_to_a_status() -> N
             ((2**49, 3), (90, 1), (70, 30), (0, 0), (5, 5 * (number > 110)))
         ):
             ledgers[index].book(now, BucketDelta(ledgers[index].bucket_of(now), good, bad, 0, 1))
-    assert [index for index, _ in screen.digests([now] * 5)] == [1]
+    assert list(digests_of(screen, [now] * 5)) == [1]
     ledgers[1].book(now, BucketDelta(ledgers[1].bucket_of(now), 10**6, 0))
-    assert [index for index, _ in screen.digests([now] * 5)] == [1]
-    assert not list(screen.digests([None] * 5))
-    assert not list(screen.digests([now - 10 * S] * 5))  # the sums have gone on
+    assert list(digests_of(screen, [now] * 5)) == [1]
+    assert not digests_of(screen, [None] * 5)
+    assert not digests_of(screen, [now - 10 * S] * 5)  # the sums have gone on
     silent = now + slos[1].stale_after + 10 * S
-    assert not list(screen.digests([silent] * 5))
+    assert not digests_of(screen, [silent] * 5)
 
 
 def test_no_share_is_rounded_twice() -> None:

@@ -25,7 +25,7 @@ from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
 from slo.window import Calendar, Period, Rolling
 from tests.slo.builders import T0, a_tier, an_slo
-from tests.slo.test_digest import told
+from tests.slo.test_digest import digests_of, told
 
 S = timedelta(seconds=1)
 M = timedelta(minutes=1)
@@ -106,7 +106,7 @@ class Both:
 
     def tick(self) -> None:
         self.judge(range(len(self.slos)))
-        for index, digest in self.screen.digests([self.now] * len(self.slos)):
+        for index, digest in digests_of(self.screen, [self.now] * len(self.slos)).items():
             status, _ = evaluate(
                 self.slos[index], self.alone[index], self.now, self.evaluated[index],
                 self.awake_since,

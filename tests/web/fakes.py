@@ -40,7 +40,7 @@ from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO, EventsSLI, ProbeSLI
-from slo.digest import Digest
+from slo.digest import Sheet
 from slo.evaluate import told_at
 from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
@@ -777,8 +777,8 @@ class FakeSource(FakeSilences, FakeExclusions):
     def status(self, slo_id: str) -> SLOStatus | None:
         return next((status for status in self.statuses_ if status.slo.id == slo_id), None)
 
-    def digests(self) -> Mapping[str, Digest]:
-        return {}
+    def digests(self) -> Sequence[Sheet]:
+        return []
 
     def tier_states(self, slo_id: str) -> dict[str, AlertState]:
         status = self.status(slo_id)

@@ -396,7 +396,7 @@ async def test_a_page_in_many_parts_is_the_same_page(
     source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = b"".join(finish(page(printed(Printer(), source), None, as_openmetrics=False)))
-    monkeypatch.setattr(exporter, "_PIECES_TOGETHER", 3)
+    monkeypatch.setattr(exporter, "_BYTES_TOGETHER", 400)
 
     parts = finish(page(printed(Printer(), source), None, as_openmetrics=False))
     answer = await client.get("/metrics", headers={"Accept-Encoding": "identity"})
