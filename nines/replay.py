@@ -5,16 +5,18 @@ bucket. It gives the alerts that fired where nothing came late: a smear over a g
 was booked after its time, is known here from its bucket on, and was known to the service later.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
+from slo.epoch import floor
 from slo.evaluate import evaluate
 from slo.exclusion import NOTHING, Overlay
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _COARSEST = timedelta(seconds=FIVE_MINUTES)  # a window may begin so much before its length
 
 
@@ -25,6 +27,87 @@ class Change:
     rule: str
     firing: bool
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One alert of a rule: from `started`, to `ended` unless it fires still."""
+
+    rule: str
+    started: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An alert as it is replayed and as it was recorded; one of them is None where only one is."""
+
+    replayed: Episode | None
+    recorded: Episode | None
+    same: bool
+
+    @property
+    def rule(self) -> str:
+        return self.either.rule
+
+    @property
+    def either(self) -> Episode:
+        """The replayed one, if there is one."""
+        found = self.replayed or self.recorded
+        assert found is not None  # noqa: S101 - one of them is there
+        return found
+
+
+def episodes(changes: Iterable[Change], open_before: Mapping[str, AlertState]) -> list[Episode]:
+    """The alerts of these changes, oldest first; those that were `open_before` too."""
+    began = {
+        rule: Episode(rule, state.since)
+        for rule, state in open_before.items()
+        if state.phase is Phase.FIRING and state.since is not None
+    }
+    over: list[Episode] = []
+    for change in changes:
+        if change.firing:
+            began[change.rule] = Episode(change.rule, change.at)
+        elif (one := began.pop(change.rule, None)) is not None:
+            over.append(replace(one, ended=change.at))
+    return sorted([*over, *began.values()], key=lambda one: (one.started, one.rule))
+
+
+def compare(
+    replayed: Sequence[Episode], recorded: Sequence[Episode], tolerance: timedelta
+) -> list[Comparison]:
+    """Which of them are the same alert, oldest first.
+
+    Of one rule those are that overlap; `same` where begin and end differ by `tolerance` at most:
+    the running service judges as an observation comes, a replay at the end of its bucket.
+    """
+    left = list(recorded)
+    found = []
+    for one in replayed:
+        match = next((other for other in left if _overlap(one, other, tolerance)), None)
+        if match is not None:
+            left.remove(match)
+        same = match is not None and _near(one, match, tolerance)
+        found.append(Comparison(one, match, same))
+    found += [Comparison(None, one, same=False) for one in left]
+    return sorted(found, key=lambda one: (one.either.started, one.rule))
+
+
+def _overlap(one: Episode, other: Episode, tolerance: timedelta) -> bool:
+    if one.rule != other.rule:
+        return False
+    late, early = max(one.started, other.started), min(_ends(one), _ends(other))
+    return late - early <= tolerance
+
+
+def _near(one: Episode, other: Episode, tolerance: timedelta) -> bool:
+    begin, end = abs(one.started - other.started), abs(_ends(one) - _ends(other))
+    return max(begin, end) <= tolerance
+
+
+def _ends(one: Episode) -> datetime:
+    return one.ended or _NEVER
 
 
 def replay(
@@ -48,6 +131,8 @@ def replay(
     have been silent for as long as it allows.
     """
     step = timedelta(seconds=bucket_seconds)
+    # What was booked in a bucket is known at its end; a slice that is one event, when it is over.
+    known_after = max(step, slo.step or step)
     ledger = Ledger(bucket_seconds, slo.window.reach, slo.slicing, overlay)
     states = dict(states or {})
     longest_short = max((tier.short for tier in slo.tiers), default=timedelta(0))
@@ -56,15 +141,14 @@ def replay(
     ahead = next(waiting, None)
     now = start
     while now <= end:
-        # What was booked in a bucket is known at its end.
-        while ahead is not None and _start(ahead) + step <= now:
+        while ahead is not None and _start(ahead) + known_after <= now:
             ledger.book(_start(ahead), ahead)
             last_bad = _start(ahead) if ahead.bad else last_bad
             ahead = next(waiting, None)
-        # A slice counts when it is over, and an idle one may be bad: there every edge counts.
-        burned = slo.slicing is not None or (
-            last_bad is not None and now - last_bad <= longest_short + _COARSEST
-        )
+        if slo.slicing is not None:  # a slice counts when it is over, and an idle one may be bad
+            burned = floor(now, slo.slicing.length) == now
+        else:
+            burned = last_bad is not None and now - last_bad <= longest_short + _COARSEST
         heard = max(ledger.last_observation or start, start)
         calm = all(state.phase is Phase.INACTIVE for state in states.values())
         if now > start and (burned or not calm or now - heard >= slo.no_data_after):

@@ -422,6 +422,24 @@ def diff_routes(
 
 
 @app.command()
+def replay(
+    slo: Annotated[
+        str | None, typer.Argument(metavar="[SLO]", help="Its id, service/slo. Default: all.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+    days: Annotated[int, typer.Option(min=1, help="How many days back.")] = 7,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run stored counts through a configuration's burn rules: would this have paged?
+
+    Exit code 1 when other alerts were recorded, with what makes them differ.
+    """
+    from nines.cli import replay as command
+
+    raise typer.Exit(command.show(config, slo, days, as_json=output is Output.JSON))
+
+
+@app.command()
 def migrate(config: ConfigOption = CONFIG) -> None:
     """Bring the database's schema up to date; `serve` does so by itself."""
     from nines.cli import migrate as command
