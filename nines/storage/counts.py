@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from nines.storage.batches import CollectorRecord, CountBatch, write_batch
 from nines.storage.chunks import DETAIL, SUMS, join_chunks, pack_rows
@@ -210,14 +210,13 @@ class CountStore:
             }
 
     def pack(self, now: datetime, limit: int = _PACK_ROWS) -> int:
-        """Pack about `limit` of the oldest rows that have come to rest, or else join cold chunks.
+        """Pack about `limit` of the oldest rows that have come to rest, or else join some chunks.
 
         Gives how many of them. One short transaction: call it until it gives 0. Late bookings are
         packed by a later call.
         """
         with self._database.write() as connection:
-            if connection.dialect.name == "postgresql":  # another process may be packing too
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PACK_LOCK})")
+            _alone(connection)
             at = _seconds(now)
             moved = sum(pack_rows(connection, grain, at, limit) for grain in (DETAIL, SUMS))
             return moved or sum(join_chunks(connection, grain, at) for grain in (DETAIL, SUMS))
@@ -237,7 +236,14 @@ class CountStore:
         their series cut are kept for as long as the sums.
         """
         with self._database.write() as connection:
+            _alone(connection)
             return forget(connection, now, detail, sums, limit, overlays or {})
+
+
+def _alone(connection: Connection) -> None:
+    """Wait until no other process rewrites chunks, until the transaction's end."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PACK_LOCK})")
 
 
 def _of_causes(number: int, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:

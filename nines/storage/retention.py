@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, tuple_
 
 from nines.storage.batches import add_amounts
-from nines.storage.chunks import BUCKET, DETAIL, SUMS, as_rows, by_series
+from nines.storage.chunks import BUCKET, DETAIL, SUMS, as_rows, by_series, trim_chunks
 from nines.storage.packing import Rows, add_up, unpack
 from nines.storage.schema import (
     causes,
@@ -23,6 +23,7 @@ from slo.exclusion import NOTHING, Overlay
 from slo.ledger import FIVE_MINUTES, epoch_micros
 
 _KEPT_BATCH_IDS = 1_000
+_TRIMMED_AT_ONCE = 50  # series a transaction, 2 ms each
 
 
 def forget(
@@ -41,15 +42,14 @@ def forget(
     old = _oldest(connection, counts.c.bucket, oldest_detail, limit)
     _keep_loose_edges(connection, old, overlays)
     removed = connection.execute(delete(counts).where(old)).rowcount
-    # A packed row goes when the last of its buckets may.
-    last = oldest_detail - DETAIL.cold + 1
-    old = _oldest(connection, packed_counts.c.start, last, limit)
+    # A day of detail goes when the last of its buckets may, and so do days of sums.
+    old = _oldest(connection, packed_counts.c.start, _floor(oldest_detail, DETAIL.cold), limit)
     _keep_packed_edges(connection, old, overlays)
     removed += connection.execute(delete(packed_counts).where(old)).rowcount
     removed += _forget_old(connection, edge_counts.c.bucket, oldest_sum, limit)
     removed += _forget_old(connection, SUMS.rows.c.bucket, oldest_sum, limit)
-    last = oldest_sum - SUMS.cold + 1
-    removed += _forget_old(connection, packed_sums.c.start, last, limit)
+    removed += _forget_old(connection, packed_sums.c.start, _floor(oldest_sum, SUMS.cold), limit)
+    removed += trim_chunks(connection, SUMS, _floor(oldest_sum, SUMS.span), _TRIMMED_AT_ONCE)
     for statement in (
         delete(causes).where(_old_causes(oldest_sum, limit)),
         delete(collectors).where(collectors.c.last_due < now - sums),
@@ -58,6 +58,10 @@ def forget(
     ):
         removed += connection.execute(statement).rowcount
     return removed
+
+
+def _floor(second: int, step: int) -> int:
+    return second // step * step
 
 
 def _forget_old(connection: Connection, at: Column[int], oldest: int, limit: int) -> int:

@@ -104,8 +104,8 @@ def _packed_table(name: str) -> Table:
 
 counts = _bucket_table("counts")  # base buckets, still being written to
 sums = _bucket_table("sums")  # five-minute sums, still being written to
-packed_counts = _packed_table("packed_counts")  # base buckets, an hour a row
-packed_sums = _packed_table("packed_sums")  # five-minute sums, a day a row
+packed_counts = _packed_table("packed_counts")  # base buckets, an hour to a day a row
+packed_sums = _packed_table("packed_sums")  # five-minute sums, one to ten days a row
 
 # Base buckets of five minutes that an exclusion's edge cuts, kept for as long as the sums.
 edge_counts = _bucket_table("edge_counts")

@@ -299,47 +299,6 @@ def test_a_batch_with_an_id_counts_once_however_often_it_is_written(store: Count
     assert everything(store, number, 10) == [(B0, 2, 0, 0, 0, 0, 0, 0)]
 
 
-def test_packing_moves_what_has_come_to_rest_and_keeps_the_last_minutes_loose(
-    store: CountStore, database: Database
-) -> None:
-    number = a_series(store)
-    deltas = [BucketDelta(B0 + 10 * n, good=1) for n in range(4 * 360)]
-    store.flush(one(number, *deltas))
-    before = everything(store, number, 10)
-
-    moved = [store.pack(T0 + 4 * HOUR, limit=100) for _ in range(17)]
-
-    assert sum(moved) == 4 * 360 - 60
-    assert moved[-1] == 0
-    assert max(moved) == 101
-    assert everything(store, number, 10) == before
-    with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM counts")).scalar() == 60
-        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 4
-
-
-def test_chunks_that_have_long_been_at_rest_are_joined_and_read_the_same(
-    store: CountStore, database: Database
-) -> None:
-    number = a_series(store)
-    deltas = [BucketDelta(B0 + 600 * n, good=n + 1, seen=1) for n in range(12 * 144)]
-    store.flush(one(number, *deltas))
-    before = [everything(store, number, width) for width in (10, 300)]
-    pack_all(store, T0 + 13 * DAY)
-
-    with database.read() as connection:
-        chunks = connection.execute(text("SELECT count(*) FROM packed_counts")).scalar()
-    assert chunks == 13  # days; the first and the last are halves
-    assert [everything(store, number, width) for width in (10, 300)] == before
-
-    late = BucketDelta(B0 + 86_400 + 7_200, bad=3)
-    store.flush(one(number, late))
-    pack_all(store, T0 + 13 * DAY)
-    with database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM packed_counts")).scalar() == 13
-    assert [row[2] for row in everything(store, number, 10) if row[0] == late.bucket] == [3]
-
-
 @per_example
 @given(flushes=_FLUSHES, packing=st.booleans(), length=st.sampled_from([HOUR, 7 * HOUR, 4 * DAY]))
 def test_a_ledger_filled_from_histories_equals_one_that_was_booked(
@@ -417,35 +376,6 @@ def test_retention_forgets_detail_first_and_sums_later(store: CountStore) -> Non
 
     store.prune(T0 + 91 * DAY, detail=35 * DAY, sums=60 * DAY)
     assert store.series("shop/availability") == []
-
-
-def test_retention_reaches_packed_counts_and_spares_younger_ones(store: CountStore) -> None:
-    number = a_series(store)
-    buckets = [B0, B0 + 24 * 3600, B0 + 40 * 86_400]
-    store.flush(one(number, *[BucketDelta(bucket, good=1) for bucket in buckets]))
-    pack_all(store, T0 + 50 * DAY)
-    midnight = T0.replace(hour=0) + DAY
-
-    minute = timedelta(minutes=1)
-    too_early = store.prune(midnight + 35 * DAY - minute, detail=35 * DAY, sums=400 * DAY)
-    removed = store.prune(midnight + 35 * DAY, detail=35 * DAY, sums=400 * DAY)
-
-    assert too_early == 0  # the day that it lies in is not over yet
-    assert removed == 1
-    assert [row[0] for row in everything(store, number, 10)] == buckets[1:]
-
-
-def test_packed_sums_go_with_the_last_of_their_day(store: CountStore) -> None:
-    number = a_series(store)
-    store.flush(one(number, BucketDelta(B0, good=1)))
-    pack_all(store, T0 + 50 * DAY)
-    midnight = T0.replace(hour=0) + DAY
-
-    store.prune(midnight + 400 * DAY - timedelta(minutes=5), detail=35 * DAY, sums=400 * DAY)
-    assert [row[0] for row in everything(store, number, 300)] == [B0]
-
-    store.prune(midnight + 400 * DAY, detail=35 * DAY, sums=400 * DAY)
-    assert everything(store, number, 300) == []
 
 
 def test_retention_of_many_rows_goes_in_batches(store: CountStore) -> None:
