@@ -96,6 +96,7 @@ class Destination:
             case DestinationState.OPEN:
                 failed = f"{self.failures} tries in a row to {self.receiver} failed"
                 asked = f"{self.receiver} asks to be left alone"
-                return f"{failed if self.failures else asked}: {self.problem}"
+                broke = self.failures >= BREAKS_AFTER
+                return f"{failed if broke else asked}: {self.problem}"
             case _:
                 return ""

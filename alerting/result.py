@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from alerting import failover, outbox, wording
 from alerting.destination import Destination
@@ -78,11 +78,7 @@ def failed(
     again = outbox.next_attempt(notification, number, now, error.retry_after, rng)
     probe = again or now + outbox.LONGEST_BACKOFF
     was = scene.destination
-    if error.status == 429:
-        pause = min(error.retry_after or timedelta(0), outbox.LONGEST_RETRY_AFTER)
-        destination = was.busy(said, now + pause, now)
-    else:
-        destination = was.failed(outcome, said, probe, now, parks=error.parks)
+    destination = _stands(was, error, probe, now)
     ended = replace(attempt, ended_at=now, outcome=outcome, status=error.status, detail=said)
     tried = f"Try {number} to {notification.receiver}: {said}"
     if outcome is AttemptOutcome.AMBIGUOUS:
@@ -112,6 +108,16 @@ def failed(
     given_up, more, why = given_up_for(notification, ending, scene, now)
     given_up = replace(given_up, attempts=number)
     return Result(ended, given_up, destination, None, (*events, *why), (*added, *more))
+
+
+def _stands(was: Destination, error: DeliveryError, again: datetime, now: datetime) -> Destination:
+    """How the receiver stands after this. A 429 is no failure; any other is, pause or not."""
+    said = str(error).rstrip(".")
+    if error.status != 429:
+        was = was.failed(error.outcome, said, again, now, parks=error.parks)
+    if error.outcome is AttemptOutcome.PERMANENT or error.retry_after is None:
+        return was
+    return was.busy(said, now + min(error.retry_after, outbox.LONGEST_RETRY_AFTER), now)
 
 
 def given_up_for(

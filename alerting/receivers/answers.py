@@ -22,8 +22,13 @@ def refused(who: str, status: int, headers: Mapping[str, str], said: str = "") -
         outcome=outcome_of(status),
         status=status,
         retry_after=retry_after(headers),
-        parks=status in _CLOSED,
+        parks=closed(status),
     )
+
+
+def closed(status: int) -> bool:
+    """Whether no message would be taken there, until somebody mends something."""
+    return status in _CLOSED
 
 
 def outcome_of(status: int) -> AttemptOutcome:

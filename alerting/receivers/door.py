@@ -95,6 +95,7 @@ class Door:
                 f"{self.who} answered 410: it is gone for good; take it out of the configuration",
                 outcome=AttemptOutcome.PERMANENT,
                 status=status,
+                parks=True,
             )
         return answers.refused(self.who, status, headers, said if words is None else words)
 

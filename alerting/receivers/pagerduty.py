@@ -6,6 +6,7 @@ A notice is a change event: it opens nothing that somebody would have to resolve
 import functools
 import json
 import logging
+import re
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
@@ -56,6 +57,8 @@ ACTIONS = {
     NotificationKind.ACKNOWLEDGE: "acknowledge",
     NotificationKind.RESOLVE: "resolve",
 }
+
+_KEY = re.compile(r"(routing|integration|service)[ _]key", re.IGNORECASE)
 
 Event = dict[str, Any]
 
@@ -183,7 +186,7 @@ class PagerDuty:
             return await self._send(event(message))
         except DeliveryError as error:
             full = message.kind.alone or ACTIONS[message.kind] == "trigger"
-            objected = error.status in (400, 413) and full
+            objected = error.status in (400, 413) and full and not error.parks
             if not objected:
                 raise
         # A page with less in it is better than none.
@@ -204,7 +207,11 @@ class PagerDuty:
         said = without(response.text[:4096], self._config.routing_key.value)
         if response.status_code == 202:  # with or without a dedup_key in it: it was our own
             return Receipt(_accepted(response), response.status_code)
-        raise answers.refused(self._who, response.status_code, response.headers, _words(said))
+        words = _words(said)
+        refused = answers.refused(self._who, response.status_code, response.headers, words)
+        # It answers 400 to a key that it does not know, too: no other event would get through.
+        refused.parks |= response.status_code == 400 and bool(_KEY.search(words))
+        raise refused
 
     def _post(self, sent: Event) -> requests.Response:
         # Both take the same integration key, which the session puts in.

@@ -278,6 +278,7 @@ def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _
     """What an error code means; one that is not known is tried again, for a page may hang on it."""
     outcome, text, parks = AttemptOutcome.RETRY, "", False
     wait = answers.retry_after(headers)
+    status = 429 if code in RATE_LIMITED else 200
     if code in MAY_HAVE_HAPPENED or code.startswith(UNREADABLE):
         outcome = AttemptOutcome.AMBIGUOUS
     elif code == "message_limit_exceeded":
@@ -291,7 +292,7 @@ def _refusal(who: str, channel: str, code: str, headers: Mapping[str, str]) -> _
     refused = _RefusedError(
         f"{who} did not take the message to {channel}: {words}{text}",
         outcome=outcome,
-        status=200,
+        status=status,
         retry_after=wait,
         parks=parks,
     )

@@ -97,6 +97,7 @@ class Teams:
             outcome=outcome,
             status=status,
             retry_after=answers.retry_after(answer.headers),
+            parks=answers.closed(status),
         )
 
 

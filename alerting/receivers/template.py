@@ -126,7 +126,7 @@ class TemplateReceiver:
     def _refused(self, answer: Answer) -> DeliveryError:
         error = self._door.refused(answer)
         if answer.status in self._config.retry:
-            error.outcome = AttemptOutcome.RETRY
+            error.outcome, error.parks = AttemptOutcome.RETRY, False
             error.retry_after = answers.retry_after(answer.headers)
         elif answer.status in self._config.permanent:
             error.outcome = AttemptOutcome.PERMANENT

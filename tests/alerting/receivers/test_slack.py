@@ -181,7 +181,7 @@ async def test_each_error_has_its_outcome(error: str, outcome: AttemptOutcome) -
         pytest.param(answer(200, b"\xff\xfe"), AMBIGUOUS, 200, id="no text"),
         pytest.param(answer(403, b"no"), PERMANENT, 403, id="forbidden by a proxy"),
         pytest.param(answer(404), PERMANENT, 404, id="wrong address"),
-        pytest.param(answer(429, b'{"ok":false,"error":"ratelimited"}'), RETRY, 200, id="429"),
+        pytest.param(answer(429, b'{"ok":false,"error":"ratelimited"}'), RETRY, 429, id="429"),
         pytest.param(answer(429, b"slow down"), RETRY, 429, id="429 of a proxy"),
         pytest.param(answer(500, b"oops"), AMBIGUOUS, 500, id="500"),
         pytest.param(answer(503, b"\xff"), RETRY, 503, id="503"),

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 HANG = b"hang"  # take the request, say nothing
 RESET = b"reset"  # take the request, break the connection
+ABORTED = b"aborted"  # take the request, reset the connection (RST)
+HALF_CLOSED = b"half-closed"  # take the request, say that nothing will be said, keep listening
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
@@ -73,6 +77,14 @@ async def _serve(
     stands.requests.append(head + await reader.readexactly(length))
     said = script[min(len(stands.requests), len(script)) - 1]
     if said == RESET:
+        return
+    if said == ABORTED:
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return
+    if said == HALF_CLOSED:
+        writer.write_eof()
+        await reader.read()
         return
     if said == HANG:
         await asyncio.sleep(60)
