@@ -33,7 +33,7 @@ def main() -> int:
             async with forking.forks(zygote) as forks:
                 return await _worlds(asked, folder, server, forks)
 
-        return _said(asyncio.run(run()), asked)
+        return _said(asyncio.run(run()), asked.kills)
 
 
 async def _worlds(
@@ -45,6 +45,10 @@ async def _worlds(
 
     def say(number: int, verdict: Verdict) -> None:
         nonlocal shown
+        known = now.get(number, Verdict()).faults
+        for fault in verdict.faults:
+            if fault not in known:
+                print(f"world {number}, seed {asked.seed + number}: {fault}", flush=True)
         now[number] = verdict
         if time.monotonic() - shown > 10:
             shown = time.monotonic()
@@ -71,12 +75,9 @@ def _sum(verdicts: list[Verdict]) -> str:
     return f"{kills} kills, {outages} outages, {messages} messages heard, {wrong} faults"
 
 
-def _said(verdicts: list[Verdict], asked: argparse.Namespace) -> int:
-    for number, verdict in enumerate(verdicts):
-        for fault in verdict.faults:
-            print(f"world {number}, seed {asked.seed + number}: {fault}")
+def _said(verdicts: list[Verdict], wanted: int) -> int:
     print(_sum(verdicts))
-    whole = sum(one.kills for one in verdicts) >= asked.kills
+    whole = sum(one.kills for one in verdicts) >= wanted
     if not whole:
         print("Time was over before all kills were made.")
     return 1 if any(one.faults for one in verdicts) or not whole else 0

@@ -46,7 +46,8 @@ class Chaos:
                 await self._outage(kills)
             except (TimeoutError, AssertionError) as error:
                 verdict = self.verdict()
-                verdict.faults.append(f"it did not go on ({error}):\n{at.log()}")
+                verdict.faults.append(f"it did not go on ({error!r}):\n{at.log()}")
+                say(verdict)
                 return verdict
             say(self.verdict())
         return self.verdict()
