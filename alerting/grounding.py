@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from alerting import wording
-from alerting.grounds import Course, Grounds
+from alerting.grounds import KNOWN_ALREADY, Course, Grounds
 from alerting.hearing import Later, Placed, Say, Scene
 from alerting.routes import Hit
 from alerting.suppressor import Suppressor
@@ -70,7 +70,7 @@ def _word(name: str, one: Placed, scene: Scene, said: Sequence[Say], later: Sequ
     if told_at is not None and alert.firing:
         repeats = f"; {taken} has it, so it is not repeated" if taken else ""
         waits = "".join(f"; {wait}" for wait in _waits(name, later))
-        return f"was told at {_clock(told_at)}{repeats or waits}"
+        return f"{KNOWN_ALREADY} {_clock(told_at)}{repeats or waits}"
     if alert.firing and (waiting := _waits(name, later)):
         return " and ".join(waiting)
     if not alert.firing:

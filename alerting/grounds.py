@@ -6,6 +6,8 @@ from datetime import datetime
 
 from alerting.suppressor import Suppressor
 
+KNOWN_ALREADY = "was told at"  # how what is decided for a receiver begins that knows of it
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -45,8 +47,3 @@ class Grounds:
     courses: tuple[Course, ...]
     words: Mapping[str, str]
     what: str = ""
-
-    def like(self, other: "Grounds") -> bool:
-        """Whether the same was decided on the same grounds, at another time."""
-        mine = (self.labels, self.courses, self.words)
-        return mine == (other.labels, other.courses, other.words)

@@ -158,8 +158,15 @@ def links(message: Message) -> tuple[tuple[str, str], ...]:
     return (
         *runbook,
         ("Incident", message.incident_url),
+        ("Why you were told", why_url(message)),
         *((f"Dashboard of {slo}", url) for slo, url in boards),
     )
+
+
+def why_url(message: Message) -> str:
+    """Where it is explained who was told of it, who was not, and on which grounds."""
+    base, _, _ = message.incident_url.rpartition("/incidents/")
+    return f"{base}/why?of={message.incident_id}"
 
 
 def letter(message: Message) -> str:

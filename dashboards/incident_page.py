@@ -152,6 +152,7 @@ class AlertRow:
     slo: str
     url: str
     then_url: str  # the SLO's page when it had just fired
+    why_url: str  # who was told, and why
     what: str
     severity: str
     severity_word: str
@@ -205,6 +206,7 @@ class IncidentView:
     told: tuple[ToldRow, ...]
     can_acknowledge: bool
     silence_url: str | None  # the form for a silence of what fires
+    why_url: str
     remembered: str
     notice: str | None
     name_missing: bool
@@ -315,6 +317,7 @@ def incident_view(
         ),
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
         silence_url=links.silencing_url(_labels(detail)) if incident.open else None,
+        why_url=links.why_url(incident.id),
         remembered=remembered,
         notice=notice,
         name_missing=name_missing and incident.state is IncidentState.TRIGGERED,
@@ -371,8 +374,9 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         state_word, then = "Noticed", "was noticed"
     return AlertRow(
         slo=alert.slo,
-        url=(url := _page_of(alert)),
+        url=(url := links.alert_page_url(alert.service, alert.slo, alert.rule)),
         then_url=links.at_moment(url, moment_query(alert.started_at + _INTO_IT)),
+        why_url=links.why_url(alert.id),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,
         severity_word=_SEVERITY_WORDS[alert.severity],
@@ -384,13 +388,6 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
-
-
-def _page_of(alert: Alert) -> str:
-    """Where what it is about stands."""
-    if is_of_rule(alert.rule):
-        return links.rule_url(alert.service, alert.slo)
-    return links.slo_url(f"{alert.service}/{alert.slo}")
 
 
 def told_row(

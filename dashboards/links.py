@@ -2,6 +2,8 @@
 
 from urllib.parse import parse_qsl, quote, urlencode
 
+from slo.rule import is_of_rule
+
 
 def slo_url(slo_id: str) -> str:
     """The page of an SLO, from its `service/slo`."""
@@ -35,6 +37,16 @@ def rule_url(service: str, name: str) -> str:
 
 def incident_url(incident_id: str) -> str:
     return f"/incidents/{quote(incident_id, safe='')}"
+
+
+def alert_page_url(service: str, slo: str, rule: str) -> str:
+    """Where what an alert is about stands: the page of its SLO, or its rule on its service's."""
+    return rule_url(service, slo) if is_of_rule(rule) else slo_url(f"{service}/{slo}")
+
+
+def why_url(of: str, at: str | None = None) -> str:
+    """Why somebody was told of an alert, an incident or an SLO, or was not."""
+    return with_query("/why", of=of, at=at)
 
 
 def with_query(path: str, **parts: str | int | None) -> str:

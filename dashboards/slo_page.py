@@ -110,6 +110,7 @@ class SLOView:
     runs: tuple[RunRow, ...]
     runs_note: str
     exclusions_url: str
+    why_url: str
     excluded_now: str | None
     coverage: tuple[tuple[str, str], ...]
     definition: tuple[tuple[str, str], ...]
@@ -197,6 +198,7 @@ def slo_view(
         runs=runs(collector, now),
         runs_note=runs_note(slo, collector, past=past),
         exclusions_url=links.exclusions_url(slo.sli_id),
+        why_url=links.why_url(slo.id),
         excluded_now=excluded_now(status, now),
         coverage=coverage(status, now),
         definition=_definition(slo),

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.alert import Alert
+from alerting.alert import Alert, ShadowAlert
 from alerting.audit import Overdue
+from alerting.grounds import Course, Grounds
 from alerting.heartbeat import Heartbeat
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
@@ -99,6 +100,30 @@ class IncidentDetail:
     notifications: tuple[Notification, ...]
     attempts: tuple[Attempt, ...]
     receipts: Mapping[str, Known] = field(default_factory=dict)  # by notification
+
+
+@dataclass(frozen=True, slots=True)
+class WhyFile:
+    """An alert, what was written down of it, and what the configuration of now makes of it.
+
+    `labels` and `courses` are those that it would have now; `courses` None: its rule is no longer
+    configured. `edits` are the definitions of its SLO that came into force after it began.
+    """
+
+    alert: Alert
+    detail: IncidentDetail
+    grounds: tuple[Grounds, ...]  # oldest first
+    labels: Mapping[str, str]
+    courses: tuple[Course, ...] | None
+    edits: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What fired of one SLO or threshold rule at a moment; `shadows` told nobody."""
+
+    alerts: tuple[Alert, ...]
+    shadows: tuple[ShadowAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +303,12 @@ class Source(Protocol):
         """One page. Raises ValueError for a cursor that is none of its own."""
 
     async def incident(self, incident_id: str) -> IncidentDetail | None: ...
+
+    async def why(self, alert_id: str) -> WhyFile | None:
+        """Why anybody was told of an alert, or nobody; None when there is no such alert."""
+
+    async def fired(self, owner: str, at: datetime) -> Fired:
+        """What fired at `at` of an SLO (`service/slo`) or a threshold rule (`service/rule`)."""
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from alerting.context import Context
 from alerting.incident import Incident
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
@@ -21,6 +22,7 @@ from dashboards.source import (
     Changes,
     CollectorHealth,
     ExclusionFile,
+    Fired,
     IncidentDetail,
     IncidentPage,
     Point,
@@ -28,6 +30,7 @@ from dashboards.source import (
     SilenceFile,
     SystemHealth,
     TooMuchError,
+    WhyFile,
 )
 from nines.auditor import Auditor
 from nines.changes import Broadcast
@@ -44,10 +47,12 @@ from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.exclusions import ExclusionStore
 from nines.threads import StorageThreads
+from nines.why import Why
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
 from slo.definition import steps
 from slo.digest import Sheet
+from slo.evaluate import NO_DATA
 from slo.exclusion import NOTHING, Exclusion, Overlay, Plan
 from slo.ledger import BucketDelta
 from slo.outlook import Outlook
@@ -145,6 +150,7 @@ class Live:
         silencing: Silencing,
         receipts: Receipts,
         auditor: Auditor,
+        context: Callable[[], Context],
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -163,6 +169,7 @@ class Live:
         self._silencing = silencing
         self._receipts = receipts
         self._auditor = auditor
+        self._why = Why(records, receipts, context, self._configured, self.versions)
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
@@ -379,6 +386,20 @@ class Live:
             return None if detail is None else replace(detail, receipts=self._receipts.of(detail))
 
         return await self._threads.read(look)
+
+    async def why(self, alert_id: str) -> WhyFile | None:
+        return await self._threads.read(lambda: self._why.of(alert_id))
+
+    async def fired(self, owner: str, at: datetime) -> Fired:
+        return await self._threads.read(lambda: self._why.fired(owner, at))
+
+    def _configured(self, rule: str) -> bool:
+        """Whether a rule, by its key, is one of those that are watched."""
+        slo_id, _, key = rule.partition("#")
+        entry = self._engine.entries.get(slo_id)
+        if entry is not None:
+            return key == NO_DATA or any(tier.key == key for tier in entry.slo.tiers)
+        return any(rule in one.keys for one in self._engine.thresholds.watched.values())
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         if not await self._dispatch.acknowledge(incident_id, by):

@@ -207,6 +207,7 @@ class Service:
             silencing=self.silencing,
             receipts=self.receipts,
             auditor=self.auditor,
+            context=self.context,
         )
         self.outbox = Outbox(
             records=self.records,

@@ -48,6 +48,7 @@ from web.receivers import add_receiver_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
 from web.stream import Stream, Streams
+from web.why import add_why_routes
 
 DEFAULT_LIMIT = 50
 MOST_LIMIT = 250
@@ -585,6 +586,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)
+    add_why_routes(router, source, settings)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

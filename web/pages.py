@@ -42,6 +42,7 @@ from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
 from web.receivers import ReceiverPages
 from web.silence_pages import SilencePages
+from web.why import WhyPages
 
 _THEME_COOKIE = "nines_theme"
 _RECENT_INCIDENTS = 6
@@ -139,7 +140,7 @@ class Pages:
             response_model=None,
         )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
-        for book in (ExclusionPages, SilencePages, ReceiverPages):
+        for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
             book(self._source, self._now, self._page, self.error).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router

@@ -440,6 +440,31 @@ def replay(
 
 
 @app.command()
+def explain(
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="ALERT",
+            help="The id of an alert or an incident; or an SLO, or a rule such as shop/requests.",
+        ),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="For an SLO or a rule: when, as 2026-11-21T14:00Z or now-2h."),
+    ] = None,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say why somebody was told of an alert, or was not; or which condition a rule was short of.
+
+    The past is told from what was written down then, not from the configuration of now.
+    """
+    from nines.cli import explain as command
+
+    raise typer.Exit(command.explain(server, of, at, as_json=output is Output.JSON))
+
+
+@app.command()
 def migrate(config: ConfigOption = CONFIG) -> None:
     """Bring the database's schema up to date; `serve` does so by itself."""
     from nines.cli import migrate as command

@@ -225,6 +225,7 @@ def test_the_links_lead_to_the_runbook_first() -> None:
     assert wording.links(told("update")) == (
         ("Runbook", "https://runbooks.example/shop"),
         ("Incident", "https://nines.example/incidents/000001"),
+        ("Why you were told", "https://nines.example/why?of=000001"),
         ("Dashboard of availability", "https://nines.example/slos/shop/availability"),
         ("Dashboard of latency", "https://nines.example/slos/shop/latency"),
     )

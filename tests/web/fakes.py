@@ -30,11 +30,13 @@ from dashboards.source import (
     ByVersion,
     Change,
     CollectorHealth,
+    Fired,
     IncidentDetail,
     IncidentPage,
     Point,
     ServiceCard,
     SystemHealth,
+    WhyFile,
 )
 from slo.alert_state import AlertState, Phase
 from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences
@@ -70,6 +72,7 @@ from slo.window import Rolling
 from tests.slo.rules import a_rule
 from tests.web.fake_exclusions import FakeExclusions
 from tests.web.fake_silences import FakeSilences
+from tests.web.fake_why import fired_of, why_of
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -987,6 +990,16 @@ class FakeSource(FakeSilences, FakeExclusions):
 
     async def incident(self, incident_id: str) -> IncidentDetail | None:
         return self.details.get(incident_id)
+
+    async def why(self, alert_id: str) -> WhyFile | None:
+        for detail in self.details.values():
+            for alert in detail.alerts:
+                if alert.id == alert_id:
+                    return why_of(detail, alert)
+        return None
+
+    async def fired(self, owner: str, at: datetime) -> Fired:
+        return fired_of(list(self.details.values()), owner, at)
 
     async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
         detail = self.details.get(incident_id)

@@ -421,6 +421,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/silences/{silence_id}/end",
             "/receivers",
             "/receivers/{name}/unpark",
+            "/why",
             "/health",
             "/stream",
         )

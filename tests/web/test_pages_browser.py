@@ -42,6 +42,9 @@ PAGES = {
     "services": "/services",
     "incidents": "/incidents",
     "incident": "/incidents/INC0001",
+    "why": "/why",
+    "why of an alert": "/why?of=ALERT0001",
+    "why of a rule": "/why?of=shop/checkout",
     "exclusions": "/exclusions",
     "exclusion": "/exclusions/exclusion-1",
     "silences": "/silences",
@@ -54,7 +57,7 @@ PAGES = {
     "past service": "/services/shop?at=2026-11-21T11:15:00Z",
 }
 # They speak of one moment, or of none.
-_KINDS = ("numbers", "exclusions", "exclusion", "silences", "silence", "nothing", "past")
+_KINDS = ("numbers", "exclusions", "exclusion", "silences", "silence", "nothing", "past", "why")
 STILL = {name for name in PAGES if name.partition(" ")[0] in _KINDS}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}

@@ -60,8 +60,9 @@ async def test_every_link_to_another_page_stays_at_the_moment(
         for name in ("href", "data-url"):
             url = urlsplit(attrs.get(name) or "")
             # Exclusions and silences are books of all times, with those to come; how receivers
-            # stand is told of now alone: without a moment.
-            timeless = ("/static/", "/exclusions", "/silences", "/receivers")
+            # stand is told of now alone, and why somebody was told of what was written down then:
+            # without a moment.
+            timeless = ("/static/", "/exclusions", "/silences", "/receivers", "/why")
             elsewhere = url.path.startswith(timeless)
             internal = url.path.startswith("/") and not elsewhere
             if tag in ("link", "script") or url.netloc or not internal:

@@ -56,6 +56,7 @@ def test_the_event_carries_what_the_person_paged_needs() -> None:
     assert [link["text"] for link in written["links"]] == [
         "Runbook",
         "Incident",
+        "Why you were told",
         "Dashboard of availability",
     ]
     details = written["payload"]["custom_details"]
@@ -105,6 +106,7 @@ async def test_a_notice_is_a_change_event_and_opens_nothing() -> None:
         assert [words for words, _ in change.links] == [
             "Runbook",
             "Incident",
+            "Why you were told",
             "Dashboard of availability",
         ]
 

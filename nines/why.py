@@ -1,0 +1,65 @@
+"""What is known of why an alert was told or not: from the records, beside what holds now."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alerting.alert import Alert
+from alerting.context import Context
+from alerting.grounding import course_of
+from alerting.service import labels_of
+from dashboards.source import Fired, WhyFile
+from nines.receipts import Receipts
+from nines.storage.alerts import AlertRecords
+from nines.storage.shadows import ShadowRecords
+from slo.rule import is_of_rule
+from slo.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Reads storage; every method blocks. `configured` says whether a rule still is."""
+
+    records: AlertRecords
+    receipts: Receipts
+    context: Callable[[], Context]
+    configured: Callable[[str], bool]
+    versions: Callable[[str], Sequence[Version]]
+
+    def of(self, alert_id: str) -> WhyFile | None:
+        """All about one alert; None when there is no such alert."""
+        alert = self.records.alert(alert_id)
+        detail = None if alert is None else self.records.incident_detail(alert.incident_id)
+        if alert is None or detail is None:
+            return None
+        context = self.context()
+        labels = labels_of(alert, context.service(alert.service))
+        courses = tuple(course_of(hit, labels) for hit in context.tree.hits(labels))
+        return WhyFile(
+            alert=alert,
+            detail=replace(detail, receipts=self.receipts.of(detail)),
+            grounds=tuple(self.records.grounds(alert_id)),
+            labels=labels,
+            courses=courses if self.configured(alert.rule) else None,
+            edits=self._edits(alert),
+        )
+
+    def fired(self, owner: str, at: datetime) -> Fired:
+        """What fired at `at` of one SLO, or of one threshold rule."""
+        shadows = ShadowRecords(self.records.database).at(at)
+        return Fired(
+            tuple(one for one in self.records.alerts_at(at) if _owner(one.rule) == owner),
+            tuple(one for one in shadows if _owner(one.rule) == owner),
+        )
+
+    def _edits(self, alert: Alert) -> tuple[Version, ...]:
+        if is_of_rule(alert.rule):
+            return ()
+        found = self.versions(f"{alert.service}/{alert.slo}")
+        return tuple(one for one in found if one.definition.valid_from > alert.started_at)
+
+
+def _owner(rule: str) -> str:
+    """The SLO or threshold rule that a rule's key belongs to, as `service/name`."""
+    before, _, key = rule.partition("#")
+    return f"{before}/{key.split(':')[1]}" if is_of_rule(rule) else before

@@ -1,0 +1,112 @@
+"""Why somebody was told, from the records of a real service: also of what was edited since."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from dashboards.why import AlertWhy, WhyFacts
+from tests.nines.living import Living
+from web.why import why
+
+UP = "up: {objective: 99.9%, sli: {probe: front}}"
+LOOSER = "up: {objective: 99%, sli: {probe: front}}"
+M = timedelta(minutes=1)
+
+
+async def outage(tmp_path: Path) -> Living:
+    living = Living(tmp_path)
+    living.write(UP)
+    await living.open()
+    await living.pass_time(10 * M)
+    await living.pass_time(2 * M, failing=["front"])
+    return living
+
+
+async def asked(living: Living, of: str, at: str | None = None) -> WhyFacts:
+    return await why(living.service.live, of, at, living.clock.now())
+
+
+async def page_of(living: Living) -> AlertWhy:
+    """What is told of the alert that paged."""
+    found = await living.service.live.incidents(state=None, service=None, cursor=None, limit=1)
+    alerts = (await asked(living, found.incidents[0].id)).alerts
+    return next(one for one in alerts if one.severity == "page")
+
+
+async def test_the_page_is_explained_with_its_route_and_what_waits(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+
+    told = await page_of(living)
+
+    assert [one.receiver for one in told.receivers] == ["oncall", "desk"]
+    assert all(one.words.startswith("not told yet (not tried yet)") for one in told.receivers)
+    assert told.routes[0].route == 'severity="page" matched route 1'
+    assert told.labels["slo"] == "up"
+    assert told.since == ()
+    await living.service.close()
+
+
+async def test_an_edit_since_is_said_and_the_past_stays_as_it_was(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+    before = await page_of(living)
+    await living.edit(LOOSER)
+
+    told = await page_of(living)
+
+    assert told.routes == before.routes
+    assert told.steps[: len(before.steps)] == before.steps
+    assert [one for one in told.since if "objective 99.9% -> 99%" in one]
+    await living.service.close()
+
+
+async def test_of_a_rule_that_is_gone_it_says_so_and_explains_all_the_same(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+    alert = (await page_of(living)).alert_id
+    await living.edit("other: {objective: 99.9%, sli: {probe: back}}")
+
+    (told,) = (await asked(living, alert)).alerts
+
+    assert told.since[-1] == "Its rule is no longer in the configuration: it could not fire now."
+    assert told.routes[0].route == 'severity="page" matched route 1'
+    await living.service.close()
+
+
+async def test_a_restart_of_the_same_adds_nothing_to_the_story(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+    before = await page_of(living)
+
+    await living.restart()
+
+    assert (await page_of(living)).steps == before.steps
+    await living.service.close()
+
+
+async def test_what_did_not_fire_says_which_window_was_short_of_what(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    living.write(UP)
+    await living.open()
+    await living.pass_time(10 * M)
+
+    rules = (await asked(living, "shop/up")).rules
+
+    assert [rule.state for rule in rules] == ["inactive"] * 4
+    assert rules[0].answer == "It did not fire: burning 0x over 1h, not above 14.4x."
+    assert [(one.what, one.met) for one in rules[0].conditions[:2]] == [
+        ("burn rate over 1h", False),
+        ("burn rate over 5m", False),
+    ]
+    await living.service.close()
+
+
+async def test_the_past_is_told_by_the_definition_that_was_in_force(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+    then = living.clock.now() - timedelta(seconds=30)
+    await living.edit(LOOSER)
+    await living.pass_time(5 * M)
+
+    found = await asked(living, "shop/up#page:1h:5m", f"{then:%Y-%m-%dT%H:%M:%SZ}")
+
+    (rule,) = found.rules
+    assert rule.state == "firing"
+    assert rule.conditions[0].wanted == "above 14.4x"
+    assert found.notes[0].startswith("Told by version 1 of this SLO, which was in force until")
+    await living.service.close()

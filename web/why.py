@@ -1,0 +1,175 @@
+"""`/why` and `/api/v1/why`: why somebody was told of something, or was not."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from alerting.wording import moment
+from dashboards.source import Source, TooMuchError
+from dashboards.why import WhyFacts, alert_why
+from dashboards.why_not import slo_rules, threshold_rule
+from dashboards.why_page import why_view
+from slo.alert_state import AlertState
+from slo.status import SLOStatus
+from slo.versions import in_force
+from web.answer import answer
+from web.forms import Print, clean
+from web.look import MomentError, look, read_past
+from web.problem import ProblemError, bad_request
+from web.settings import WebSettings
+
+_MOST_ALERTS = 20  # of one incident, the newest
+_LONGEST = 400
+
+
+class UnknownError(LookupError):
+    """There is nothing of that name; in a sentence."""
+
+
+async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFacts:
+    """The answer about `of`: an id of an alert or an incident, an SLO, or a rule by its key.
+
+    Raises UnknownError, MomentError and TooMuchError.
+    """
+    if not of.isprintable():  # no name is, and PostgreSQL takes no text with a zero in it
+        raise UnknownError("What is asked about has signs in it that no name has.")
+    file = await source.why(of)
+    if file is not None:
+        return WhyFacts(of, None, (alert_why(file),))
+    detail = await source.incident(of)
+    if detail is not None:
+        newest = sorted(detail.alerts, key=lambda one: (one.started_at, one.id))[-_MOST_ALERTS:]
+        files = [await source.why(one.id) for one in newest]
+        more = len(detail.alerts) - len(newest)
+        notes = (f"The newest {_MOST_ALERTS} of its {len(detail.alerts)} alerts.",) if more else ()
+        return WhyFacts(of, None, tuple(alert_why(one) for one in files if one), notes=notes)
+    owner, _, key = of.partition("#")
+    if key.startswith("alert:"):
+        owner = f"{owner}/{key.removeprefix('alert:').partition(':')[0]}"
+        key = ""
+    if owner in source.slo_ids():
+        found = await _of_slo(source, owner, at, now)
+    elif any(f"{one.rule.service}/{one.rule.name}" == owner for one in source.rules()):
+        found = await _of_threshold(source, owner, at, now)
+    else:
+        raise UnknownError(f"There is no alert, incident, SLO or rule {of[:100]!r}.")
+    if key:
+        wanted = tuple(one for one in found.rules if one.rule == of)
+        if not wanted:
+            names = ", ".join(one.rule.partition("#")[2] for one in found.rules)
+            raise UnknownError(f"{owner} has no rule {key[:100]!r}; it has {names}.")
+        return WhyFacts(of, found.at, rules=wanted, notes=found.notes)
+    return found
+
+
+async def _of_slo(source: Source, slo_id: str, asked: str | None, now: datetime) -> WhyFacts:
+    seen = await look(source, now, asked, [slo_id])
+    status = seen.status(slo_id)
+    if status is None:
+        raise UnknownError(f"{slo_id} has not been judged yet.")
+    states = seen.rules(slo_id)
+    notes: tuple[str, ...] = ()
+    if seen.past:
+        status, states, notes = await _then(source, status, states, seen.now)
+    fired = await source.fired(slo_id, seen.now)
+    return WhyFacts(slo_id, seen.now, (), slo_rules(status, states, fired), notes)
+
+
+async def _then(
+    source: Source, status: SLOStatus, states: Mapping[str, AlertState], at: datetime
+) -> tuple[SLOStatus, Mapping[str, AlertState], tuple[str, ...]]:
+    """The SLO by the definition of that moment, and what to say where it was another one."""
+    versions = source.versions(status.slo.id)
+    then = in_force(versions, at)
+    if then is None or then is versions[-1]:
+        return status, states, ()
+    number, until = then.definition.number, then.until
+    when = f" until {moment(until)}" if until else ""
+    found = await source.by_version(status.slo.id, number, at)
+    if found is None or found.told is None:
+        note = (
+            f"Version {number} of this SLO was in force{when}; its counts are not kept, so it is "
+        )
+        return status, states, (f"{note}told by the definition of now.",)
+    told = found.told
+    note = f"Told by version {number} of this SLO, which was in force{when}; it was edited since."
+    return told.status, {**told.states, **states}, (note,)
+
+
+async def _of_threshold(source: Source, owner: str, asked: str | None, now: datetime) -> WhyFacts:
+    at = read_past(asked, now, source.kept_since()) if asked else now
+    status = next(one for one in source.rules() if f"{one.rule.service}/{one.rule.name}" == owner)
+    fired = await source.fired(owner, at)
+    rules = threshold_rule(None if asked else status, fired, status.rule.id)
+    return WhyFacts(owner, at, (), rules)
+
+
+def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> None:
+    """What programs ask."""
+
+    async def explain(
+        request: Request,
+        of: Annotated[
+            str,
+            Query(
+                max_length=_LONGEST,
+                description="The id of an alert or an incident; an SLO, or one of its rules.",
+                examples=["shop/availability", "shop/availability#page:1h:5m"],
+            ),
+        ],
+        at: Annotated[
+            str | None,
+            Query(description="For an SLO or a rule: the moment, as `start` elsewhere. Or now."),
+        ] = None,
+    ) -> Response:
+        """Why somebody was told of it, or was not: from what was written down when it happened."""
+        try:
+            return answer(request, await why(source, of, at, settings.now()))
+        except UnknownError as error:
+            raise ProblemError(404, str(error)) from error
+        except MomentError as error:
+            raise bad_request("query.at", str(error)) from error
+        except TooMuchError as error:
+            raise ProblemError(503, str(error)) from error
+
+    router.add_api_route("/why", explain, methods=["GET"], response_model=WhyFacts)
+
+
+class WhyPages:
+    """What people ask."""
+
+    def __init__(
+        self,
+        source: Source,
+        now: Callable[[], datetime],
+        show: Print,
+        error: Callable[[Request, int, str | None], HTMLResponse],
+    ) -> None:
+        self._source = source
+        self._now = now
+        self._show = show
+        self._error = error
+
+    def add_to(self, router: APIRouter) -> None:
+        """Their routes."""
+        router.add_api_route("/why", self.page, methods=["GET", "HEAD"], response_model=None)
+
+    async def page(self, request: Request) -> HTMLResponse:
+        """The form, and the answer where something was asked."""
+        asked = request.query_params
+        of, at = clean(asked.get("of", ""), _LONGEST), clean(asked.get("at", ""))
+        found, missing = None, ""
+        if of:
+            try:
+                found = await why(self._source, of, at or None, self._now())
+            except (UnknownError, MomentError, TooMuchError) as error:
+                missing = str(error)
+        view = why_view(found, of=of, at=at, missing=missing, now=self._now())
+        status = 404 if missing else 200
+        title = "Why was I (not) paged?"
+        return self._show(
+            request, "why.html", "incidents", title, topics="", view=view, status=status
+        )
