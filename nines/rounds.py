@@ -8,7 +8,7 @@ from typing import Any
 from collectors.observation import Observation
 from collectors.schedule import Schedule
 from nines.changes import Broadcast
-from nines.clock import Clock
+from nines.clock import Clock, next_edge
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.live import Live, Pulse
@@ -72,7 +72,7 @@ class Rounds:
         """Look at whatever time alone may change, until it is cancelled."""
         bucket = self._engine.bucket_seconds
         while True:
-            await self._clock.sleep(bucket - self._clock.now().timestamp() % bucket)
+            await next_edge(self._clock, bucket)
             began = self._clock.monotonic()
             suspects = self._engine.suspects(self._clock.now())
             for start in range(0, len(suspects), _TOGETHER):
