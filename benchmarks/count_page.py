@@ -19,7 +19,10 @@ from collectors.exposition import PageReader
 from collectors.known import Known
 from collectors.observation import Observation, Outcome
 from collectors.selective import SelectiveReader
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.counter import advance
 from slo.counter_state import TargetState
 from slo.definition import SLO, CounterSLI, EventsSLI

@@ -14,7 +14,10 @@ from decimal import Decimal
 import numpy as np
 
 from collectors.observation import Observation, Outcome
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.definition import SLO, EventsSLI
 from slo.exposition import Layout, Page, Samples, Series
 from slo.ledger import Ledger, grid_for

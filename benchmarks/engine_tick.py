@@ -20,7 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.definition import SLO, ProbeSLI
 from slo.grain import BAD, COLUMNS, GOOD, SEEN
 from slo.ledger import Ledger, epoch_micros, grid_for

@@ -23,7 +23,7 @@ _HOUR = timedelta(hours=1)
 _SECOND = 1_000_000  # microseconds
 
 
-class Counted(Protocol):
+class Booked(Protocol):
     """An SLI under watch: its counts as series `number`, what it is made of and what is beside."""
 
     slo: SLO
@@ -34,10 +34,10 @@ class Counted(Protocol):
     last_detail: dict[str, str]
 
     @property
-    def parts(self) -> Sequence["Counted"]: ...
+    def parts(self) -> Sequence["Booked"]: ...
 
     @property
-    def beside(self) -> "Counted | None": ...
+    def beside(self) -> "Booked | None": ...
 
 
 class Due(Protocol):
@@ -50,13 +50,13 @@ class Due(Protocol):
 class Books(Protocol):
     """Where counts go."""
 
-    def __call__(self, indicator: Counted, at: datetime, delta: BucketDelta) -> None: ...
+    def __call__(self, indicator: Booked, at: datetime, delta: BucketDelta) -> None: ...
 
 
 class CauseBooks(Protocol):
     """Where causes go."""
 
-    def __call__(self, indicator: Counted, at: datetime, cause: str, bad: int) -> None: ...
+    def __call__(self, indicator: Booked, at: datetime, cause: str, bad: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -68,14 +68,14 @@ class Derivation:
     """
 
     sli: DerivedSLI
-    indicator: Counted
+    indicator: Booked
     rank: int
     since: int | None = None
     judged: int | None = None
     again: set[int] = field(default_factory=set)
 
     @property
-    def sources(self) -> Sequence[Counted]:
+    def sources(self) -> Sequence[Booked]:
         return self.indicator.parts
 
     @property
@@ -101,12 +101,12 @@ class Derivations:
         self._stirred: set[int] = set()  # ranks of those whose sources were booked
         self._made_of: dict[int, list[Derivation]] = {}  # by a source's series
 
-    def watch(self, indicators: Iterable[Counted], targets: Mapping[str, Due]) -> None:
+    def watch(self, indicators: Iterable[Booked], targets: Mapping[str, Due]) -> None:
         """Watch exactly those of these that are derived; one that ran already goes on."""
         before, self._all, self._made_of = self._all, {}, {}
         self._by_rank, self._stirred, self._targets = [], set(), targets
 
-        def add(indicator: Counted) -> None:
+        def add(indicator: Booked) -> None:
             sli = indicator.slo.sli
             if indicator.number in self._all or not isinstance(sli, DerivedSLI):
                 return
@@ -193,7 +193,7 @@ class Derivations:
         """Whether all came that was due in the slice that begins at `start`."""
         return all(self._came(part, start, start + derivation.width) for part in derivation.sources)
 
-    def _came(self, part: Counted, start: int, end: int) -> bool:
+    def _came(self, part: Booked, start: int, end: int) -> bool:
         made = self._all.get(part.number)
         if made is not None:
             return made.judged is not None and made.judged >= end
@@ -306,7 +306,7 @@ class Derivations:
     def _correct(
         self,
         derivation: Derivation,
-        indicator: Counted,
+        indicator: Booked,
         counts: Sequence[BucketDelta],
         causes: Sequence[tuple[int, Mapping[str, int]]],
         end: int,
@@ -346,7 +346,7 @@ class Derivations:
         return "; ".join(said)
 
 
-def with_parts(status: SLOStatus, indicator: Counted) -> SLOStatus:
+def with_parts(status: SLOStatus, indicator: Booked) -> SLOStatus:
     """The status of a derived SLI's SLO, with what it is made of."""
     sli, now = indicator.slo.sli, status.at
     if not isinstance(sli, DerivedSLI):
@@ -366,13 +366,13 @@ def with_parts(status: SLOStatus, indicator: Counted) -> SLOStatus:
     return replace(status, parts=parts, beside=sum(beside.values()))
 
 
-def _detail(indicator: Counted) -> Detail:
+def _detail(indicator: Booked) -> Detail:
     if indicator.detail is None:
         raise ValueError(f"{indicator.slo.sli_id} keeps no detail to derive anything from")
     return indicator.detail
 
 
-def _held(indicator: Counted) -> tuple[int, int] | None:
+def _held(indicator: Booked) -> tuple[int, int] | None:
     return _detail(indicator).held
 
 

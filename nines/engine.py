@@ -1,7 +1,7 @@
 """Book every observation, judge its SLOs at once, and say which alerts change. No I/O."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -12,35 +12,37 @@ from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts, Rema
 from alerting.rules import Rules
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Cause, Observation, Outcome
-from nines.derived import Counted, Derivations, with_parts
+from nines.derived import Booked, Derivations, with_parts
+from nines.entry import Entry, Told, rule_key
+from nines.feed import Block, Feed
+from nines.indicator import Indicator
 from nines.looks import Looks, Moment
 from nines.no_data import why_no_data, why_together
 from nines.pending import Pending
 from nines.setback import (
     STEP,
     Setback,
-    counters_by,
     has_overwritten,
     pull_back,
     states_by,
     wants_recount,
 )
 from nines.storage.batches import CollectorRecord, CountBatch
+from nines.target import Target
 from nines.threshold_memory import pack
 from nines.thresholds import ThresholdRules, Watched
 from slo.alert_state import AlertState, Phase
 from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.definition import SLO, DerivedSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
-from slo.detail import Detail
 from slo.digest import Sheet
 from slo.evaluate import NO_DATA, evaluate
 from slo.exclusion import counted_causes
 from slo.exposition import Page
 from slo.gauge import read_gauges
-from slo.grain import BAD, COLUMNS, GOOD, SEEN, UNKNOWN
+from slo.grain import BAD, COLUMNS, GOOD, SEEN
 from slo.grid import Grid
-from slo.increment import Increment
+from slo.increment import Counted, Increment
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros, grid_for, move_together
 from slo.notices import Band
 from slo.screen import Judged, Part, Screen
@@ -53,116 +55,7 @@ _FINE_GAP = timedelta(hours=6)
 _COARSE_STRIDE = timedelta(minutes=5)
 # No look for so long: we slept (a suspended machine, a stopped process), or the clock was set.
 _ASLEEP = timedelta(seconds=45)
-_RUNS_KNOWN = 128  # of a target; no more than 30 are ever under way
 _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
-
-
-@dataclass(slots=True)
-class Indicator:
-    """One SLI under watch: its counts, stored as series `number`; `slo` is any of its SLOs.
-
-    `parts` are what it is derived from; `beside` counts what failed in a quorum to no effect.
-    `raw` counts what the ledger's overlay excludes as well; None where there is no overlay.
-    """
-
-    slo: SLO
-    number: int
-    fingerprint: str
-    ledger: Ledger
-    raw: Ledger | None = None
-    last_detail: dict[str, str] = field(default_factory=dict)  # cause -> newest sentence
-    anomalies: dict[str, int] = field(default_factory=dict)  # sentence -> how often
-    detail: Detail | None = None  # where it is derived, or something is derived from it
-    parts: tuple["Indicator", ...] = ()
-    beside: "Indicator | None" = None
-
-    def is_silent(self, now: datetime) -> bool:
-        """Whether it has not been heard of for as long as its SLO allows."""
-        heard = self.ledger.last_observation
-        return heard is None or now - heard >= self.slo.no_data_after
-
-    def forget(self, now: datetime) -> None:
-        """Drop what no window reaches any more."""
-        self.ledger.forget(now)
-        if self.raw is not None:
-            self.raw.forget(now)
-        if self.detail is not None:
-            self.detail.forget()
-
-    @property
-    def whole(self) -> Iterator["Indicator"]:
-        """Itself and all that it is made of; some may come twice."""
-        yield self
-        for part in self.parts:
-            yield from part.whole
-        if self.beside is not None:
-            yield self.beside
-
-    @property
-    def id(self) -> str:
-        """What it is fed by: the `service/name` that its SLOs share."""
-        return self.slo.sli_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A status, and what it was made from."""
-
-    status: SLOStatus
-    at: Moment
-    revision: int
-    states: Mapping[str, AlertState]
-
-
-@dataclass(slots=True)
-class Entry:
-    """One SLO under watch, judged over its SLI: its rules' states, and its status when asked."""
-
-    slo: SLO
-    indicator: Indicator
-    states: dict[str, AlertState] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)  # tiers gone, and who took their place
-    fault: str | None = None  # why our own code could not judge it, when it could not
-    watched_from: datetime | None = None  # None: since the engine is awake
-    told: _Told | None = field(default=None, init=False, repr=False)
-    tell: "Callable[[Entry], SLOStatus | None] | None" = field(
-        default=None, init=False, repr=False, compare=False
-    )
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.indicator.ledger
-
-    @property
-    def status(self) -> SLOStatus | None:
-        """As of the newest look at it; made when somebody asks. None before there was one."""
-        return None if self.tell is None else self.tell(self)
-
-
-@dataclass(slots=True)
-class Target:
-    """One collector as the engine knows it."""
-
-    interval: timedelta
-    last_due: datetime | None = None
-    last: Observation | None = None
-    counters: TargetState | None = None  # None: a probe, or a page that was never read
-    met: dict[datetime, None] = field(default_factory=dict)  # the runs that were counted lately
-
-    def meets(self, due: datetime) -> bool:
-        """Whether the run that was due then is new: one that is told twice is one event."""
-        if due in self.met:
-            return False
-        self.met[due] = None
-        if len(self.met) > _RUNS_KNOWN:
-            del self.met[next(iter(self.met))]
-        return True
-
-    def pull_back(self, now: datetime) -> None:
-        """The clock was set back: nothing was due later than now."""
-        if self.last_due is not None:
-            self.last_due = min(self.last_due, now)
-        self.counters = counters_by(self.counters, now)
 
 
 class Engine:
@@ -190,8 +83,10 @@ class Engine:
         self._order: list[Entry] = []  # as the screen numbers them
         self._ids: list[str] = []
         self._numbers: dict[str, int] = {}
+        self._firing: set[int] = set()  # those of whom a rule fires
         self._screen = Screen([])
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
+        self._feeds: dict[str, Feed] = {}
         self._heard_of: dict[str, NDArray[np.intp]] = {}  # whose SLI it feeds, by the collector
         self._looks = Looks()
         self.setback: Setback | None = None  # until time has caught up with what the clock showed
@@ -212,6 +107,7 @@ class Engine:
         self.targets = dict(targets)
         self.recount(entries)
         self.thresholds.watch(rules)
+        self._feeds = {}
 
     def recount(self, entries: Sequence[Entry], *, afresh: bool = False) -> None:
         """Watch exactly these SLOs from now on; collectors and threshold rules stay.
@@ -281,13 +177,16 @@ class Engine:
             if not entry.slo.variant:
                 at_rest[NO_DATA] = AlertState()
             entry.states = at_rest | entry.states
+        self._firing = {
+            number for number, entry in enumerate(self._order) if _any_fires(entry.states)
+        }
         self._screen = Screen(
             [
                 Judged(entry.slo, entry.ledger, entry.states, entry.watched_from)
                 for entry in self._order
             ]
         )
-        self._parts, self._heard_of = {}, {}
+        self._parts, self._heard_of, self._feeds = {}, {}, {}
 
     def _attach(self, entry: Entry) -> None:
         """Know this SLO by whatever changes its counts."""
@@ -330,19 +229,13 @@ class Engine:
         self._wake(now)
         if observation.due - now > STEP:  # it began before the clock was set back
             observation = replace(observation, due=now)
-        fed = self._indicators.get(observation.collector_id, [])
+        feed = self._feed(observation.collector_id)
         since = target.counters.at if target.counters is not None else None
-        increments = self._increments(target, fed, observation)
-        page: list[tuple[Indicator, Increment]] = []
-        for indicator in fed:
-            increment = increments.get(indicator.id)
-            if isinstance(indicator.slo.sli, ProbeSLI):
-                self._book_probe(indicator, observation)
-            elif increment is not None and _is_plain(indicator, increment):
-                page.append((indicator, increment))
-            else:
-                self._book_increment(indicator, observation, increment)
-        self._book_page(page, observation.due)
+        increments = self._count(target, feed, observation)
+        for probe in feed.probes:
+            self._book_probe(probe, observation)
+        self._book_counted(feed, observation, increments)
+        self._book_gauges(target, feed, observation)
         if target.last_due is None or observation.due >= target.last_due:
             target.last_due, target.last = observation.due, observation
         self._dirty_targets.add(observation.collector_id)
@@ -488,7 +381,7 @@ class Engine:
         """The facts of every rule that fires, as of its SLO's newest evaluation."""
         return self.thresholds.present_facts() | {
             rule_key(entry.slo, key): self._facts(entry, entry.status, key, firing=True)
-            for entry in self.entries.values()
+            for entry in map(self._order.__getitem__, sorted(self._firing))
             for key, state in entry.states.items()
             if state.phase is Phase.FIRING
             and entry.status is not None
@@ -582,27 +475,44 @@ class Engine:
             for key, state in entry.states.items()
         }
 
-    def _increments(
-        self, target: Target, fed: Sequence[Indicator], observation: Observation
+    def _feed(self, collector_id: str) -> Feed:
+        feed = self._feeds.get(collector_id)
+        if feed is None:
+            fed = self._indicators.get(collector_id, [])
+            feed = self._feeds[collector_id] = Feed(fed, self.thresholds.counters(collector_id))
+        return feed
+
+    def _count(
+        self, target: Target, feed: Feed, observation: Observation
     ) -> Mapping[str, Increment]:
+        """What its counters counted, by what they are counted for."""
         page = observation.page
-        if page is None or _older(observation, target):
+        if page is None or not feed.slis or _older(observation, target):
             return {}
-        gauges = {
-            indicator.id: read_gauges(indicator.slo.sli, page)
-            for indicator in fed
-            if isinstance(indicator.slo.sli, GaugeSLI)
-        }
-        slis = {
-            indicator.id: indicator.slo.sli
-            for indicator in fed
-            if isinstance(indicator.slo.sli, EventsSLI | HistogramSLI)
-        } | self.thresholds.counters(observation.collector_id)
-        if not slis:
-            return gauges
         state = target.counters if target.counters is not None else TargetState()
-        target.counters, increments = advance(state, page, observation.due, slis, target.interval)
-        return {**increments, **gauges}
+        target.counters, increments = advance(
+            state, page, observation.due, feed.slis, target.interval
+        )
+        return increments
+
+    def _book_counted(
+        self, feed: Feed, observation: Observation, increments: Mapping[str, Increment]
+    ) -> None:
+        others: Iterable[Indicator] = feed.counters.values()
+        if isinstance(increments, Counted):
+            blocks, others = feed.shared_out(increments)
+            for block in blocks:
+                self._book_block(block, increments, observation.due)
+        for one in others:
+            self._book_increment(one, observation, increments.get(one.id))
+
+    def _book_gauges(self, target: Target, feed: Feed, observation: Observation) -> None:
+        page = None if _older(observation, target) else observation.page
+        for one in feed.gauges:
+            increment = None
+            if page is not None and isinstance(one.slo.sli, GaugeSLI):
+                increment = read_gauges(one.slo.sli, page)
+            self._book_increment(one, observation, increment)
 
     def _book_probe(self, indicator: Indicator, observation: Observation) -> None:
         match observation.outcome:
@@ -663,7 +573,7 @@ class Engine:
         bucket = indicator.ledger.bucket_of(at)
         self._add(indicator, at, BucketDelta(bucket, good, bad, unknown, seen, missed))
 
-    def _add(self, indicator: Counted, at: datetime, delta: BucketDelta) -> None:
+    def _add(self, indicator: Booked, at: datetime, delta: BucketDelta) -> None:
         indicator.ledger.book(at, delta)
         if indicator.raw is not None:
             indicator.raw.book(at, delta)
@@ -672,32 +582,21 @@ class Engine:
             self._derived.heard(indicator.number, delta.bucket)
         self._pending.add(indicator.number, at, delta)
 
-    def _add_cause(self, indicator: Counted, at: datetime, cause: str, bad: int) -> None:
+    def _add_cause(self, indicator: Booked, at: datetime, cause: str, bad: int) -> None:
         bucket = indicator.ledger.book_cause(at, cause, bad)
         if indicator.detail is not None:
             indicator.detail.book_cause(bucket, cause, bad)
         self._pending.add_cause(indicator.number, bucket, cause, bad)
 
-    def _book_page(self, page: Sequence[tuple[Indicator, Increment]], at: datetime) -> None:
-        """Book what one page counted for SLIs that need no more than that, all at once."""
-        by_grid: dict[int, list[tuple[Indicator, Increment]]] = {}
-        for one in page:
-            by_grid.setdefault(id(one[0].ledger.grid), []).append(one)
-        for together in by_grid.values():
-            ledger = together[0][0].ledger
-            amounts = np.zeros((len(together), COLUMNS), np.int64)
-            amounts[:, GOOD] = [increment.good for _, increment in together]
-            amounts[:, BAD] = [increment.bad for _, increment in together]
-            amounts[:, UNKNOWN] = [increment.unknown for _, increment in together]
-            amounts[:, SEEN] = 1
-            places = np.array([indicator.ledger.place for indicator, _ in together], np.intp)
-            bucket = ledger.bucket_of(at)
-            ledger.grid.book_many(places, bucket, amounts, epoch_micros(at))
-            numbers = [indicator.number for indicator, _ in together]
-            self._pending.add_page(numbers, at, bucket, amounts)
-        for indicator, increment in page:
-            for cause, bad in increment.by.items():
-                self._add_cause(indicator, at, cause, bad)
+    def _book_block(self, block: Block, counted: Counted, at: datetime) -> None:
+        """Book what one page counted for many SLIs of one grid at once."""
+        amounts = np.zeros((len(block.numbers), COLUMNS), np.int64)
+        amounts[:, GOOD], amounts[:, BAD] = counted.good[block.at], counted.bad[block.at]
+        amounts[:, SEEN] = 1
+        micros = epoch_micros(at)
+        bucket = micros // 1_000_000 // self.bucket_seconds * self.bucket_seconds
+        block.grid.book_many(block.places, bucket, amounts, micros)
+        self._pending.add_page(block.numbers, at, bucket, amounts)
 
     def _evaluate_all(self, entries: Iterable[Entry], now: datetime) -> list[AlertChange]:
         if self.setback is not None and self.setback.lost:
@@ -717,8 +616,11 @@ class Engine:
         status, entry.states = self._judge(entry, now)
         number = self._numbers[entry.slo.id]
         at = self._looks.note(number, now)
-        entry.told = _Told(status, at, entry.ledger.revision, entry.states)
+        entry.told = Told(status, at, entry.ledger.revision, entry.states)
         self._screen.note(number, entry.states, status)
+        self._firing.discard(number)
+        if _any_fires(entry.states):
+            self._firing.add(number)
         return [
             self._change(entry, status, key, firing=is_firing, now=now)
             for key, state in entry.states.items()
@@ -763,7 +665,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - as above
             entry.fault = f"{type(error).__name__}: {error}"
             return None if told is None else told.status
-        entry.told = _Told(status, at, revision, entry.states)
+        entry.told = Told(status, at, revision, entry.states)
         return status
 
     def digests(self) -> list[Sheet]:
@@ -842,11 +744,6 @@ def _bad_by_stretch(deltas: Iterable[BucketDelta]) -> dict[int, int]:
     return found
 
 
-def rule_key(slo: SLO, key: str) -> str:
-    """What names a rule over its episodes: `service/slo#page:1h:5m`."""
-    return f"{slo.id}#{key}"
-
-
 def cause_label(observation: Observation) -> str:
     """A failure's cause as charts group it: the closed list, with the status where it is one."""
     if observation.cause is Cause.STATUS and observation.http_status is not None:
@@ -863,21 +760,12 @@ def _missing_series(slo: SLO, page: Page) -> str:
     return f"the page{size} has no series for {wanted}"
 
 
-def _is_plain(indicator: Indicator, increment: Increment) -> bool:
-    """Whether what it counted is one row of amounts, with nothing to do beside."""
-    ledger = indicator.ledger
-    return (
-        increment.data
-        and increment.gap_since is None
-        and not increment.anomalies
-        and ledger.slicing is None
-        and indicator.detail is None
-        and not ledger.overlay
-    )
-
-
 def _older(observation: Observation, target: Target) -> bool:
     return target.last_due is not None and observation.due <= target.last_due
+
+
+def _any_fires(states: Mapping[str, AlertState]) -> bool:
+    return any(state.phase is Phase.FIRING for state in states.values())
 
 
 def _was_firing(states: Mapping[str, AlertState], key: str) -> bool:

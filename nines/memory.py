@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboards.source import AsOf, TooMuchError
-from nines.engine import Entry
+from nines.entry import Entry
 from nines.past import Past
 from nines.threads import StorageThreads
 from slo.definition import SLO

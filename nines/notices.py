@@ -5,7 +5,7 @@ from datetime import datetime
 
 from alerting.alert import NOTICE_SEVERITY, AlertChange, AlertKind, Facts
 from alerting.wording import notice_facts
-from nines.engine import Entry, rule_key
+from nines.entry import Entry, rule_key
 from slo.definition import SLO
 from slo.evaluate import evaluate, standing
 from slo.notices import Band, Marks, look

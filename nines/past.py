@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from alerting.incident import Incident
 from dashboards.source import AsOf
-from nines.engine import Entry, Indicator
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.histories import History

@@ -9,7 +9,8 @@ import structlog
 from nines.changes import Broadcast
 from nines.config import Config
 from nines.dispatch import Dispatch
-from nines.engine import Engine, Entry
+from nines.engine import Engine
+from nines.entry import Entry
 from nines.exclusions import Change, Exclusions, Terms
 from nines.resume import resume_entries
 from nines.storage.alerts import AlertRecords

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.setback import pull_back, states_by
 from nines.storage.batches import CollectorRecord
 from nines.storage.counts import CountStore, SeriesRecord
 from nines.storage.histories import History
+from nines.target import Target
 from nines.threshold_memory import edited, resume, unpack
 from nines.thresholds import Watched
 from slo.alert_state import AlertState

@@ -9,7 +9,8 @@ from collectors.schedule import Schedule
 from nines.config import Config
 from nines.configured import Configured
 from nines.dispatch import Dispatch
-from nines.engine import Engine, Entry
+from nines.engine import Engine
+from nines.entry import Entry
 from nines.exclusions import configured
 from nines.live import Live
 from nines.notices import Notices

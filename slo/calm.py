@@ -149,7 +149,7 @@ def _said(
     plan: Plan, counted: Counted, deltas: Counts, lost: Mapping[int, int]
 ) -> dict[str, Increment]:
     """The increments that hold more than good and bad events."""
-    said, slos = {}, counted.slos
+    said, slos = {}, tuple(counted.at)
     by = {number: _contributors(plan, number, deltas) for number in plan.splits}
     for number in {*lost, *(number for number, sums in by.items() if sums)}:
         is_bad = bool(plan.is_bad[number])

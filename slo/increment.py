@@ -1,7 +1,7 @@
 """What SLIs counted between two pages, and how it is shared out."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -42,12 +42,12 @@ class Increment:
 
 
 class Counted(Mapping[str, Increment]):
-    """The increments of many SLIs as columns in the order of `slos`; each is made when asked for.
+    """The increments of many SLIs as columns; each is made when asked for.
 
     `said` are those that hold more than good and bad events: they replace what the columns say.
     """
 
-    __slots__ = ("_at", "bad", "data", "good", "said", "slos")
+    __slots__ = ("at", "bad", "data", "good", "said")
 
     def __init__(
         self,
@@ -58,21 +58,20 @@ class Counted(Mapping[str, Increment]):
         said: Mapping[str, Increment],
     ) -> None:
         """`at` are the places of the SLOs' ids; `data` is False without a series of the total."""
-        self.slos: Sequence[str] = tuple(at)
-        self._at = at
+        self.at = at
         self.good, self.bad, self.data, self.said = good, bad, data, said
 
     def __getitem__(self, slo: str) -> Increment:
         if (told := self.said.get(slo)) is not None:
             return told
-        at = self._at[slo]
+        at = self.at[slo]
         return Increment(int(self.good[at]), int(self.bad[at]), data=bool(self.data[at]))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.slos)
+        return iter(self.at)
 
     def __len__(self) -> int:
-        return len(self.slos)
+        return len(self.at)
 
 
 def fit(

@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from collectors.observation import Cause, Observation, Outcome
-from nines.engine import Engine, Target
+from nines.engine import Engine
 from nines.resume import resume_entries, resume_target
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database
+from nines.target import Target
 from slo.config import SLOConfig, build_slos
 from slo.definition import SLO
 from slo.exposition import Page, Sample, Series

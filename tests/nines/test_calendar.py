@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nines.engine import Entry
+from nines.entry import Entry
 from nines.past import Past
 from nines.resume import resume_entries
 from nines.storage.alerts import AlertRecords

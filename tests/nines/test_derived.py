@@ -17,8 +17,9 @@ from alerting.alert import AlertChange, AlertKind
 from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from nines.config import Config
-from nines.engine import Engine, Indicator
+from nines.engine import Engine
 from nines.exclusions import Exclusions
+from nines.indicator import Indicator
 from nines.resume import book_our_absence, resume_entries, resume_target
 from nines.storage.counts import CountStore
 from nines.storage.database import Database, open_database

@@ -18,10 +18,13 @@ from alerting.routes import Escalation, Route, Terms
 from alerting.rules import Rules
 from nines.changes import Broadcast
 from nines.dispatch import Dispatch
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
+from nines.target import Target
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState, Phase
 from slo.ledger import Ledger

@@ -8,7 +8,10 @@ import pytest
 from alerting.alert import AlertChange, AlertKind
 from collectors.exposition import PageReader
 from collectors.observation import Cause, Observation, Outcome
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.counts import Counts
 from slo.definition import SLO, EventsSLI, GaugeSLI, HistogramSLI, sources
 from slo.exposition import Page, Sample, Series

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nines.engine import Engine, Entry
+from nines.engine import Engine
+from nines.entry import Entry
 from nines.exclusions import Exclusions, Terms, configured, ended, made, undone
 from nines.past import Past
 from nines.resume import resume_entries

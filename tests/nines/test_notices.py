@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import AlertChange, AlertKind
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.notices import Notices
+from nines.target import Target
 from slo.ledger import BucketDelta, Ledger
 from slo.objective import Objective
 from slo.window import Rolling

@@ -9,7 +9,8 @@ import pytest
 
 from alerting.incident import IncidentState
 from alerting.store import Decision
-from nines.engine import Entry, Indicator
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.past import Past
 from nines.storage.alerts import AlertRecords
 from nines.storage.batches import CauseDelta, CountBatch

@@ -10,8 +10,11 @@ import pytest
 
 from alerting.alert import AlertChange
 from collectors.observation import Observation, Outcome
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.replay import Change, replay
+from nines.target import Target
 from slo.definition import SLO
 from slo.ledger import BucketDelta, Ledger
 from slo.severity import Severity

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 
 from alerting.alert import AlertChange, AlertKind
 from collectors.observation import Cause, Observation, Outcome
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.definition import SLO, EventsSLI, ProbeSLI
 from slo.exposition import Page, Sample, Series
 from slo.ledger import Ledger

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from nines.engine import Entry, Indicator
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.past import Past
 from nines.resume import resume_entries
 from nines.storage.alerts import AlertRecords

@@ -8,8 +8,11 @@ import pytest
 
 from alerting.alert import AlertChange, AlertKind, Remark
 from collectors.observation import Cause, Observation, Outcome
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
 from nines.resume import resume_rules, resume_target
+from nines.target import Target
 from nines.thresholds import WantedLook, Watched
 from slo.alert_state import AlertState, Phase
 from slo.exclusion import CONFIGURATION, Exclusion, Overlay, Scope

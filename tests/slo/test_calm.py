@@ -113,7 +113,7 @@ def test_columns_are_in_the_order_of_the_slos() -> None:
     increments = both.page(counts(190, 0, 4))
 
     assert isinstance(increments, Counted)
-    for number, slo in enumerate(increments.slos):
+    for number, slo in enumerate(increments.at):
         one = increments[slo]
         assert (increments.good[number], increments.bad[number]) == (one.good, one.bad)
         assert increments.data[number] == one.data

@@ -16,7 +16,10 @@ from alerting.alert import AlertKind
 from collectors.exposition import PageReader
 from collectors.observation import Observation, Outcome
 from nines.config import ConfigError
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.counter import advance, smear
 from slo.counter_state import TargetState
 from slo.counts import Counts

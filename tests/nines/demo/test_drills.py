@@ -19,7 +19,10 @@ from nines.demo.history import TRAFFIC
 from nines.demo.http_server import Request, Response
 from nines.demo.platforms import Platform
 from nines.demo.simulation import DRILLS, Drill, Simulation
-from nines.engine import Engine, Entry, Indicator, Target
+from nines.engine import Engine
+from nines.entry import Entry
+from nines.indicator import Indicator
+from nines.target import Target
 from slo.ledger import BucketDelta, Ledger
 from slo.severity import Severity
 

@@ -1,0 +1,36 @@
+"""One collector as the engine knows it: what came of it last, and what it goes on from."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from collectors.observation import Observation
+from nines.setback import counters_by
+from slo.counter_state import TargetState
+
+_RUNS_KNOWN = 128  # of a target; no more than 30 are ever under way
+
+
+@dataclass(slots=True)
+class Target:
+    """One collector as the engine knows it."""
+
+    interval: timedelta
+    last_due: datetime | None = None
+    last: Observation | None = None
+    counters: TargetState | None = None  # None: a probe, or a page that was never read
+    met: dict[datetime, None] = field(default_factory=dict)  # the runs that were counted lately
+
+    def meets(self, due: datetime) -> bool:
+        """Whether the run that was due then is new: one that is told twice is one event."""
+        if due in self.met:
+            return False
+        self.met[due] = None
+        if len(self.met) > _RUNS_KNOWN:
+            del self.met[next(iter(self.met))]
+        return True
+
+    def pull_back(self, now: datetime) -> None:
+        """The clock was set back: nothing was due later than now."""
+        if self.last_due is not None:
+            self.last_due = min(self.last_due, now)
+        self.counters = counters_by(self.counters, now)
