@@ -103,7 +103,8 @@ def _incident(incident: str, heard: Iterable[Heard], receivers: Sequence[str]) -
         if not told:
             yield f"{name} was never told of {incident}"
             continue
-        if told[0] is Said.RESOLVED:
+        # Who tells both at once may close first what a lost answer may have opened.
+        if told[0] is Said.RESOLVED and Said.MISSED not in told:
             yield f"{name} was told the end of {incident} before its beginning"
         if told[-1] is Said.FIRING:
             yield f"{name} was not told the end of {incident}"
@@ -124,7 +125,8 @@ def _copies(events: Sequence[Event]) -> Iterator[str]:
             life, before = last.get(place, (lives, None))
             if before is not None:
                 what = f"{event.receiver} got {event.message} of {event.incident} twice"
-                if life == lives and before.answered:
+                # An edit comes again, too, when what is to follow it was not taken.
+                if life == lives and before.answered and event.repeat is not Repeat.EDIT:
                     yield f"{what}, and nothing was the reason"
                 if event.repeat is Repeat.MARK and not event.again:
                     yield f"{what}, and the second does not say so"

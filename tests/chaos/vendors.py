@@ -62,7 +62,9 @@ class Call:
 
 
 SLOW_SECONDS = 0.5
-_STATES = {"FIRING": Said.FIRING, "RESOLVED": Said.RESOLVED, "MISSED": Said.MISSED}
+_STATES = {"FIRING": Said.FIRING, "RESOLVED": Said.RESOLVED}
+# How a message says that it tells of the beginning and of the end at once.
+_MISSED = re.compile(r"had been failing|before it could be sent")
 _AGAIN = re.compile(r"[Tt]ry \d+: an earlier one may have arrived too")
 
 
@@ -166,6 +168,12 @@ class Vendor:
             return json.dumps({"id": number}).encode()
         return b"{}"
 
+    def knows(self, start: str) -> bool:
+        """Whether an alert that began then was told before; from now on it is known."""
+        known = start in self._threads
+        self._threads[start] = ""
+        return known
+
     def incident_below(self, ts: str) -> str:
         """The incident whose message stands there."""
         return self._threads.get(ts, "")
@@ -228,7 +236,7 @@ def _pagerduty(_: Vendor, call: Call) -> Heard:
 def _slack(vendor: Vendor, call: Call) -> Heard:
     body = call.json
     text = json.dumps(body)
-    said, again = _state(body["text"]), bool(_AGAIN.search(text))
+    said, again = _state(body["text"], text), bool(_AGAIN.search(text))
     if "thread_ts" in body:
         incident = vendor.incident_below(body["thread_ts"])
         first = body["text"].split("\n")[0]
@@ -267,14 +275,15 @@ def _teams(_: Vendor, call: Call) -> Heard:
         _incident_of(one["url"]) for one in content["actions"] if "/incidents/" in one["url"]
     )
     message = notification[1] if notification else ""
+    said = _state(texts[0], json.dumps(call.json))
     again = bool(_AGAIN.search(texts[-1].replace("\\", "")))
-    return Heard("", incident, _state(texts[0]), message, Repeat.MARK, again=again)
+    return Heard("", incident, said, message, Repeat.MARK, again=again)
 
 
 def _discord(vendor: Vendor, call: Call) -> Heard:
     body = call.json
     text = json.dumps(body)
-    said, again = _state(body["content"]), bool(_AGAIN.search(text))
+    said, again = _state(body["content"], text), bool(_AGAIN.search(text))
     if not body.get("embeds"):
         incident = vendor.last_incident
         message = f"news {_AGAIN.sub('', body['content'])}".removesuffix(" ()")
@@ -287,11 +296,13 @@ def _discord(vendor: Vendor, call: Call) -> Heard:
     return Heard("", incident, said, message, repeat, again=again)
 
 
-def _alertmanager(_: Vendor, call: Call) -> Heard:
+def _alertmanager(vendor: Vendor, call: Call) -> Heard:
     alerts = call.json
     ends = datetime.fromisoformat(alerts[0]["endsAt"])
     incident = _incident_of(alerts[0]["annotations"]["incident_url"])
-    said = Said.RESOLVED if ends <= datetime.now(UTC) else Said.FIRING
+    # An alert that it never heard of brings its beginning with it.
+    over = Said.RESOLVED if vendor.knows(alerts[0]["startsAt"]) else Said.MISSED
+    said = over if ends <= datetime.now(UTC) else Said.FIRING
     # It is known by its labels and its start; saying it again is what Alertmanager asks for.
     return Heard("", incident, said, f"{said} {alerts[0]['startsAt']}", Repeat.EDIT)
 
@@ -299,13 +310,15 @@ def _alertmanager(_: Vendor, call: Call) -> Heard:
 def _mail(content: bytes) -> Heard:
     mail = message_from_bytes(content, policy=default_policy)
     incident, key = str(mail["X-Nines-Incident"]), str(mail["Message-ID"])
-    said = _state(str(mail["Subject"]))
+    text = mail.get_body(("plain",))
+    said = _state(str(mail["Subject"]), text.get_content() if text else "")
     return Heard("", incident, said, str(mail["X-Nines-Notification"]), Repeat.KEY, key)
 
 
-def _state(text: str) -> Said:
-    found = re.search(r"FIRING|RESOLVED|MISSED|ACKNOWLEDGED|NOTICE", text)
-    return _STATES.get(found[0] if found else "", Said.OTHER)
+def _state(head: str, all_of_it: str) -> Said:
+    found = re.search(r"FIRING|RESOLVED|ACKNOWLEDGED|NOTICE", head)
+    said = _STATES.get(found[0] if found else "", Said.OTHER)
+    return Said.MISSED if said is Said.RESOLVED and _MISSED.search(all_of_it) else said
 
 
 def _incident_of(address: str) -> str:
