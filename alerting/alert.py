@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from alerting.origin import Origin
 from slo.severity import Severity
 
 
@@ -14,6 +15,7 @@ class AlertKind(StrEnum):
     NO_DATA = "no_data"  # observations stopped coming
     BUDGET = "budget"  # a mark of the error budget was passed: told once, never firing
     THRESHOLD = "threshold"  # a threshold rule
+    OUTSIDE = "outside"  # somebody else's rule, such as a Prometheus has
 
 
 NO_DATA_SEVERITY = Severity.TICKET
@@ -59,14 +61,15 @@ class Facts:
 class Alert:
     """One episode of one rule: from firing to resolved. Resolved when `ended_at` is set.
 
-    `held_by` names what kept it from being told when last somebody looked.
+    `held_by` names what kept it from being told when last somebody looked. `origin`: of one from
+    outside, what its sender said when it began.
     """
 
     id: str
     rule: str  # "service/slo#page:1h:5m", stable over episodes
     service: str
     # The SLO's key: its name, and `@` and which variant where there are several. Of a threshold
-    # rule its own name.
+    # rule, and of one from outside, its own name.
     slo: str
     kind: AlertKind
     severity: Severity
@@ -75,11 +78,12 @@ class Alert:
     incident_id: str
     ended_at: datetime | None = None
     held_by: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @property
     def sli(self) -> str:
         """The SLO's name, whichever of its objectives and windows this is about."""
-        return sli_of(self.slo)
+        return self.slo if self.origin else sli_of(self.slo)
 
     @property
     def firing(self) -> bool:
@@ -131,6 +135,7 @@ class AlertChange:
     at: datetime
     facts: Facts
     shadow: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

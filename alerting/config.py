@@ -20,6 +20,7 @@ from pydantic import (
 
 from alerting.bucket import Rate
 from alerting.inhibition import Inhibition
+from alerting.outside.config import AlertmanagerApiConfig
 from alerting.receivers import RECEIVERS
 from alerting.routes import EVERY_LABEL, Escalation, Route, Terms
 from alerting.silence import SilencePlan
@@ -402,6 +403,9 @@ class AlertingConfig(BaseModel):
     )
     heartbeat: HeartbeatConfig | None = Field(
         None, description="Who is told that Nines lives, while nothing of its work is overdue."
+    )
+    alertmanager_api: AlertmanagerApiConfig = Field(
+        AlertmanagerApiConfig(), description="Alerts from outside, as an Alertmanager takes them."
     )
 
     @property

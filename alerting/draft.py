@@ -42,7 +42,7 @@ def draft(say: Say, case: Case, context: Context) -> Notification:
         incident_url=f"{context.external_url.rstrip('/')}/incidents/{incident.id}",
         alerts=lines,
         owner=service.owner,
-        runbook=service.runbook,
+        runbook=_runbook(say, service.runbook),
         acknowledged_by=incident.acknowledged_by,
         resolved_at=resolved_at,
         linked_to=incident.linked_to,
@@ -81,11 +81,14 @@ def _first(say: Say, case: Case, context: Context) -> Alert:
     return next(own, by_age[0])
 
 
+def _runbook(say: Say, of_service: str | None) -> str | None:
+    """What the loudest alert from outside brings along, else the service's own."""
+    brought = (alert.origin.runbook for alert in say.alerts if alert.origin is not None)
+    return next(filter(None, brought), None) or of_service
+
+
 def line_of(alert: Alert, context: Context) -> AlertLine:
     """An alert as one line of a message, with the newest that is known of it."""
-    base, page = context.external_url.rstrip("/"), f"slos/{alert.service}/{alert.slo}"
-    if is_of_rule(alert.rule):
-        page = f"services/{alert.service}#rule-{alert.slo}"
     return AlertLine(
         rule=alert.rule,
         slo=alert.slo,
@@ -94,8 +97,19 @@ def line_of(alert: Alert, context: Context) -> AlertLine:
         started_at=alert.started_at,
         ended_at=alert.ended_at,
         facts=_present(alert, context),
-        dashboard_url=f"{base}/{page}",
+        dashboard_url=page_of(alert, context),
+        origin=None if alert.origin is None else alert.origin.brief(),
     )
+
+
+def page_of(alert: Alert, context: Context) -> str:
+    """Where to look into it."""
+    base = context.external_url.rstrip("/")
+    if alert.origin is not None:
+        return alert.origin.url or f"{base}/incidents/{alert.incident_id}"
+    if is_of_rule(alert.rule):
+        return f"{base}/services/{alert.service}#rule-{alert.slo}"
+    return f"{base}/slos/{alert.service}/{alert.slo}"
 
 
 def _present(alert: Alert, context: Context) -> Facts:

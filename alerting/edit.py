@@ -28,6 +28,8 @@ def conform(cases: list[Case], rules: Rules, context: Context) -> None:
         case.edited = True
         for alert in case.firing:
             why = None
+            if alert.origin is not None:
+                continue  # its rule is not ours to configure
             if alert.rule not in rules.configured:
                 why = "Its rule is no longer in the configuration."
             elif alert.rule in rules.shadow:

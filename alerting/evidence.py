@@ -78,6 +78,7 @@ def _alert(change: AlertChange, case: Case, context: Context) -> Alert:
         started_at=change.at,
         facts=change.facts,
         incident_id=case.incident.id,
+        origin=change.origin,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from alerting.alert import AlertKind, Facts
 from alerting.lease import Lease
+from alerting.origin import Origin
 from slo.severity import Severity
 
 
@@ -50,6 +51,7 @@ class AlertLine:
     ended_at: datetime | None
     facts: Facts
     dashboard_url: str
+    origin: Origin | None = None  # of one from outside
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from alerting.case import Case
 from alerting.context import Context
 from alerting.hearing import Placed
 from alerting.incident import EventKind
-from alerting.inhibition import Source, inhibitors
+from alerting.inhibition import Inhibitors, Source
 from alerting.service import labels_of, rule_labels
 from slo.rule import is_of_rule
 
@@ -22,6 +22,8 @@ def source_of(alert: Alert, context: Context) -> Source:
 
 def begun_source(change: AlertChange, context: Context) -> Source:
     """The same of one that begins, and has no id yet."""
+    if change.origin is not None:
+        return Source(None, change.rule, change.origin.labels)
     service = replace(context.service(change.service), name=change.service)
     labels = rule_labels(
         service,
@@ -33,21 +35,22 @@ def begun_source(change: AlertChange, context: Context) -> Source:
     return Source(None, change.rule, labels)
 
 
-def sources(cases: Sequence[Case], context: Context) -> list[Source]:
-    """All that fires: here as it is after these changes, and elsewhere."""
+def inhibitors(cases: Sequence[Case], context: Context) -> Inhibitors:
+    """All that fires, here as it is after these changes, and elsewhere."""
     if not context.inhibitions:
-        return []
+        return Inhibitors((), ())
     known = {id_ for case in cases for id_ in case.alerts}
     here = [source_of(alert, context) for case in cases for alert in case.firing]
-    return [*here, *(source for source in context.elsewhere if source.id not in known)]
+    elsewhere = (source for source in context.elsewhere if source.id not in known)
+    return Inhibitors(context.inhibitions, [*here, *elsewhere])
 
 
-def place(alert: Alert, case: Case, context: Context, firing: Sequence[Source]) -> Placed:
+def place(alert: Alert, case: Case, context: Context, firing: Inhibitors) -> Placed:
     """Where the routes take it, and who holds it back there."""
     labels = labels_of(alert, context.service(case.incident.service))
     everywhere = (
         *context.suppressors(labels),
-        *inhibitors(context.inhibitions, labels, firing),
+        *firing.suppressors(labels),
     )
     return Placed(
         alert,

@@ -1,6 +1,6 @@
 """A service as alerting knows it, and the labels of its alerts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from alerting.alert import Alert, AlertKind
@@ -19,8 +19,38 @@ class Service:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+def is_of_slo(alert: Alert) -> bool:
+    """Whether an SLO of ours raised it, and neither a threshold rule nor somebody else."""
+    return alert.origin is None and not is_of_rule(alert.rule)
+
+
+def common_labels(service: str, alerts: Iterable[Alert]) -> dict[str, str]:
+    """What all of these alerts of a service, or of a group from outside, have in common.
+
+    Of our own alone: the service and, where it is one alone, which of its SLOs or rules.
+    """
+    each = [_telling(service, alert) for alert in alerts] or [{"service": service}]
+    first, *others = each
+    return {
+        name: value
+        for name, value in first.items()
+        if all(labels.get(name) == value for labels in others)
+    }
+
+
+def _telling(service: str, alert: Alert) -> dict[str, str]:
+    if alert.origin is not None:
+        return dict(alert.origin.labels)
+    return {"service": service, "slo" if is_of_slo(alert) else "alert": alert.sli}
+
+
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
-    """What routes match on: the service's labels and, over them, the alert's own."""
+    """What routes match on: the service's labels and, over them, the alert's own.
+
+    Of one from outside, the labels that it came with, as they are.
+    """
+    if alert.origin is not None:
+        return dict(alert.origin.labels)
     service = replace(service, name=alert.service)
     return rule_labels(
         service, alert.sli, alert.severity, alert.kind, of_threshold=is_of_rule(alert.rule)

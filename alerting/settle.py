@@ -14,7 +14,7 @@ from alerting.grounds import Grounds
 from alerting.hearing import Later, Placed, Say, Scene, hear, severity_moved, soonest
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Notification, NotificationKind
-from alerting.placing import edges_of, hold_back, place, sources
+from alerting.placing import edges_of, hold_back, inhibitors, place
 from alerting.routes import join
 from alerting.service import labels_of
 from alerting.store import Decision
@@ -29,7 +29,7 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
     grounds: list[Grounds] = []
     waits: list[Later] = []
     edges: list[datetime] = []
-    firing = sources(cases, context)
+    firing = inhibitors(cases, context)
     for case in cases:
         _rate(case, context)
         placed = [

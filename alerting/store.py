@@ -11,6 +11,7 @@ from alerting.destination import Destination
 from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification, NotificationKind
+from alerting.outside.book import Outside
 from alerting.result import Result
 from slo.alert_state import AlertState
 from slo.notices import Marks
@@ -89,8 +90,9 @@ class Decision:
     """What follows from a change: new and changed rows, all written in one transaction.
 
     Rows are told by their id: one that is stored already is replaced. Events are always new.
-    `marks` are the budgets' marks by the SLO's id; `grounds` say why each alert was told or not.
-    `again` is no row: when to look again, should nothing happen before.
+    `marks` are the budgets' marks by the SLO's id; `grounds` say why each alert was told or not;
+    `outside` is how alerts from outside stand, by fingerprint (None: over). `again` is no row: when
+    to look again, should nothing happen before.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -100,12 +102,13 @@ class Decision:
     shadows: tuple[ShadowAlert, ...] = ()
     marks: Mapping[str, Marks] = field(default_factory=dict)
     grounds: tuple[Grounds, ...] = ()
+    outside: Mapping[str, Outside | None] = field(default_factory=dict)
     again: datetime | None = None
 
     @property
     def empty(self) -> bool:
         told = self.incidents or self.alerts or self.events or self.notifications
-        return not (told or self.shadows or self.marks)
+        return not (told or self.shadows or self.marks or self.outside)
 
 
 class AlertStore(Protocol):

@@ -8,9 +8,9 @@ from alerting.alert import Alert
 from alerting.incident import Incident
 from alerting.notification import Attempt, Notification
 from alerting.receipt import Known
+from alerting.service import is_of_slo
 from dashboards.plain import fields_of
 from dashboards.source import IncidentDetail
-from slo.rule import is_of_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _alert(alert: Alert) -> AlertFacts:
     return AlertFacts(
         id=alert.id,
         rule=alert.rule,
-        slo=None if is_of_rule(alert.rule) else f"{alert.service}/{alert.slo}",
+        slo=f"{alert.service}/{alert.slo}" if is_of_slo(alert) else None,
         kind=alert.kind.value,
         severity=alert.severity.value,
         started_at=alert.started_at,

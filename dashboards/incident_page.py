@@ -1,5 +1,6 @@
 """Incidents: the list of them, and the page of one with its timeline."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +9,14 @@ from alerting.alert import Alert, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationState
 from alerting.receipt import Known, ReceiptState
+from alerting.service import common_labels
 from alerting.wording import capital
 from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
 from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
-from slo.rule import is_of_rule
+from slo.fields import NAME_PATTERN
 from slo.selector import Matcher
 from slo.severity import Severity
 
@@ -76,9 +78,11 @@ _WHAT = {
     AlertKind.NO_DATA: "No data",
     AlertKind.BUDGET: "Error budget",
     AlertKind.THRESHOLD: "Threshold",
+    AlertKind.OUTSIDE: "From outside",
 }
 _NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
+_SERVICE = re.compile(NAME_PATTERN)
 _RECEIPT_WORDS = {
     ReceiptState.CONFIRMED: "Confirmed: the vendor told us of its incident.",
     ReceiptState.AWAITED: "Accepted; the vendor is still to tell us of its incident.",
@@ -272,7 +276,7 @@ def incident_row(incident: Incident, slos: Sequence[str], now: datetime) -> Inci
         title=neutral_title(incident, slos),
         told=incident.title,
         service=incident.service,
-        service_url=links.service_url(incident.service),
+        service_url=_place_url(incident.service),
         state=incident.state.value,
         state_word=_STATE_WORDS[incident.state],
         severity=incident.severity.value,
@@ -283,6 +287,13 @@ def incident_row(incident: Incident, slos: Sequence[str], now: datetime) -> Inci
         open=incident.open,
         triggered=incident.state is IncidentState.TRIGGERED,
     )
+
+
+def _place_url(service: str) -> str:
+    """What it is about: a service, or what a group of alerts from outside shares."""
+    if _SERVICE.fullmatch(service):
+        return links.service_url(service)
+    return links.with_query("/incidents", service=service)
 
 
 def incident_view(
@@ -304,7 +315,7 @@ def incident_view(
         id=incident.id,
         summary=_NOTICE if _is_notice(detail) else summary(incident, now),
         facts=_times(incident, now),
-        runbook=links.safe_external(card.runbook) if card else None,
+        runbook=_runbook(card, detail),
         owner=card.owner if card else None,
         linked_url=links.incident_url(incident.linked_to) if incident.linked_to else None,
         timeline=tuple(entry(event, now) for event in reversed(detail.events)),
@@ -324,19 +335,17 @@ def incident_view(
     )
 
 
+def _runbook(card: ServiceCard | None, detail: IncidentDetail) -> str | None:
+    """What the newest alert from outside brings along, else the service's own."""
+    brought = (one.origin.runbook for one in reversed(detail.alerts) if one.origin is not None)
+    return links.safe_external(next(filter(None, brought), card.runbook if card else None))
+
+
 def _labels(detail: IncidentDetail) -> str:
     """The labels that all that fires has in common, as matchers."""
-    service = str(Matcher("service", "=", detail.incident.service))
-    found = {
-        ("alert" if is_of_rule(one.rule) else "slo", one.sli) for one in detail.alerts if one.firing
-    }
-    return ", ".join([service, *(str(Matcher(*one)) for one in _if_one(found))])
-
-
-def _if_one(found: set[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
-    if len(found) == 1:
-        (label, value), *_ = found
-        yield label, "=", value
+    firing = [one for one in detail.alerts if one.firing]
+    common = common_labels(detail.incident.service, firing)
+    return ", ".join(str(Matcher(name, "=", value)) for name, value in common.items())
 
 
 def _is_notice(detail: IncidentDetail) -> bool:
@@ -372,9 +381,10 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
     state_word, then = ("Firing", "fired") if alert.firing else ("Resolved", "resolved")
     if is_notice:
         state_word, then = "Noticed", "was noticed"
+    said = alert.origin.url if alert.origin else ""
     return AlertRow(
         slo=alert.slo,
-        url=(url := links.alert_page_url(alert.service, alert.slo, alert.rule)),
+        url=(url := links.alert_page_url(alert.service, alert.slo, alert.rule, said)),
         then_url=links.at_moment(url, moment_query(alert.started_at + _INTO_IT)),
         why_url=links.why_url(alert.id),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",

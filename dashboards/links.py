@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qsl, quote, urlencode
 
+from alerting.outside.book import RULE as OUTSIDE
 from slo.rule import is_of_rule
 
 
@@ -39,8 +40,13 @@ def incident_url(incident_id: str) -> str:
     return f"/incidents/{quote(incident_id, safe='')}"
 
 
-def alert_page_url(service: str, slo: str, rule: str) -> str:
-    """Where what an alert is about stands: the page of its SLO, or its rule on its service's."""
+def alert_page_url(service: str, slo: str, rule: str, said: str = "") -> str:
+    """Where what an alert is about stands: the page of its SLO, or its rule on its service's.
+
+    Of one from outside, where its sender `said`; else the incidents of its service.
+    """
+    if rule.startswith(OUTSIDE):
+        return safe_external(said) or with_query("/incidents", service=service)
     return rule_url(service, slo) if is_of_rule(rule) else slo_url(f"{service}/{slo}")
 
 

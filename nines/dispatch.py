@@ -141,6 +141,18 @@ class Dispatch:
         if not look.empty:
             await self._write(lambda now: ([look_at(now)], {}))
 
+    async def take(self, changes: Sequence[AlertChange], page: Decision) -> None:
+        """Decide on what came from outside, and write `page` with it; raises StorageError.
+
+        Whoever sent it waits for this, so that no counts are written with it.
+        """
+
+        def decide_on(context: Context) -> tuple[list[Decision], States]:
+            return [*self._decisions(changes, context), page], {}
+
+        if not await self._write(decide_on, with_counts=False):
+            raise StorageError(self.problem or "The database refused to store the alerts.")
+
     async def flush(self) -> bool:
         """Store the counts that wait; False when storage refused and they wait on."""
         async with self._lock:
@@ -230,11 +242,14 @@ class Dispatch:
             of_firing = [change.service for change in rules.firing.values()]
             for service in (*of_open, *of_firing):
                 by_service.setdefault(service, [])
+        if not by_service and not hidden and rules is None:
+            return []
         context = self._seeing_all(context, changes)
+        files = self._records.open_incidents_of(by_service)
         decisions = [
             decide(
                 of_service,
-                self._records.open_incidents(service),
+                files[service],
                 context,
                 None if rules is None else rules.of(service),
             )
@@ -269,7 +284,10 @@ class Dispatch:
         return replace(change, facts=replace(change.facts, spent_most=self._spent_most(change)))
 
     async def _write(
-        self, decide_on: Callable[[Context], tuple[Sequence[Decision], States]]
+        self,
+        decide_on: Callable[[Context], tuple[Sequence[Decision], States]],
+        *,
+        with_counts: bool = True,
     ) -> bool:
         """Read, decide and write on the one writing thread, so that nothing comes in between."""
         touched: set[str] = set()
@@ -289,14 +307,14 @@ class Dispatch:
             self._records.apply(decision, states, batch)
 
         async with self._lock:
-            batch = self._batch()
-            stored = await self._store(write)
+            batch = self._batch() if with_counts else None
+            stored = await self._store(write, with_counts=with_counts)
         if stored:
+            self._decided()  # before anything else: people are to hear of it
             for event in events:
                 log.info(str(event.kind), incident=event.incident_id, text=event.text)
             self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
-            self._decided()
             self._look_again(soonest(again))
         return stored
 
@@ -314,7 +332,7 @@ class Dispatch:
             self._unstored = self._engine.take_batch(self._new_id())
         return self._unstored
 
-    async def _store(self, call: Callable[[], None]) -> bool:
+    async def _store(self, call: Callable[[], None], *, with_counts: bool = True) -> bool:
         try:
             await self._threads.write(call)
         except RestoredError as error:
@@ -329,7 +347,8 @@ class Dispatch:
                 log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
             self.problem = f"Storing failed, counts and alerts wait in memory: {error}"
             return False
-        self._unstored = None
+        if with_counts:
+            self._unstored = None
         if self.problem is not None:
             log.info("storage_recovered")
         self.problem = None
@@ -357,6 +376,7 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         shadows=tuple(row for decision in decisions for row in decision.shadows),
         marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
         grounds=tuple(row for decision in decisions for row in decision.grounds),
+        outside={mark: entry for decision in decisions for mark, entry in decision.outside.items()},
         again=soonest(decision.again for decision in decisions),
     )
 

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import structlog
 
-from alerting.alert import AlertChange
+from alerting.alert import Alert, AlertChange
 from alerting.audit import Vitals
 from alerting.context import Context
 from alerting.delivery import Delivery
 from alerting.incident import Incident
 from alerting.notification import Message, Receiver
 from alerting.service import Service as AlertedService
+from alerting.service import common_labels
 from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
 from nines import standing
+from nines.alertmanager import Alertmanager
 from nines.auditor import Auditor
 from nines.callbacks import Callbacks
 from nines.changes import Broadcast
@@ -32,6 +34,7 @@ from nines.configured import Configured
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
 from nines.housekeeping import Housekeeping
+from nines.intake import Intake
 from nines.live import Live, Pulse
 from nines.notices import Notices
 from nines.outbox import Outbox
@@ -53,6 +56,7 @@ from nines.storage.definitions import DefinitionRecords
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
+from nines.storage.outside import OutsideRecords
 from nines.storage.overdue import owed
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
@@ -64,6 +68,7 @@ from nines.watching import Watching
 from slo.recurrence import Once
 from slo.selector import matcher
 from web.app import create_app
+from web.safety import is_loopback
 from web.serve import serve
 from web.settings import WebSettings
 
@@ -174,6 +179,15 @@ class Service:
             new_id=self._new_id,
         )
         await self.recounting.load()
+        self.intake = Intake(
+            records=OutsideRecords(self.database),
+            dispatch=self.dispatch,
+            threads=self.threads,
+            config=lambda: self.config.alerting.alertmanager_api,
+            tree=lambda: self.config.alerting.route,
+            clock=self._clock,
+        )
+        await self.intake.load()
         self.receipts = Receipts(
             records=CallbackRecords(self.database),
             alerts=self.records,
@@ -298,8 +312,13 @@ class Service:
         self.broadcast.tell(incident_ids={incident_id})
 
     async def _silence(self, incident: Incident, by: str, until: datetime) -> str:
-        """Silence its service, as a button asks for."""
-        matchers = (matcher("service", "=", incident.service),)
+        """Silence its service, or what its alerts from outside share, as a button asks for."""
+        file = await self.threads.read(lambda: self.records.incident_file(incident.id))
+        firing = [] if file is None else [alert for alert in file.alerts if alert.firing]
+        shared = {"service": incident.service}
+        if any(alert.origin is not None for alert in firing):
+            shared = common_labels(incident.service, firing) or shared
+        matchers = tuple(matcher(name, "=", value) for name, value in shared.items())
         reason = f"A button in the message about incident {incident.id}"
         plan = SilencePlan(matchers, Once(self._clock.now(), until), reason, by)
         made = await self.silencing.make(plan, None)
@@ -341,6 +360,7 @@ class Service:
                 ("tick", self.rounds.tick_at_bucket_edges()),
                 ("review", self.rounds.review_when_due()),
                 ("deliver", self.delivery.run()),
+                ("end what is no longer sent", self.intake.run()),
                 ("remind", self._forever(self._remind, standing.EVERY)),
                 ("act on callbacks", self.callbacks.run()),
                 ("watch for receipts", self.receipts.run()),
@@ -405,7 +425,7 @@ class Service:
                 for name, service in self.config.services.items()
             },
             external_url=self.config.server.external_url,
-            present=self.engine.present_facts(),
+            present=self.intake.present(self.engine.present_facts()),
             suppressors=self.silencing.suppressors(now),
             inhibitions=self.config.alerting.inhibitions,
         )
@@ -436,8 +456,23 @@ class Service:
             stop=self.stop,
             now=self._clock.now,
         )
-        app = create_app(self.live, settings=settings, callbacks=self.callbacks)
+        alertmanager = Alertmanager(
+            intake=self.intake,
+            own=self.own_firing,
+            context=self.context,
+            config=lambda: self.config.alerting,
+            on_loopback=is_loopback(listen.host),
+            version=VERSION,
+            started_at=self.pulse.started_at,
+        )
+        app = create_app(
+            self.live, settings=settings, callbacks=self.callbacks, alertmanager=alertmanager
+        )
         await serve(app, listen.host, listen.port, self.stop, self._on_started)
+
+    async def own_firing(self) -> list[Alert]:
+        """Our own alerts that fire, those from outside left out."""
+        return await self.threads.read(OutsideRecords(self.database).own_firing)
 
     def _on_started(self, host: str, port: int) -> None:
         self.port = port

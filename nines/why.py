@@ -7,7 +7,7 @@ from datetime import datetime
 from alerting.alert import Alert
 from alerting.context import Context
 from alerting.grounding import course_of
-from alerting.service import labels_of
+from alerting.service import is_of_slo, labels_of
 from dashboards.source import Fired, WhyFile
 from nines.receipts import Receipts
 from nines.storage.alerts import AlertRecords
@@ -40,7 +40,7 @@ class Why:
             detail=replace(detail, receipts=self.receipts.of(detail)),
             grounds=tuple(self.records.grounds(alert_id)),
             labels=labels,
-            courses=courses if self.configured(alert.rule) else None,
+            courses=courses if alert.origin or self.configured(alert.rule) else None,
             edits=self._edits(alert),
         )
 
@@ -53,7 +53,7 @@ class Why:
         )
 
     def _edits(self, alert: Alert) -> tuple[Version, ...]:
-        if is_of_rule(alert.rule):
+        if not is_of_slo(alert):
             return ()
         found = self.versions(f"{alert.service}/{alert.slo}")
         return tuple(one for one in found if one.definition.valid_from > alert.started_at)

@@ -11,7 +11,11 @@ from collections.abc import Generator
 import pytest
 
 # Debian's package -> the command whose presence proves it.
-COMMANDS = {"chromium": "chromium", "prometheus": "promtool"}
+COMMANDS = {
+    "chromium": "chromium",
+    "prometheus": "promtool",
+    "prometheus-alertmanager": "amtool",
+}
 _LEFT_OUT: dict[str, list[str]] = {}
 
 

@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from dashboards.source import Source
+from web.alertmanager.port import NO_ALERTMANAGER, Alertmanager
+from web.alertmanager.routes import PREFIX, alertmanager_router, coded
 from web.api import api_router
 from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
 from web.exporter import exporter_router
@@ -22,7 +24,11 @@ _FOR_PROGRAMS = ("/api/", "/-/", "/metrics", "/callbacks/slack/", "/callbacks/pa
 
 
 def create_app(
-    source: Source, *, settings: WebSettings, callbacks: Callbacks = NO_CALLBACKS
+    source: Source,
+    *,
+    settings: WebSettings,
+    callbacks: Callbacks = NO_CALLBACKS,
+    alertmanager: Alertmanager = NO_ALERTMANAGER,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     app = Application(
@@ -41,12 +47,17 @@ def create_app(
         exporter_router(source, settings),
         health_router(settings),
         callbacks_router(callbacks),
+        alertmanager_router(alertmanager, source, settings),
         pages_router(source, settings, callbacks),
     ):
         app.include_router(router)
 
     def failed(request: Request, error: Exception) -> Response:
         problem = as_problem(error)
+        if request.url.path.startswith(f"{PREFIX}/"):
+            path, detail = request.url.path, problem.detail
+            detail = f"path {path} was not found" if problem.status == 404 else detail
+            return coded(problem.status, problem.status, detail)
         if not _is_for_person(request):
             return problem_response(problem, request.url.path)
         try:

@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
@@ -280,6 +280,13 @@ class Pages:
         seen = Look(self._source, told.status.at if asked else now, [told.status], bool(asked))
         return self._page(request, "numbers.html", "slos", title, topics="", view=view, seen=seen)
 
+    async def _no_service(self, request: Request, name: str) -> Response:
+        """One that is not configured, but of which there may be incidents all the same."""
+        page = await self._source.incidents(state=None, service=name, cursor=None, limit=1)
+        if not page.incidents:
+            return self.error(request, 404, f"There is no service “{name}”.")
+        return RedirectResponse(links.with_query("/incidents", service=name), status_code=303)
+
     async def services(self, request: Request) -> HTMLResponse:
         """All services."""
         seen = await self._look(request)
@@ -288,11 +295,11 @@ class Pages:
             request, "services.html", "services", "Services", topics="*", view=view, seen=seen
         )
 
-    async def service(self, request: Request, name: str) -> HTMLResponse:
+    async def service(self, request: Request, name: str) -> Response:
         """One service."""
         card = self._card(name)
         if card is None:
-            return self.error(request, 404, f"There is no service “{name}”.")
+            return await self._no_service(request, name)
         seen = await self._look(request, self._wanted(name))
         statuses = seen.of(name)
         sparks, incidents = await asyncio.gather(
@@ -417,12 +424,12 @@ class Pages:
         return response
 
     def _telling(
-        self, endpoint: Callable[..., Awaitable[HTMLResponse]]
-    ) -> Callable[..., Awaitable[HTMLResponse]]:
+        self, endpoint: Callable[..., Awaitable[Response]]
+    ) -> Callable[..., Awaitable[Response]]:
         """The endpoint, with a page in words where it cannot tell of the moment asked for."""
 
         @wraps(endpoint)
-        async def told(request: Request, **path: str) -> HTMLResponse:
+        async def told(request: Request, **path: str) -> Response:
             await newest(self._source)  # the frame tells of them all
             try:
                 return await endpoint(request, **path)

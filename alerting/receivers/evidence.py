@@ -45,7 +45,12 @@ def another_try(attempt: int) -> str:
 
 
 def fingerprint(line: AlertLine) -> str:
-    """16 hexadecimal digits, the same for the same rule in every message."""
+    """16 hexadecimal digits, the same for the same rule in every message.
+
+    Of an alert from outside those that it goes by there.
+    """
+    if line.origin is not None:
+        return line.rule.rpartition("/")[2]
     return hashlib.sha256(line.rule.encode("utf-8", "replace")).hexdigest()[:16]
 
 

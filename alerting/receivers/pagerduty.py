@@ -119,7 +119,8 @@ def event(message: Message) -> Event:
 
 
 def _class(line: AlertLine) -> str:
-    return str(line.kind) if is_of_rule(line.rule) else f"slo_{line.kind}"
+    is_of_slo = line.origin is None and not is_of_rule(line.rule)
+    return f"slo_{line.kind}" if is_of_slo else str(line.kind)
 
 
 def _change(message: Message) -> Event:

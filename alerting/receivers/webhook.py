@@ -96,25 +96,14 @@ def body(message: Message, external_url: str) -> dict[str, Any]:
 
 
 def alert(line: AlertLine, message: Message) -> dict[str, Any]:
-    """One alert as Alertmanager writes it."""
+    """One alert as Alertmanager writes it; one from outside as its sender did."""
     over = evidence.ended_at(message, line)
     # Whoever keeps alerts open until their end is told it with the first word.
     is_news = message.kind is NotificationKind.NOTICE
-    labels = {
-        **message.labels,
-        "alertname": ALERT_NAMES[line.kind],
-        "service": message.service,
-        "alert" if is_of_rule(line.rule) else "slo": line.slo,
-        "severity": str(line.severity),
-        "kind": str(line.kind),
-        "rule": line.rule,
-    }
-    annotations = {
-        "summary": wording.line_text(line),
-        "description": line.facts.reason,
-        "runbook_url": message.runbook or "",
-        **{what.lower(): text for what, text in evidence.rows(line)},
-    }
+    if line.origin is not None:
+        labels, annotations = dict(line.origin.labels), dict(line.origin.annotations)
+    else:
+        labels, annotations = _labels(line, message), _annotations(line, message)
     return {
         "status": "resolved" if over and not is_news else "firing",
         "labels": {_text(key): _text(value) for key, value in labels.items()},
@@ -123,6 +112,27 @@ def alert(line: AlertLine, message: Message) -> dict[str, Any]:
         "endsAt": _time(over) if over else NO_END,
         "generatorURL": line.dashboard_url,
         "fingerprint": evidence.fingerprint(line),
+    }
+
+
+def _labels(line: AlertLine, message: Message) -> dict[str, str]:
+    return {
+        **message.labels,
+        "alertname": ALERT_NAMES[line.kind],
+        "service": message.service,
+        "alert" if is_of_rule(line.rule) else "slo": line.slo,
+        "severity": str(line.severity),
+        "kind": str(line.kind),
+        "rule": line.rule,
+    }
+
+
+def _annotations(line: AlertLine, message: Message) -> dict[str, str]:
+    return {
+        "summary": wording.line_text(line),
+        "description": line.facts.reason,
+        "runbook_url": message.runbook or "",
+        **{what.lower(): text for what, text in evidence.rows(line)},
     }
 
 

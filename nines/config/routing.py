@@ -32,11 +32,11 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
     `data` is what the file was made from: a service that is faulty elsewhere is there all the same.
     """
     services = below(data, "services")
-    if not services:
+    if not services or _from_outside(alerting):
         return
     known = {
         "severity": [str(severity) for severity in Severity],
-        "kind": [str(kind) for kind in AlertKind],
+        "kind": [str(kind) for kind in AlertKind if kind is not AlertKind.OUTSIDE],
         "service": list(services),
         "slo": sorted({name for service in services for name in below(services, service, "slos")}),
         "alert": sorted(
@@ -50,6 +50,12 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
         words = "; ".join(filter(None, said))
         if words:
             yield Finding((*at, "match"), words)
+
+
+def _from_outside(alerting: AlertingConfig) -> bool:
+    """Whether alerts are meant to come from outside, which may bear any labels."""
+    written = "alertmanager_api" in alerting.model_fields_set
+    return written and alerting.alertmanager_api.enabled
 
 
 def _matchers(alerting: AlertingConfig) -> Iterator[tuple[Path, tuple[Matcher, ...]]]:
@@ -122,7 +128,7 @@ def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
     for name in config.alerting.receivers:
         if name not in named:
             yield Finding(("alerting", "receivers", name), f"no route leads to `{name}`")
-        elif rules and name not in told:
+        elif rules and name not in told and not _from_outside(config.alerting):
             yield Finding(
                 ("alerting", "receivers", name),
                 f"no alert of this configuration reaches `{name}`: its routes take none",

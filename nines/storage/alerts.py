@@ -1,7 +1,8 @@
 """What alerting decides, as rows, and the files that its decisions rest on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, select
 
@@ -24,12 +25,14 @@ from nines.storage.incident_rows import (
 from nines.storage.marks import write_marks
 from nines.storage.notification_rows import notification_values
 from nines.storage.outbox import PENDING, OutboxRecords
+from nines.storage.outside import write_outside
 from nines.storage.schema import alert_states, alerts, incidents, notifications
 from nines.storage.shadows import write_shadows
 from nines.storage.upsert import upsert
 from slo.alert_state import AlertState
 from slo.severity import Severity
 
+_SERVICES_AT_ONCE = 500  # names in one question
 _PRUNE_INCIDENTS = 200  # a batch: the writer is never held up for long
 _OF_ROUTES = notifications.c.instead_of == ""  # what a fallback is sent follows its principal's
 
@@ -48,6 +51,16 @@ class AlertRecords(OutboxRecords, IncidentRecords):
             where.append(incidents.c.service == service)
         with self._database.read() as connection:
             return _files(connection, *where)
+
+    def open_incidents_of(self, services: Collection[str]) -> dict[str, list[IncidentFile]]:
+        """The same of some services, by service; each is there."""
+        found: dict[str, list[IncidentFile]] = {name: [] for name in services}
+        is_open = incidents.c.state != IncidentState.RESOLVED
+        with self.database.read() as connection:
+            for names in _batched(found, _SERVICES_AT_ONCE):
+                for file in _files(connection, is_open, incidents.c.service.in_(names)):
+                    found[file.incident.service].append(file)
+        return found
 
     def incident_file(self, incident_id: str) -> IncidentFile | None:
         """One incident's file, open or not; None when there is no such incident."""
@@ -94,6 +107,12 @@ class AlertRecords(OutboxRecords, IncidentRecords):
             return connection.execute(delete(incidents).where(incidents.c.id.in_(old))).rowcount
 
 
+def _batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(names)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
 def write_decision(connection: Connection, decision: Decision) -> None:
     replace_rows(connection, incidents, map(incident_values, decision.incidents))
     replace_rows(connection, alerts, map(alert_values, decision.alerts))
@@ -104,6 +123,7 @@ def write_decision(connection: Connection, decision: Decision) -> None:
     write_grounds(connection, decision.grounds)
     write_shadows(connection, decision.shadows)
     write_marks(connection, decision.marks)
+    write_outside(connection, decision.outside)
 
 
 def _write_states(connection: Connection, states: Mapping[str, AlertState]) -> None:

@@ -12,6 +12,7 @@ from alerting.alert import AlertKind, Facts
 from alerting.destination import Destination
 from alerting.grounds import Course, Grounds
 from alerting.notification import AlertLine, Message, NotificationKind
+from alerting.origin import Origin
 from alerting.suppressor import Suppressor, SuppressorKind
 from nines.storage.errors import StorageError
 from slo.alert_state import AlertState, Phase
@@ -159,6 +160,29 @@ def mapping_from_json(text: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in _object(text).items()}
 
 
+def origin_to_json(origin: Origin) -> str:
+    """What the sender of an alert from outside said."""
+    return orjson.dumps(_plain(origin)).decode()
+
+
+def origin_from_json(text: str) -> Origin:
+    """What `origin_to_json` was given; raises StorageError when it cannot be read."""
+    return _origin(_object(text))
+
+
+def _plain(origin: Origin) -> dict[str, Any]:
+    """Any Mapping is allowed in, JSON takes dicts."""
+    return {
+        "labels": dict(origin.labels),
+        "annotations": dict(origin.annotations),
+        "url": origin.url,
+    }
+
+
+def _origin(raw: Mapping[str, Any]) -> Origin:
+    return _build(Origin, raw)
+
+
 def _decimals(texts: Sequence[str]) -> frozenset[Decimal]:
     return frozenset(map(Decimal, texts))
 
@@ -168,7 +192,7 @@ def _facts(raw: Mapping[str, Any]) -> Facts:
 
 
 def _alert_line(raw: Mapping[str, Any]) -> AlertLine:
-    return _build(AlertLine, raw, kind=AlertKind, severity=Severity, facts=_facts)
+    return _build(AlertLine, raw, kind=AlertKind, severity=Severity, facts=_facts, origin=_origin)
 
 
 def _course(raw: Mapping[str, Any]) -> Course:

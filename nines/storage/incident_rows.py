@@ -7,7 +7,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select
 
 from alerting.alert import Alert, AlertKind
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
-from nines.storage.codec import facts_from_json, facts_to_json, names_from_json, names_to_json
+from nines.storage.codec import (
+    facts_from_json,
+    facts_to_json,
+    names_from_json,
+    names_to_json,
+    origin_from_json,
+    origin_to_json,
+)
 from nines.storage.schema import alerts, incident_events, incidents
 from nines.storage.upsert import upsert
 from slo.severity import Severity
@@ -58,6 +65,7 @@ def alert_values(alert: Alert) -> dict[str, Any]:
         "ended_at": alert.ended_at,
         "facts": facts_to_json(alert.facts),
         "held_by": names_to_json(alert.held_by) if alert.held_by else None,
+        "origin": None if alert.origin is None else origin_to_json(alert.origin),
     }
 
 
@@ -74,6 +82,7 @@ def alert_of(row: Row[Any]) -> Alert:
         incident_id=row.incident_id,
         ended_at=row.ended_at,
         held_by=names_from_json(row.held_by) if row.held_by else (),
+        origin=origin_from_json(row.origin) if row.origin else None,
     )
 
 

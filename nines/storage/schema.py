@@ -240,7 +240,22 @@ alerts = Table(
     Column("ended_at", Instant),
     Column("facts", Text, nullable=False),
     Column("held_by", Text),
+    Column("origin", Text),
     Index(None, "incident_id"),
+)
+
+# Alerts from outside that fire, as they were told last.
+outside_alerts = Table(
+    "outside_alerts",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("open_ended", Boolean, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("severity", Text, nullable=False),
 )
 
 alert_states = Table(

@@ -29,6 +29,12 @@ class FakeClock:
         """Let time pass without waking anybody."""
         self._at += by
 
+    def set(self, at: datetime) -> None:
+        """Somebody sets the wall clock: no time passes, and sleeps end when they would have."""
+        by = at - self._at
+        self._at, self._started = at, self._started + by
+        self._sleepers = [(until + by, sleeper) for until, sleeper in self._sleepers]
+
     async def advance(self, by: timedelta = timedelta(0)) -> None:
         """Let time pass, ending sleeps in their order and letting everybody act in between."""
         end = self._at + by

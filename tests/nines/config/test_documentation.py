@@ -9,7 +9,7 @@ from nines.config import schema
 from tests.nines.config.files import NOBODY, load_text
 
 TEXT = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
-ENVIRON = {"ONCALL_URL": "https://oncall.example/hook"}
+ENVIRON = {"ONCALL_URL": "https://oncall.example/hook", "ALERTS_TOKEN": "t"}
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
@@ -21,7 +21,7 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 10
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_there_are_examples() -> None:
         *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
         *("RouteConfig", "RootRouteConfig", "EscalationConfig", "InhibitRuleConfig"),
         *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig"),
+        "AlertmanagerApiConfig",
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],

@@ -1,0 +1,1 @@
+"""Alerts from outside: what a Prometheus, or whoever speaks Alertmanager's API, sends to us."""

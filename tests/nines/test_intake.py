@@ -1,0 +1,207 @@
+"""Alerts from outside through a real service: one incident, told once, over restarts too."""
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerting.outside.posting import RefusedBodyError
+from nines.storage.errors import StorageError
+from tests.nines.living import HEAD, Living
+
+MINUTE = timedelta(minutes=1)
+ROUTES = """
+    routes:
+      - {match: 'severity="critical"', receivers: [oncall]}
+      - {match: 'cluster=~".+"', receivers: [desk], group_by: [cluster]}
+"""
+FILE = (
+    HEAD.format(database="{database}").replace("{{", "{").partition("    routes:")[0]
+    + "    group_wait: 0s"
+    + ROUTES
+    + """  alertmanager_api: {}
+  inhibit_rules:
+    - {source_matchers: 'severity="critical"', target_matchers: 'severity="warning"',
+       equal: [service]}
+services: {}
+"""
+)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> Any:  # noqa: ANN401 - a generator of one
+    one = Living(tmp_path)
+    text = FILE.replace("{database}", str(tmp_path / "nines.db"))
+    (tmp_path / "config.yaml").write_text(text)
+    await one.open()
+    yield one
+    await one.service.close()
+
+
+def alert(name: str = "Slow", *, end: datetime | None = None, **labels: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "labels": {"alertname": name, "service": "cart", "severity": "critical", **labels},
+        "annotations": {
+            "summary": f"{name} it is",
+            "description": "p99 is 3 s",
+            "runbook_url": "https://runbooks.example/slow",
+        },
+        "generatorURL": "http://prometheus.example/graph?g0.expr=x",
+    }
+    return found | ({"endsAt": end.isoformat()} if end else {})
+
+
+async def post(world: Living, *alerts: dict[str, Any]) -> tuple[str, ...]:
+    return await world.service.intake.post(json.dumps(alerts).encode())
+
+
+async def pass_time(world: Living, by: timedelta) -> None:
+    world.clock.move(by)
+    await world.service.intake.look()
+    await world.service.dispatch.review()
+
+
+async def incidents(world: Living) -> list[tuple[str, str, str]]:
+    page = await world.service.live.incidents(state=None, service=None, cursor=None, limit=100)
+    return sorted((one.service, str(one.state), str(one.severity)) for one in page.incidents)
+
+
+async def test_one_pages_with_its_own_words_and_its_end_is_told(world: Living) -> None:
+    await post(world, alert())
+    await post(world, alert())  # another replica, or the same one a minute later
+
+    assert await world.told() == ["trigger to oncall"]
+    (sent,) = await world.notifications()
+    message = sent.message
+    assert message.title == "cart Slow: Slow it is"
+    assert message.runbook == "https://runbooks.example/slow"
+    (line,) = message.alerts
+    assert line.dashboard_url == "http://prometheus.example/graph?g0.expr=x"
+    assert line.facts.reason == "p99 is 3 s"
+    assert line.origin is not None
+    assert line.origin.labels["alertname"] == "Slow"
+
+    world.clock.move(MINUTE)
+    await post(world, alert(end=world.clock.now()))
+    assert await world.told() == ["trigger to oncall", "resolve to oncall"]
+    assert await incidents(world) == [("cart", "resolved", "page")]
+
+
+async def test_one_that_is_not_sent_again_is_over_at_its_end(world: Living) -> None:
+    await post(world, alert())
+    await pass_time(world, 4 * MINUTE)
+    assert await incidents(world) == [("cart", "triggered", "page")]
+
+    await pass_time(world, 2 * MINUTE)
+
+    assert await incidents(world) == [("cart", "resolved", "page")]
+    assert any("Nothing was heard of it since" in line for line in await world.timeline())
+
+
+async def test_what_we_did_not_hear_while_we_were_away_ends_nothing(world: Living) -> None:
+    await post(world, alert())
+    world.clock.move(timedelta(hours=1))
+    await world.restart()
+
+    await pass_time(world, 4 * MINUTE)
+    assert await incidents(world) == [("cart", "triggered", "page")]
+    await post(world, alert())  # Prometheus has found us again
+    await pass_time(world, 4 * MINUTE)
+    assert await incidents(world) == [("cart", "triggered", "page")]
+    await pass_time(world, 2 * MINUTE)
+    assert await incidents(world) == [("cart", "resolved", "page")]
+    assert await world.told() == ["trigger to oncall", "resolve to oncall"]
+
+
+async def test_a_clock_that_was_set_forward_ends_nothing(world: Living) -> None:
+    await post(world, alert())
+    running = asyncio.create_task(world.service.intake.run())
+    await world.clock.advance(timedelta(seconds=3))
+
+    world.clock.set(world.clock.now() + timedelta(hours=1))
+    await world.clock.advance(timedelta(seconds=3))
+
+    assert await incidents(world) == [("cart", "triggered", "page")]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await pass_time(world, 6 * MINUTE)
+    assert await incidents(world) == [("cart", "resolved", "page")]
+
+
+async def test_alerts_of_a_group_are_one_incident_whatever_their_services(world: Living) -> None:
+    for name in ("A", "B", "C"):
+        await post(world, alert(name, service=name, severity="warning", cluster="eu"))
+
+    assert await incidents(world) == [("cluster=eu", "triggered", "ticket")]
+    assert (await world.told())[0] == "trigger to desk"
+
+
+async def test_inhibition_and_silences_hold_them_back(world: Living) -> None:
+    await post(world, alert("Down"), alert("Slow", severity="warning"))
+    assert await world.told() == ["trigger to oncall"]
+    assert any("by outside/" in line for line in await world.timeline())
+
+
+async def test_a_reload_ends_none_of_them(world: Living) -> None:
+    await post(world, alert())
+    assert (await world.service.reloading.reload()).problems == ()
+    await world.service.dispatch.settle()
+
+    assert await incidents(world) == [("cart", "triggered", "page")]
+
+
+async def test_one_bad_alert_costs_no_good_one(world: Living) -> None:
+    odd = alert("a\nb\0😀", service="x" * 100_000)
+    problems = await post(world, alert(), {"labels": {}}, odd)
+
+    assert problems == ("at least one label pair required",)
+    assert len(await incidents(world)) == 2
+
+
+async def test_nothing_of_a_body_that_cannot_be_read_is_taken(world: Living) -> None:
+    with pytest.raises(RefusedBodyError):
+        await world.service.intake.post(b'[{"labels":{"alertname":"A"}},{"labels":{"a":1}}]')
+
+    assert world.service.intake.book == {}
+
+
+async def test_what_storage_refuses_is_not_taken_and_its_sender_hears_so(
+    world: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.service.records, "apply", full)
+        answers = await asyncio.gather(
+            post(world, alert("A")), post(world, alert("B")), return_exceptions=True
+        )
+        assert [type(one) for one in answers] == [StorageError, StorageError]
+    assert world.service.intake.book == {}
+
+    await post(world, alert("A"))
+    assert await incidents(world) == [("cart", "triggered", "page")]
+
+
+async def test_many_postings_at_once_are_one_transaction_each_answered(world: Living) -> None:
+    many = [alert(f"A{n}", service=f"s{n % 7}") for n in range(100)]
+    await asyncio.gather(*(post(world, one) for one in many))
+
+    assert len(world.service.intake.book) == 100
+    assert len(await incidents(world)) == 7
+    await world.restart()
+    assert len(world.service.intake.book) == 100
+
+
+async def test_the_button_in_a_message_silences_what_they_share(world: Living) -> None:
+    await post(world, alert("A", job="x"), alert("B", job="x"))
+    page = await world.service.live.incidents(state=None, service=None, cursor=None, limit=1)
+    until = world.clock.now() + timedelta(hours=1)
+
+    await world.service._silence(page.incidents[0], "ada", until)
+
+    (silence,) = world.service.live.silences()
+    assert silence.label == 'service="cart", severity="critical", job="x"'
