@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
 from dashboards.source import Source
-from slo.budget_ledger import BudgetLedger, Loss
+from slo.budget_ledger import Background, BudgetLedger, Loss
 from slo.definition import SLO
 
 SHOWN_LOSSES = 10
@@ -258,29 +258,53 @@ class LossRow:
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """The section "Where the budget went"."""
+    """The section "Where the budget went". `share_of`: what the losses' shares are of."""
 
     sentence: str
+    share_of: str
     losses: tuple[LossRow, ...]
     rest: str | None
     csv_url: str
     numbers_url: str
 
 
-def budget_view(account: Account, now: datetime, at: datetime | None = None) -> BudgetView:
-    """The section at `now`; `at` is the moment that the page shows, when it is not now."""
+def budget_view(
+    account: Account, now: datetime, at: datetime | None = None, *, learns: bool = False
+) -> BudgetView:
+    """The section at `now`; `at` is the moment that the page shows, when it is not now.
+
+    While the budget `learns`, shares are of what was spent: those of the budget mean nothing yet.
+    """
+    if learns:
+        account = replace(account, ledger=_of_its_cost(account.ledger))
     slo, ledger = account.slo, account.ledger
     shown = ledger.losses[:SHOWN_LOSSES]
     most = shown[0].cost if shown else Fraction(1)
     moment = _query(at)
     return BudgetView(
-        sentence=_sentence(account),
+        sentence=_sentence(account, learns=learns),
+        share_of="Of what was spent" if learns else "Of the budget",
         losses=tuple(_row(account, loss, most, now, moment) for loss in shown),
         rest=_rest(ledger),
         csv_url=links.with_query(
             f"/api/v1{links.slo_url(slo.id)}/budget.csv", end=moment, limit=250
         ),
         numbers_url=links.with_query(links.numbers_url(slo.id), at=moment),
+    )
+
+
+def _of_its_cost(ledger: BudgetLedger) -> BudgetLedger:
+    """The same, as if all that may be spent were what was."""
+    cost = ledger.cost
+
+    def share(part: Loss | Background) -> Fraction | None:
+        return part.cost / cost if cost else None
+
+    return replace(
+        ledger,
+        allowed=cost,
+        losses=tuple(replace(one, share=share(one)) for one in ledger.losses),
+        background=replace(ledger.background, share=share(ledger.background)),
     )
 
 
@@ -314,13 +338,15 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
     )
 
 
-def _sentence(account: Account) -> str:
+def _sentence(account: Account, *, learns: bool) -> str:
     ledger, window = account.ledger, account.slo.window.phrase
     if ledger.spent is None:
         return f"No events in {window}: there is no budget yet that could go anywhere."
     if not ledger.cost:
         return f"Nothing was spent in {window}."
     spent = f"{write.share(ledger.spent)} of the budget is spent"
+    if learns:
+        spent = "Still learning: too little was seen for shares of the budget"
     if not ledger.losses:
         return f"{spent}, all of it in small change: nothing burned faster than the budget allows."
     shown = ledger.losses[:SHOWN_LOSSES]
@@ -328,7 +354,8 @@ def _sentence(account: Account) -> str:
     many = write.plural(len(shown), "interval")
     lead = "The largest" if len(ledger.losses) > len(shown) else "In all"
     verb = "makes" if len(shown) == 1 else "make"
-    return f"{spent}. {lead}: {many} that {verb} up {write.share(part)} of that."
+    what = "what was spent" if learns else "that"
+    return f"{spent}. {lead}: {many} that {verb} up {write.share(part)} of {what}."
 
 
 def _rest(ledger: BudgetLedger) -> str | None:

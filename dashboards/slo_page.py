@@ -105,7 +105,6 @@ class SLOView:
     tiers: tuple[TierRow, ...]
     made_of: MadeOf | None
     flow: Flow
-    learns: bool  # shares of its budget are of what was seen so far
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
@@ -193,7 +192,6 @@ def slo_view(
         ),
         made_of=made_of.view(status, components, vantages, now),
         flow=flow,
-        learns=learning.learns(status),
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
         runs=runs(collector, now),
         runs_note=runs_note(slo, collector, past=past),
@@ -305,6 +303,8 @@ def _burn_tile(status: SLOStatus) -> TileView:
 def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
     if status.budget is None or not status.forecast.known:
         return TileView("Budget runs out", "not known", "nothing to go on from", "plain")
+    if learning.learns(status):
+        return TileView("Budget runs out", "not known", "it is still being learnt", "plain")
     if status.budget.remaining <= 0:
         return TileView("Budget runs out", "spent", "it comes back as bad events age out", "bad")
     if status.forecast.at is None:

@@ -121,7 +121,7 @@ def incident_link(incident: Incident) -> IncidentLink:
 
 def forecast(status: SLOStatus, now: datetime) -> str:
     """When the budget is gone at the last hour's pace, in a few words."""
-    if status.budget is None or not status.forecast.known:
+    if status.budget is None or not status.forecast.known or learning.learns(status):
         return "not known"
     if status.budget.remaining <= 0:
         return "spent"

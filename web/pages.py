@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from alerting.incident import Incident, IncidentState
-from dashboards import charts, frame, links, slo_list
+from dashboards import charts, frame, learning, links, slo_list
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
@@ -236,7 +236,11 @@ class Pages:
         )
         topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
-        spent = budget_view(account, now, now if seen.past else None) if account else None
+        spent = (
+            budget_view(account, now, now if seen.past else None, learns=learning.learns(status))
+            if account
+            else None
+        )
         coming = outlook_sentence(status.slo, outlook, now) if outlook else None
         return self._page(
             request,

@@ -9,6 +9,7 @@ from alerting.wording import NoDataCause
 from dashboards.flow import FlowState, flow_of, is_silent
 from slo.counts import Counts, WindowCounts
 from slo.status import SLOStatus
+from tests.dashboards.words import plain
 from tests.web.fakes import NOW, FakeSource
 
 SECOND = timedelta(seconds=1)
@@ -18,10 +19,6 @@ def status_of(slo_id: str) -> SLOStatus:
     status = FakeSource().status(slo_id)
     assert status is not None
     return status
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def quiet(status: SLOStatus, *, seen: int, unknown: int = 0, heard: timedelta) -> SLOStatus:

@@ -8,11 +8,8 @@ from alerting.incident import EventKind, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome
 from dashboards import incident_page
 from dashboards.source import IncidentDetail, IncidentPage
+from tests.dashboards.words import plain
 from tests.web.fakes import NOW, make_incident
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def view(detail: IncidentDetail) -> incident_page.IncidentView:

@@ -11,6 +11,7 @@ from slo.counts import Counts
 from slo.definition import SLI, Component, CompositeSLI, QuorumSLI
 from slo.slices import NoData
 from slo.status import BudgetState, Part, SLOStatus
+from tests.dashboards.words import plain
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
 
 MINUTE = timedelta(minutes=1)
@@ -35,10 +36,6 @@ def shown(status: SLOStatus, vantages: tuple[CollectorHealth, ...] = ()) -> Made
     found = made_of.view(status, list(FakeSource().statuses()), vantages, NOW)
     assert found is not None
     return found
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_an_slo_that_a_collector_feeds_is_made_of_nothing() -> None:

@@ -14,6 +14,7 @@ from dashboards.rule_row import firing
 from dashboards.states import Mark
 from slo.alert_state import AlertState, Phase
 from slo.status import BudgetState, NowState, SLOStatus
+from tests.dashboards.words import plain
 from tests.slo.rules import a_rule
 from tests.web.fakes import (
     NOW,
@@ -23,10 +24,6 @@ from tests.web.fakes import (
     make_slo,
     make_status,
 )
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def view(source: FakeSource) -> OverviewView:

@@ -17,13 +17,10 @@ from dashboards.stretch import stretch
 from dashboards.tier_row import tier_row
 from slo.alert_state import AlertState, Phase
 from slo.status import BudgetState, Forecast, SLOStatus
+from tests.dashboards.words import plain
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
 
 HOUR = timedelta(hours=1)
-
-
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def drawn(chart: Chart | None) -> Chart:

@@ -4,6 +4,7 @@ import pytest
 
 from alerting.incident import Incident, IncidentState
 from dashboards.slo_row import SLORow, open_incidents, slo_row
+from tests.dashboards.words import plain
 from tests.web.fakes import NOW, FakeSource, make_incident
 
 OPEN = make_incident(1, "shop", "login", IncidentState.TRIGGERED).incident
@@ -28,10 +29,6 @@ def row_of(slo_id: str) -> SLORow:
     return slo_row(status, card=None, alert_states={}, incident=None, now=NOW)
 
 
-def plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
-
-
 def test_coverage_stands_beside_the_sli_and_its_bounds_where_events_are_unknown() -> None:
     seen, partly = row_of("shop/catalogue"), row_of("petuniverse-api/images")
 
@@ -45,6 +42,7 @@ def test_a_budget_that_is_being_learnt_is_no_percentage() -> None:
 
     assert (row.budget, plain(row.budget_time), row.gauge) == ("learning", "12 h of 3 d seen", None)
     assert plain(row.why) == "12 h of 3 d seen"
+    assert row.forecast == "not known"
 
 
 def test_why_nothing_comes_is_told_in_the_row() -> None:
