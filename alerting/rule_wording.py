@@ -13,7 +13,6 @@ from alerting.wording import (
     duration,
     moment,
     sentences,
-    share,
 )
 from slo.limit import Unit
 from slo.outage import Outage
@@ -54,7 +53,7 @@ def limit_text(rule: Rule) -> str:
 def value_text(value: Value, unit: Unit) -> str:
     """A value as people read it: `83.2 %`, `2.31 s`, `12.4/m`, `1,234`. Never rounded up."""
     if unit is Unit.SHARE:
-        return share(value)
+        return _percent(value)
     if unit is Unit.SECONDS:
         return f"{_digits(value)} s"
     return f"{_digits(value)}/{unit.letter}" if unit.letter else _digits(value)
@@ -119,7 +118,7 @@ def reason(seen: RuleStatus) -> str:
         case RatioCheck(bad=bad, good=good, total=total):
             counted = f"counted by {_names(bad or good)} of {_names(total)}"
         case QuantileCheck(histogram=histogram, allowed=allowed, bounds=bounds):
-            counted = f"counted by {_names(histogram)}; {share(allowed)} may be {bounds}"
+            counted = f"counted by {_names(histogram)}; {_percent(allowed)} may be {bounds}"
     return counted if seen.verdict is Verdict.TRUE else f"{measured}, {counted}"
 
 
@@ -201,7 +200,7 @@ def _share_text(reading: Reading, word: str, least: int) -> str:
         few = f", fewer than {least:,}" if least > 1 else ""
         return f"{total:,} events{few}" if total else "no events"
     part = floor(Fraction(reading.value) * total)
-    return f"{share(Fraction(reading.value))} of {total:,} events {word} ({part:,})"
+    return f"{_percent(Fraction(reading.value))} of {total:,} events {word} ({part:,})"
 
 
 def _where(reading: Reading) -> str:
@@ -220,6 +219,17 @@ def series_text(seen: RuleStatus) -> str:
     text = ", ".join(f"{name} {value_text(value, unit)}" for name, value in told)
     left = seen.reading.found - len(told)
     return f"{text}, and {left:,} more" if left else text
+
+
+def _percent(ratio: Fraction | float) -> str:
+    """`12.4 %`, cut to a tenth, so that it can be told from the limit that it is above or below."""
+    # A float's shortest text is the number that was meant: 0.124, not 0.12399999999999999911.
+    exact = ratio if isinstance(ratio, Fraction) else Fraction(repr(float(ratio)))
+    tenths = floor(exact * 1000)
+    if tenths == 0:
+        return "less than 0.1 %" if exact > 0 else "0 %"
+    whole, tenth = divmod(abs(tenths), 10)
+    return f"{'-' if tenths < 0 else ''}{whole}{f'.{tenth}' if tenth else ''} %"
 
 
 def _quantile(quantile: Fraction) -> str:

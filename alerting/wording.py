@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from math import floor
 
+from alerting import figures
 from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
 from slo.budget_ledger import Loss
@@ -79,7 +79,7 @@ def data_again_facts(status: SLOStatus) -> Facts:
 
 def notice_facts(status: SLOStatus, mark: Decimal) -> Facts:
     """The budget passed one of its marks, such as 0.25."""
-    below, forecast = f"below {share(Fraction(mark))}", status.forecast
+    below, forecast = f"below {(mark * 100).normalize():f} %", status.forecast
     facts = _facts(status, "", f"the remaining error budget is {below}, a mark to be told of")
     return replace(
         facts,
@@ -215,40 +215,28 @@ def name(slo: str, severity: str, facts: Facts) -> str:
 
 
 def burn(rate: Fraction | float) -> str:
-    """`14.6x`: three digits, at most two of them decimals."""
-    pace = float(rate)
-    if 0 < pace < 0.01:
-        return "less than 0.01x"
-    digits = 0 if pace >= 100 else 1 if pace >= 10 else 2
-    text = f"{pace:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if digits else text}x"
+    """`14.6x`."""
+    return _plain(figures.burn(rate))
+
+
+def factor(value: Fraction | float) -> str:
+    """`14.4x`: a tier's, with every digit that it has, at most two decimals."""
+    return figures.factor(value)
 
 
 def share(ratio: Fraction | float) -> str:
-    """`12.4 %`, rounded down: 99.96 % is never 100 %, and an overspent budget never 0 %."""
-    # A float's shortest text is the number that was meant: 0.124, not 0.12399999999999999911.
-    exact = ratio if isinstance(ratio, Fraction) else Fraction(repr(float(ratio)))
-    tenths = floor(exact * 1000)
-    if tenths == 0:
-        return "less than 0.1 %" if exact > 0 else "0 %"
-    whole, tenth = divmod(abs(tenths), 10)
-    return f"{'-' if tenths < 0 else ''}{whole}{f'.{tenth}' if tenth else ''} %"
+    """`12 %`."""
+    return _plain(figures.share(ratio))
 
 
 def duration(value: timedelta) -> str:
     """`42 s`, `4 min 19 s`, `43 min`, `3 h 43 m`, `2 d 5 h`; rounded down, its sign dropped."""
-    seconds = int(abs(value).total_seconds())
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days >= 2:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    hours += 24 * days
-    if hours:
-        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
-    if minutes:
-        return f"{minutes} min {seconds} s" if minutes < 10 and seconds else f"{minutes} min"
-    return f"{seconds} s"
+    return _plain(figures.span(value))
+
+
+def _plain(figure: str) -> str:
+    """With spaces that any receiver shows as one."""
+    return figure.replace(figures.NBSP, " ")
 
 
 def soon(wait: timedelta) -> str:
@@ -257,13 +245,14 @@ def soon(wait: timedelta) -> str:
 
 
 def budget_left(ratio: Fraction | float, left: timedelta, window: str) -> str:
-    """`12.4 % of the 30d budget left (3 h 43 m)`; overspent, `-12 % of the 30d budget, 5 min over`.
+    """`12 % of the 30d budget left (3 h 43 m)`; overspent, `-12 % of the 30d budget, 5 min over`.
 
     `left` is time of a full outage; its sign does not matter.
     """
+    share_left = _plain(figures.budget(ratio))
     if ratio < 0:
-        return f"{share(ratio)} of the {window} budget, {duration(left)} over"
-    return f"{share(ratio)} of the {window} budget left ({duration(left)})"
+        return f"{share_left} of the {window} budget, {duration(left)} over"
+    return f"{share_left} of the {window} budget left ({duration(left)})"
 
 
 def moment(at: datetime) -> str:
@@ -358,7 +347,7 @@ def _pace(service_title: str, line: AlertLine) -> str:
     speed = f"{burn(facts.burn_long or 0)} over {facts.long}"
     if facts.burn_short is not None:
         speed += f" and {burn(facts.burn_short)} over {facts.short}"
-    limit = "" if facts.factor is None else f", above the {line.severity}'s {burn(facts.factor)}"
+    limit = "" if facts.factor is None else f", above the {line.severity}'s {factor(facts.factor)}"
     return f"{service_title} {line.slo} {promised} burns its error budget at {speed}{limit}"
 
 

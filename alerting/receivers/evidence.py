@@ -100,7 +100,7 @@ def _of_burning(line: AlertLine) -> Iterator[tuple[str, str]]:
         if facts.burn_short is not None and facts.short:
             burning += f", {wording.burn(facts.burn_short)} over {facts.short}"
         if facts.factor is not None:
-            burning += f" ({line.severity} above {wording.burn(facts.factor)})"
+            burning += f" ({line.severity} above {wording.factor(facts.factor)})"
         yield "Burning", burning
     if facts.bad is not None and facts.total and facts.long:
         yield "Failed", f"{facts.bad:,} of {facts.total:,} events in {facts.long}"

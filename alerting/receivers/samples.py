@@ -11,7 +11,7 @@ from slo.severity import Severity
 _OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 _OVER = _OPENED + timedelta(minutes=31)
 _BURNING = Facts(
-    headline="burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)",
+    headline="burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
     reason="Both windows burn faster than 14.4x.",
     objective="99.9",
     window="30d",

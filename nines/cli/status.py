@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from alerting import figures
 from nines.cli.asking import AskError, get, server_at
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 
@@ -87,10 +88,10 @@ def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
         str(facts.get("id")),
         f"{facts.get('objective')}%",
         str(facts.get("window")),
-        _percent(facts.get("sli_ratio"), 4),
+        _sli(facts.get("sli_ratio")),
         "learning"
         if facts.get("budget_state") == "learning"
-        else _percent(budget.get("remaining_ratio"), 1),
+        else _plain(figures.budget(budget.get("remaining_ratio"))),
         _burn(facts),
         _words(facts.get("budget_state")),
         _words(facts.get("now_state")),
@@ -121,18 +122,21 @@ _HEADINGS = tuple(heading for heading, _ in _COLUMNS)
 def _burn(facts: Mapping[str, Any]) -> str:
     for burn in facts.get("burns", ()):
         if burn.get("lookback") == "1h" and burn.get("rate") is not None:
-            return f"{burn['rate']:.2f}x"
-    return "no data"
+            return figures.burn(burn["rate"])
+    return figures.NO_DATA
+
+
+def _plain(figure: str) -> str:
+    return figure.replace(figures.NBSP, "")
 
 
 def _words(state: object) -> str:
     return str(state).replace("_", " ")
 
 
-def _percent(ratio: object, digits: int) -> str:
-    """The share, rounded down: what is not all must not look like it."""
+def _sli(ratio: object) -> str:
+    """The SLI, rounded down: what is not all must not look like it."""
     if not isinstance(ratio, int | float):
-        return "no data"
-    scale = 10 ** (digits + 2)
+        return figures.NO_DATA
     # The answer carries floats; a float that means 0.9999 may be a hair below it.
-    return f"{math.floor(round(ratio * scale, 6)) / scale * 100:.{digits}f}%"
+    return f"{math.floor(round(ratio * 1_000_000, 6)) / 10_000:.4f}%"

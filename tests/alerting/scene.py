@@ -23,7 +23,7 @@ from tests.fakes.clock import FakeClock
 
 PAGE, TICKET, INFO = Severity.PAGE, Severity.TICKET, Severity.INFO
 FACTS = Facts(
-    headline="burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)",
+    headline="burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
     reason="both windows burn faster than 14.4x",
     objective="99.9",
     window="30d",

@@ -25,7 +25,7 @@ def test_a_page_opens_an_incident_and_tells_who_is_routed() -> None:
     assert scene.incident.severity is PAGE
     assert scene.incident.revision == 1
     assert scene.incident.title == (
-        "Shop availability: burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)"
+        "Shop availability: burning 14.6x, 12 % of the 30d budget left (5 min 21 s)"
     )
 
 
@@ -36,7 +36,7 @@ def test_the_timeline_says_why_each_was_told() -> None:
     assert scene.timeline == [
         "opened: Opened: nothing of this service was open.",
         (
-            "alert_firing: availability (page, 1h and 5m) fires: burning 14.6x, 12.4 % of the 30d "
+            "alert_firing: availability (page, 1h and 5m) fires: burning 14.6x, 12 % of the 30d "
             "budget left (5 min 21 s). Both windows burn faster than 14.4x."
         ),
         'routed: Routed to oncall and sre: severity="page" matched route 1.',
@@ -187,8 +187,7 @@ def test_the_incident_resolves_with_its_last_alert() -> None:
     assert scene.files == []
     assert "resolved: Resolved after 3 min: nothing of it fires any more." in scene.timeline
     assert decision.notifications[0].message.title == (
-        "Shop latency: resolved after 3 min, 12.4 % of the 30d budget left (5 min 21 s) "
-        "(and 1 more)"
+        "Shop latency: resolved after 3 min, 12 % of the 30d budget left (5 min 21 s) (and 1 more)"
     )
 
 

@@ -80,7 +80,7 @@ BUDGET = Budget(allowed=Fraction(1000), spent_events=876)
 def test_the_headline_is_pace_and_budget() -> None:
     facts = facts_of(status(BUDGET), reading())
 
-    assert facts.headline == "burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)"
+    assert facts.headline == "burning 14.6x, 12 % of the 30d budget left (5 min 21 s)"
     assert (facts.long, facts.short, facts.factor) == ("1h", "5m", 14.4)
     assert (facts.bad, facts.total) == (15, 1000)
     assert facts.long_spent_ratio == 0.015
@@ -129,7 +129,7 @@ def test_the_three_reasons_for_no_data_are_told_apart(cause: NoDataCause, words:
     facts = no_data_facts(status(BUDGET), cause, "connection refused")
 
     assert facts.headline == (
-        f"no data for 3 min: {words}, 12.4 % of the 30d budget left (5 min 21 s)"
+        f"no data for 3 min: {words}, 12 % of the 30d budget left (5 min 21 s)"
     )
     assert facts.reason.endswith(
         "The last observation came at 2026-11-20 13:57 UTC. Connection refused."
@@ -140,7 +140,7 @@ def test_the_three_reasons_for_no_data_are_told_apart(cause: NoDataCause, words:
 def test_data_that_comes_again_is_said_so() -> None:
     facts = data_again_facts(status(BUDGET))
 
-    assert facts.headline == "data comes again, 12.4 % of the 30d budget left (5 min 21 s)"
+    assert facts.headline == "data comes again, 12 % of the 30d budget left (5 min 21 s)"
 
 
 def test_while_learning_what_was_seen_is_said_beside_the_whole_budget() -> None:

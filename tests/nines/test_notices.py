@@ -52,8 +52,8 @@ async def test_each_mark_is_told_once_as_the_budget_is_spent(tmp_path: Path) -> 
         await lose(nines, 10)
 
         assert await nines.notices() == [
-            "shop up: 44.5 % of the 2h budget left (32 s), below 50 %",
-            "shop up: 16.7 % of the 2h budget left (12 s), below 25 %",
+            "shop up: 44 % of the 2h budget left (32 s), below 50 %",
+            "shop up: 16 % of the 2h budget left (12 s), below 25 %",
             "shop up: -11 % of the 2h budget, 7 s over, below 0 %",
         ]
         assert await nines.told() == ["notice to desk"] * 3
@@ -69,7 +69,7 @@ async def test_a_notice_says_what_took_most_of_the_budget(tmp_path: Path) -> Non
 
         facts = notification.message.alerts[0].facts
         assert facts.spent_most == (
-            "Most went in 2 min 10 s from 2026-11-20 16:00 UTC: 41.6 % of the whole, "
+            "Most went in 2 min 10 s from 2026-11-20 16:00 UTC: 42 % of the whole, "
             "mostly status 503"
         )
         assert facts.budget_left_ratio == pytest.approx(1 - 4 / 7.21)
@@ -109,7 +109,7 @@ async def test_marks_are_configured_and_switched_off(tmp_path: Path) -> None:
 
         (title,) = await nines.notices()
 
-        assert title.startswith("shop early: 86.1 % of the 2h budget left")
+        assert title.startswith("shop early: 86 % of the 2h budget left")
 
 
 async def test_a_crossing_is_told_once_through_restarts(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ MISSED = NotificationKind.MISSED
 
 OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 FACTS = Facts(
-    headline="burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)",
+    headline="burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
     reason="Both windows burn faster than 14.4x.",
     objective="99.9",
     window="30d",
@@ -63,7 +63,7 @@ def message(kind: NotificationKind = TRIGGER, revision: int = 1, **changes: obje
         severity=Severity.PAGE,
         service="shop",
         service_title="Shop",
-        title="Shop availability: burning 14.6x, 12.4 % of the 30d budget left (5 min 21 s)",
+        title="Shop availability: burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
         what_changed="availability (page, 1h and 5m) fires.",
         opened_at=OPENED,
         decided_at=OPENED + timedelta(minutes=31 if over else revision),

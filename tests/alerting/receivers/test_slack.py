@@ -95,7 +95,7 @@ def test_the_message_shows_the_evidence() -> None:
 
     assert header["text"]["text"] == ":red_circle: FIRING Shop (page)"
     assert story["text"]["text"].startswith("*Shop availability: burning 14.6x")
-    assert {"*Budget*\n12.4 % of the 30d budget left (5 min 21 s)"} < {
+    assert {"*Budget*\n12 % of the 30d budget left (5 min 21 s)"} < {
         field["text"] for field in story["fields"]
     }
     assert "<https://runbooks.example/shop|Runbook>" in links["elements"][0]["text"]

@@ -52,7 +52,7 @@ def test_every_slo_is_a_line(server: HTTPServer) -> None:
 
     lines = [line.split() for line in ran.out.splitlines()]
     assert ran.code == 0
-    assert lines[1] == ["shop/up", "99.99%", "30d", "99.9960%", "60.0%", "1.25x", "healthy", "ok"]
+    assert lines[1] == ["shop/up", "99.99%", "30d", "99.9960%", "60%", "1.2x", "healthy", "ok"]
     assert lines[2][3:7] == ["no", "data", "no", "data"]
 
 
@@ -61,7 +61,7 @@ def test_a_budget_that_is_being_learnt_is_no_percentage(server: HTTPServer) -> N
 
     line = ask(server).out.splitlines()[1]
 
-    assert line.split()[4:] == ["learning", "1.25x", "learning", "ok"]
+    assert line.split()[4:] == ["learning", "1.2x", "learning", "ok"]
 
 
 @pytest.mark.parametrize("width", [120, 96, 40])
@@ -73,7 +73,7 @@ def test_a_narrow_terminal_cuts_names_and_never_numbers(width: int) -> None:
 
     lines = written.getvalue().splitlines()
     name, *rest = lines[1].split()
-    assert rest == ["99.99%", "30d", "99.9960%", "60.0%", "1.25x", "exhausted", "burning", "fast"]
+    assert rest == ["99.99%", "30d", "99.9960%", "60%", "1.2x", "exhausted", "burning", "fast"]
     assert name.startswith("shop/n")
     assert name.endswith("…")
     assert len(lines) == 2
