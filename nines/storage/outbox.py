@@ -21,7 +21,7 @@ from sqlalchemy import (
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
 from alerting.incident import IncidentEvent
-from alerting.lease import TERM, LeaseError
+from alerting.lease import SKEW, TERM, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -270,7 +270,7 @@ def _free(by: str, at: datetime) -> ColumnElement[bool]:
     """Whether worker `by` may take a notification; `Lease.free_at` says the same."""
     until = notifications.c.leased_until
     ours = notifications.c.lease_owner == by
-    return or_(until.is_(None), ours, until <= at, until > at + TERM)
+    return or_(until.is_(None), ours, until <= at, until > at + TERM + SKEW)
 
 
 def _close_attempts(

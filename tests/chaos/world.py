@@ -63,6 +63,7 @@ class World:
         self._outside = create_engine(database, poolclass=NullPool)
         self._config = folder / "config.yaml"
         self._trace, self._armed = folder / "trace", folder / "armed"
+        self._ahead = folder / "ahead"
         self._log = folder / "log"
         self._port = free_port()
         self._target = HttpServer(self._page)
@@ -111,11 +112,31 @@ class World:
             armed=str(self._armed),
         )
 
+    async def start_worker(self, name: str) -> Process:
+        """Start one that does nothing but deliver; `ahead` says how far its clock is."""
+        if not self._ahead.exists():
+            self.set_clocks(0)
+        return await self._forks.start(
+            config=str(self._config), log=str(self._log), worker=name, ahead=str(self._ahead)
+        )
+
+    def set_clocks(self, ahead: float) -> None:
+        """All workers' clocks are so many seconds ahead from now on."""
+        fresh = self._ahead.with_suffix(".new")
+        fresh.write_text(str(ahead))
+        fresh.rename(self._ahead)
+
     def arm(self, point: str) -> None:
         """From now on the process dies at this failpoint, by itself, once."""
         fresh = self._armed.with_suffix(".new")
         fresh.write_text(point)
         fresh.rename(self._armed)
+
+    def let_go(self) -> None:
+        """Calls that are held go on."""
+        self._hold = None
+        for held in self._held.values():
+            held.set()
 
     async def kill(self) -> None:
         """SIGKILL, and everything that it held is let go."""
@@ -174,13 +195,13 @@ class World:
                 await asyncio.sleep(0.05)
 
     def _standing(self) -> tuple[bool, bool]:
-        waiting = "SELECT count(*) FROM notifications WHERE state = 'pending'"
-        is_open = "SELECT count(*) FROM incidents WHERE state <> 'resolved'"
+        both = (  # in one statement, so of one moment
+            "SELECT (SELECT count(*) FROM notifications WHERE state = 'pending'),"
+            " (SELECT count(*) FROM incidents WHERE state <> 'resolved')"
+        )
         with self._outside.connect() as connection:
-            return (
-                bool(connection.exec_driver_sql(waiting).scalar()),
-                bool(connection.exec_driver_sql(is_open).scalar()),
-            )
+            waiting, is_open = connection.exec_driver_sql(both).one()
+        return bool(waiting), bool(is_open)
 
     async def reach(self, receiver: str, step: Step) -> None:
         """Called by vendors."""

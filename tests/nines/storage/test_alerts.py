@@ -11,7 +11,7 @@ from alerting.backlog import tidy
 from alerting.destination import Destination
 from alerting.grounds import Course, Grounds
 from alerting.incident import EventKind, IncidentEvent, IncidentState
-from alerting.lease import TERM, Lease, LeaseError
+from alerting.lease import SKEW, TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -467,6 +467,18 @@ def test_a_lease_from_before_the_clock_was_set_back_holds_up_nobody(records: Ale
     records.begin_attempt("n-1", "a", T0)
 
     assert records.begin_attempt("n-1", "b", T0 - timedelta(hours=1))[0].number == 2
+
+
+def test_a_worker_whose_clock_is_a_little_behind_takes_nobodys_lease(
+    records: AlertRecords,
+) -> None:
+    decide(records, a_notification(next_attempt_at=T0 - timedelta(hours=2)))
+    records.begin_attempt("n-1", "a", T0)
+
+    for behind in (timedelta(milliseconds=1), SKEW):
+        with pytest.raises(LeaseError):
+            records.begin_attempt("n-1", "b", T0 - behind)
+        assert Lease("a", T0 + TERM).free_at("b", T0 - behind) == T0 + TERM
 
 
 def test_a_worker_that_comes_back_frees_its_own_leases_alone(records: AlertRecords) -> None:
