@@ -77,7 +77,7 @@ class Leap:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What the auditor looks at. `stored` and `evaluated`: when that was last done.
+    """What the auditor looks at. `evaluated`: when that was last done; `stored`: up to when.
 
     `owed` holds at least what is overdue. `setback`: what is said while a clock that was set back
     is being caught up with. `unseen`: why the outbox could not be read.

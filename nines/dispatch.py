@@ -18,6 +18,7 @@ from alerting.incident import IncidentEvent
 from alerting.placing import begun_source, source_of
 from alerting.rules import Rules
 from alerting.store import Decision, IncidentFile
+from nines.bell import Bell
 from nines.changes import Broadcast
 from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
@@ -85,8 +86,10 @@ class Dispatch:
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self.problem: str | None = None
+        self._nothing_open = False  # as far as we know
+        self._decisions_stored = 0
         self.next_review: datetime | None = None  # the next moment at which time makes a change
-        self.rescheduled = asyncio.Event()  # set whenever `next_review` comes to be earlier
+        self.rescheduled = Bell()  # rung whenever `next_review` comes to be earlier
 
     def submit(self, changes: Sequence[AlertChange | Remark]) -> None:
         """These happened; they will be decided on as soon as storage can take it."""
@@ -124,22 +127,27 @@ class Dispatch:
     async def review(self) -> None:
         """Do what time alone makes due: waits that are over, escalations, suppressors' edges.
 
-        Looks first, and writes only when there is something to write.
+        Looks first, and writes only when there is something to write. Where nothing was open at
+        the last look, and nothing was decided since, nothing is.
         """
-        context = self._context()
+        if self._nothing_open:
+            return
+        context, decided = self._context(), self._decisions_stored
 
-        def look_at(context: Context) -> Decision:
+        def look_at(context: Context) -> tuple[Decision, bool]:
             files = self._records.open_incidents()
-            return review(files, self._seeing_all(context, (), files))
+            return review(files, self._seeing_all(context, (), files)), not files
 
         try:
-            look = await self._threads.read(lambda: look_at(context))
+            look, nothing_open = await self._threads.read(lambda: look_at(context))
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
         self.next_review = look.again
+        # What was stored while we looked may have opened one.
+        self._nothing_open = nothing_open and decided == self._decisions_stored
         if not look.empty:
-            await self._write(lambda now: ([look_at(now)], {}))
+            await self._write(lambda now: ([look_at(now)[0]], {}))
 
     async def take(self, changes: Sequence[AlertChange], page: Decision) -> None:
         """Decide on what came from outside, and write `page` with it; raises StorageError.
@@ -310,6 +318,8 @@ class Dispatch:
             batch = self._batch() if with_counts else None
             stored = await self._store(write, with_counts=with_counts)
         if stored:
+            self._decisions_stored += 1
+            self._nothing_open = False
             self._decided()  # before anything else: people are to hear of it
             for event in events:
                 log.info(str(event.kind), incident=event.incident_id, text=event.text)
@@ -321,7 +331,7 @@ class Dispatch:
     def _look_again(self, at: datetime | None) -> None:
         if at is not None and (self.next_review is None or at < self.next_review):
             self.next_review = at
-            self.rescheduled.set()
+            self.rescheduled.ring()
 
     def _batch(self) -> CountBatch | None:
         """The batch to write next: one whose writing failed keeps its id and goes first.

@@ -92,7 +92,6 @@ class Pulse:
     last_evaluation: datetime | None = None
     evaluation_seconds: float = 0.0
     config_problem: str | None = None
-    stored_at: datetime | None = None
     outbox_pending: int = 0
     outbox_oldest: datetime | None = None
     receivers: tuple[ReceiverStanding, ...] = ()

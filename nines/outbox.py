@@ -1,19 +1,29 @@
 """How much waits to be told, and how every receiver stands, kept at hand for whoever watches."""
 
-import contextlib
 from collections.abc import Callable
+from typing import TypeVar
 
 from alerting.destination import Destination
 from dashboards.receivers_page import ReceiverStanding
+from nines.bell import Bell
+from nines.clock import Clock
 from nines.config import Config
 from nines.live import Pulse
 from nines.storage.alerts import AlertRecords
 from nines.storage.errors import StorageError
 from nines.threads import StorageThreads
 
+_AT_MOST_EVERY = 1.0  # seconds
+T = TypeVar("T")
+
 
 class Outbox:
-    """Looked at with `look`; what it found stands in the pulse."""
+    """Looks, once a second at most, after delivery had to do with the outbox.
+
+    Delivery is woken by whatever puts something into it, and looks by itself from time to time for
+    what other processes put there: so this needs no looks of its own. `looked` is called after
+    each; what was found stands in the pulse.
+    """
 
     def __init__(
         self,
@@ -22,25 +32,44 @@ class Outbox:
         threads: StorageThreads,
         config: Callable[[], Config],
         pulse: Pulse,
+        clock: Clock,
+        moved: Callable[[], None],
     ) -> None:
+        """`moved` is called whenever the outbox may have changed."""
         self._records = records
         self._threads = threads
         self._config = config
         self._pulse = pulse
+        self._clock = clock
+        self._moved = moved
+        self._bell = Bell()
+
+    async def deliver(self, call: Callable[[], T]) -> T:
+        """Run a call of delivery's; it blocks on storage."""
+        try:
+            return await self._threads.write(call)
+        finally:
+            self._bell.ring()
+            self._moved()
+
+    async def run(self) -> None:
+        """Look until it is cancelled."""
+        while True:
+            await self._bell.heard()
+            try:
+                await self.look()
+            except StorageError:  # whoever writes reports it
+                self._bell.ring()
+            await self._clock.sleep(_AT_MOST_EVERY)
 
     async def look(self) -> None:
-        """See what waits, and how the receivers stand."""
-        with contextlib.suppress(StorageError):  # the flush has reported it already
-            pending = await self._threads.read(self._records.outbox_pending)
-            self._pulse.outbox_pending, self._pulse.outbox_oldest = pending
-            await self.look_at_receivers()
-
-    async def look_at_receivers(self) -> None:
-        """See how they stand. Raises StorageError."""
-        self._pulse.receivers = await self._threads.read(self._standing)
+        """See what waits, and how the receivers stand. Raises StorageError."""
+        pending, self._pulse.receivers = await self._threads.read(
+            lambda: (self._records.outbox_pending(), self._standing())
+        )
+        self._pulse.outbox_pending, self._pulse.outbox_oldest = pending
 
     def _standing(self) -> tuple[ReceiverStanding, ...]:
-        """How every configured receiver stands; blocks on storage."""
         known, waiting = self._records.destinations(), self._records.waiting()
         nothing = (0, None)
         return tuple(

@@ -13,20 +13,25 @@ from alerting.notification import Notification, NotificationKind, NotificationSt
 from alerting.receipt import Known, ReceiptState
 from alerting.receivers.pagerduty import PagerDutyConfig
 from dashboards.source import IncidentDetail
+from nines.bell import Bell
 from nines.clock import Clock
 from nines.storage.alerts import AlertRecords
 from nines.storage.callbacks import CallbackRecords
 from nines.storage.errors import StorageError
 from nines.threads import StorageThreads
 
-_LOOK_EVERY = 1.0  # seconds
+_TOGETHER = 1.0  # seconds: pages that are delivered within them are looked at together
+_AGAIN_AFTER = timedelta(seconds=1)  # where storage refused
 _CONCERNS = timedelta(days=1)  # what is older than that is history
 
 log = structlog.get_logger("nines.receipts")
 
 
 class Receipts:
-    """Looks every second; `told` is called with an incident about which others are told."""
+    """Looks after `moved` is called, and when the next receipt is overdue.
+
+    `told` is called with an incident about which others are told.
+    """
 
     def __init__(
         self,
@@ -44,25 +49,44 @@ class Receipts:
         self._config = config
         self._clock = clock
         self._told = told
+        self._bell = Bell()
+
+    def moved(self) -> None:
+        """A page may have been delivered."""
+        self._bell.ring()
 
     async def run(self) -> None:
         """Look until it is cancelled."""
         while True:
-            await self._clock.sleep(_LOOK_EVERY)
             try:
-                await self.look()
+                due = await self.look()
             except StorageError as error:
                 log.warning("receipts_put_off", error=str(error))
+                due = self._clock.now() + _AGAIN_AFTER
+            if await self._woken_by(due):
+                await self._clock.sleep(_TOGETHER)
 
-    async def look(self) -> None:
-        """Give up on receipts that are overdue now. Raises StorageError."""
+    async def _woken_by(self, due: datetime | None) -> bool:
+        """Wait until a page may have been delivered, True, or it is time to look again."""
+        if due is None:
+            await self._bell.heard()
+            return True
+        wait = max((due - self._clock.now()).total_seconds(), 0)
+        return await self._bell.heard_within(wait, self._clock)
+
+    async def look(self) -> datetime | None:
+        """Give up on receipts that are overdue; when the next one will be. Raises StorageError."""
+        dues = []
         for name, config in self._expecting().items():
-            now = self._clock.now()
-            before, since = now - config.receipt_within, now - _CONCERNS
-            look = functools.partial(self._records.unreceipted, name, since, before)
-            overdue = await self._threads.read(look)
-            for one in overdue:
-                await self._give_up(one, config.receipt_within)
+            now, within = self._clock.now(), config.receipt_within
+            look = functools.partial(self._records.unreceipted, name, now - _CONCERNS, now)
+            for one in await self._threads.read(look):
+                assert one.finished_at is not None  # noqa: S101 - they are delivered
+                if one.finished_at + within > now:
+                    dues.append(one.finished_at + within)
+                else:
+                    await self._give_up(one, within)
+        return min(dues, default=None)
 
     def of(self, detail: IncidentDetail) -> Mapping[str, Known]:
         """What is known of each delivered page of an incident; blocks on storage."""

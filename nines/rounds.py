@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from collectors.observation import Observation
 from collectors.schedule import Schedule
@@ -33,7 +32,9 @@ class Rounds:
         broadcast: Broadcast,
         pulse: Pulse,
         clock: Clock,
+        counted: Callable[[], None],
     ) -> None:
+        """`counted` is called whenever there may be counts to store."""
         self._engine = engine
         self._dispatch = dispatch
         self._notices = notices
@@ -42,6 +43,7 @@ class Rounds:
         self._broadcast = broadcast
         self._pulse = pulse
         self._clock = clock
+        self._counted = counted
         self.schedule = Schedule(clock, self.on_observation)
 
     def on_observation(self, observation: Observation) -> None:
@@ -54,6 +56,7 @@ class Rounds:
         for look in self._engine.thresholds.take_looks():
             self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
         self._broadcast.tell(self._engine.changed(now, observation.collector_id))
+        self._counted()
 
     def on_confirming_look(self, observation: Observation) -> None:
         """A look that a rule asked for: it may page, and counts for nothing else."""
@@ -83,6 +86,7 @@ class Rounds:
             await self.look_at_budgets()
             await self.look_at_silences()
             self._broadcast.tell(self._engine.changed(now))
+            self._counted()
             self._pulse.last_evaluation = self._clock.now()
             self._pulse.evaluation_seconds = self._clock.monotonic() - began
 
@@ -108,21 +112,9 @@ class Rounds:
         """Look at what is open at every bucket's edge, and when there is a change to come."""
         bucket = self._engine.bucket_seconds
         while True:
-            self._dispatch.rescheduled.clear()
             now, due = self._clock.now(), self._dispatch.next_review
             wait = bucket - now.timestamp() % bucket
             if due is not None:
                 wait = min(wait, max((due - now).total_seconds(), 0))
-            await _first_of(self._clock.sleep(wait), self._dispatch.rescheduled.wait())
-            if not self._dispatch.rescheduled.is_set():
+            if not await self._dispatch.rescheduled.heard_within(wait, self._clock):
                 await self._dispatch.review()
-
-
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
-    """Until one of them is over; the others are given up."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

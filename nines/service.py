@@ -60,6 +60,7 @@ from nines.storage.outside import OutsideRecords
 from nines.storage.overdue import owed
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
+from nines.storing import Storing
 from nines.tasks import end, until_stopped
 from nines.threads import StorageThreads
 from nines.version import VERSION
@@ -73,7 +74,6 @@ from web.serve import serve
 from web.settings import WebSettings
 
 log = structlog.get_logger("nines.service")
-_FLUSH_EVERY = timedelta(seconds=1)
 _RELOAD_WAITS = 5.0  # seconds for what a reload changed to be decided on
 _STOP_WITHIN = timedelta(seconds=3)
 _SETTLE_WITHIN = 1.0  # seconds
@@ -228,7 +228,10 @@ class Service:
             threads=self.threads,
             config=lambda: self.config,
             pulse=self.pulse,
+            clock=self._clock,
+            moved=self.receipts.moved,
         )
+        self.storing = Storing(self.dispatch, self.recounting, self._clock)
         self.rounds = Rounds(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -238,6 +241,7 @@ class Service:
             broadcast=self.broadcast,
             pulse=self.pulse,
             clock=self._clock,
+            counted=self.storing.counted,
         )
         self._housekeeping = Housekeeping(
             database=self.database,
@@ -252,7 +256,7 @@ class Service:
         self.configured.receivers = self._build_receivers(self.config)
         self.delivery = Delivery(
             self.records,
-            self.threads.write,
+            self.outbox.deliver,
             self.configured.receivers,
             self._clock,
             random.Random(secrets.randbits(64)),  # noqa: S311 - jitter, no secret
@@ -356,7 +360,8 @@ class Service:
             asyncio.create_task(job, name=name)
             for name, job in (
                 ("decide", self.dispatch.run()),
-                ("flush", self._forever(self._flush, _FLUSH_EVERY)),
+                ("store", self.storing.run()),
+                ("look at the outbox", self.outbox.run()),
                 ("tick", self.rounds.tick_at_bucket_edges()),
                 ("review", self.rounds.review_when_due()),
                 ("deliver", self.delivery.run()),
@@ -484,18 +489,13 @@ class Service:
         return [self.dispatch.problem] if self.dispatch.problem else []
 
     def _vitals(self) -> Vitals:
-        return vitals(self.engine, self.pulse, self.configured.collectors, self._clock.now())
-
-    async def _flush(self) -> None:
-        if await self.dispatch.flush():
-            self.pulse.stored_at = self._clock.now()
-        await self.recounting.recount()
-        await self.outbox.look()
+        stored, now = self.storing.stored_until, self._clock.now()
+        return vitals(self.engine, self.pulse, self.configured.collectors, stored, now)
 
     async def unpark(self, receiver: str) -> None:
         """Somebody mended it: try it again at once."""
         await self.delivery.unpark(receiver)
-        await self.outbox.look_at_receivers()
+        await self.outbox.look()
 
     async def _remind(self) -> None:
         told = partial(recorded.standing, self.database)

@@ -10,16 +10,20 @@ from nines.live import Pulse
 
 
 def vitals(
-    engine: Engine, pulse: Pulse, collectors: Mapping[str, Runnable], now: datetime
+    engine: Engine,
+    pulse: Pulse,
+    collectors: Mapping[str, Runnable],
+    stored: datetime,
+    now: datetime,
 ) -> Vitals:
-    """All but the outbox, which is in storage."""
+    """All but the outbox, which is in storage. What was counted is `stored` up to then."""
     # A collector that a reload brought has not looked yet.
     began = max(pulse.started_at, pulse.config_loaded_at)
     setback, targets = engine.setback, engine.targets
     return Vitals(
         now=now,
         evaluated=pulse.last_evaluation or pulse.started_at,
-        stored=pulse.stored_at or pulse.started_at,
+        stored=stored,
         bucket=timedelta(seconds=engine.bucket_seconds),
         runs=[
             Run(name, targets[name].last_due or began, one.interval, one.timeout)

@@ -209,7 +209,6 @@ class CallbackRecords:
                 ~exists().where(receipts.c.notification_id == notifications.c.id),
             )
             .order_by(notifications.c.sequence)
-            .limit(_BATCH)
         )
         with self._database.read() as connection:
             return [notification_of(row) for row in connection.execute(query)]

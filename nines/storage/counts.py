@@ -1,4 +1,4 @@
-"""The counts of every SLI: written once a second, read for windows and charts."""
+"""The counts of every SLI: written within a second, read for windows and charts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -353,7 +353,7 @@ notifications = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
-    # Whose receipt may still be awaited: looked for every second.
+    # Whose receipt may still be awaited: looked for after each delivery.
     Index(
         "ix_notifications_delivered_triggers",
         "receiver",

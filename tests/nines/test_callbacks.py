@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -465,3 +465,33 @@ async def test_any_request_is_answered_with_a_problem(world: World) -> None:
         )
         refused(answer, answer.status_code)
         assert 400 <= answer.status_code < 500
+
+
+async def test_an_overdue_receipt_is_given_up_on_by_its_time_and_nothing_is_asked_before(
+    world: World,
+) -> None:
+    await world.webhook("pagey.ping", "", id_="E0")
+    looking = asyncio.create_task(world.service.receipts.run())
+    try:
+        await world.clock.advance(timedelta(hours=1))
+        incident = await world.outage()
+        await world.deliver()  # which wakes it
+        asked: list[timedelta] = []
+        inner, since = world.service.receipts.look, world.clock.now()
+
+        async def look() -> datetime | None:
+            asked.append(world.clock.now() - since)
+            return await inner()
+
+        world.service.receipts.look = look  # type: ignore[method-assign]
+        for _ in range(60):
+            await world.clock.advance(timedelta(seconds=1))
+            await asyncio.sleep(0.02)  # storage has a thread of its own
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+    assert "trigger to backup" in await world.told()
+    assert await world.receipts(incident) == ["missing"]
+    assert timedelta(seconds=30) in asked
+    assert len(asked) <= 4, asked
