@@ -10,10 +10,12 @@ from alerting.audit import Overdue
 from alerting.grounds import Course, Grounds
 from alerting.heartbeat import Heartbeat
 from alerting.incident import Incident, IncidentEvent
+from alerting.incident_times import IncidentTimes
 from alerting.notification import Attempt, Notification
 from alerting.receipt import Known
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
+from alerting.similar import Similar
 from alerting.wording import NoDataCause
 from collectors.observation import Observation
 from dashboards.receivers_page import ReceiverStanding
@@ -124,6 +126,20 @@ class Fired:
 
     alerts: tuple[Alert, ...]
     shadows: tuple[ShadowAlert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What an incident came to. `costs` are of each SLO in it, from `since` to its end, or to now.
+
+    `began` is when it first did harm; None: not known. Without it, `since` is when it was opened.
+    """
+
+    times: IncidentTimes
+    began: datetime | None
+    since: datetime
+    costs: tuple[tuple[str, BudgetLedger], ...]  # by the SLO's id
+    similar: tuple[Similar, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +322,14 @@ class Source(Protocol):
 
     async def why(self, alert_id: str) -> WhyFile | None:
         """Why anybody was told of an alert, or nobody; None when there is no such alert."""
+
+    async def aftermath(self, detail: IncidentDetail) -> Aftermath:
+        """What it cost, how long it took, and which incidents of the past resemble it."""
+
+    async def incident_times(
+        self, start: datetime, end: datetime, limit: int
+    ) -> Sequence[tuple[Incident, IncidentTimes]]:
+        """The newest incidents opened in [start, end), at most `limit`; budget notices are none."""
 
     async def fired(self, owner: str, at: datetime) -> Fired:
         """What fired at `at` of an SLO (`service/slo`) or a threshold rule (`service/rule`)."""

@@ -11,12 +11,14 @@ import structlog
 
 from alerting.context import Context
 from alerting.incident import Incident
+from alerting.incident_times import IncidentTimes
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.wording import NoDataCause
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.source import (
+    Aftermath,
     AsOf,
     ByVersion,
     Changes,
@@ -41,6 +43,7 @@ from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, ma
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.receipts import Receipts
+from nines.retrospect import Retrospect
 from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
@@ -171,6 +174,7 @@ class Live:
         self._why = Why(records, receipts, context, self._configured, self.versions)
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
+        self._retrospect = Retrospect(self._past, lambda slo_id: engine.entries.get(slo_id), now)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
@@ -391,6 +395,14 @@ class Live:
 
     async def fired(self, owner: str, at: datetime) -> Fired:
         return await self._threads.read(lambda: self._why.fired(owner, at))
+
+    async def aftermath(self, detail: IncidentDetail) -> Aftermath:
+        return await self._threads.read(lambda: self._retrospect.of(detail))
+
+    async def incident_times(
+        self, start: datetime, end: datetime, limit: int
+    ) -> Sequence[tuple[Incident, IncidentTimes]]:
+        return await self._threads.read(lambda: self._retrospect.times(start, end, limit))
 
     def _configured(self, rule: str) -> bool:
         """Whether a rule, by its key, is one of those that are watched."""

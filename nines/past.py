@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from nines.storage.counts import CountStore
 from nines.storage.histories import History
 from nines.storage.shadows import ShadowRecords
 from slo.alert_state import AlertState, Phase
-from slo.budget_ledger import BudgetLedger, budget_ledger, occurrences, timeslices
+from slo.budget_ledger import BudgetLedger, Loss, budget_ledger, occurrences, timeslices
 from slo.counts import Counts
 from slo.edges import edges_of
 from slo.epoch import ceiling, floor
@@ -91,6 +92,21 @@ class Past:
             end=max(first, until),
             allowed=slo.objective.budget_share * (len(in_window) if allowed is None else allowed),
         )
+
+    def losses(self, entry: Entry, start: datetime, end: datetime) -> tuple[Loss, ...]:
+        """The intervals of [start, end) that burned too fast, without causes and shares."""
+        slo = entry.slo
+        if slo.slicing is not None:
+            width = slo.slicing.length
+            first, until = floor(start, width), floor(end, width)
+            slots = timeslices(self._load(entry, first, until, width), slo.slicing, slo.objective)
+        else:
+            width = self._width(start, end)
+            first, until = floor(start, width), ceiling(end, self._grain(end))
+            buckets = self.buckets(entry, first, until, width)
+            slots = occurrences(buckets, width, slo.objective, until)
+        none = Fraction(0)
+        return budget_ledger(slots, (), start=first, end=until, allowed=none).losses
 
     def slices(self, entry: Entry, start: datetime, end: datetime) -> SliceHistory | None:
         """The closed slices of [start, end), judged by what is stored now."""
@@ -314,6 +330,10 @@ class Past:
         """The unit of a window as long, where it is still kept."""
         unit = unit_seconds(int((end - start).total_seconds()), self.bucket_seconds)
         return max(timedelta(seconds=unit), self._grain(start))
+
+    def is_fine(self, at: datetime) -> bool:
+        """Whether base buckets are kept of that time."""
+        return self._grain(at) == timedelta(seconds=self.bucket_seconds)
 
     def _grain(self, at: datetime) -> timedelta:
         """The finest buckets that are kept of that time."""

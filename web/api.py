@@ -38,6 +38,7 @@ from slo.status import SLOStatus
 from slo.units import format_duration
 from slo.versions import in_force
 from web import problem
+from web.aftermath import add_aftermath_routes
 from web.answer import answer
 from web.cursor import Key, page_of
 from web.exclusions import add_exclusion_routes
@@ -578,6 +579,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
         (incident, api.incident, IncidentFile),
         ("/health", api.health, HealthFacts),
     ]
+    add_aftermath_routes(router, source, settings)  # `times` is no incident's id
     for path, endpoint, model in endpoints:
         router.add_api_route(path, endpoint, methods=["GET"], response_model=model)
     router.add_api_route(

@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, learning, links, slo_list
+from dashboards.aftermath_page import aftermath_view, times_view
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
@@ -35,6 +36,7 @@ from slo.definition import SLO
 from slo.epoch import ceiling
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
+from web.aftermath import USUAL, PostmortemPages, times
 from web.assets import Assets
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
@@ -70,19 +72,24 @@ class PageSettings(Protocol):
         """The time, aware, UTC."""
         ...
 
+    @property
+    def external_url(self) -> str:
+        """Where people reach us."""
+        ...
+
 
 def pages_router(
     source: Source, settings: PageSettings, callbacks: Callbacks = NO_CALLBACKS
 ) -> APIRouter:
     """All pages, and the static files that they use."""
-    return Pages(source, settings.now).router(callbacks)
+    return Pages(source, settings.now, settings.external_url).router(callbacks)
 
 
 def error_page(
     request: Request, source: Source, settings: PageSettings, status: int, words: str | None = None
 ) -> HTMLResponse:
     """An error in the same frame as every page. `words` says more than the status can."""
-    return Pages(source, settings.now).error(request, status, words)
+    return Pages(source, settings.now, settings.external_url).error(request, status, words)
 
 
 @pass_context
@@ -106,9 +113,10 @@ _TEMPLATES.filters["then"] = _then
 class Pages:
     """Asks the source, lets `dashboards` arrange it, prints."""
 
-    def __init__(self, source: Source, now: Callable[[], datetime]) -> None:
+    def __init__(self, source: Source, now: Callable[[], datetime], external_url: str) -> None:
         self._source = source
         self._now = now
+        self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
 
     def router(self, callbacks: Callbacks) -> APIRouter:
@@ -142,6 +150,9 @@ class Pages:
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
         for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
             book(self._source, self._now, self._page, self.error).add_to(router)
+        PostmortemPages(self._source, self._now, self._page, self.error, self._external_url).add_to(
+            router
+        )
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 
@@ -363,7 +374,14 @@ class Pages:
             now=seen.now,
         )
         return self._page(
-            request, "incidents.html", "incidents", "Incidents", topics="*", view=view, seen=seen
+            request,
+            "incidents.html",
+            "incidents",
+            "Incidents",
+            topics="*",
+            view=view,
+            seen=seen,
+            times=times_view(await times(self._source, seen.now - USUAL, seen.now)),
         )
 
     async def incident(self, request: Request, incident_id: str) -> HTMLResponse:
@@ -388,6 +406,7 @@ class Pages:
             topics=_topic(incident_id),
             view=view,
             seen=seen,
+            after=aftermath_view(incident_id, await self._source.aftermath(detail), self._now()),
         )
 
     async def static(self, request: Request, digest: str, name: str) -> Response:

@@ -465,6 +465,17 @@ def explain(
 
 
 @app.command()
+def postmortem(
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The id of an incident.")],
+    server: ServerOption = SERVER,
+) -> None:
+    """Print the draft of a post-mortem in Markdown: the facts, and room for the rest."""
+    from nines.cli import postmortem as command
+
+    raise typer.Exit(command.postmortem(server, incident))
+
+
+@app.command()
 def migrate(config: ConfigOption = CONFIG) -> None:
     """Bring the database's schema up to date; `serve` does so by itself."""
     from nines.cli import migrate as command

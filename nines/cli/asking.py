@@ -30,27 +30,48 @@ def get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict
     return _asked(client, "GET", path, params=dict(query))
 
 
+def get_text(client: httpx.Client, path: str) -> str:
+    """The answer to a question that is answered by a text. Raises AskError."""
+    response = _answered(client, "GET", path)
+    if response.is_error:
+        raise _refusal(response, _read(client, path, response))
+    return response.text
+
+
 def post(client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a request. Raises AskError."""
     return _asked(client, "POST", path, json=dict(body))
 
 
 def _asked(client: httpx.Client, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's own
+    response = _answered(client, method, path, **request)
+    answer = _read(client, path, response)
+    if response.is_error:
+        raise _refusal(response, answer)
+    return answer
+
+
+def _answered(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
     try:
-        response = client.request(method, path, **request)
+        return client.request(method, path, **request)
     except httpx.HTTPError as error:
         reason = str(error) or "it did not answer"
         raise AskError(f"no Nines answers at {client.base_url}: {reason}") from error
     except httpx.InvalidURL as error:
         raise AskError(f"the address of the server is not valid: {error}", WRONG_USE) from error
+
+
+def _read(client: httpx.Client, path: str, response: httpx.Response) -> dict[str, Any]:
     try:
         answer = response.json()
     except ValueError as error:
         raise AskError(f"{client.base_url} answered {path} with no JSON: is it Nines?") from error
     if not isinstance(answer, dict):
         raise AskError(f"{client.base_url} answered {path} unlike Nines does")
-    if response.is_error:
-        said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
-        # A request that makes no sense is wrong use of the command that made it.
-        raise AskError(str(said), WRONG_USE if response.status_code in (400, 422) else NO)
     return answer
+
+
+def _refusal(response: httpx.Response, answer: Mapping[str, Any]) -> AskError:
+    said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
+    # A request that makes no sense is wrong use of the command that made it.
+    return AskError(str(said), WRONG_USE if response.status_code in (400, 422) else NO)

@@ -2,16 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import exists, or_, select, tuple_
+from sqlalchemy import exists, func, or_, select, tuple_
 
 from alerting.alert import Alert, AlertKind
 from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentState
 from dashboards.source import IncidentDetail, IncidentPage
+from nines.storage.codec import grounds_from_json
 from nines.storage.database import Database
 from nines.storage.grounds import grounds_of_alert
 from nines.storage.incident_rows import alert_of, alerts_by_incident, event_of, incident_of
@@ -19,6 +20,7 @@ from nines.storage.notification_rows import attempt_of, notification_of
 from nines.storage.schema import (
     alerts,
     attempts,
+    grounds,
     incident_events,
     incidents,
     instant,
@@ -149,6 +151,47 @@ class IncidentRecords:
             still = connection.execute(query.where(open_then).limit(_MOST_RECORDS))
             known = {incident.id for incident in found}
             return found + [one for row in still if (one := incident_of(row)).id not in known]
+
+    def opened_between(
+        self, start: datetime, end: datetime, limit: int
+    ) -> list[tuple[Incident, tuple[Alert, ...]]]:
+        """The newest incidents opened in [start, end) with their alerts, newest first.
+
+        At most `limit`; those that are nothing but notices about a budget are none.
+        """
+        real = exists().where(
+            alerts.c.incident_id == incidents.c.id, alerts.c.kind != AlertKind.BUDGET
+        )
+        query = (
+            select(incidents)
+            .where(incidents.c.opened_at >= start, incidents.c.opened_at < end, real)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            found = [incident_of(row) for row in connection.execute(query)]
+            if not found:
+                return []
+            # By a range and not by a list of ids, which may be longer than a database takes.
+            by_incident = alerts_by_incident(
+                connection,
+                incidents.c.opened_at >= found[-1].opened_at,
+                incidents.c.opened_at <= found[0].opened_at,
+            )
+        return [(one, tuple(by_incident.get(one.id, ()))) for one in found]
+
+    def labels_between(self, start: datetime, end: datetime) -> dict[str, Mapping[str, str]]:
+        """By incident opened in [start, end], the labels that its first alert had."""
+        first = (
+            select(func.min(grounds.c.number))
+            .join(incidents, incidents.c.id == grounds.c.incident_id)
+            .where(incidents.c.opened_at >= start, incidents.c.opened_at <= end)
+            .group_by(grounds.c.incident_id)
+        )
+        query = select(grounds.c.incident_id, grounds.c.grounds).where(grounds.c.number.in_(first))
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {row.incident_id: grounds_from_json(row.grounds).labels for row in rows}
 
     def slos_of(self, incident_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """By incident, the names of the SLOs whose alerts stand in it, in order of the names."""

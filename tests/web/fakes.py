@@ -11,6 +11,7 @@ from functools import cache
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.destination import Destination
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.incident_times import IncidentTimes, times_of
 from alerting.notification import (
     AlertLine,
     Attempt,
@@ -26,6 +27,7 @@ from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import (
+    Aftermath,
     AsOf,
     ByVersion,
     Change,
@@ -70,6 +72,7 @@ from slo.units import format_duration
 from slo.versions import Definition, Version, history
 from slo.window import Rolling
 from tests.slo.rules import a_rule
+from tests.web.fake_aftermath import aftermath_of
 from tests.web.fake_exclusions import FakeExclusions
 from tests.web.fake_silences import FakeSilences
 from tests.web.fake_why import fired_of, why_of
@@ -997,6 +1000,19 @@ class FakeSource(FakeSilences, FakeExclusions):
                 if alert.id == alert_id:
                     return why_of(detail, alert)
         return None
+
+    async def aftermath(self, detail: IncidentDetail) -> Aftermath:
+        return aftermath_of(detail, list(self.details.values()), NOW)
+
+    async def incident_times(
+        self, start: datetime, end: datetime, limit: int
+    ) -> Sequence[tuple[Incident, IncidentTimes]]:
+        found = [one.incident for one in self.details.values()]
+        return [
+            (one, times_of(one, one.opened_at - 2 * MINUTE))
+            for one in found
+            if start <= one.opened_at < end
+        ][:limit]
 
     async def fired(self, owner: str, at: datetime) -> Fired:
         return fired_of(list(self.details.values()), owner, at)

@@ -42,6 +42,7 @@ PAGES = {
     "services": "/services",
     "incidents": "/incidents",
     "incident": "/incidents/INC0001",
+    "postmortem": "/incidents/INC0002/postmortem",
     "why": "/why",
     "why of an alert": "/why?of=ALERT0001",
     "why of a rule": "/why?of=shop/checkout",
@@ -57,7 +58,17 @@ PAGES = {
     "past service": "/services/shop?at=2026-11-21T11:15:00Z",
 }
 # They speak of one moment, or of none.
-_KINDS = ("numbers", "exclusions", "exclusion", "silences", "silence", "nothing", "past", "why")
+_KINDS = (
+    "numbers",
+    "exclusions",
+    "exclusion",
+    "silences",
+    "silence",
+    "nothing",
+    "past",
+    "why",
+    "postmortem",
+)
 STILL = {name for name in PAGES if name.partition(" ")[0] in _KINDS}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
+from alerting.alert import AlertKind
 from alerting.backlog import tidy
 from alerting.destination import Destination
 from alerting.grounds import Course, Grounds
@@ -144,6 +145,31 @@ def test_why_an_alert_was_told_or_not_reads_back_and_goes_with_its_incident(
     assert (records.grounds("alert-2"), records.alert("alert-2")) == ([], None)
     records.prune(T0 + timedelta(days=2), timedelta(days=1))
     assert records.grounds("alert-1") == []
+
+
+def test_incidents_of_a_time_come_with_their_alerts_and_first_labels(records: AlertRecords) -> None:
+    first, second = an_incident("inc-1"), an_incident("inc-2")
+    budget = replace(an_alert("a-3"), incident_id="inc-3", kind=AlertKind.BUDGET)
+    found = [Grounds("inc-1", "a-1", T0, {"env": env}, (), {}) for env in ("prod", "edited since")]
+    records.apply(
+        Decision(
+            (first, replace(second, opened_at=second.opened_at + SECOND), an_incident("inc-3")),
+            (an_alert("a-1"), replace(an_alert("a-2"), incident_id="inc-2"), budget),
+            grounds=tuple(found),
+        ),
+        {},
+    )
+    end = first.opened_at + timedelta(days=1)
+
+    newest = records.opened_between(first.opened_at, end, 10)
+
+    assert [(one.id, [alert.id for alert in own]) for one, own in newest] == [
+        ("inc-2", ["a-2"]),
+        ("inc-1", ["a-1"]),
+    ]
+    assert len(records.opened_between(first.opened_at, end, 1)) == 1
+    assert records.opened_between(end, end + SECOND, 10) == []
+    assert records.labels_between(first.opened_at, end) == {"inc-1": {"env": "prod"}}
 
 
 def test_what_receivers_know_reads_back(records: AlertRecords) -> None:

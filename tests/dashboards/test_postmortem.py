@@ -1,0 +1,74 @@
+"""The draft of a post-mortem: every fact that is known, and nothing that is not."""
+
+from dataclasses import replace
+
+from alerting.incident import IncidentState
+from dashboards.postmortem import postmortem
+from dashboards.source import Aftermath, IncidentDetail
+from tests.web.fake_aftermath import aftermath_of
+from tests.web.fakes import NOW, make_incident
+
+OVER = make_incident(2, "shop", "checkout", IncidentState.RESOLVED)
+BEFORE = make_incident(50, "shop", "checkout", IncidentState.RESOLVED)
+
+
+def draft(detail: IncidentDetail = OVER, aftermath: Aftermath | None = None) -> str:
+    found = aftermath or aftermath_of(detail, [detail, BEFORE], NOW)
+    text = postmortem(detail, found, None, "https://nines.example/", NOW)
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def section(name: str) -> str:
+    return draft().partition(f"## {name}\n")[2].partition("\n## ")[0]
+
+
+def test_the_sections_are_those_of_handling_an_incident_in_order() -> None:
+    names = [line[3:] for line in draft().splitlines() if line.startswith("## ")]
+
+    assert " ".join(names) == "Impact Detect Contain Eradicate Recover Lessons Timeline"
+
+
+def test_impact_is_what_the_ledger_says() -> None:
+    assert "| shop/checkout | 42 | 360 | 25 % |" in section("Impact")
+
+
+def test_detect_says_when_it_began_and_who_was_told() -> None:
+    assert "Time to detect: 2 min." in section("Detect")
+    assert "- oncall was told at 2026-" in section("Detect")
+
+
+def test_contain_says_who_took_it_and_when() -> None:
+    assert r"Mia \<mia@example.com\> acknowledged at" in section("Contain")
+    assert "Time to acknowledge: 4 min." in section("Contain")
+
+
+def test_causes_and_recovery_are_told() -> None:
+    assert "What failed in shop/checkout: status (40), latency (2)." in section("Eradicate")
+    assert "Time to resolve: 31 min." in section("Recover")
+
+
+def test_lessons_name_what_happened_before() -> None:
+    assert "- INC0050 at" in section("Lessons")
+
+
+def test_what_is_not_known_is_said_to_be_so_and_is_no_zero() -> None:
+    times = replace(aftermath_of(OVER, [OVER], NOW).times, detect=None)
+
+    text = draft(aftermath=Aftermath(times, None, NOW, (), ()))
+
+    assert "Time to detect: not known." in text
+    assert "No error budget is known to have been spent." in text
+
+
+def test_one_that_is_open_says_so() -> None:
+    text = draft(make_incident(1, "shop", "checkout", IncidentState.TRIGGERED))
+
+    assert "> The incident is still open" in text
+    assert "| Acknowledged | by nobody |" in text
+    assert "Time to acknowledge: not known." in text
+
+
+def test_words_of_others_break_no_table() -> None:
+    wild = replace(OVER, incident=replace(OVER.incident, title="a | b\n# c <script>"))
+
+    assert draft(wild).splitlines()[0] == r"# Post-mortem: a \| b \# c \<script\>"
