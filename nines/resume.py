@@ -197,8 +197,12 @@ def _ledger(
 ) -> Ledger:
     ledger = Ledger(bucket_seconds, wanted.reach, wanted.slo.slicing, overlay, grid=grid)
     for width in ledger.widths:
-        ledger.load(width, history.detail if width % FIVE_MINUTES else history.sums)
-    ledger.load_slices(history.detail if wanted.has_fine_slices else history.sums)
+        stored = history.fine if width % FIVE_MINUTES else history.coarse
+        ledger.load(width, stored.loose)
+        for strip in stored.strips:
+            ledger.load_strip(width, strip)
+    if wanted.slo.slicing is not None:
+        ledger.load_slices(history.detail if wanted.has_fine_slices else history.sums)
     ledger.load_causes(history.causes)
     ledger.lifetime = record.lifetime
     ledger.watched_since = record.watched_since

@@ -5,7 +5,7 @@ operation on whole rows. Everything is integers, so that sums are the same in wh
 were made.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,12 @@ COLUMNS = 7
 
 Places = NDArray[np.intp]
 _Column = NDArray[np.unsignedinteger]
+_Values = NDArray[np.unsignedinteger]
+_Stretch = tuple[int, _Values]  # its first slot, and a value for each
 
 BLOCK = 512  # places of one block: one busy SLI widens no more than these
 _TOGETHER = 16  # places whose rows are written at once
+_NARROW, _MANY = 2, 2**16  # so many values of so few bytes fit into 32 bits
 _FAR = 64  # slots: further than this, adding all up again is cheaper than to slide
 _FEW = 0.25  # of all places: to add up more of them one by one is dearer than all at once
 _MOST_WINDOWS = 32  # kept for whoever asks; more must be added up for each question
@@ -45,8 +48,8 @@ class Grain:
         self.at: int | None = None
         self._count = columns
         self._arrays: list[list[_Column | None]] = []
-        # By column, rows to be added: (place, its first slot, amounts).
-        self._waiting: dict[int, list[tuple[int, int, NDArray[np.uint64]]]] = {}
+        # What is to be added, by column and place: slots that follow one another.
+        self._waiting: dict[int, dict[int, list[_Stretch]]] = {}
         self._capacities: list[int] = []
         self._lengths: list[int] = []  # of the windows kept, in slots
         self._shortest = 0
@@ -177,10 +180,23 @@ class Grain:
                 dense = np.zeros(high - low + 1, np.uint64)
                 dense[slots - low] = values
                 values = dense
-            self._waiting.setdefault(index, []).append((place, low, values))
-        self._stale.add(place)
-        if len(max(self._waiting.values(), key=len, default=())) >= _TOGETHER:
+            self._wait(place, index, low, values)
+
+    def add_columns(
+        self, place: int, low: int, length: int, columns: Mapping[int, _Values]
+    ) -> None:
+        """Add to so many slots of one place, from `low` on: a value for each, column by column."""
+        self._advance(low + length - 1)
+        for index, values in columns.items():
+            self._wait(place, index, low, values)
+
+    def _wait(self, place: int, index: int, low: int, values: _Values) -> None:
+        by_place = self._waiting.setdefault(index, {})
+        if place not in by_place and len(by_place) == _TOGETHER:
             self._write()
+            by_place = self._waiting.setdefault(index, {})
+        by_place.setdefault(place, []).append((low, values))
+        self._stale.add(place)
 
     @property
     def _blocks(self) -> list[list[_Column | None]]:
@@ -192,37 +208,37 @@ class Grain:
     def _write(self) -> None:
         """Write rows of many places together: side by side, they share the memory they touch."""
         waiting, self._waiting = self._waiting, {}
-        for index, rows in waiting.items():
-            by_block: dict[int, dict[int, list[tuple[int, NDArray[np.uint64]]]]] = {}
-            for place, low, values in rows:
+        for index, by_place in waiting.items():
+            by_block: dict[int, dict[int, list[_Stretch]]] = {}
+            for place, stretches in by_place.items():
                 number, inside = divmod(place, BLOCK)
-                by_block.setdefault(number, {}).setdefault(inside, []).append((low, values))
-            for number, by_place in by_block.items():
-                self._write_block(number, index, by_place)
+                by_block.setdefault(number, {})[inside] = stretches
+            for number, of_block in by_block.items():
+                self._write_block(number, index, of_block)
 
-    def _write_block(
-        self, number: int, index: int, rows: dict[int, list[tuple[int, NDArray[np.uint64]]]]
-    ) -> None:
+    def _write_block(self, number: int, index: int, rows: dict[int, list[_Stretch]]) -> None:
         oldest = self.head - self.slots + 1  # some may be, since they came
-        low = max(min(first for parts in rows.values() for first, _ in parts), oldest)
-        high = max(first + len(values) - 1 for parts in rows.values() for first, values in parts)
+        stretches = [one for parts in rows.values() for one in parts]
+        low = max(min(first for first, _ in stretches), oldest)
+        high = max(first + len(values) - 1 for first, values in stretches)
         inside = np.array(list(rows), np.intp)
-        added = np.zeros((len(rows), max(high - low + 1, 0)), np.uint64)
+        added = np.zeros((len(rows), max(high - low + 1, 0)), _kind_of_sums(rows.values()))
         for line, parts in zip(added, rows.values(), strict=True):
             for first, values in parts:
                 start = max(first, low)
-                line[start - low : first + len(values) - low] += values[start - first :]
+                line[start - low : max(first + len(values) - low, 0)] += values[start - first :]
         where = _span(inside)
         column = self._arrays[number][index]
         at = 0
         for part in self._parts(low, high):
-            total = added[:, at : at + part.stop - part.start].T
+            total = added[:, at : at + part.stop - part.start]
             at += part.stop - part.start
             if column is not None:
-                total = column[part, where] + total
-            kind = np.min_scalar_type(int(total.max()))
-            column = self._wide_enough(number, index, kind)
-            column[part, where] = total
+                total = np.add(column[part, where].T, total, dtype=np.uint64)
+            most = int(total.max())
+            if most or column is not None:
+                column = self._wide_enough(number, index, np.min_scalar_type(most))
+                column[part, where] = total.T
 
     def put(self, place: int, index: int, slots: NDArray[np.int64], values: Sequence[int]) -> None:
         """Set one column's values in slots that are kept."""
@@ -473,6 +489,15 @@ class Grain:
             self.at - length <= slot - self.slots for length in self._lengths
         ):
             self.at = None  # they hold what is no longer kept: to be added up anew
+
+
+def _kind_of_sums(rows: Collection[Sequence[_Stretch]]) -> np.dtype[np.unsignedinteger]:
+    """What the stretches of each place surely fit into, added up; beyond 64 bits they wrap."""
+    size = max(values.dtype.itemsize for parts in rows for _, values in parts)
+    parts = max(map(len, rows))
+    if parts > 1:
+        size = 4 if size <= _NARROW and parts < _MANY else 8
+    return np.dtype(f"u{size}")
 
 
 def _span(positions: Places) -> slice | Places:

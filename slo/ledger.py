@@ -15,6 +15,7 @@ from slo.grain import BAD, COLUMNS, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOO
 from slo.grid import AHEAD_SECONDS, FIVE_MINUTES, MINUTE, NEVER, Grid, unit_seconds
 from slo.running import RunningCauses
 from slo.slices import SliceCounts, Slicing
+from slo.strip import Strip, spread
 
 _MICROSECOND = timedelta(microseconds=1)
 __all__ = [
@@ -203,6 +204,27 @@ class Ledger:
         """
         grain = self.grid.grains[width_seconds]
         _load(grain, self.place, np.asarray(rows, np.int64).reshape(-1, 1 + COLUMNS))
+        self.grid.touched(self.place)
+
+    def load_strip(self, width_seconds: int, strip: Strip) -> None:
+        """Put stored counts back, as `load` does. The newest strips come first: what they push out
+        of reach need not be added up.
+        """
+        grain = self.grid.grains[width_seconds]
+        head = max(grain.head, strip.last // grain.width)
+        strip = strip.since((head - grain.slots + 1) * grain.width)
+        if not strip.length:
+            return
+        if grain.width % strip.step:
+            _load(grain, self.place, strip.rows())
+        else:
+            strip = strip.added_up(grain.width)
+            low = strip.first // grain.width
+            columns = {
+                index: spread(column, strip.length) if isinstance(column, int) else column
+                for index, column in strip.columns.items()
+            }
+            grain.add_columns(self.place, low, strip.length, columns)
         self.grid.touched(self.place)
 
     def load_slices(self, rows: NDArray[np.int64] | Sequence[tuple[int, ...]]) -> None:

@@ -36,7 +36,7 @@ class Grain:
 
 DAY = 86_400
 DETAIL = Grain(counts, packed_counts, rest=600, span=3600, join=4 * 3600, cold=DAY)
-SUMS = Grain(sums, packed_sums, rest=3 * 3600, span=DAY, join=DAY, cold=10 * DAY)
+SUMS = Grain(sums, packed_sums, rest=3600, span=DAY, join=DAY, cold=10 * DAY)
 
 
 def pack_rows(connection: Connection, grain: Grain, now: int, limit: int) -> int:

@@ -319,8 +319,10 @@ def test_a_ledger_filled_from_histories_equals_one_that_was_booked(
 
     assert set(histories) == {number, neighbour}
     for width in restored.widths:
-        history = histories[number]
-        restored.load(width, history.detail if width % 300 else history.sums)
+        stored = histories[number].fine if width % 300 else histories[number].coarse
+        restored.load(width, stored.loose)
+        for strip in stored.strips:
+            restored.load_strip(width, strip)
     assert restored.window(length, now) == booked.window(length, now)
 
 

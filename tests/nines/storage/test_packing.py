@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nines.storage.errors import StorageError
-from nines.storage.packing import WIDTH, Rows, add_up, pack, unpack, unpack_all
+from nines.storage.packing import WIDTH, Rows, add_up, pack, unpack, unpack_all, unpack_strips
 
 _AMOUNT = st.one_of(
     st.integers(0, 3), st.integers(0, 70_000), st.integers(0, 2**62), st.integers(-5, 0)
@@ -41,13 +41,52 @@ def test_unpacking_many_gives_them_one_after_the_other(chunks: list[dict[int, li
     assert unpacked.tolist() == [line for one in rows for line in one.tolist()]
 
 
+@given(
+    st.lists(
+        st.one_of(
+            _ROWS,
+            st.tuples(
+                st.integers(0, 2**33),
+                st.sampled_from([10, 300]),
+                st.lists(
+                    st.lists(_AMOUNT, min_size=WIDTH - 1, max_size=WIDTH - 1),
+                    min_size=1,
+                    max_size=40,
+                ),
+            ).map(lambda one: {one[0] + one[1] * n: row for n, row in enumerate(one[2])}),
+        ),
+        max_size=4,
+    )
+)
+def test_unpacking_strips_gives_the_same_buckets(chunks: list[dict[int, list[int]]]) -> None:
+    rows = [_rows(chunk) for chunk in chunks]
+
+    strips, rest = unpack_strips([pack(one) for one in rows])
+
+    unpacked = np.concatenate([rest, *(strip.rows() for strip in strips)])
+    assert sorted(unpacked.tolist()) == sorted(line for one in rows for line in one.tolist())
+
+
+def test_what_goes_at_a_steady_pace_is_unpacked_in_few_bytes() -> None:
+    rows = _rows({10 * n: [600 + n % 200, n % 3, 0, 1, 0, 0, 0] for n in range(360)})
+
+    (strip,), rest = unpack_strips([pack(rows)])
+
+    assert len(rest) == 0
+    columns = {i: c if isinstance(c, int) else c.dtype for i, c in strip.columns.items()}
+    assert columns == {0: np.dtype(np.uint16), 1: np.dtype(np.uint8), 3: 1}
+
+
 def test_what_the_first_version_packed_is_still_read() -> None:
     head = (2).to_bytes(4, "little") + (1_800_000_000).to_bytes(8, "little")
     steps, good = np.array([0, 10], "<i1"), np.array([300, 1], "<i2")
     body = head + bytes([1, 2, 0, 0, 0, 0, 0, 0]) + steps.tobytes() + good.tobytes()
 
-    rows = unpack(b"\x01" + zlib.compress(body))
+    chunk = b"\x01" + zlib.compress(body)
 
+    rows = unpack(chunk)
+
+    assert unpack_strips([chunk])[1].tolist() == rows.tolist()
     assert rows[:, :3].tolist() == [[1_800_000_000, 300, 0], [1_800_000_010, 1, 0]]
 
 
