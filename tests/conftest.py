@@ -13,9 +13,17 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from nines.storage.database import Database, migrate, open_database
 from nines.storage.schema import metadata
+
+# --- Every room ------------------------------------------------------------------------------
+
+
+# Examples are not timed: whether a test holds must not depend on how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # --- Storage ---------------------------------------------------------------------------------
 
