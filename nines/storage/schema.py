@@ -4,6 +4,7 @@
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -77,6 +78,36 @@ series = Table(
 )
 
 
+def _planned_tables(name: str, *own: Column[Any]) -> tuple[Table, Table]:
+    """Of what people plan, that is in force by a schedule; and of what was done to each."""
+    subjects = Table(
+        f"{name}s",
+        metadata,
+        Column("id", Text, primary_key=True),
+        *own,
+        Column("schedule", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("author", Text, nullable=False),
+        Column("origin", Text, nullable=False),
+        Column("created_at", Instant, nullable=False),
+        Column("ended_at", Instant),
+    )
+    link = ForeignKey(f"{name}s.id", ondelete="CASCADE")
+    events = Table(
+        f"{name}_events",
+        metadata,
+        Column("number", _Number, primary_key=True, autoincrement=True),
+        Column(f"{name}_id", Text, link, nullable=False),
+        Column("at", Instant, nullable=False),
+        Column("by", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("before", Text),
+        Column("after", Text, nullable=False),
+        Index(None, f"{name}_id", "number"),
+    )
+    return subjects, events
+
+
 def _bucket_table(name: str) -> Table:
     # The bucket leads the key: a tick of a thousand series then lands on neighbouring pages.
     # No foreign key: `flush` checks every series once, instead of once a row.
@@ -138,62 +169,19 @@ flushes = Table(
 # At most one row: which life of the database this is. A restore begins a new one.
 incarnation = Table("incarnation", metadata, Column("id", Text, primary_key=True))
 
-exclusions = Table(
-    "exclusions",
-    metadata,
-    Column("id", Text, primary_key=True),
+exclusions, exclusion_events = _planned_tables(
+    "exclusion",
     Column("service", Text),
     Column("slo", Text),
     Column("labels", Text, nullable=False),
-    Column("schedule", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("origin", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
     Column("since", Instant, nullable=False),
-    Column("ended_at", Instant),
     Column("undone_at", Instant),
 )
-
-exclusion_events = Table(
-    "exclusion_events",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("exclusion_id", Text, ForeignKey("exclusions.id", ondelete="CASCADE"), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("before", Text),
-    Column("after", Text, nullable=False),
-    Index(None, "exclusion_id", "number"),
-)
-
-silences = Table(
-    "silences",
-    metadata,
-    Column("id", Text, primary_key=True),
+silences, silence_events = _planned_tables(
+    "silence",
     Column("matchers", Text, nullable=False),
-    Column("schedule", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("origin", Text, nullable=False),
     Column("until_resolved", Boolean, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("ended_at", Instant),
     Column("warned_of", Instant),
-)
-
-silence_events = Table(
-    "silence_events",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("silence_id", Text, ForeignKey("silences.id", ondelete="CASCADE"), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("before", Text),
-    Column("after", Text, nullable=False),
-    Index(None, "silence_id", "number"),
 )
 
 incidents = Table(

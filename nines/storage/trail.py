@@ -1,18 +1,40 @@
 """What people plan, kept as it stands now, with the trail of who did what to it."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
+from nines.storage.schedules import schedule_from_row, schedule_to_row
 from nines.storage.upsert import upsert
 from slo.audit import AuditEntry
+from slo.recurrence import Schedule
 
-_T = TypeVar("_T")
+
+class Planned(Protocol):
+    """What somebody plans: in force by a schedule, until it is ended."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+
+
+_T = TypeVar("_T", bound=Planned)
 _JSON = ("labels", "matchers", "schedule")  # columns that hold it
 
 
@@ -29,14 +51,19 @@ class TrailStore(Generic[_T]):
         tables: tuple[Table, Table],
         to_row: Callable[[_T], dict[str, Any]],
         from_row: Callable[[Row[Any]], _T],
+        over: Callable[[_T], datetime | None],
     ) -> None:
-        """`tables` are that of the rows, and that of what was done to them."""
+        """`tables` are that of the rows, and that of what was done to them.
+
+        `over`: when one is in force for the last time, where that is known.
+        """
         self._database = database
         self._table, self._events = tables
         (link,) = self._events.foreign_keys
         self._subject = link.parent
         self._to_row = to_row
         self._from_row = from_row
+        self._over = over
 
     def all(self) -> list[_T]:
         """Every one that is not forgotten, oldest first."""
@@ -60,8 +87,13 @@ class TrailStore(Generic[_T]):
             for subject, entry in changes:
                 self._put(connection, subject, entry)
 
-    def forget(self, ids: Sequence[str]) -> int:
-        """Forget these, with their trail; gives how many there were."""
+    def prune(self, now: datetime, kept: timedelta) -> int:
+        """Forget those that have been over since before `now - kept`, with their trail."""
+        ids = [
+            one.id
+            for one in self.all()
+            if (over := self._over(one)) is not None and max(over, one.created_at) < now - kept
+        ]
         if not ids:
             return 0
         with self._database.write() as connection:
@@ -97,7 +129,53 @@ class TrailStore(Generic[_T]):
             raise StorageError(f"The {what} {row.id} cannot be read: {error}") from error
 
 
-def row_to_json(row: Mapping[str, Any]) -> str:
+def planned_row(one: Planned) -> dict[str, Any]:
+    """The columns that all of them have."""
+    return {
+        "id": one.id,
+        "schedule": json.dumps(schedule_to_row(one.schedule)),
+        "reason": one.reason,
+        "author": one.author,
+        "origin": one.origin,
+        "created_at": one.created_at,
+        "ended_at": one.ended_at,
+    }
+
+
+def planned_fields(row: Row[Any]) -> dict[str, Any]:
+    """What they say, as the arguments of whatever is made of the row."""
+    return {
+        "id": row.id,
+        "schedule": schedule_from_row(json.loads(row.schedule)),
+        "reason": row.reason,
+        "author": row.author,
+        "origin": row.origin,
+        "created_at": row.created_at,
+        "ended_at": row.ended_at,
+    }
+
+
+def entry_of(
+    to_row: Callable[[_T], Mapping[str, Any]],
+    before: _T | None,
+    after: _T,
+    *,
+    at: datetime,
+    by: str,
+    action: str,
+) -> AuditEntry:
+    """The entry for a change from `before` (None: there was none) to `after`."""
+    return AuditEntry(
+        subject_id=after.id,
+        at=at,
+        by=by,
+        action=action,
+        before=None if before is None else _row_to_json(to_row(before)),
+        after=_row_to_json(to_row(after)),
+    )
+
+
+def _row_to_json(row: Mapping[str, Any]) -> str:
     """All that there is to say of a row, for the trail."""
     plain = {
         key: value.isoformat() if isinstance(value, datetime) else value
