@@ -10,6 +10,7 @@ from dashboards.audit_facts import trail_words
 from dashboards.exclusion_facts import ACTIVE, OVER, PLANNED, UNDONE, next_of, state_of
 from dashboards.form import Form
 from dashboards.format import Moment
+from dashboards.planned_row import PlannedRow, made_and_ended, planned_row
 from dashboards.schedule_facts import time_words, when, zone_of
 from dashboards.source import ExclusionFile
 from slo.exclusion import CONFIGURATION, Exclusion, Plan, Scope
@@ -19,19 +20,6 @@ from slo.recurrence import Interval, Once
 _WORDS = {ACTIVE: "Excluding now", PLANNED: "Planned", OVER: "Over", UNDONE: "Undone"}
 _FIELDS = ("what", "start", "end", "duration", "rrule", "zone", "reason")
 _LONGEST = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ExclusionRow:
-    """One exclusion in a list."""
-
-    url: str
-    what: str
-    when: str
-    reason: str
-    by: str
-    state: str
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +34,7 @@ class PreviewView:
 class ExclusionsView:
     """The list, what is in effect first, and the form."""
 
-    rows: tuple[ExclusionRow, ...]
+    rows: tuple[PlannedRow, ...]
     known: tuple[str, ...]  # what may be excluded: services and SLOs
     form: Form
     preview: PreviewView | None
@@ -57,7 +45,7 @@ class ExclusionsView:
 class ExclusionView:
     """One exclusion."""
 
-    row: ExclusionRow
+    row: PlannedRow
     id: str
     facts: tuple[tuple[str, str], ...]
     times: tuple[str, ...]
@@ -114,18 +102,10 @@ def exclusion_view(
     )
 
 
-def exclusion_row(one: Exclusion, now: datetime) -> ExclusionRow:
+def exclusion_row(one: Exclusion, now: datetime) -> PlannedRow:
     """One line of a list."""
     state = state_of(one, now)
-    return ExclusionRow(
-        url=links.exclusion_url(one.id),
-        what=one.scope.label,
-        when=when(one.schedule, one.ended_at, now),
-        reason=one.reason,
-        by=one.author,
-        state=state,
-        word=_WORDS[state],
-    )
+    return planned_row("exclusion", one, one.scope.label, state, _WORDS[state], now)
 
 
 def read_form(form: Form, by: str, now: datetime) -> Plan:
@@ -178,10 +158,7 @@ def _facts(one: Exclusion, now: datetime) -> list[tuple[str, str]]:
     ]
     if not isinstance(schedule, Once):
         facts.append(("First possible", f"{schedule.first:%Y-%m-%d %H:%M} {schedule.zone.key}"))
-    made = f"{write.stamp(one.created_at, now)} by {one.author}"
-    facts.append(("Made", f"{made}, in the configuration" if one.origin == CONFIGURATION else made))
-    if one.ended_at is not None:
-        facts.append(("Ended", write.stamp(one.ended_at, now)))
+    facts += made_and_ended(one, now)
     if one.undone_at is not None:
         facts.append(("Undone", write.stamp(one.undone_at, now)))
     facts.append(("Reaches back to", write.stamp(one.since, now)))

@@ -87,17 +87,14 @@ def safe_external(url: str | None) -> str | None:
     return url if url and url.startswith(("https://", "http://")) else None
 
 
-def exclusion_url(exclusion_id: str) -> str:
-    return f"/exclusions/{quote(exclusion_id, safe='')}"
+def planned_url(kind: str, planned_id: str) -> str:
+    """The page of an `exclusion` or a `silence`."""
+    return f"/{kind}s/{quote(planned_id, safe='')}"
 
 
 def exclusions_url(slo_id: str) -> str:
     """The exclusions for an SLO, and the form for another of it."""
     return with_query("/exclusions", slo=slo_id)
-
-
-def silence_url(silence_id: str) -> str:
-    return f"/silences/{quote(silence_id, safe='')}"
 
 
 def silencing_url(matchers: str) -> str:

@@ -11,6 +11,7 @@ from dashboards import links
 from dashboards.audit_facts import trail_words
 from dashboards.form import Form
 from dashboards.format import Moment
+from dashboards.planned_row import PlannedRow, made_and_ended, planned_row
 from dashboards.schedule_facts import NEXT, time_words, when, zone_of
 from dashboards.source import ServiceCard, SilenceFile
 from slo.exclusion import CONFIGURATION
@@ -26,19 +27,6 @@ _ORDER = list(_WORDS)
 _TIMES = ("start", "end", "duration", "rrule", "zone")
 _MOST_EXPIRED = 50  # in the list; the API tells of all
 _MOST_NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceRow:
-    """One silence in a list."""
-
-    url: str
-    what: str
-    when: str
-    reason: str
-    by: str
-    state: str
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +59,7 @@ class SilencePreview:
 class SilencesView:
     """The list, what mutes now first, and the form."""
 
-    rows: tuple[SilenceRow, ...]
+    rows: tuple[PlannedRow, ...]
     known: tuple[str, ...]  # matchers that would take something
     form: Form
     preview: SilencePreview | None
@@ -82,7 +70,7 @@ class SilencesView:
 class SilenceView:
     """One silence."""
 
-    row: SilenceRow
+    row: PlannedRow
     id: str
     facts: tuple[tuple[str, str], ...]
     times: tuple[str, ...]
@@ -137,21 +125,13 @@ def silence_view(
     )
 
 
-def silence_row(one: Silence, now: datetime) -> SilenceRow:
+def silence_row(one: Silence, now: datetime) -> PlannedRow:
     """One line of a list."""
     state = one.state(now)
     word, stretch = _WORDS[state], one.stretch(now)
     if stretch is not None:
         word = f"{word}, ends {write.ago(stretch.end, now)}"
-    return SilenceRow(
-        url=links.silence_url(one.id),
-        what=one.label,
-        when=when(one.schedule, one.ended_at, now),
-        reason=one.reason,
-        by=one.author,
-        state=state.value,
-        word=word,
-    )
+    return planned_row("silence", one, one.label, state.value, word, now)
 
 
 def read_form(form: Form, by: str, now: datetime, *, only_preview: bool) -> SilencePlan:
@@ -224,10 +204,7 @@ def _facts(one: Silence, now: datetime) -> Iterable[tuple[str, str]]:
     yield "When", when(one.schedule, one.ended_at, now)
     if one.until_resolved:
         yield "Ends early", "as soon as nothing that it mutes fires any more"
-    made = f"{write.stamp(one.created_at, now)} by {one.author}"
-    yield "Made", f"{made}, in the configuration" if one.origin == CONFIGURATION else made
-    if one.ended_at is not None:
-        yield "Ended", write.stamp(one.ended_at, now)
+    yield from made_and_ended(one, now)
 
 
 def _times(one: Silence, now: datetime) -> tuple[str, ...]:

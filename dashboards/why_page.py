@@ -174,7 +174,7 @@ def _route(route: RouteFacts, now: datetime) -> RouteRow:
 def _holder(one: SuppressorFacts, now: datetime) -> HolderRow:
     until = f", until {write.stamp(one.until, now)}" if one.until else ""
     words = f" ({one.words})" if one.words else ""
-    url = links.silence_url(one.id) if one.kind == "silence" else None
+    url = links.planned_url("silence", one.id) if one.kind == "silence" else None
     return HolderRow(f"{one.kind} {one.id}{words}{until}", url)
 
 

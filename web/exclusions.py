@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dashboards.exclusion_facts import (
     ExclusionDetail,
@@ -15,37 +15,38 @@ from dashboards.exclusion_facts import (
     state_of,
 )
 from dashboards.source import ExclusionFile, Source
-from slo.exclusion import Exclusion, Plan, Scope
-from slo.planning import PlanError, read_schedule
+from slo.exclusion import Plan, Scope
+from slo.planning import PlanError
 from web.answer import answer
-from web.cursor import page_of
-from web.planning import Author, Person, Reason, Word, refused
-from web.problem import ProblemError, bad_request
+from web.planning import (
+    Author,
+    Cursor,
+    Limit,
+    Person,
+    Reason,
+    When,
+    Word,
+    newest_first,
+    refusing,
+)
+from web.problem import ProblemError
 from web.settings import WebSettings
 
-_MOST = 250
 State = Literal["active", "planned", "over", "undone"]
 
 
-class ExclusionRequest(BaseModel):
+class ExclusionRequest(When):
     """What is not to count, when, and why: of one SLO, of a service, or of services by labels.
 
     It begins at `start` (now, where that is missing) and ends at `end` or after `duration`; with
     `rrule` it recurs. A time without offset from UTC is one of `zone`.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     service: Word | None = None
     slo: Word | None = Field(None, description="The SLO's name; goes with `service`.")
     labels: dict[Word, str] = Field(
         default_factory=dict, max_length=20, description="Of services, all of which must fit."
     )
-    start: Word | None = Field(None, examples=["2026-11-21T22:00", "2026-11-21T22:00Z"])
-    end: Word | None = None
-    duration: Word | None = Field(None, examples=["2h"])
-    rrule: Word | None = Field(None, examples=["FREQ=WEEKLY;BYDAY=SU"])
-    zone: Word | None = Field(None, examples=["Europe/Berlin"])
     reason: Reason
     author: Person
 
@@ -72,10 +73,8 @@ class ExclusionsAPI:
         slo: Annotated[
             str | None, Query(max_length=500, description="Those for this SLO, service/slo.")
         ] = None,
-        cursor: Annotated[
-            str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=_MOST, description="How many at most.")] = 50,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> Response:
         """Exclusions, newest first; those of the configuration among them."""
         now = self._now()
@@ -85,10 +84,7 @@ class ExclusionsAPI:
             if (not state or state_of(one, now) in state)
             and (slo is None or slo in self._source.excluded_slos(one))
         ]
-        try:
-            page, following = page_of(found, _key, order="newest", cursor=cursor, limit=limit)
-        except ValueError as error:
-            raise bad_request("query.cursor", str(error)) from None
+        page, following = newest_first(found, cursor, limit)
         listed = tuple(exclusion_facts(one, now) for one in page)
         return answer(request, ExclusionList(listed, following))
 
@@ -98,27 +94,21 @@ class ExclusionsAPI:
 
     async def preview(self, request: Request, wanted: ExclusionRequest) -> Response:
         """What making it would exclude, with the next five times; nothing is changed."""
-        try:
+        with refusing():
             would_be = self._source.try_exclusion(plan_of(wanted, self._now()))
-        except PlanError as error:
-            raise refused(error) from None
         file = ExclusionFile(would_be, (), self._source.excluded_slos(would_be))
         return answer(request, exclusion_detail(file, self._now()))
 
     async def make(self, request: Request, wanted: ExclusionRequest) -> Response:
         """Exclude it from now on; the numbers are the new ones when this is answered."""
-        try:
+        with refusing():
             made = await self._source.exclude(plan_of(wanted, self._now()))
-        except PlanError as error:
-            raise refused(error) from None
         return await self._told(request, made.id, status=201)
 
     async def end(self, request: Request, exclusion_id: str, author: Author) -> Response:
         """It is over from now on; what it excluded until now stays excluded."""
-        try:
+        with refusing():
             ended = await self._source.end_exclusion(exclusion_id, author.by)
-        except PlanError as error:
-            raise refused(error) from None
         return await self._told(request, exclusion_id if ended is None else ended.id)
 
     async def undo(self, request: Request, exclusion_id: str, author: Author) -> Response:
@@ -135,10 +125,8 @@ class ExclusionsAPI:
         return await self._undo(request, exclusion_id, by)
 
     async def _undo(self, request: Request, exclusion_id: str, by: str) -> Response:
-        try:
+        with refusing():
             undone = await self._source.undo_exclusion(exclusion_id, by)
-        except PlanError as error:
-            raise refused(error) from None
         return await self._told(request, exclusion_id if undone is None else undone.id)
 
     async def _told(self, request: Request, exclusion_id: str, status: int = 200) -> Response:
@@ -172,16 +160,5 @@ def plan_of(wanted: ExclusionRequest, now: datetime) -> Plan:
         scope = Scope(wanted.service, wanted.slo, tuple(sorted(wanted.labels.items())))
     except ValueError as error:
         raise PlanError("service", str(error)) from None
-    schedule = read_schedule(
-        start=wanted.start,
-        end=wanted.end,
-        duration=wanted.duration,
-        rrule=wanted.rrule,
-        zone=wanted.zone,
-        now=now,
-    )
+    schedule = wanted.schedule(now)
     return Plan(scope, schedule, wanted.reason, wanted.author)
-
-
-def _key(exclusion: Exclusion) -> tuple[float, str]:
-    return (-exclusion.created_at.timestamp(), exclusion.id)

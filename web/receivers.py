@@ -1,8 +1,6 @@
 """`/receivers` and `/api/v1/receivers`: how they stand, and trying one again that was parked."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
@@ -10,7 +8,8 @@ from fastapi.responses import HTMLResponse
 from dashboards.receivers_page import ReceiverFacts, ReceiverRow, receiver_facts, receiver_rows
 from dashboards.source import Source
 from web.answer import answer
-from web.forms import NAME_COOKIE, Print, clean, fields, remember, remembered, see_other
+from web.book import NAMELESS, Book
+from web.forms import NAME_COOKIE, clean, fields, remember, remembered, see_other
 from web.planning import Author
 from web.problem import ProblemError
 
@@ -50,20 +49,8 @@ def add_receiver_routes(router: APIRouter, source: Source) -> None:
     )
 
 
-class ReceiverPages:
+class ReceiverPages(Book):
     """What people see of them."""
-
-    def __init__(
-        self,
-        source: Source,
-        now: Callable[[], datetime],
-        show: Print,
-        error: Callable[[Request, int, str | None], HTMLResponse],
-    ) -> None:
-        self._source = source
-        self._now = now
-        self._show = show
-        self._error = error
 
     def add_to(self, router: APIRouter) -> None:
         """Their routes."""
@@ -74,19 +61,17 @@ class ReceiverPages:
 
     async def every(self, request: Request) -> HTMLResponse:
         """All of them."""
-        rows = receiver_rows(self._source.receivers(), self._now())
+        rows = receiver_rows(self.source.receivers(), self.now())
         view = ReceiversView(rows, remembered(request))
-        return self._show(request, "receivers.html", "receivers", "Receivers", topics="", view=view)
+        return self.show(request, "receivers.html", "receivers", "Receivers", topics="", view=view)
 
     async def unpark(self, request: Request, name: str) -> Response:
         """Try it again."""
         by = clean((await fields(request)).get("name", "")) or remembered(request)
         if not by:
-            return self._error(
-                request, 400, "Say who you are, so that the others know whom to ask."
-            )
-        if not await self._source.unpark(name, by):
-            return self._error(request, 404, f"There is no receiver “{name}”.")
+            return self.error(request, 400, NAMELESS)
+        if not await self.source.unpark(name, by):
+            return self.error(request, 404, f"There is no receiver “{name}”.")
         response = see_other("/receivers")
         remember(request, response, NAME_COOKIE, by)
         return response

@@ -5,29 +5,33 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from alerting.silence import Silence, SilencePlan, SilenceState, read_plan
+from alerting.silence import SilencePlan, SilenceState, read_plan
 from dashboards.silence_facts import SilenceDetail, SilenceFacts, silence_detail, silence_facts
 from dashboards.source import Source
-from slo.planning import PlanError, read_schedule
 from web.answer import answer
-from web.cursor import page_of
-from web.planning import Author, Person, Reason, Word, refused
-from web.problem import ProblemError, bad_request
+from web.planning import (
+    Author,
+    Cursor,
+    Limit,
+    Person,
+    Reason,
+    When,
+    Word,
+    newest_first,
+    refusing,
+)
+from web.problem import ProblemError
 from web.settings import WebSettings
 
-_MOST = 250
 
-
-class SilenceQuestion(BaseModel):
+class SilenceQuestion(When):
     """Which alerts, and when. All matchers must be met; at least one must not match everything.
 
     It begins at `start` (now, where that is missing) and ends at `end` or after `duration`; with
     `rrule` it recurs. A time without offset from UTC is one of `zone`.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     matchers: list[Word] = Field(
         min_length=1,
@@ -35,11 +39,6 @@ class SilenceQuestion(BaseModel):
         description="On the labels of alerts, as routes have them.",
         examples=[['service="shop"', 'severity=~"ticket|info"']],
     )
-    start: Word | None = Field(None, examples=["2026-11-21T22:00", "2026-11-21T22:00Z"])
-    end: Word | None = None
-    duration: Word | None = Field(None, examples=["2h"])
-    rrule: Word | None = Field(None, examples=["FREQ=WEEKLY;BYDAY=SU"])
-    zone: Word | None = Field(None, examples=["Europe/Berlin"])
     until_resolved: bool = Field(
         default=False, description="It is over as soon as nothing that it mutes fires any more."
     )
@@ -78,18 +77,13 @@ class SilencesAPI:
         state: Annotated[
             list[SilenceState] | None, Query(description="In one of these states.")
         ] = None,
-        cursor: Annotated[
-            str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=_MOST, description="How many at most.")] = 50,
+        cursor: Cursor = None,
+        limit: Limit = 50,
     ) -> Response:
         """Silences, newest first; those of the configuration among them."""
         now = self._now()
         found = [one for one in self._source.silences() if not state or one.state(now) in state]
-        try:
-            page, following = page_of(found, _key, order="newest", cursor=cursor, limit=limit)
-        except ValueError as error:
-            raise bad_request("query.cursor", str(error)) from None
+        page, following = newest_first(found, cursor, limit)
         listed = tuple(silence_facts(one, now) for one in page)
         return answer(request, SilenceList(listed, following))
 
@@ -99,29 +93,24 @@ class SilencesAPI:
 
     async def preview(self, request: Request, wanted: SilenceQuestion) -> Response:
         """What making it would mute now and would have muted last week; nothing is changed."""
-        try:
+        with refusing():
             would_be = await self._source.try_silence(_plan(wanted, "", "", self._now()))
-        except PlanError as error:
-            raise refused(error) from None
         return answer(request, silence_detail(would_be, self._now()))
 
     async def make(self, request: Request, wanted: SilenceRequest) -> Response:
         """Mute from now on, or from when it says."""
         try:
-            plan = _plan(wanted, wanted.reason, wanted.author, self._now())
-            made = await self._source.make_silence(plan, wanted.instead_of)
-        except PlanError as error:
-            raise refused(error) from None
+            with refusing():
+                plan = _plan(wanted, wanted.reason, wanted.author, self._now())
+                made = await self._source.make_silence(plan, wanted.instead_of)
         except LookupError:
             raise _none(wanted.instead_of or "") from None
         return await self._told(request, made.id, status=201)
 
     async def end(self, request: Request, silence_id: str, author: Author) -> Response:
         """It is over now; who was not told of what still fires is told."""
-        try:
+        with refusing():
             ended = await self._source.end_silence(silence_id, author.by)
-        except PlanError as error:
-            raise refused(error) from None
         return await self._told(request, silence_id if ended is None else ended.id)
 
     async def _told(self, request: Request, silence_id: str, status: int = 200) -> Response:
@@ -149,14 +138,7 @@ def add_silence_routes(router: APIRouter, source: Source, settings: WebSettings)
 
 def _plan(wanted: SilenceQuestion, reason: str, author: str, now: datetime) -> SilencePlan:
     """What is asked for; from now on, unless it says when. Raises PlanError."""
-    schedule = read_schedule(
-        start=wanted.start,
-        end=wanted.end,
-        duration=wanted.duration,
-        rrule=wanted.rrule,
-        zone=wanted.zone,
-        now=now,
-    )
+    schedule = wanted.schedule(now)
     return read_plan(
         wanted.matchers,
         schedule,
@@ -168,7 +150,3 @@ def _plan(wanted: SilenceQuestion, reason: str, author: str, now: datetime) -> S
 
 def _none(silence_id: str) -> ProblemError:
     return ProblemError(404, f"There is no silence {silence_id[:100]!r}.")
-
-
-def _key(silence: Silence) -> tuple[float, str]:
-    return (-silence.created_at.timestamp(), silence.id)

@@ -1,6 +1,6 @@
 """`/why` and `/api/v1/why`: why somebody was told of something, or was not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -16,7 +16,8 @@ from slo.alert_state import AlertState
 from slo.status import SLOStatus
 from slo.versions import in_force
 from web.answer import answer
-from web.forms import Print, clean
+from web.book import Book
+from web.forms import clean
 from web.look import MomentError, look, read_past
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
@@ -138,20 +139,8 @@ def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> 
     router.add_api_route("/why", explain, methods=["GET"], response_model=WhyFacts)
 
 
-class WhyPages:
+class WhyPages(Book):
     """What people ask."""
-
-    def __init__(
-        self,
-        source: Source,
-        now: Callable[[], datetime],
-        show: Print,
-        error: Callable[[Request, int, str | None], HTMLResponse],
-    ) -> None:
-        self._source = source
-        self._now = now
-        self._show = show
-        self._error = error
 
     def add_to(self, router: APIRouter) -> None:
         """Their routes."""
@@ -164,12 +153,12 @@ class WhyPages:
         found, missing = None, ""
         if of:
             try:
-                found = await why(self._source, of, at or None, self._now())
+                found = await why(self.source, of, at or None, self.now())
             except (UnknownError, MomentError, TooMuchError) as error:
                 missing = str(error)
-        view = why_view(found, of=of, at=at, missing=missing, now=self._now())
+        view = why_view(found, of=of, at=at, missing=missing, now=self.now())
         status = 404 if missing else 200
         title = "Why was I (not) paged?"
-        return self._show(
+        return self.show(
             request, "why.html", "incidents", title, topics="", view=view, status=status
         )
