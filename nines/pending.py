@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch
+from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch, PageCounts
 from slo.ledger import BucketDelta
 
 
@@ -15,7 +15,7 @@ class Pending:
 
     def __init__(self) -> None:
         self._deltas: dict[int, dict[int, BucketDelta]] = {}
-        self._pages: list[tuple[Sequence[int], datetime, int, NDArray[np.int64]]] = []
+        self._pages: list[PageCounts] = []
         self._causes: dict[int, dict[tuple[int, str], int]] = {}
         self._observed: dict[int, datetime] = {}
 
@@ -34,7 +34,7 @@ class Pending:
         self, numbers: Sequence[int], at: datetime, bucket: int, amounts: NDArray[np.int64]
     ) -> None:
         """A page's bookings, a row of amounts for each series, all due at `at`."""
-        self._pages.append((numbers, at, bucket, amounts))
+        self._pages.append(PageCounts(numbers, at, bucket, amounts))
 
     def add_cause(self, number: int, bucket: int, cause: str, bad: int) -> None:
         """Bad events of one cause within five minutes."""
@@ -53,7 +53,6 @@ class Pending:
 
     def take(self, records: Mapping[str, CollectorRecord], batch_id: str) -> CountBatch:
         """All of it, with what the collectors go on from; it is the caller's now."""
-        self._sort_in()
         batch = CountBatch(
             deltas={number: tuple(rows.values()) for number, rows in self._deltas.items()},
             causes={
@@ -65,13 +64,14 @@ class Pending:
             collector_states=records,
             observed=self._observed,
             id=batch_id,
+            pages=self._pages,
         )
-        self._deltas, self._causes, self._observed = {}, {}, {}
+        self._deltas, self._causes, self._observed, self._pages = {}, {}, {}, []
         return batch
 
     def _sort_in(self) -> None:
-        """Pages come as they were booked: a row a series, for whoever asks to take apart."""
+        """Take pages apart, for whoever asks of one series."""
         pages, self._pages = self._pages, []
-        for numbers, at, bucket, amounts in pages:
-            for number, row in zip(numbers, amounts.tolist(), strict=True):
-                self.add(number, at, BucketDelta(bucket, *row))
+        for page in pages:
+            for number, row in zip(page.numbers, page.amounts.tolist(), strict=True):
+                self.add(number, page.at, BucketDelta(page.bucket, *row))

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, Text
 
 from nines.storage.errors import StorageError
 from nines.storage.schema import causes, collectors, counts, flushes, sums
-from nines.storage.upsert import insert_or, upsert
+from nines.storage.upsert import upsert
 from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
 
 _Key = TypeVar("_Key", bound=tuple[int | str, ...])
@@ -35,6 +37,19 @@ class CollectorRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCounts:
+    """What one page adds to one bucket of many series, each named once: a row of COUNTED for each.
+
+    `at` is when it was due; all of it was observed.
+    """
+
+    numbers: Sequence[int]
+    at: datetime
+    bucket: int
+    amounts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class CountBatch:
     """What one second adds; written whole or not at all. Keys are series and collector ids.
 
@@ -47,6 +62,7 @@ class CountBatch:
     collector_states: Mapping[str, CollectorRecord] = field(default_factory=dict)
     observed: Mapping[int, datetime] = field(default_factory=dict)
     id: str | None = None
+    pages: Sequence[PageCounts] = ()
 
 
 def write_batch(connection: Connection, batch: CountBatch) -> None:
@@ -62,7 +78,9 @@ def write_batch(connection: Connection, batch: CountBatch) -> None:
             _accumulate(five, (delta.bucket // FIVE_MINUTES * FIVE_MINUTES, number), columns)
     add_amounts(connection, counts, base)
     add_amounts(connection, sums, five)
-    _add_lifetimes(connection, batch)
+    _add_lifetimes(connection, _lifetimes(batch))
+    for page in batch.pages:
+        _write_page(connection, page)
     bad: dict[tuple[int, int, str], tuple[int, ...]] = {}
     for number, cause_deltas in batch.causes.items():
         for one in cause_deltas:
@@ -80,9 +98,34 @@ def write_batch(connection: Connection, batch: CountBatch) -> None:
     )
 
 
+def _write_page(connection: Connection, page: PageCounts) -> None:
+    """As the rows of `write_batch`; a page has hundreds of them, all alike."""
+    order = np.argsort(page.numbers)
+    numbers, amounts = np.array(page.numbers)[order].tolist(), page.amounts[order]
+    columns = amounts.T.tolist()
+    for table, bucket in (
+        (counts, page.bucket),
+        (sums, page.bucket // FIVE_MINUTES * FIVE_MINUTES),
+    ):
+        _add_columns(connection, table, [[bucket] * len(numbers), numbers], columns)
+    good, bad, unknown = np.maximum(amounts.T[:3], 0).tolist()
+    micros, observed = page.bucket * 1_000_000, epoch_micros(page.at)
+    _add_lifetimes(
+        connection,
+        [
+            (number, *counted, micros, micros, observed)
+            for number, *counted in zip(numbers, good, bad, unknown, strict=True)
+        ],
+    )
+
+
 def _first_time(connection: Connection, batch_id: str) -> bool:
-    statement = insert_or(connection, flushes).values(batch_id=batch_id).on_conflict_do_nothing()
-    return connection.execute(statement.returning(flushes.c.number)).first() is not None
+    place = "%s" if connection.dialect.name == "postgresql" else "?"
+    statement = (
+        f"INSERT INTO {flushes.name} (batch_id) VALUES ({place})"  # noqa: S608 - names are ours
+        " ON CONFLICT DO NOTHING RETURNING number"
+    )
+    return connection.exec_driver_sql(statement, (batch_id,)).first() is not None
 
 
 def _accumulate(into: dict[_Key, tuple[int, ...]], key: _Key, amounts: tuple[int, ...]) -> None:
@@ -93,18 +136,31 @@ def _accumulate(into: dict[_Key, tuple[int, ...]], key: _Key, amounts: tuple[int
 def add_amounts(
     connection: Connection, table: Table, amounts: Mapping[_Key, tuple[int, ...]]
 ) -> None:
-    """Add to rows by primary key. Below SQLAlchemy's own statements: these are every second's."""
+    """Add to rows by primary key."""
     if not amounts:
         return
-    key = [column.name for column in table.primary_key]
-    names = [column.name for column in table.columns if not column.primary_key]
     # In key order: neighbours share pages, and two writers cannot lock each other out.
     ordered = sorted(amounts)
-    counted = zip(names, zip(*map(amounts.__getitem__, ordered), strict=True), strict=True)
+    keys, counted = zip(*ordered, strict=True), zip(*map(amounts.__getitem__, ordered), strict=True)
+    _add_columns(connection, table, list(keys), list(counted))
+
+
+def _add_columns(
+    connection: Connection,
+    table: Table,
+    keys: Sequence[Sequence[int | str]],
+    amounts: Sequence[Sequence[int]],
+) -> None:
+    """Add to rows by primary key, all given column by column, in the order of their keys.
+
+    Below SQLAlchemy's own statements: these are every second's.
+    """
+    key = [column.name for column in table.primary_key]
+    names = [column.name for column in table.columns if not column.primary_key]
     # What no row has is 0 in the table already; most batches name two or three of seven.
-    used = {name: values for name, values in counted if any(values)}
-    used = used or {names[0]: (0,) * len(ordered)}
-    added, values = list(used), [*zip(*ordered, strict=True), *used.values()]
+    used = {name: values for name, values in zip(names, amounts, strict=True) if any(values)}
+    used = used or {names[0]: amounts[0]}
+    added, values = list(used), [*keys, *used.values()]
     tail = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET " + ", ".join(
         f"{name} = {table.name}.{name} + excluded.{name}" for name in added
     )
@@ -146,11 +202,14 @@ _LIFETIME_POSTGRES = (
 )
 
 
-def _add_lifetimes(connection: Connection, batch: CountBatch) -> None:
-    rows = [
+def _lifetimes(batch: CountBatch) -> list[tuple[int | None, ...]]:
+    return [
         (number, *_lifetime(batch.deltas.get(number, ())), _micros(batch.observed.get(number)))
         for number in sorted({*batch.deltas, *batch.observed, *batch.causes})
     ]
+
+
+def _add_lifetimes(connection: Connection, rows: Sequence[tuple[int | None, ...]]) -> None:
     if not rows:
         return
     if connection.dialect.name == "postgresql":

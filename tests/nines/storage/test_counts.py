@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch, write_batch
+from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch, PageCounts, write_batch
 from nines.storage.counts import CountStore, StoredBucket
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
@@ -512,3 +513,47 @@ def test_what_is_taken_back_leaves_counts_and_causes_and_stays_in_the_totals(
     assert store.load(number, 300, T0, T0 + HOUR) == [(B0, 1, 1, 0, 2, 0, 0, 0)]
     (record,) = store.series("shop/availability")
     assert record.lifetime == Counts(good=1, bad=1, unknown=1)
+
+
+@pytest.mark.parametrize("bucket", [B0, B0 + 290])
+def test_a_page_is_what_its_rows_would_be_one_by_one(store: CountStore, bucket: int) -> None:
+    one_by_one, at_once = ([a_series(store) for _ in range(5)] for _ in range(2))
+    at = T0 + timedelta(seconds=7)
+    rows = [(5, 1, 0, 1, 0, 0, 0), (0, 0, 2, 1, 0, 0, 0), (2**40, 7, 0, 1, 0, 0, 0)]
+    rows += [(0, 0, 0, 1, 0, 0, 0), (9, 0, 0, 1, 0, 0, 0)]
+    amounts = np.array(rows, np.int64)
+    for batch in range(2):  # what comes again adds to it
+        store.flush(
+            CountBatch(
+                deltas={
+                    number: [BucketDelta(bucket, *row)]
+                    for number, row in zip(one_by_one, rows, strict=True)
+                },
+                observed=dict.fromkeys(one_by_one, at),
+                id=f"rows-{batch}",
+            )
+        )
+        backwards = PageCounts(at_once[::-1], at, bucket, amounts[::-1])
+        paged = CountBatch(pages=(backwards,), id=f"page-{batch}")
+        store.flush(paged)
+        store.flush(paged)  # counted once, however often it is written
+
+    for alone, together in zip(one_by_one, at_once, strict=True):
+        for width in (10, 300):
+            assert everything(store, together, width) == everything(store, alone, width)
+    told = {one.series_id: one for one in store.series("shop/availability")}
+    for alone, together in zip(one_by_one, at_once, strict=True):
+        plain, paged_ = told[alone], told[together]
+        assert paged_.lifetime == plain.lifetime
+        assert paged_.watched_since == plain.watched_since
+        assert paged_.last_observation == plain.last_observation == at
+
+
+def test_a_page_of_a_series_that_nobody_registered_is_not_written(store: CountStore) -> None:
+    number = a_series(store)
+    page = PageCounts([number, 10_000], T0, B0, np.ones((2, 7), np.int64))
+
+    with pytest.raises(StorageError, match="1 of 2 series"):
+        store.flush(CountBatch(pages=(page,)))
+
+    assert everything(store, number, 10) == []
