@@ -17,6 +17,11 @@ class Broadcast:
         self._open: set[Subscription] = set()
         self._closed = False
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a stream is open. What changed before is on the page that opens the next one."""
+        return bool(self._open)
+
     def tell(self, slo_ids: Iterable[str] = (), incident_ids: Iterable[str] = ()) -> None:
         """These changed now."""
         slos, incidents = set(slo_ids), set(incident_ids)

@@ -55,7 +55,8 @@ class Rounds:
         self._dispatch.submit(self._engine.observe(observation, now))
         for look in self._engine.thresholds.take_looks():
             self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
-        self._broadcast.tell(self._engine.changed(now, observation.collector_id))
+        if self._broadcast.is_heard:
+            self._broadcast.tell(self._engine.changed(now, observation.collector_id))
         self._counted()
 
     def on_confirming_look(self, observation: Observation) -> None:
@@ -85,7 +86,8 @@ class Rounds:
             self._dispatch.submit(self._engine.tick_rules(now))
             await self.look_at_budgets()
             await self.look_at_silences()
-            self._broadcast.tell(self._engine.changed(now))
+            if self._broadcast.is_heard:
+                self._broadcast.tell(self._engine.changed(now))
             self._counted()
             self._pulse.last_evaluation = self._clock.now()
             self._pulse.evaluation_seconds = self._clock.monotonic() - began

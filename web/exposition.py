@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import orjson
@@ -26,12 +27,7 @@ class Family:
 
     def head(self, *, as_openmetrics: bool) -> bytes:
         """HELP and TYPE. The text format knows no info, and calls a family as its samples."""
-        if as_openmetrics:
-            name, kind, help_ = self.name, self.kind, self.help.translate(_ESCAPES)
-        else:
-            name, kind = self.sample_name, self.kind.replace("info", "gauge")
-            help_ = self.help.replace("\\", r"\\").replace("\n", r"\n")
-        return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n".encode()
+        return _head(self, as_openmetrics)
 
     def prepared(self, labels: Labels = ()) -> bytes:
         """A sample's line, with `%b` for its value; labels stand in the order of their names."""
@@ -46,6 +42,16 @@ class Family:
     def lines(self, samples: Iterable[tuple[Labels, float | None]]) -> bytes:
         """Samples that are printed too seldom to prepare them."""
         return b"".join(self.line(labels, value) for labels, value in samples)
+
+
+@cache
+def _head(family: Family, as_openmetrics: bool) -> bytes:
+    if as_openmetrics:
+        name, kind, help_ = family.name, family.kind, family.help.translate(_ESCAPES)
+    else:
+        name, kind = family.sample_name, family.kind.replace("info", "gauge")
+        help_ = family.help.replace("\\", r"\\").replace("\n", r"\n")
+    return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n".encode()
 
 
 def gauge(name: str, help_: str) -> Family:

@@ -20,6 +20,7 @@ class SheetSamples:
     def __init__(self, slos: Sequence[SLO], samples: Sequence[SLOSamples]) -> None:
         self.slos = slos
         self._samples = samples
+        self._cards = {one.slo.service: one.card for one in samples}
         self._blank = tuple(map(b"".join, zip(*(one.blank() for one in samples), strict=True)))
         # Variants share some lines, which one of them prints.
         self._own = [at for at, one in enumerate(slos) if not one.variant]
@@ -29,7 +30,7 @@ class SheetSamples:
     def is_of(self, sheet: Sheet, cards: Mapping[str, ServiceCard]) -> bool:
         """Whether its lines are still those of a sheet's SLOs."""
         return self.slos == sheet.slos and all(
-            one.card is cards.get(one.slo.service) for one in self._samples
+            card is cards.get(service) for service, card in self._cards.items()
         )
 
     def texts(self, sheet: Sheet) -> tuple[bytes, ...]:
