@@ -38,7 +38,7 @@ class Twin:
 
     def __init__(self) -> None:
         self.screened, self.plain = self._engine(), self._engine()
-        self.plain._screen.__class__ = EverybodyIsSuspect
+        self.plain._judging._screen.__class__ = EverybodyIsSuspect
         self.changes: list[AlertChange] = []
         self.digested = 0
 
