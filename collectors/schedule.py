@@ -19,7 +19,8 @@ Sink = Callable[[Observation], None]
 
 _log = logging.getLogger(__name__)
 _STEP_US = 1_000_000  # a wall clock that moves by more against the monotonic one was set
-_LONGEST_SLEEP_SECONDS = 0.25  # how soon a clock that was set, or a loop that stood still, is seen
+_WATCHFUL_SLEEP_SECONDS = 0.25  # how soon a loop that stood still while somebody looks is seen
+_LONGEST_SLEEP_SECONDS = 2.0  # how soon a clock that was set, or a machine that slept, is seen
 _REPORTED_MISSES = 10_000  # per collector and gap; older ones are summed up
 _MISSES_AT_ONCE = 100  # told to the sink, which judges each, before the event loop gets its turn
 _STALL_SECONDS = 0.25  # a shorter standstill of the event loop is no excuse
@@ -114,6 +115,8 @@ class Schedule:
         self._stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_REMEMBERED)
         self._next_review = 0.0
         self._ending = False
+        self._running = 0  # runs under way
+        self._sleeping: asyncio.Future[None] | None = None
         self._anchor_us = to_us(clock.now())
         self._anchor_monotonic = self._awake_at = clock.monotonic()
 
@@ -145,6 +148,7 @@ class Schedule:
             for runnable in wanted.values()
         }
         self._requeue()
+        self._wake()
 
     def look_again(self, collector_id: str, after: timedelta, tell: Sink) -> None:
         """Run a collector once more, out of turn, and tell `tell` alone what it saw.
@@ -222,7 +226,7 @@ class Schedule:
         self._meet(now_us)
         self._follow_the_clock(now_us)
         if began >= self._next_review:
-            self._next_review = began + _LONGEST_SLEEP_SECONDS
+            self._next_review = began + _WATCHFUL_SLEEP_SECONDS
             self._review(now_us, began)
         self._tell_backlog()
         self._note_stall(began, self._clock.monotonic())
@@ -248,16 +252,31 @@ class Schedule:
             self._awake_at = now
             await asyncio.sleep(0)
             return
-        seconds = _LONGEST_SLEEP_SECONDS
+        # Nobody's run can be late, or last too long, while there is none.
+        watchful = self._running or self._retired
+        seconds = _WATCHFUL_SLEEP_SECONDS if watchful else _LONGEST_SLEEP_SECONDS
         if self._queue:
             until_due = (self._queue[0][0] - self._now_us()) / 1_000_000
-            seconds = min(max(until_due, 0.0), _LONGEST_SLEEP_SECONDS)
+            seconds = min(max(until_due, 0.0), seconds)
         self._awake_at = now + seconds
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
+            self._sleeping.cancel()
+            self._sleeping = None
+
+    def _run_begins(self) -> None:
+        """From now on we wake often enough to see how long it takes, and that we stand still."""
+        self._running += 1
+        if self._running == 1:
+            self._wake()
+
+    def _wake(self) -> None:
+        """What the pause was measured by has changed."""
+        if self._sleeping is not None:
+            self._awake_at = self._clock.monotonic()
+            self._sleeping.cancel()
 
     def _note_stall(self, expected: float, came: float) -> None:
         if came - expected >= _STALL_SECONDS:
@@ -310,6 +329,7 @@ class Schedule:
             run = _Run(collector.waiting.popleft(), self._clock.monotonic())
             collector.active.append(run)
             collector.tally.active += 1
+            self._run_begins()
             run.task = asyncio.create_task(
                 self._look(collector, run), name=f"collect {collector.runnable.id}"
             )
@@ -326,6 +346,7 @@ class Schedule:
         finally:
             collector.active.remove(run)
             collector.tally.active -= 1
+            self._running -= 1
         self._tell(seen)
         self._start_waiting(collector)
 
@@ -335,10 +356,12 @@ class Schedule:
             return
         run = _Run(self._now_us(), self._clock.monotonic(), asyncio.current_task())
         collector.aside.append(run)
+        self._run_begins()
         try:
             seen = await self._observe(collector, run)
         finally:
             collector.aside.remove(run)
+            self._running -= 1
         try:
             tell(seen)
         except Exception:  # noqa: BLE001 - who listens must not stop who looks

@@ -79,8 +79,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def driving(*collectors: Collector) -> AsyncIterator[Bench]:
-    clock = Clockwork()
+async def driving(*collectors: Collector, clock: Clockwork | None = None) -> AsyncIterator[Bench]:
+    clock = clock or Clockwork()
     told: list[Observation] = []
     schedule = Schedule(clock, told.append)
     schedule.set(collectors)
@@ -493,3 +493,51 @@ async def test_nobody_looks_again_for_a_collector_that_is_gone() -> None:
 
     assert told == []
     assert collector.closed
+
+
+class Counted(Clockwork):
+    """A clock that counts how often it is asked to wake somebody."""
+
+    sleeps = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps += 1
+        await super().sleep(seconds)
+
+
+async def test_while_nobody_looks_the_schedule_sleeps_and_misses_nothing() -> None:
+    collector = Collector(interval=timedelta(minutes=1))
+    async with driving(collector, clock=Counted()) as bench:
+        await bench.clock.advance(600)
+
+        assert len(collector.dues) == 10
+        assert {one.lateness for one in bench.told} == {timedelta(0)}
+        assert isinstance(bench.clock, Counted)
+        assert bench.clock.sleeps < 340  # every two seconds, and at each due instant
+
+
+async def test_collectors_that_are_set_while_it_sleeps_start_when_they_are_due() -> None:
+    slow, quick = Collector(interval=timedelta(hours=1)), Collector("b/y", timedelta(seconds=1))
+    async with driving(slow) as bench:
+        await bench.clock.advance(0.1)
+        bench.schedule.set([slow, quick])
+        await bench.clock.advance(1.5)
+
+        assert quick.dues
+        assert {one.lateness for one in bench.told} == {timedelta(0)}
+
+
+async def test_a_standstill_is_seen_in_a_run_that_began_while_it_slept() -> None:
+    told: list[Observation] = []
+    collector = Collector(
+        interval=timedelta(hours=1), cause=Cause.TIMEOUT, act=lasting(1.2, Outcome.FAILED)
+    )
+    async with driving(collector) as bench:
+        await bench.clock.advance(2.1)
+        bench.schedule.look_again(collector.id, timedelta(0), told.append)
+        await bench.clock.advance(0.1)
+        await bench.clock.stand_still(0.7)
+        await bench.clock.advance(1)
+
+    assert [one.outcome for one in told] == [Outcome.UNKNOWN]
+    assert "stood still" in told[0].detail
