@@ -1,6 +1,9 @@
 """A connection that keeps no request head which is too large or too slow."""
 
 import asyncio
+from email.utils import formatdate
+from functools import lru_cache
+from time import time as clock
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,6 +13,12 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+
+
+@lru_cache(maxsize=1)
+def _dated(second: int) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer of a second, as RFC 9110 has the date."""
+    return [(b"date", formatdate(second, usegmt=True).encode())]
 
 
 class Connection(HttpToolsProtocol):
@@ -23,6 +32,7 @@ class Connection(HttpToolsProtocol):
         """A client came: its first request is due."""
         super().connection_made(transport)
         self._await_head()
+        self._date()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It went."""
@@ -46,7 +56,11 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """It is whole; what follows is the body, which the safety layer bounds."""
         self._head_is_here()
+        self._date()
         super().on_headers_complete()
+
+    def _date(self) -> None:
+        self.server_state.default_headers = _dated(int(clock()))
 
     def _await_head(self) -> None:
         if self._deadline is None:

@@ -16,7 +16,6 @@ from web.connection import Connection
 
 GRACE_SECONDS = 3
 _BACKLOG = 2048
-_TICK_SECONDS = 1.0
 _MOST_CONNECTIONS = 2_000
 Result = TypeVar("Result")
 
@@ -28,7 +27,8 @@ class ListenError(Exception):
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers of its own: the wiring has them, and sets `stop`.
 
-    Nor does it look ten times a second whether it should exit: `leave` tells it.
+    Nor does it look ten times a second whether it should exit: `leave` tells it. The date that
+    answers bear, which it renews by the way, is the connection's.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -40,10 +40,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        # Every tenth of its ticks renews the date that answers bear.
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), _TICK_SECONDS)
+        await self._leaving.wait()
 
     def leave(self) -> None:
         """Stop serving, now."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from tests.web.fakes import FakeSource
@@ -86,3 +87,16 @@ async def test_an_answer_may_take_longer_than_a_question(
         await asyncio.sleep(0.06)
 
         assert not source.subscriptions[0].gone.is_set()
+
+
+async def test_every_answer_bears_the_date_of_its_moment(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as web:
+        for at, date in (
+            (784_887_151, "Tue, 15 Nov 1994 08:12:31 GMT"),  # as in RFC 9110
+            (784_887_211.9, "Tue, 15 Nov 1994 08:13:31 GMT"),
+        ):
+            monkeypatch.setattr(connection, "clock", lambda at=at: at)
+            answer = await web.get("/-/healthy")
+            assert answer.headers.get_list("date") == [date]
