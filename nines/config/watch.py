@@ -9,7 +9,8 @@ from typing import Protocol
 from nines.config.problem import ConfigError
 from nines.config.source import contents
 
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS = 5.0
+_SETTLES_SECONDS = 1.0  # after a change: whether whoever writes is done
 
 
 class Sleeper(Protocol):
@@ -25,13 +26,10 @@ class Watch:
     link to an equal file, is no change. A file that cannot be read at the moment is waited for.
     """
 
-    def __init__(
-        self, path: FilePath | str, clock: Sleeper, every_seconds: float = _EVERY_SECONDS
-    ) -> None:
+    def __init__(self, path: FilePath | str, clock: Sleeper) -> None:
         """What the files hold now counts as known."""
         self._path = FilePath(path)
         self._clock = clock
-        self._every_seconds = every_seconds
         self._known = digest(self._path)
 
     def know(self, content: str | None) -> None:
@@ -39,9 +37,9 @@ class Watch:
         self._known = content
 
     async def __aiter__(self) -> AsyncIterator[FilePath]:
-        last = self._known
+        last, settled = self._known, True
         while True:
-            await self._clock.sleep(self._every_seconds)
+            await self._clock.sleep(_EVERY_SECONDS if settled else _SETTLES_SECONDS)
             seen = await asyncio.to_thread(digest, self._path)
             settled, last = seen == last, seen
             if settled and seen is not None and seen != self._known:

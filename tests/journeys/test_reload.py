@@ -46,7 +46,7 @@ MISTAKES = """
         sli: {probe: nobody}
         tears: []
 """
-SOONER_THAN_THE_WATCH = 1.9  # seconds; it looks every two, and wants to see a change twice
+SOONER_THAN_THE_WATCH = 1.9  # seconds; it looks every five, and wants to see a change twice
 
 
 class Target:
