@@ -15,6 +15,7 @@ from alerting.outside.meaning import facts_of
 from alerting.outside.posting import Posted, Posting, read_posting
 from alerting.routes import Route
 from alerting.store import Decision
+from nines.bell import Bell
 from nines.clock import Clock
 from nines.dispatch import Dispatch
 from nines.storage.errors import StorageError
@@ -60,6 +61,7 @@ class Intake:
         self._pump: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
         self._granted = clock.now()
+        self._taken = Bell()
         self.book: dict[str, Outside] = {}
 
     async def load(self) -> None:
@@ -95,6 +97,9 @@ class Intake:
         """End what is no longer sent, until it is cancelled."""
         wall, monotonic = self._clock.now(), self._clock.monotonic()
         while True:
+            if not self.book:
+                await self._taken.heard()
+                wall, monotonic = self._clock.now(), self._clock.monotonic()
             await self._clock.sleep(LOOK_EVERY.total_seconds())
             now, ticks = self._clock.now(), self._clock.monotonic()
             slept, passed = ticks - monotonic, (now - wall).total_seconds()
@@ -156,6 +161,7 @@ class Intake:
     async def _write(self, page: Page) -> None:
         await self._dispatch.take(page.changes, Decision(outside=page.entries))
         turned(self.book, page)
+        self._taken.ring()
 
 
 class _Present(Mapping[str, Facts]):

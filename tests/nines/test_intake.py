@@ -131,6 +131,31 @@ async def test_a_clock_that_was_set_forward_ends_nothing(world: Living) -> None:
     assert await incidents(world) == [("cart", "resolved", "page")]
 
 
+async def test_nothing_is_looked_for_until_somebody_sends_an_alert(world: Living) -> None:
+    running = asyncio.create_task(world.service.intake.run())
+    looks: list[datetime] = []
+    look = world.service.intake.look
+
+    async def looked() -> None:
+        looks.append(world.clock.now())
+        await look()
+
+    world.service.intake.look = looked  # type: ignore[method-assign]
+    await world.clock.advance(timedelta(hours=1))
+    assert looks == []
+
+    await post(world, alert())
+    for _ in range(20):
+        await world.clock.advance(MINUTE / 2)
+        await asyncio.sleep(0.02)  # storage has a thread of its own
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert await incidents(world) == [("cart", "resolved", "page")]
+    assert world.service.intake.book == {}
+    assert max(looks) < world.clock.now() - MINUTE  # and not again, once it was over
+
+
 async def test_alerts_of_a_group_are_one_incident_whatever_their_services(world: Living) -> None:
     for name in ("A", "B", "C"):
         await post(world, alert(name, service=name, severity="warning", cluster="eu"))
