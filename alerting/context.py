@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.alert import Facts
+from alerting.flapping import Recent
 from alerting.inhibition import Inhibition, Source
 from alerting.routes import Route
 from alerting.service import Service
@@ -18,6 +19,7 @@ class Context:
     `present` are the facts of the rules that fire, by rule, as they are at this moment.
     `suppressors` says of an alert's labels which silences hold it back now. `inhibitions` are the
     rules by which one alert holds back another, `elsewhere` what fires beside what is decided on.
+    `recent`: when rules that may flap began to fire lately.
     """
 
     now: datetime
@@ -29,6 +31,7 @@ class Context:
     suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
     inhibitions: tuple[Inhibition, ...] = ()
     elsewhere: Sequence[Source] = ()
+    recent: Recent = field(default_factory=dict)
 
     def service(self, name: str) -> Service:
         """The service as configured; its bare name when it no longer is."""

@@ -8,6 +8,7 @@ from alerting import wording
 from alerting.alert import Alert, AlertChange, Facts
 from alerting.case import Case
 from alerting.context import Context
+from alerting.flapping import warning
 from alerting.hearing import ended, fires
 from alerting.incident import EventKind, Incident, IncidentState
 from alerting.service import labels_of
@@ -20,7 +21,7 @@ def begin(change: AlertChange, cases: list[Case], context: Context) -> None:
         return
     case = _home(change, cases) or _opened(change, cases, context)
     alert = _alert(change, case, context)
-    words = fires(alert)
+    words = wording.sentences(fires(alert), warning(alert, context.recent))
     case.put(alert, words)
     case.log(
         EventKind.ALERT_FIRING,

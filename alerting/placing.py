@@ -8,10 +8,12 @@ from alerting import wording
 from alerting.alert import Alert, AlertChange, AlertKind, sli_of
 from alerting.case import Case
 from alerting.context import Context
+from alerting.flapping import flapping
 from alerting.hearing import Placed
 from alerting.incident import EventKind
 from alerting.inhibition import Inhibitors, Source
 from alerting.service import labels_of, rule_labels
+from alerting.suppressor import Suppressor
 from slo.rule import is_of_rule
 
 
@@ -51,6 +53,7 @@ def place(alert: Alert, case: Case, context: Context, firing: Inhibitors) -> Pla
     everywhere = (
         *context.suppressors(labels),
         *firing.suppressors(labels),
+        *_flapping(alert, context),
     )
     return Placed(
         alert,
@@ -58,6 +61,11 @@ def place(alert: Alert, case: Case, context: Context, firing: Inhibitors) -> Pla
             (hit, (*everywhere, *hit.suppressors(context.now))) for hit in context.tree.hits(labels)
         ),
     )
+
+
+def _flapping(alert: Alert, context: Context) -> tuple[Suppressor, ...]:
+    held = flapping(alert, context.recent, context.now) if alert.firing else None
+    return () if held is None else (held,)
 
 
 def hold_back(case: Case, placed: Sequence[Placed], context: Context) -> None:

@@ -13,6 +13,7 @@ from alerting import shadow
 from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.context import Context
 from alerting.desk import acknowledge, decide, review
+from alerting.flapping import REACH, TOLD
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
 from alerting.placing import begun_source, source_of
@@ -273,7 +274,9 @@ class Dispatch:
         changes: Sequence[AlertChange | Remark] = (),
         files: Sequence[IncidentFile] | None = None,
     ) -> Context:
-        """The same, with all that fires, as inhibition looks beyond one service."""
+        """The same, with what flaps and all that fires, as inhibition looks beyond one service."""
+        recent = self._records.beginnings(context.now - REACH, at_least=TOLD - 1)
+        context = replace(context, recent=recent)
         if not context.inhibitions:
             return context
         if files is None:

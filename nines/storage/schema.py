@@ -230,6 +230,7 @@ alerts = Table(
     Column("held_by", Text),
     Column("origin", Text),
     Index(None, "incident_id"),
+    Index(None, "started_at"),
 )
 
 # Alerts from outside that fire, as they were told last.

@@ -8,6 +8,7 @@ from itertools import count
 from alerting.alert import AlertChange, AlertKind, Facts
 from alerting.context import Context
 from alerting.desk import acknowledge, decide, review
+from alerting.flapping import Recent
 from alerting.incident import Incident
 from alerting.inhibition import Inhibition, Source
 from alerting.notification import Notification
@@ -74,6 +75,7 @@ class Scene:
         self.suppressors: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: ()
         self.inhibitions: tuple[Inhibition, ...] = ()
         self.elsewhere: tuple[Source, ...] = ()
+        self.recent: Recent = {}
         self._numbers = count(1)
 
     @property
@@ -88,6 +90,7 @@ class Scene:
             suppressors=self.suppressors,
             inhibitions=self.inhibitions,
             elsewhere=self.elsewhere,
+            recent=self.recent,
         )
 
     def new_id(self) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from alerting.alert import AlertKind
+from alerting.alert import Alert, AlertKind
 from alerting.backlog import tidy
 from alerting.destination import Destination
 from alerting.grounds import Course, Grounds
@@ -170,6 +170,17 @@ def test_incidents_of_a_time_come_with_their_alerts_and_first_labels(records: Al
     assert len(records.opened_between(first.opened_at, end, 1)) == 1
     assert records.opened_between(end, end + SECOND, 10) == []
     assert records.labels_between(first.opened_at, end) == {"inc-1": {"env": "prod"}}
+
+
+def test_what_began_often_of_late_is_known_with_every_beginning(records: AlertRecords) -> None:
+    def began(id_: str, rule: str, second: int) -> Alert:
+        return replace(an_alert(id_), rule=rule, started_at=T0 + second * SECOND)
+
+    own = (began("1", "a", 0), began("2", "a", 9), began("3", "a", 5), began("4", "b", 5))
+    records.apply(Decision((an_incident(),), own), {})
+
+    assert records.beginnings(T0, at_least=2) == {"a": [T0 + 5 * SECOND, T0 + 9 * SECOND]}
+    assert records.beginnings(T0, at_least=3) == {}
 
 
 def test_what_receivers_know_reads_back(records: AlertRecords) -> None:
