@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Self, cast
 
 from pydantic import (
@@ -35,7 +35,7 @@ from alerting.time_interval import (
     parse_weekdays,
     parse_years,
 )
-from alerting.watching_config import HeartbeatConfig
+from alerting.watching_config import CanaryConfig, HeartbeatConfig
 from slo.exclusion_config import ExclusionConfig
 from slo.fields import NAME_PATTERN, PositiveDuration
 from slo.selector import Matcher, parse_matchers
@@ -407,19 +407,31 @@ class AlertingConfig(BaseModel):
     alertmanager_api: AlertmanagerApiConfig = Field(
         AlertmanagerApiConfig(), description="Alerts from outside, as an Alertmanager takes them."
     )
+    canary: CanaryConfig | None = Field(
+        None, description="How often each receiver is sent a message that shows that it can be."
+    )
 
     @property
     def route(self) -> Route:
         """The tree, ready to be asked."""
-        intervals = {
-            name: TimeInterval(name, tuple(one.range() for one in ranges))
-            for name, ranges in self.time_intervals.items()
-        }
-        return self.root.route(intervals)
+        return self.root.route({name: self._interval(name) for name in self.time_intervals})
+
+    def _interval(self, name: str) -> TimeInterval:
+        return TimeInterval(name, tuple(one.range() for one in self.time_intervals[name]))
 
     def silence_plans(self, author: str) -> tuple[SilencePlan, ...]:
         """The silences, by this author."""
         return tuple(one.silence_plan(author) for one in self.silences)
+
+    def sends_canaries(self, now: datetime) -> tuple[str, ...]:
+        """The receivers that the schedule may send one now."""
+        canary = self.canary
+        if canary is None:
+            return ()
+        within = [self._interval(name) for name in canary.active_time_intervals]
+        if within and not any(one.holds(now) for one in within):
+            return ()
+        return tuple(self.receivers) if canary.receivers is None else canary.receivers
 
     @property
     def inhibitions(self) -> tuple[Inhibition, ...]:

@@ -20,11 +20,17 @@ class NotificationKind(StrEnum):
     NOTICE = "notice"  # said once; it leaves nothing open
     MISSED = "missed"  # fired and resolved before anything of it was delivered; said once
     REPORT = "report"  # about delivery itself, in its own words; said once
+    CANARY = "canary"  # nothing but that the receiver can be reached; said once
 
     @property
     def alone(self) -> bool:
         """Said once: nothing goes on in its place, and it leaves nothing open."""
-        return self in (NotificationKind.NOTICE, NotificationKind.MISSED, NotificationKind.REPORT)
+        return self in (
+            NotificationKind.NOTICE,
+            NotificationKind.MISSED,
+            NotificationKind.REPORT,
+            NotificationKind.CANARY,
+        )
 
     @property
     def over(self) -> bool:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from alerting import wording
 from alerting.notification import AttemptOutcome, Notification, NotificationKind
 from slo.severity import Severity
 
@@ -12,6 +13,7 @@ LONGEST_BACKOFF = timedelta(minutes=5)
 # A header must not be able to silence a pager for a day.
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=24)
+CANARY_FOR = timedelta(minutes=10)  # whether it arrives is to be known soon
 # However old a notification is (we may have been off for days), it gets a fair number of tries.
 TRIES_AT_LEAST = 10
 
@@ -23,13 +25,14 @@ def next_attempt(
     retry_after: timedelta | None,
     rng: random.Random,
 ) -> datetime | None:
-    """When to try again after `attempts` tries; None: give up, 24 h have passed.
+    """When to try again after `attempts` tries; None: give up, it has been tried for long enough.
 
     Full jitter, so that many who fail together do not come back together.
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    deadline = notification.created_at + GIVE_UP_AFTER
-    if now >= deadline and attempts >= TRIES_AT_LEAST:
+    canary = notification.kind is NotificationKind.CANARY
+    deadline = notification.created_at + tried_for(notification)
+    if now >= deadline and (canary or attempts >= TRIES_AT_LEAST):
         return None
     # 2^9 s is beyond the longest already; larger powers would overflow one day.
     longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(attempts - 1, 9)))
@@ -40,17 +43,27 @@ def next_attempt(
     return min(at, deadline) if now < deadline else at
 
 
-def given_up(outcome: AttemptOutcome, attempts: int, error: str) -> str:
+def tried_for(notification: Notification) -> timedelta:
+    """How long after its decision it is given up."""
+    return CANARY_FOR if notification.kind is NotificationKind.CANARY else GIVE_UP_AFTER
+
+
+def given_up(
+    outcome: AttemptOutcome, attempts: int, error: str, within: timedelta = GIVE_UP_AFTER
+) -> str:
     """Why nobody tries any more."""
     if outcome is AttemptOutcome.PERMANENT:
         return f"{error}; another try would end the same way"
-    hours = GIVE_UP_AFTER // timedelta(hours=1)
-    return f"{attempts} tries in {hours} h failed; the last one: {error}"
+    hours = within // timedelta(hours=1)
+    long = f"{hours} h" if hours else wording.duration(within)
+    return f"{attempts} tries in {long} failed; the last one: {error}"
 
 
 def urgency(notification: Notification) -> int:
-    """What goes first to one receiver: pages, tickets, resolves of what was told, the rest."""
+    """What goes first to one receiver: pages, tickets, resolves of what was told; canaries last."""
     kind, severity = notification.kind, notification.severity
+    if kind is NotificationKind.CANARY:
+        return 4
     if kind is NotificationKind.RESOLVE:
         return 2
     if kind is NotificationKind.TRIGGER or kind.alone or _rises(notification):

@@ -92,7 +92,7 @@ def failed(
         events.append(event(notification, EventKind.NOTE, text, now))
     hopeless = outcome is AttemptOutcome.PERMANENT and not parked
     if hopeless or again is None:
-        ending = outbox.given_up(outcome, number, said)
+        ending = outbox.given_up(outcome, number, said, outbox.tried_for(notification))
     elif destination.refuses:
         ending = destination.sentence() if _has_fallback(notification, scene.well) else ""
     else:
@@ -150,7 +150,7 @@ def event(notification: Notification, kind: EventKind, text: str, at: datetime) 
 
 def expired(notification: Notification, now: datetime) -> bool:
     """Whether it waited too long for a receiver that is parked."""
-    return now - notification.created_at >= outbox.GIVE_UP_AFTER
+    return now - notification.created_at >= outbox.tried_for(notification)
 
 
 def _has_fallback(notification: Notification, well: Collection[str]) -> bool:

@@ -1,9 +1,9 @@
-"""How Nines is watched itself, as config.yaml says it: the heartbeat that others listen for."""
+"""How Nines is watched itself, as config.yaml says it: by a heartbeat and by canaries."""
 
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerting.receivers.door import AddressConfig
 from slo.fields import PositiveDuration
@@ -11,6 +11,7 @@ from slo.units import format_duration
 
 _LONGEST_TIMEOUT = timedelta(minutes=1)
 _LEAST = timedelta(seconds=1)
+_LEAST_BETWEEN_CANARIES = timedelta(minutes=15)  # longer than one may take
 
 
 class HeartbeatConfig(AddressConfig):
@@ -33,4 +34,24 @@ class HeartbeatConfig(AddressConfig):
                 f"a timeout of {format_duration(self.timeout)} is too long: it is at most the "
                 f"interval, {format_duration(self.interval)}, and at most 1m"
             )
+        return self
+
+
+class CanaryConfig(BaseModel):
+    """`canary:` a message to each receiver now and then, so that a broken one is found by day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    every: PositiveDuration = Field(description="How often each receiver is sent one.")
+    receivers: tuple[str, ...] | None = Field(
+        None, description="Which receivers are sent one; default: all."
+    )
+    active_time_intervals: tuple[str, ...] = Field(
+        (), description="Sent in these alone; default: at any time."
+    )
+
+    @model_validator(mode="after")
+    def _has_time_to_arrive(self) -> Self:
+        if self.every < _LEAST_BETWEEN_CANARIES:
+            raise ValueError("a canary may take 10m to arrive, so write at least 15m")
         return self

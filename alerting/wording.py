@@ -126,7 +126,7 @@ def paragraph(message: Message) -> str:
         return message.story
     if message.kind.over:
         return _resolution(message)
-    if message.kind is NotificationKind.REPORT:
+    if message.kind in (NotificationKind.REPORT, NotificationKind.CANARY):
         return message.what_changed
     lead, *rest = message.alerts
     if message.kind is NotificationKind.NOTICE:
@@ -204,6 +204,8 @@ def state(message: Message) -> str:
             return "ACKNOWLEDGED"
         case NotificationKind.NOTICE | NotificationKind.REPORT:
             return "NOTICE"
+        case NotificationKind.CANARY:
+            return "CANARY"
         case _:
             return "FIRING"
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alerting.canary import Canary
 from alerting.destination import Destination, DestinationState
+from alerting.notification import NotificationState
 from alerting.wording import duration
 from dashboards import format as write
 from dashboards.format import Moment
@@ -17,15 +19,38 @@ _WORDS = {
 }
 
 
+_CANARY_WORDS = {
+    NotificationState.PENDING: "On its way",
+    NotificationState.DELIVERED: "Arrived",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReceiverStanding:
-    """One configured receiver. `oldest`: when the oldest that waits was decided."""
+    """One configured receiver. `oldest`: when the oldest that waits was decided.
+
+    `canary`: the newest that it was sent.
+    """
 
     name: str
     kind: str
     destination: Destination
     waiting: int = 0
     oldest: datetime | None = None
+    canary: Canary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFacts:
+    """The newest canary: pending, delivered or failed; and when one last arrived."""
+
+    incident: str  # where its tries are told
+    state: str
+    reason: str
+    attempts: int
+    decided_at: datetime
+    finished_at: datetime | None
+    last_success: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,19 @@ class ReceiverFacts:
     parked_at: datetime | None
     waiting: int
     oldest: datetime | None
+    canary: CanaryFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryCell:
+    """How the newest canary fared; `arrived`: when one last did, where that is another."""
+
+    word: str
+    at: Moment
+    reason: str
+    ill: bool
+    arrived: Moment | None
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +94,7 @@ class ReceiverRow:
     last_success: Moment | None
     waiting: str
     parked: bool
+    canary: CanaryCell | None
 
 
 def receiver_facts(one: ReceiverStanding) -> ReceiverFacts:
@@ -71,6 +110,7 @@ def receiver_facts(one: ReceiverStanding) -> ReceiverFacts:
         parked_at=known.parked_at,
         waiting=one.waiting,
         oldest=one.oldest,
+        canary=None if one.canary is None else _canary_facts(one.canary),
     )
 
 
@@ -97,4 +137,31 @@ def _row(one: ReceiverStanding, now: datetime) -> ReceiverRow:
         last_success=write.moment(known.last_success, now) if known.last_success else None,
         waiting=f"{one.waiting}{waited}" if one.waiting else "nothing",
         parked=known.refuses,
+        canary=None if one.canary is None else _canary_cell(one.canary, now),
+    )
+
+
+def _canary_facts(one: Canary) -> CanaryFacts:
+    return CanaryFacts(
+        incident=one.incident_id,
+        state=str(one.state),
+        reason="" if one.waits else one.reason,
+        attempts=one.attempts,
+        decided_at=one.decided_at,
+        finished_at=one.finished_at,
+        last_success=one.last_success,
+    )
+
+
+def _canary_cell(one: Canary, now: datetime) -> CanaryCell:
+    failed = one.state not in _CANARY_WORDS
+    arrived = one.last_success
+    apart = arrived is not None and arrived != one.finished_at
+    return CanaryCell(
+        word=_CANARY_WORDS.get(one.state, "Failed"),
+        at=write.moment(one.finished_at or one.decided_at, now),
+        reason=one.reason if failed else "",
+        ill=failed,
+        arrived=write.moment(arrived, now) if apart and arrived is not None else None,
+        url=f"/incidents/{one.incident_id}",
     )

@@ -251,6 +251,9 @@ class Source(Protocol):
     async def unpark(self, receiver: str, by: str) -> bool:
         """Try it again at once; False when there is none of that name."""
 
+    async def canary(self, receiver: str, by: str) -> bool | None:
+        """Send it a canary; False when one is on its way, None when there is none of that name."""
+
     def notifications_total(self) -> dict[tuple[str, str], int]:
         """(receiver, outcome) to how many attempts ended so since the start."""
 

@@ -185,6 +185,11 @@ class Dispatch:
         """Somebody takes an incident; False when there is none of that id."""
         return await self.upon(incident_id, lambda file, context: acknowledge(file, by, context))
 
+    async def put(self, decide: Callable[[Context], Decision]) -> None:
+        """Decide on what is no alert's change, and store it. Raises StorageError."""
+        if not await self._write(lambda context: ([decide(context)], {})):
+            raise StorageError(self.problem or "The database refused to store the decision.")
+
     async def upon(
         self, incident_id: str, decide: Callable[[IncidentFile, Context], Decision]
     ) -> bool:

@@ -35,6 +35,7 @@ from dashboards.source import (
     WhyFile,
 )
 from nines.auditor import Auditor
+from nines.canaries import Canaries
 from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.dispatch import Dispatch
@@ -144,6 +145,7 @@ class Live:
         broadcast: Broadcast,
         pulse: Pulse,
         unpark: Callable[[str], Awaitable[None]],
+        canary: Callable[[str, str], Awaitable[bool]],
         now: Callable[[], datetime],
         detail: Callable[[], timedelta],
         sums: Callable[[], timedelta],
@@ -153,6 +155,7 @@ class Live:
         receipts: Receipts,
         auditor: Auditor,
         context: Callable[[], Context],
+        canaries: Canaries,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -165,6 +168,8 @@ class Live:
         self._broadcast = broadcast
         self._pulse = pulse
         self._unpark = unpark
+        self._canary = canary
+        self._canaries = canaries
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -265,6 +270,11 @@ class Live:
         await self._unpark(receiver)
         log.info("receiver_unparked", receiver=receiver, by=by)
         return True
+
+    async def canary(self, receiver: str, by: str) -> bool | None:
+        if receiver not in {one.name for one in self._pulse.receivers}:
+            return None
+        return await self._canary(receiver, by)
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return dict(self._pulse.notifications)
@@ -526,6 +536,7 @@ class Live:
             )
         problems += self._auditor.problems()
         problems += receiver_problems(pulse.receivers)
+        problems += self._canaries.problems()
         if pulse.outbox_oldest and now - pulse.outbox_oldest > timedelta(minutes=2):
             waited = (now - pulse.outbox_oldest).total_seconds() / 60
             problems.append(

@@ -1,8 +1,9 @@
 """How much waits to be told, and how every receiver stands, kept at hand for whoever watches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from alerting.canary import Canary
 from alerting.destination import Destination
 from dashboards.receivers_page import ReceiverStanding
 from nines.bell import Bell
@@ -31,6 +32,7 @@ class Outbox:
         records: AlertRecords,
         threads: StorageThreads,
         config: Callable[[], Config],
+        canaries: Callable[[], Mapping[str, Canary]],
         pulse: Pulse,
         clock: Clock,
         moved: Callable[[], None],
@@ -39,6 +41,7 @@ class Outbox:
         self._records = records
         self._threads = threads
         self._config = config
+        self._canaries = canaries
         self._pulse = pulse
         self._clock = clock
         self._moved = moved
@@ -51,6 +54,10 @@ class Outbox:
         finally:
             self._bell.ring()
             self._moved()
+
+    def stir(self) -> None:
+        """Something that is shown beside it changed: look soon."""
+        self._bell.ring()
 
     async def run(self) -> None:
         """Look until it is cancelled."""
@@ -71,13 +78,12 @@ class Outbox:
 
     def _standing(self) -> tuple[ReceiverStanding, ...]:
         known, waiting = self._records.destinations(), self._records.waiting()
-        nothing = (0, None)
-        return tuple(
-            ReceiverStanding(
-                name,
-                receiver.kind,
-                known.get(name) or Destination(name),
-                *waiting.get(name, nothing),
-            )
-            for name, receiver in self._config().alerting.receivers.items()
-        )
+        sent = self._canaries()
+
+        def standing(name: str, kind: str) -> ReceiverStanding:
+            count, oldest = waiting.get(name) or (0, None)
+            destination = known.get(name) or Destination(name)
+            return ReceiverStanding(name, kind, destination, count, oldest, sent.get(name))
+
+        receivers = self._config().alerting.receivers
+        return tuple(standing(name, one.kind) for name, one in receivers.items())

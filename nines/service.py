@@ -26,6 +26,7 @@ from nines import standing
 from nines.alertmanager import Alertmanager
 from nines.auditor import Auditor
 from nines.callbacks import Callbacks
+from nines.canaries import Canaries
 from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
 from nines.closing import close_all
@@ -50,6 +51,7 @@ from nines.silencing import Silencing
 from nines.storage import recorded
 from nines.storage.alerts import AlertRecords
 from nines.storage.callbacks import CallbackRecords
+from nines.storage.canaries import canaries
 from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
@@ -196,6 +198,14 @@ class Service:
             clock=self._clock,
             told=self._told_instead,
         )
+        self.canaries = Canaries(
+            config=lambda: self.config.alerting,
+            dispatch=self.dispatch,
+            read=partial(canaries, self.database),
+            threads=self.threads,
+            clock=self._clock,
+            moved=lambda: self.outbox.stir(),
+        )
         self.auditor = Auditor(
             config=lambda: self.config.alerting.heartbeat,
             vitals=self._vitals,
@@ -213,6 +223,7 @@ class Service:
             broadcast=self.broadcast,
             pulse=self.pulse,
             unpark=self.unpark,
+            canary=self.send_canary,
             now=self._clock.now,
             detail=lambda: self.config.server.retention.detail,
             sums=lambda: self.config.server.retention.sums,
@@ -222,11 +233,13 @@ class Service:
             receipts=self.receipts,
             auditor=self.auditor,
             context=self.context,
+            canaries=self.canaries,
         )
         self.outbox = Outbox(
             records=self.records,
             threads=self.threads,
             config=lambda: self.config,
+            canaries=lambda: self.canaries.last,
             pulse=self.pulse,
             clock=self._clock,
             moved=self.receipts.moved,
@@ -370,6 +383,7 @@ class Service:
                 ("act on callbacks", self.callbacks.run()),
                 ("watch for receipts", self.receipts.run()),
                 ("audit", self.auditor.run()),
+                ("canaries", self.canaries.run()),
                 ("collect", self._collect()),
             )
         ]
@@ -496,6 +510,12 @@ class Service:
         """Somebody mended it: try it again at once."""
         await self.delivery.unpark(receiver)
         await self.outbox.look()
+
+    async def send_canary(self, receiver: str, by: str) -> bool:
+        """Somebody wants to see that it can be reached; False when one is on its way already."""
+        sent = await self.canaries.send(receiver, by)
+        await self.outbox.look()
+        return sent
 
     async def _remind(self) -> None:
         told = partial(recorded.standing, self.database)

@@ -26,6 +26,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from alerting.destination import DestinationState
+from alerting.notification import NotificationState
 from alerting.shadow import ShadowSummary
 from alerting.wording import NoDataCause
 from dashboards.flow import flow_state, is_silent
@@ -72,6 +73,12 @@ _RECEIVER = gauge(
 )
 _TOLD = gauge(
     "nines_receiver_last_success_timestamp_seconds", "When a receiver last took a notification."
+)
+_CANARY = gauge(
+    "nines_receiver_canary_success", "1 where the newest canary arrived, 0 where it failed."
+)
+_CANARY_AT = gauge(
+    "nines_receiver_canary_last_success_timestamp_seconds", "When a canary last arrived."
 )
 _SILENCES = gauge("nines_silences_active", "How many silences mute now.")
 _MUTED = gauge("nines_alerts_muted", "How many of the alerts that fire are muted by a silence.")
@@ -202,6 +209,7 @@ class Printer:
                 (_EXCLUDED, _excluded_lines(snapshot.statuses)),
                 *rule_lines(snapshot.thresholds),
                 *_receivers(snapshot.receivers),
+                *_canaries(snapshot.receivers),
                 (_SILENCES, _SILENCES.line((), snapshot.silences)),
                 (_MUTED, _MUTED.line((), snapshot.muted)),
                 *_own(health, snapshot.notifications),
@@ -321,6 +329,27 @@ def _receivers(receivers: Sequence[ReceiverStanding]) -> Iterator[tuple[Family, 
         _TOLD,
         b"".join(
             _TOLD.line((("receiver", name),), at.timestamp()) for name, at in told if at is not None
+        ),
+    )
+
+
+def _canaries(receivers: Sequence[ReceiverStanding]) -> Iterator[tuple[Family, bytes]]:
+    sent = [one.canary for one in receivers if one.canary is not None]
+    arrived = NotificationState.DELIVERED
+    yield (
+        _CANARY,
+        _CANARY.lines(
+            ((("receiver", one.receiver),), int(one.state is arrived))
+            for one in sent
+            if not one.waits
+        ),
+    )
+    yield (
+        _CANARY_AT,
+        _CANARY_AT.lines(
+            ((("receiver", one.receiver),), one.last_success.timestamp())
+            for one in sent
+            if one.last_success is not None
         ),
     )
 

@@ -1,5 +1,6 @@
-"""`/receivers` and `/api/v1/receivers`: how they stand, and trying one again that was parked."""
+"""`/receivers` and `/api/v1/receivers`: how they stand, and finding out whether one is well."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -43,9 +44,21 @@ def add_receiver_routes(router: APIRouter, source: Source) -> None:
             raise ProblemError(404, f"There is no receiver {name[:100]!r}.")
         return listed(request)
 
+    async def canary(request: Request, name: str, author: Author) -> Response:
+        """Send it a message that shows that a page would arrive, and wakes nobody."""
+        sent = await source.canary(name, author.by)
+        if sent is None:
+            raise ProblemError(404, f"There is no receiver {name[:100]!r}.")
+        if not sent:
+            raise ProblemError(409, f"A canary to {name} is on its way already.")
+        return listed(request)
+
     router.add_api_route("/receivers", every, methods=["GET"], response_model=ReceiverList)
     router.add_api_route(
         "/receivers/{name}/unpark", unpark, methods=["POST"], response_model=ReceiverList
+    )
+    router.add_api_route(
+        "/receivers/{name}/canary", canary, methods=["POST"], response_model=ReceiverList
     )
 
 
@@ -58,6 +71,9 @@ class ReceiverPages(Book):
         router.add_api_route(
             "/receivers/{name}/unpark", self.unpark, methods=["POST"], response_model=None
         )
+        router.add_api_route(
+            "/receivers/{name}/canary", self.canary, methods=["POST"], response_model=None
+        )
 
     async def every(self, request: Request) -> HTMLResponse:
         """All of them."""
@@ -67,11 +83,34 @@ class ReceiverPages(Book):
 
     async def unpark(self, request: Request, name: str) -> Response:
         """Try it again."""
+
+        async def act(by: str) -> tuple[int, str] | None:
+            return None if await self.source.unpark(name, by) else _nobody(name)
+
+        return await self._acted(request, act)
+
+    async def canary(self, request: Request, name: str) -> Response:
+        """Send it one; a second while one is on its way is the same one."""
+
+        async def act(by: str) -> tuple[int, str] | None:
+            return _nobody(name) if await self.source.canary(name, by) is None else None
+
+        return await self._acted(request, act)
+
+    async def _acted(
+        self, request: Request, act: Callable[[str], Awaitable[tuple[int, str] | None]]
+    ) -> Response:
+        """Do it, as somebody with a name; `act` gives what was wrong."""
         by = clean((await fields(request)).get("name", "")) or remembered(request)
         if not by:
             return self.error(request, 400, NAMELESS)
-        if not await self.source.unpark(name, by):
-            return self.error(request, 404, f"There is no receiver “{name}”.")
+        wrong = await act(by)
+        if wrong is not None:
+            return self.error(request, *wrong)
         response = see_other("/receivers")
         remember(request, response, NAME_COOKIE, by)
         return response
+
+
+def _nobody(name: str) -> tuple[int, str]:
+    return 404, f"There is no receiver “{name}”."

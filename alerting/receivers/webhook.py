@@ -64,7 +64,8 @@ class WebhookConfig(AddressConfig, TemplatedConfig):
 def body(message: Message, external_url: str) -> dict[str, Any]:
     """Alertmanager's webhook body (version 4); what only Nines knows is under `nines`."""
     alerts = [alert(line, message) for line in message.alerts[:ALERTS_LIMIT]]
-    over = message.kind.over
+    # A canary fires nothing: whoever counts what fires must not be woken by it.
+    over = message.kind.over or message.kind is NotificationKind.CANARY
     return {
         "version": "4",
         "groupKey": f"nines:{message.incident_id}",
@@ -116,9 +117,10 @@ def alert(line: AlertLine, message: Message) -> dict[str, Any]:
 
 
 def _labels(line: AlertLine, message: Message) -> dict[str, str]:
+    is_canary = message.kind is NotificationKind.CANARY
     return {
         **message.labels,
-        "alertname": ALERT_NAMES[line.kind],
+        "alertname": "Canary" if is_canary else ALERT_NAMES[line.kind],
         "service": message.service,
         "alert" if is_of_rule(line.rule) else "slo": line.slo,
         "severity": str(line.severity),

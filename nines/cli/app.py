@@ -294,6 +294,23 @@ def undo(
     raise typer.Exit(command.change(server, exclusion, "undo", by, as_json=as_json))
 
 
+@app.command()
+def canary(
+    receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="Its name.")],
+    by: ByOption,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for what becomes of it.")
+    ] = 30,
+    server: ServerOption = SERVER,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Send a receiver a message that shows that a page would arrive, and wakes nobody."""
+    from nines.cli import canary as command
+
+    as_json = output is Output.JSON
+    raise typer.Exit(command.send(server, receiver, by, wait=wait, as_json=as_json))
+
+
 silence = typer.Typer(
     help="Say of which alerts nobody is told for a while. Asks a running Nines.",
     no_args_is_help=True,

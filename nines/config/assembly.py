@@ -301,6 +301,7 @@ def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield from look(child, (*at, "routes", position))
 
     yield from look(alerting.get("route"), ("alerting", "route"))
+    yield from names(below(alerting, "canary"), ("alerting", "canary"))
 
 
 def _listed(value: object) -> Iterator[tuple[int, object]]:

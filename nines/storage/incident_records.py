@@ -8,6 +8,7 @@ from itertools import groupby
 
 from sqlalchemy import exists, func, or_, select, tuple_
 
+from alerting import canary
 from alerting.alert import Alert, AlertKind
 from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentState
@@ -30,6 +31,7 @@ from slo.ledger import epoch_micros
 
 OPEN = "open"  # as an incident's state in a question: triggered or acknowledged
 _MOST_RECORDS = 1_000  # as many as a page can hold in mind
+_SHOWN = incidents.c.service != canary.SERVICE  # a canary is no incident
 _NO_CURSOR = "The cursor is none that a page gave out; begin again without it."
 
 
@@ -55,7 +57,11 @@ class IncidentRecords:
         Raises CursorError for a cursor that no page gave out.
         """
         newest_first = tuple_(incidents.c.opened_at, incidents.c.id)
-        query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+        query = (
+            select(incidents)
+            .where(_SHOWN)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+        )
         if state == OPEN:
             query = query.where(incidents.c.state != IncidentState.RESOLVED)
         elif state is not None:
@@ -151,7 +157,7 @@ class IncidentRecords:
         """The newest opened by `at`, at most `limit`, and those open then; newest first."""
         query = (
             select(incidents)
-            .where(incidents.c.opened_at <= at)
+            .where(incidents.c.opened_at <= at, _SHOWN)
             .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
         )
         if service is not None:

@@ -47,6 +47,8 @@ def owed(database: Database, now: datetime, within: timedelta) -> list[Owed]:
         .select_from(both)
         .where(
             notifications.c.state == NotificationState.PENDING,
+            # It may take its time; whether it arrives is told by itself.
+            notifications.c.kind != NotificationKind.CANARY,
             or_(
                 notifications.c.created_at < now - within,
                 notifications.c.leased_until < now,

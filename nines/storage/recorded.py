@@ -21,7 +21,7 @@ def standing(database: Database, receiver: str, since: datetime) -> list[Message
             .where(
                 told.receiver == receiver,
                 told.state == NotificationState.DELIVERED,
-                told.kind != NotificationKind.NOTICE,
+                told.kind.not_in((NotificationKind.NOTICE, NotificationKind.CANARY)),
                 or_(incidents.c.resolved_at.is_(None), told.finished_at > since),
             )
             .order_by(told.revision, told.sequence)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cache
 
 from alerting.alert import Alert, AlertKind, Facts
+from alerting.canary import Canary
 from alerting.destination import Destination
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.incident_times import IncidentTimes, times_of
@@ -717,6 +718,21 @@ def _edited(sli_id: str) -> tuple[Definition, ...]:
     )
 
 
+def _a_canary(one: ReceiverStanding) -> Canary:
+    """It arrives at once, unless the receiver is parked."""
+    parked = one.destination.refuses
+    return Canary(
+        receiver=one.name,
+        incident_id="canary-1",
+        decided_at=NOW - timedelta(hours=1),
+        state=NotificationState.FAILED if parked else NotificationState.DELIVERED,
+        reason="oncall is parked: revoked" if parked else "asked for",
+        finished_at=NOW - timedelta(hours=1),
+        attempts=0 if parked else 1,
+        last_success=NOW - timedelta(days=2 if parked else 0, hours=1),
+    )
+
+
 @dataclass
 class FakeSource(FakeSilences, FakeExclusions):
     """A Source whose facts a test may change between two looks."""
@@ -742,6 +758,7 @@ class FakeSource(FakeSilences, FakeExclusions):
         ),
     )
     unparked: list[tuple[str, str]] = field(default_factory=list)
+    canaries_: list[tuple[str, str]] = field(default_factory=list)
     health_: SystemHealth = field(
         default_factory=lambda: SystemHealth(
             started_at=NOW - timedelta(days=3),
@@ -839,6 +856,20 @@ class FakeSource(FakeSilences, FakeExclusions):
     async def unpark(self, receiver: str, by: str) -> bool:
         self.unparked.append((receiver, by))
         return receiver in {one.name for one in self.receivers_}
+
+    async def canary(self, receiver: str, by: str) -> bool | None:
+        known = {one.name: one for one in self.receivers_}
+        if receiver not in known:
+            return None
+        last = known[receiver].canary
+        if last is not None and last.waits:
+            return False
+        self.canaries_.append((receiver, by))
+        self.receivers_ = tuple(
+            replace(one, canary=_a_canary(one)) if one.name == receiver else one
+            for one in self.receivers_
+        )
+        return True
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return {("oncall", "ok"): 3, ("oncall", "retry"): 4, ("mail", "permanent"): 1}

@@ -425,6 +425,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/receivers",
             "/receivers/{name}/unpark",
             "/why",
+            "/receivers/{name}/canary",
             "/health",
             "/stream",
         )

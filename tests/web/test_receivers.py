@@ -1,7 +1,10 @@
 """Receivers by page, API and metric: how they stand, and how one is tried again."""
 
+from dataclasses import replace
+
 import httpx
 
+from alerting.notification import NotificationState
 from dashboards.receivers_page import receiver_problems
 from tests.web.fakes import FakeSource
 from tests.web.test_api import get
@@ -66,3 +69,54 @@ def test_a_parked_receiver_is_a_problem_in_a_sentence() -> None:
     assert receiver_problems(FakeSource().receivers()) == [
         "Receiver oncall is parked: PagerDuty answered 401."
     ]
+
+
+async def test_a_canary_is_sent_and_its_outcome_told(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    response = await client.post(f"{API}/mail/canary", json={"by": "ann"})
+    assert response.status_code == 200, response.text
+    assert (await client.post(f"{API}/oncall/canary", json={"by": "ann"})).status_code == 200
+
+    mail, oncall = (await get(client, "/receivers"))["receivers"]
+    assert (mail["canary"]["state"], mail["canary"]["attempts"]) == ("delivered", 1)
+    assert (oncall["canary"]["state"], oncall["canary"]["reason"]) == (
+        "failed",
+        "oncall is parked: revoked",
+    )
+    assert source.canaries_ == [("mail", "ann"), ("oncall", "ann")]
+    page = (await client.get("/metrics")).text
+    assert 'nines_receiver_canary_success{receiver="mail"} 1' in page
+    assert 'nines_receiver_canary_success{receiver="oncall"} 0' in page
+    assert 'nines_receiver_canary_last_success_timestamp_seconds{receiver="oncall"}' in page
+
+
+async def test_a_canary_to_nobody_or_beside_another(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    assert (await client.post(f"{API}/nobody/canary", json={"by": "ann"})).status_code == 404
+    await client.post(f"{API}/mail/canary", json={"by": "ann"})
+    mail, *others = source.receivers_
+    assert mail.canary is not None
+    waiting = replace(mail.canary, state=NotificationState.PENDING)
+    source.receivers_ = (replace(mail, canary=waiting), *others)
+
+    again = await client.post(f"{API}/mail/canary", json={"by": "ann"})
+    assert again.status_code == 409
+    assert "on its way already" in again.json()["detail"]
+
+
+async def test_the_page_sends_canaries_and_shows_how_they_fared(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    assert (await client.get("/receivers")).text.count("never sent") == 2
+    for name in ("mail", "oncall"):
+        done = await client.post(f"/receivers/{name}/canary", data={"name": "ann"})
+        assert (done.status_code, done.headers["location"]) == (303, "/receivers")
+
+    page = (await client.get("/receivers")).text
+    assert "Arrived</a>" in page
+    assert "Failed</a>" in page
+    assert ": oncall is parked: revoked; one last arrived" in page
+    assert (await client.post("/receivers/x/canary", data={"name": "ann"})).status_code == 404
+    assert source.canaries_ == [("mail", "ann"), ("oncall", "ann")]

@@ -29,7 +29,7 @@ def test_there_are_examples() -> None:
     [
         *("ServerConfig", "Retention", "Defaults", "ServiceConfig", "SLOConfig", "TierConfig"),
         *("RouteConfig", "RootRouteConfig", "EscalationConfig", "InhibitRuleConfig"),
-        *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig"),
+        *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig", "CanaryConfig"),
         "AlertmanagerApiConfig",
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
