@@ -57,6 +57,12 @@ def labels_of(alert: Alert, service: Service) -> dict[str, str]:
     )
 
 
+def with_labels_of(service: Service, labels: Mapping[str, str]) -> dict[str, str]:
+    """These labels over the service's own: what an alert of it would have beside its own."""
+    owner = {"owner": service.owner} if service.owner else {}
+    return {**service.labels, **owner, **labels}
+
+
 def rule_labels(
     service: Service, name: str, severity: Severity, kind: AlertKind, *, of_threshold: bool = False
 ) -> dict[str, str]:

@@ -37,32 +37,6 @@ class Way:
         found += [f"  held back now: {one}{_until(one)}" for one in self.held_by]
         return found
 
-    def fields(self) -> dict[str, object]:
-        """It for programs."""
-        hit = self.hit
-        return {
-            "receivers": list(hit.receivers),
-            "why": str(hit),
-            "failover": list(hit.failover),
-            "escalate": [
-                {"after": format_duration(step.after), "receivers": list(step.receivers)}
-                for step in hit.escalate
-            ],
-            "group_wait": format_duration(hit.wait),
-            "group_interval": format_duration(hit.interval),
-            "repeat_interval": format_duration(hit.repeat) if hit.repeat else None,
-            "group": dict(self.group),
-            "held_by": [
-                {
-                    "kind": str(one.kind),
-                    "id": one.id,
-                    "words": one.words,
-                    "until": one.until.isoformat() if one.until else None,
-                }
-                for one in self.held_by
-            ],
-        }
-
 
 def ways(
     tree: Route,

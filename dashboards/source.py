@@ -16,6 +16,7 @@ from alerting.receipt import Known
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.similar import Similar
+from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.observation import Observation
 from dashboards.receivers_page import ReceiverStanding
@@ -253,6 +254,11 @@ class Source(Protocol):
 
     async def canary(self, receiver: str, by: str) -> bool | None:
         """Send it a canary; False when one is on its way, None when there is none of that name."""
+
+    async def ways(
+        self, labels: Mapping[str, str], at: datetime
+    ) -> tuple[Mapping[str, str], Sequence[Way]]:
+        """Where the routes would take an alert, and all its labels, those of its service too."""
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         """(receiver, outcome) to how many attempts ended so since the start."""

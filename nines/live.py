@@ -15,6 +15,7 @@ from alerting.incident_times import IncidentTimes
 from alerting.notification import AttemptOutcome
 from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
+from alerting.way import Way
 from alerting.wording import NoDataCause
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.source import (
@@ -51,6 +52,7 @@ from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.exclusions import ExclusionStore
 from nines.threads import StorageThreads
+from nines.ways import Ways
 from nines.why import Why
 from slo.alert_state import AlertState
 from slo.budget_ledger import BudgetLedger
@@ -176,6 +178,7 @@ class Live:
         self._silencing = silencing
         self._receipts = receipts
         self._auditor = auditor
+        self._ways = Ways(records, context, silencing.suppressors)
         self._why = Why(records, receipts, context, self._configured, self.versions)
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
@@ -275,6 +278,11 @@ class Live:
         if receiver not in {one.name for one in self._pulse.receivers}:
             return None
         return await self._canary(receiver, by)
+
+    async def ways(
+        self, labels: Mapping[str, str], at: datetime
+    ) -> tuple[Mapping[str, str], Sequence[Way]]:
+        return await self._threads.read(lambda: self._ways.of(labels, at))
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return dict(self._pulse.notifications)

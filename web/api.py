@@ -46,6 +46,7 @@ from web.look import Look, MomentError, look, read_past
 from web.moment import read_moment, read_step
 from web.problem import ProblemError, bad_request
 from web.receivers import add_receiver_routes
+from web.routes import add_route_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
 from web.stream import Stream, Streams
@@ -588,6 +589,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)
+    add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from alerting.alert import Alert
 from alerting.dry_run import Difference, Plan, differences
 from alerting.inhibition import Source
 from alerting.routes import join
-from alerting.service import Service, labels_of
+from alerting.service import Service, labels_of, with_labels_of
 from alerting.way import Way, ways
 from alerting.wording import duration, moment, name
+from dashboards.route_facts import route_test
 from nines.cli.problems import FINE, NO, WRONG_USE, fail, load_or_none
 from nines.config import Config
 from nines.silences import Silences
@@ -39,15 +41,14 @@ def test(path: Path, labels: Sequence[str], at: datetime | None, *, as_json: boo
         given[label] = value
     service = config.services.get(given.get("service", ""))
     if service is not None:
-        owner = {"owner": service.owner} if service.owner else {}
-        given = {**service.labels, **owner, **given}
+        given = with_labels_of(_services(config)[given["service"]], given)
     now = at or datetime.now(UTC)
     try:
         found = _ways(config, given, now)
     except StorageError as error:
         return fail(str(error), NO)
     if as_json:
-        typer.echo(json.dumps({"labels": given, "routes": [w.fields() for w in found]}, indent=2))
+        typer.echo(json.dumps(asdict(route_test(given, found)), indent=2))
     else:
         typer.echo(", ".join(f"{label}={value}" for label, value in given.items()))
         for way in found:

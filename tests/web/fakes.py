@@ -22,7 +22,10 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
+from alerting.routes import Route, Terms
 from alerting.shadow import ShadowSummary
+from alerting.suppressor import Suppressor, SuppressorKind
+from alerting.way import Way, ways
 from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
@@ -55,7 +58,7 @@ from slo.recent import Sums
 from slo.rule import Rule
 from slo.rule_reading import Reading
 from slo.rule_status import RuleStatus
-from slo.selector import parse_selector
+from slo.selector import parse_matchers, parse_selector
 from slo.severity import Severity
 from slo.slice_history import SliceHistory, slice_history
 from slo.status import (
@@ -870,6 +873,24 @@ class FakeSource(FakeSilences, FakeExclusions):
             for one in self.receivers_
         )
         return True
+
+    async def ways(
+        self, labels: Mapping[str, str], at: datetime
+    ) -> tuple[Mapping[str, str], Sequence[Way]]:
+        tree = Route(
+            receivers=("mail",),
+            routes=(
+                Route(
+                    parse_matchers('severity="page"'),
+                    ("oncall",),
+                    terms=Terms(failover=("mail",), group_wait=timedelta(seconds=30)),
+                ),
+            ),
+        )
+        whole = {"env": "prod", **labels} if labels.get("service") == "shop" else dict(labels)
+        silence = Suppressor(SuppressorKind.SILENCE, "S1", "deploy, by ann", at)
+        silenced = labels.get("service") == "silenced"
+        return whole, ways(tree, whole, at, silences=lambda _: (silence,) if silenced else ())
 
     def notifications_total(self) -> dict[tuple[str, str], int]:
         return {("oncall", "ok"): 3, ("oncall", "retry"): 4, ("mail", "permanent"): 1}

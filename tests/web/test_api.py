@@ -426,6 +426,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/receivers/{name}/unpark",
             "/why",
             "/receivers/{name}/canary",
+            "/routes/test",
             "/health",
             "/stream",
         )
