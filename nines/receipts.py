@@ -91,6 +91,7 @@ class Receipts:
     def of(self, detail: IncidentDetail) -> Mapping[str, Known]:
         """What is known of each delivered page of an incident; blocks on storage."""
         expecting, proven = self._expecting(), self._records.proven()
+        standing, long_ago = self._alerts.destinations(), self._clock.now() - _CONCERNS
         found = self._records.receipts_of(detail.incident.id)
         kinds = {name: one.kind for name, one in self._config().receivers.items()}
         known: dict[str, Known] = {}
@@ -102,7 +103,10 @@ class Receipts:
                 known[one.id] = Known(*found[one.id])
             elif one.state is NotificationState.DELIVERED and one.finished_at is not None:
                 since = proven.get(one.receiver) if one.receiver in expecting else None
-                awaited = since is not None and one.finished_at >= since
+                # Nobody waits for a day, nor for the word of a receiver that is parked.
+                awaited = since is not None and one.finished_at >= max(since, long_ago)
+                destination = standing.get(one.receiver)
+                awaited &= destination is None or destination.parked_at is None
                 known[one.id] = Known(
                     ReceiptState.AWAITED if awaited else ReceiptState.UNVERIFIED, None
                 )

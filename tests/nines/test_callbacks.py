@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.callbacks import content, link, slack
+from alerting.destination import Destination
 from alerting.notification import Notification, NotificationState
 from nines.service import Service
 from tests.fakes.clock import FakeClock
@@ -395,6 +396,23 @@ async def test_a_page_without_a_receipt_in_time_is_spoken_by_another(world: Worl
     await world.webhook("incident.triggered", incident, person=None)
     assert await world.receipts(incident) == ["confirmed"]
     assert "late" in (await world.timeline(incident))[-1]
+
+
+async def test_nobody_waits_for_the_receipt_of_what_is_parked_or_long_ago(world: World) -> None:
+    await world.webhook("pagey.ping", "", id_="E0")
+    incident = await world.outage()
+    await world.deliver()
+    assert await world.receipts(incident) == ["awaited"]
+
+    now, records = world.clock.now(), world.service.records
+    parked = Destination("oncall", parked_at=now, problem="PagerDuty answered 401")
+    await world.service.threads.write(lambda: records.probe(parked, now))
+    assert await world.receipts(incident) == ["unverified"]
+    mended = parked.succeeded(now)
+    await world.service.threads.write(lambda: records.probe(mended, now))
+    assert await world.receipts(incident) == ["awaited"]
+    world.clock.move(timedelta(days=1, seconds=1))
+    assert await world.receipts(incident) == ["unverified"]
 
 
 async def test_a_receipt_in_time_closes_the_delivery(world: World) -> None:
