@@ -83,6 +83,7 @@ class Delivery:
         self._store = store
         self._run = run
         self._receivers = receivers
+        self._leaving: Mapping[str, Receiver] = {}
         self._clock = clock
         self._rng = rng
         self._on_attempt = on_attempt
@@ -139,12 +140,15 @@ class Delivery:
         receivers: Mapping[str, Receiver],
         edited: Collection[str] = (),
         rates: Mapping[str, Rate] | None = None,
+        leaving: Mapping[str, Receiver] | None = None,
     ) -> None:
         """Use these receivers from now on; returns when no try uses the old ones any more.
 
-        Those `edited` may have been mended, so they are tried again.
+        Those `edited` may have been mended, so they are tried again. Those `leaving` are configured
+        no more: what they were told is still resolved there, and nobody is sent to them instead.
         """
         self._receivers, self._rates = receivers, rates or {}
+        self._leaving = leaving or {}
         self._wake.set()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
         for name in edited:
@@ -275,10 +279,10 @@ class Delivery:
         if not found.waiting or found.waiting[0].id != notification.id:
             return True
         scene = Scene(self._destination(name), self._well(name), found.stand_ins)
-        receiver = self._receivers.get(name)
+        receiver = self._receivers.get(name) or self._leaving.get(name)
         if receiver is None:
             reason = f"the configuration has no receiver {name} any more"
-            await self._give_up(notification, reason, scene)
+            await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
             return False
         now = self._clock.now()
         tidied = backlog.tidy(found, now)
@@ -331,8 +335,11 @@ class Delivery:
         return done, failure.retry_after
 
     def _destination(self, name: str) -> Destination:
-        known = self._destinations.get(name) if name in self._receivers else None
+        known = self._destinations.get(name) if self._knows(name) else None
         return known or Destination(name)
+
+    def _knows(self, name: str) -> bool:
+        return name in self._receivers or name in self._leaving
 
     def _well(self, besides: str) -> tuple[str, ...]:
         """Receivers that may be told instead."""
@@ -380,10 +387,18 @@ class Delivery:
                 self._moved.add(id_)
                 self._busy.discard(id_)
 
-    async def _give_up(self, notification: Notification, reason: str, scene: Scene) -> None:
-        """End a notification without a try; its fallback, if it has one, is told instead."""
+    async def _give_up(
+        self, notification: Notification, reason: str, scene: Scene, *, left_open: bool = False
+    ) -> None:
+        """End a notification without a try; its fallback, if it has one, is told instead.
+
+        `left_open`: nobody can close there what it shows, so somebody else has to hear of it.
+        """
         now = self._clock.now()
         ended, added, events = result.given_up_for(notification, reason, scene, now)
+        if left_open and notification.kind.over:
+            more, said = result.left_open(notification, reason, scene.well, now)
+            added, events = (*added, *more), (*events, said)
         tidied = backlog.Tidied((ended,), added=added)
         await self._run(lambda: self._store.tidy(tidied, events, self._name, now))
 

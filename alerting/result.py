@@ -148,6 +148,23 @@ def event(notification: Notification, kind: EventKind, text: str, at: datetime) 
     return IncidentEvent(notification.incident_id, at, kind, wording.sentences(text))
 
 
+def left_open(
+    notification: Notification, reason: str, well: tuple[str, ...], now: datetime
+) -> tuple[tuple[Notification, ...], IncidentEvent]:
+    """What shows an incident as open is out of reach: who is told, and the timeline's word."""
+    name = notification.receiver
+    text = (
+        f"{wording.capital(reason)}, so what {name} shows of incident {notification.incident_id} "
+        "cannot be resolved by Nines: close it there by hand"
+    )
+    told: tuple[Notification, ...] = ()
+    if well:
+        title = f"An incident is left open at {name}"
+        told = (failover.report(notification, well[0], title, text, now),)
+        text = f"{text}. {well[0]} is told of it"
+    return told, event(notification, EventKind.NOTE, text, now)
+
+
 def expired(notification: Notification, now: datetime) -> bool:
     """Whether it waited too long for a receiver that is parked."""
     return now - notification.created_at >= outbox.tried_for(notification)

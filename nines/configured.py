@@ -10,8 +10,12 @@ from nines.config import Config
 
 @dataclass(slots=True)
 class Configured:
-    """Changed in place by a reload. Receivers by name, collectors by id."""
+    """Changed in place by a reload. Receivers by name, collectors by id.
+
+    `leaving`: receivers that are configured no more, to resolve what they were told.
+    """
 
     config: Config
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    leaving: Mapping[str, Receiver] = field(default_factory=dict)
     collectors: Mapping[str, Runnable] = field(default_factory=dict)

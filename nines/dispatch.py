@@ -222,6 +222,7 @@ class Dispatch:
         def decide_on(context: Context) -> tuple[list[Decision], States]:
             if rules is None:
                 return [*self._decisions(changes, context), marks], states
+            self._records.rename_receivers(rules.receivers)
             # A rule that comes back begins anew: were it still firing, nobody would be told.
             gone = self._records.alert_states().keys() - rules.configured
             kept = {**dict.fromkeys(gone, AlertState()), **going_on, **states}

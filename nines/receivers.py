@@ -28,6 +28,19 @@ def receiver_rates(config: Config) -> dict[str, Rate]:
     return {name: receiver.rate for name, receiver in config.alerting.receivers.items()}
 
 
+def renamed_receivers(old: Config, new: Config) -> dict[str, str]:
+    """Receivers that are the same under a name that is new, by the name that they had."""
+    before, after = dict(old.alerting.receivers), dict(new.alerting.receivers)
+    fresh = {name: one for name, one in after.items() if name not in before}
+    found: dict[str, str] = {}
+    for name, one in before.items():
+        same = next((other for other, its in fresh.items() if its == one), None)
+        if name not in after and same is not None:
+            found[name] = same
+            del fresh[same]
+    return found
+
+
 def edited_receivers(old: Config, new: Config) -> list[str]:
     """The names of receivers that were there and say something else now."""
     before, after = old.alerting.receivers, new.alerting.receivers

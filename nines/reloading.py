@@ -18,7 +18,7 @@ from nines.configured import Configured
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.live import Pulse
-from nines.receivers import edited_receivers, receiver_rates
+from nines.receivers import edited_receivers, receiver_rates, renamed_receivers
 from nines.rounds import Rounds
 from nines.storage.errors import StorageError
 from nines.watching import Watching
@@ -109,12 +109,20 @@ class Reloading:
     async def _adopt(self, config: Config, receivers: dict[str, Receiver]) -> None:
         now = self._configured
         edited = edited_receivers(now.config, config)
+        renamed = renamed_receivers(now.config, config)
         now.config = config
         # Before anything else is decided: an edit is told at most once.
-        self._rounds.take_up()
-        before, now.receivers = now.receivers, receivers
-        await self._delivery.replace(receivers, edited, receiver_rates(config))
-        await close_all(before)
+        self._rounds.take_up(renamed)
+        before, now.receivers = {**now.leaving, **now.receivers}, receivers
+        # Whoever was told that something fires is owed its end, configured or not.
+        now.leaving = {
+            name: one
+            for name, one in before.items()
+            if name not in receivers and name not in renamed
+        }
+        rates = receiver_rates(config)
+        await self._delivery.replace(receivers, edited, rates, now.leaving)
+        await close_all({name: one for name, one in before.items() if name not in now.leaving})
 
     def _refused(self, problems: tuple[str, ...]) -> ReloadResult:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

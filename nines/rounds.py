@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from collectors.observation import Observation
 from collectors.schedule import Schedule
@@ -67,10 +68,14 @@ class Rounds:
         """Look at these SLOs, or at all, as time passes, and hand on what changed."""
         self._dispatch.submit(self._engine.tick(self._clock.now(), slo_ids))
 
-    def take_up(self) -> None:
-        """Judge everything by the configuration of now, and make what is open fit it."""
+    def take_up(self, receivers: Mapping[str, str] | None = None) -> None:
+        """Judge everything by the configuration of now, and make what is open fit it.
+
+        `receivers`: those that got another name, by the one that they had.
+        """
         self.judge()
-        self._dispatch.reconcile(self._engine.take_rules(self._clock.now()))
+        rules = self._engine.take_rules(self._clock.now())
+        self._dispatch.reconcile(replace(rules, receivers=receivers or {}))
 
     async def tick_at_bucket_edges(self) -> None:
         """Look at whatever time alone may change, until it is cancelled."""

@@ -420,7 +420,7 @@ class Service:
 
     async def close(self) -> None:
         """Let go of receivers, threads and the database."""
-        await close_all(self.configured.receivers)
+        await close_all({**self.configured.leaving, **self.configured.receivers})
         await close_all(self.configured.collectors)
         self.threads.close()
         self._hold.release()

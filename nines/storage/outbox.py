@@ -1,6 +1,6 @@
 """The outbox as rows: what waits for whom, who sends it, and what became of each try."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
-from alerting.incident import IncidentEvent
+from alerting.incident import IncidentEvent, IncidentState
 from alerting.lease import SKEW, TERM, LeaseError
 from alerting.notification import (
     Attempt,
@@ -46,7 +46,7 @@ from nines.storage.notification_rows import (
     notification_values,
     progress,
 )
-from nines.storage.schema import attempts, destinations, handles, notifications
+from nines.storage.schema import attempts, destinations, handles, incidents, notifications
 from nines.storage.upsert import upsert
 
 PENDING = notifications.c.state == NotificationState.PENDING
@@ -215,6 +215,22 @@ class OutboxRecords:
             replace_rows(connection, notifications, map(notification_values, result.added))
             _write_destination(connection, result.destination)
             write_events(connection, result.events)
+
+    def rename_receivers(self, names: Mapping[str, str]) -> None:
+        """What was said to a receiver of open incidents, or waits for it, was to the new name."""
+        if not names:
+            return
+        still = select(incidents.c.id).where(incidents.c.state != IncidentState.RESOLVED)
+        with self._database.write() as connection:
+            for old, new in names.items():
+                own = notifications.c.receiver == old
+                concerned = or_(notifications.c.incident_id.in_(still), PENDING)
+                connection.execute(update(notifications).where(own, concerned).values(receiver=new))
+                connection.execute(
+                    update(handles)
+                    .where(handles.c.receiver == old, handles.c.incident_id.in_(still))
+                    .values(receiver=new)
+                )
 
     def destinations(self) -> dict[str, Destination]:
         """How the receivers stand of which anything is remembered, by name."""

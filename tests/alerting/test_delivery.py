@@ -323,6 +323,30 @@ async def test_a_receiver_that_left_the_configuration_is_given_up_with_that_reas
         assert night.store.attempts == [a for a in night.store.attempts if a.outcome]
 
 
+async def test_a_receiver_that_leaves_while_something_fires_is_told_of_the_end() -> None:
+    async with Night() as night:
+        await night.told(night.fires())
+        others = {name: one for name, one in night.receivers.items() if name != "oncall"}
+        await night.delivery.replace(others, leaving={"oncall": night.oncall})
+        await night.told(night.ends())
+
+        assert night.oncall.kinds == ["trigger", "resolve"]
+
+
+async def test_where_nobody_can_close_what_is_left_open_another_receiver_hears_of_it() -> None:
+    async with Night() as night:
+        await night.told(night.fires())
+        others = {name: one for name, one in night.receivers.items() if name != "oncall"}
+        await night.delivery.replace(others)
+        await night.told(night.ends())
+
+        assert night.oncall.kinds == ["trigger"]
+        assert sorted(night.sre.kinds) == ["report", "resolve", "trigger"]
+        report = next(one for one in night.sre.accepted if one.kind == "report")
+        assert report.title == "An incident is left open at oncall"
+        assert "close it there by hand" in report.what_changed
+
+
 async def test_a_page_overtakes_tickets_to_the_same_receiver() -> None:
     night = Night()
     first = night.fires("availability", TICKET)

@@ -78,6 +78,41 @@ async def test_a_tier_with_a_wait_takes_the_place_without_waiting(tmp_path: Path
         assert await nines.told() == told
 
 
+async def test_a_receiver_of_another_name_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with living(tmp_path, slo()) as nines:
+        await nines.pass_time(60 * M)
+        await nines.pass_time(20 * M, failing=["front"])
+        assert await nines.told() == ["trigger to desk", "trigger to oncall"]
+
+        nines._head = nines._head.replace("oncall", "pager")
+        await nines.edit(slo())
+        await nines.pass_time(M, failing=["front"])
+        assert await nines.told() == ["trigger to desk", "trigger to pager"]
+
+        await nines.pass_time(70 * M)
+        assert (await nines.told("pager"))[-1] == "resolve to pager"
+
+
+async def test_a_receiver_that_is_gone_is_told_why_it_is_over_for_it(tmp_path: Path) -> None:
+    async with living(tmp_path, slo()) as nines:
+        await nines.pass_time(60 * M)
+        await nines.pass_time(20 * M, failing=["front"])
+        whole = nines._head
+        nines._head = whole.replace("[oncall, desk]", "[desk]").replace(
+            "    oncall: {pagerduty: {routing_key: 0123456789abcdef0123456789abcdef}}\n", ""
+        )
+        await nines.edit(slo())
+
+        (resolve,) = [one for one in await nines.notifications() if one.kind == "resolve"]
+        assert resolve.receiver == "oncall"
+        assert "The configuration no longer routes what fires to oncall" in resolve.reason
+        assert list(nines.service.configured.leaving) == ["oncall"]
+
+        nines._head = whole
+        await nines.edit(slo())
+        assert list(nines.service.configured.leaving) == []
+
+
 async def test_a_removed_tier_ends_with_its_reason(tmp_path: Path) -> None:
     async with living(tmp_path, slo(tiers=f"{PAGE}, {TICKET}")) as nines:
         await nines.pass_time(60 * M)
