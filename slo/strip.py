@@ -166,8 +166,9 @@ def _sums_of_one(value: int, lead: int, values: int, length: int, each: int) -> 
     if not lead and not lacks:
         return value * each
     sums = spread(value * each, length)
-    sums[0] -= (value * lead) & WRAP
-    sums[-1] -= (value * lacks) & WRAP
+    sums[0] = (value * min(each - lead, values)) & WRAP
+    if length > 1:
+        sums[-1] = (value * (each - lacks)) & WRAP
     return sums
 
 

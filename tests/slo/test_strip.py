@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -45,6 +45,8 @@ def _sums(rows: NDArray[np.int64], width: int = 1) -> dict[int, list[int]]:
     return found
 
 
+@example(Strip(0, 10, 1, {0: -1}), 30)
+@example(Strip(50, 10, 40, {0: -1, 1: 1}), 30)
 @given(_strips(), st.sampled_from([1, 2, 20, 30]))
 def test_adding_up_equals_a_dict_of_steps(strip: Strip, each: int) -> None:
     width = strip.step * each
