@@ -1,4 +1,4 @@
-"""Messages of every kind, to try templates on before an incident does."""
+"""Messages of every kind, to try templates and receivers on before an incident does."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +8,9 @@ from alerting.alert import AlertKind, Facts
 from alerting.notification import AlertLine, Message, NotificationKind
 from slo.severity import Severity
 
-_OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
-_OVER = _OPENED + timedelta(minutes=31)
-_BURNING = Facts(
+OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+OVER = OPENED + timedelta(minutes=31)
+BURNING = Facts(
     headline="burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
     reason="Both windows burn faster than 14.4x.",
     objective="99.9",
@@ -25,7 +25,7 @@ _BURNING = Facts(
     long_spent_ratio=0.0203,
     budget_left_ratio=0.124,
     budget_left_seconds=321.4,
-    exhausts_at=_OPENED + timedelta(hours=6),
+    exhausts_at=OPENED + timedelta(hours=6),
     lasts=False,
     top_cause="status: 212 of 230 failures",
 )
@@ -35,11 +35,14 @@ _SILENT = Facts(
     objective="99.9",
     window="30d",
 )
-_NOTICED = replace(
-    _BURNING,
+NOTICED = replace(
+    BURNING,
     headline="24.9 % of the 30d budget left (10 min 45 s), below 25 %",
     burn_long=None,
     burn_short=None,
+    budget_left_ratio=0.249,
+    budget_left_seconds=645.4,
+    top_cause=None,
     spent_most="Most went in 30 min from 2026-11-20 13:00 UTC: 61 % of the whole",
 )
 _CROSSED = Facts(
@@ -55,21 +58,19 @@ _LONG = "Ünïcode ☎ " * 20  # 200 characters
 def samples() -> Iterator[Message]:
     """Trigger, update, acknowledgement, resolve, notice, threshold, no data, and odd names."""
     for kind in NotificationKind:
-        yield _message(f"SAMPLE-{kind.upper()}", kind, _line(AlertKind.BURN, _BURNING, kind))
-    yield _message(
-        "SAMPLE-THRESHOLD", NotificationKind.TRIGGER, _line(AlertKind.THRESHOLD, _CROSSED)
-    )
-    yield _message("SAMPLE-NO-DATA", NotificationKind.TRIGGER, _line(AlertKind.NO_DATA, _SILENT))
+        yield message(f"SAMPLE-{kind.upper()}", kind, line(AlertKind.BURN, BURNING, kind))
+    yield message("SAMPLE-THRESHOLD", NotificationKind.TRIGGER, line(AlertKind.THRESHOLD, _CROSSED))
+    yield message("SAMPLE-NO-DATA", NotificationKind.TRIGGER, line(AlertKind.NO_DATA, _SILENT))
     yield replace(
-        _message("SAMPLE-BARE", NotificationKind.TRIGGER, _line(AlertKind.NO_DATA, Facts("", ""))),
+        message("SAMPLE-BARE", NotificationKind.TRIGGER, line(AlertKind.NO_DATA, Facts("", ""))),
         owner=None,
         runbook=None,
         labels={},
     )
-    odd = replace(_line(AlertKind.BURN, _BURNING), slo=_LONG)
+    odd = replace(line(AlertKind.BURN, BURNING), slo=_LONG)
     for name, text in (("LONG", _LONG), ("EMOJI", "🔥" * 50), ("NEWLINES", "a\r\nb\n\nc")):
         yield replace(
-            _message(f"SAMPLE-{name}", NotificationKind.UPDATE, odd, odd),
+            message(f"SAMPLE-{name}", NotificationKind.UPDATE, odd, odd),
             service=text,
             service_title=text,
             title=text,
@@ -78,23 +79,25 @@ def samples() -> Iterator[Message]:
         )
 
 
-def _line(
+def line(
     kind: AlertKind, facts: Facts, told: NotificationKind = NotificationKind.TRIGGER
 ) -> AlertLine:
+    """An alert of these facts, as a message of the kind `told` has it."""
     notice = told is NotificationKind.NOTICE
     return AlertLine(
         rule="shop/availability#page:1h:5m",
         slo="availability",
         kind=AlertKind.BUDGET if notice else kind,
         severity=Severity.TICKET if notice else Severity.PAGE,
-        started_at=_OPENED,
-        ended_at=_OVER if told.over or notice else None,
-        facts=_NOTICED if notice else facts,
+        started_at=OPENED,
+        ended_at=OVER if told.over or notice else None,
+        facts=NOTICED if notice else facts,
         dashboard_url="https://nines.example/slos/shop/availability",
     )
 
 
-def _message(id_: str, kind: NotificationKind, *lines: AlertLine) -> Message:
+def message(id_: str, kind: NotificationKind, *lines: AlertLine) -> Message:
+    """What a receiver hears of the shop's incident `id_`."""
     severity = lines[0].severity
     return Message(
         notification_id=f"{id_}-1",
@@ -107,14 +110,14 @@ def _message(id_: str, kind: NotificationKind, *lines: AlertLine) -> Message:
         service_title="Shop",
         title=f"Shop availability: {lines[0].facts.headline}",
         what_changed="availability (page, 1h and 5m) fires.",
-        opened_at=_OPENED,
-        decided_at=_OVER if kind.over else _OPENED,
+        opened_at=OPENED,
+        decided_at=OVER if kind.over else OPENED,
         incident_url=f"https://nines.example/incidents/{id_}",
         alerts=lines,
         owner="shop-team",
         runbook="https://runbooks.example/shop",
         acknowledged_by="Mia" if kind is NotificationKind.ACKNOWLEDGE else None,
-        resolved_at=_OVER if kind.over else None,
+        resolved_at=OVER if kind.over else None,
         first_slo="availability",
         first_severity=severity,
         labels={"env": "prod", "service": "shop", "severity": str(severity)},

@@ -9,28 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from nines.demo.http_server import HttpServer
-from nines.demo.inbox import Inbox
 from nines.demo.inbox_webhooks import Home
-from tests.journeys.serving import Nines, Target, eventually, nines
-from tests.web.ports import free_port
+from tests.journeys.serving import eventually
+from tests.journeys.shop import Shop, shop
 
 SIGNING, WEBHOOK = "slack-signs-with-this", "pagerduty-signs-with-this"
-CONFIG = """
-server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", bucket: 1s,
-         database: "sqlite:///{database}"}}
-services:
-  shop:
-    title: Shop
-    collectors:
-      health: {{http: "{target}/health", interval: 1s, timeout: 500ms}}
-    slos:
-      availability:
-        objective: 99.99%
-        window: 1d
-        sli: {{probe: health}}
-        tiers:
-          - {{severity: page, factor: 14.4, long: 20s, short: 5s, keep_firing_for: 1s}}
+ALERTING = """
 alerting:
   receivers:
     oncall:
@@ -48,10 +32,8 @@ alerting:
 
 
 @dataclass
-class World:
-    target: Target
-    inbox: Inbox
-    nines: Nines
+class World(Shop):
+    """What people do there, and what comes of it."""
 
     async def outage(self) -> str:
         """Begin one; the incident's id, once everybody was told."""
@@ -84,42 +66,16 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A healthy target, watched; vendors that call back with the right secrets."""
-    target = Target()
-    server = HttpServer(target.answer)
-    await server.start()
-    port = free_port()
-    async with Inbox.start(http_port=0, smtp_port=0) as inbox:
-        config = tmp_path / "config.yaml"
-        config.write_text(
-            CONFIG.format(
-                port=port,
-                database=tmp_path / "nines.db",
-                target=server.url,
-                inbox=inbox.url,
-                smtp=inbox.smtp_url,
-                signing=SIGNING,
-                webhook=WEBHOOK,
-            )
+    async with shop(tmp_path, ALERTING, signing=SIGNING, webhook=WEBHOOK) as one:
+        home = Home(
+            one.nines.url,
+            slack="sre",
+            signing_secret=SIGNING,
+            pagerduty="oncall",
+            webhook_secret=WEBHOOK,
         )
-        async with nines(config, port) as process:
-            inbox.call_back(
-                Home(
-                    process.url,
-                    slack="sre",
-                    signing_secret=SIGNING,
-                    pagerduty="oncall",
-                    webhook_secret=WEBHOOK,
-                )
-            )
-            world = World(target, inbox, process)
-            await eventually(lambda: _seen(process, 5), "five good probes", process.log)
-            yield world
-    await server.refuse()
-
-
-async def _seen(process: Nines, least: int) -> bool:
-    slo = await process.get("/api/v1/slos/shop/availability")
-    return bool(slo["events"]["good"] >= least)
+        one.inbox.call_back(home)
+        yield World(one.target, one.server, one.inbox, one.nines)
 
 
 @pytest.mark.slow

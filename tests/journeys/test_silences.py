@@ -4,17 +4,22 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.serving import eventually
-from tests.journeys.test_an_outage_pages_once import World, world
-
-__all__ = ["world"]
+from tests.journeys.shop import Shop, shop
 
 
-async def silence(world: World, *arguments: str) -> str:
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Shop]:
+    async with shop(tmp_path) as one:
+        yield one
+
+
+async def silence(world: Shop, *arguments: str) -> str:
     """Run `nines silence` against the running one."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "nines", "silence", *arguments, "--server", world.nines.url),
@@ -27,7 +32,7 @@ async def silence(world: World, *arguments: str) -> str:
     return out.decode()
 
 
-async def made(world: World) -> str:
+async def made(world: Shop) -> str:
     """A silence of the shop; its id."""
     said = await silence(world, "add", "service=shop", "--for", "1h", "--reason", "a new database")
     found = re.search(r"as (\S+):", said)
@@ -36,7 +41,7 @@ async def made(world: World) -> str:
 
 
 @pytest.mark.slow
-async def test_an_outage_that_is_silenced_speaks_when_the_silence_ends(world: World) -> None:
+async def test_an_outage_that_is_silenced_speaks_when_the_silence_ends(world: Shop) -> None:
     async def is_muted() -> bool:
         metrics = (await world.nines.client.get("/metrics")).text
         return "nines_alerts_muted 1" in metrics.splitlines()

@@ -1,12 +1,13 @@
 """Messages as the desk writes them, and as nobody should have to read them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from alerting.alert import AlertKind, Facts
+from alerting.alert import AlertKind
 from alerting.notification import AlertLine, Message, NotificationKind
+from alerting.receivers import samples
 from slo.severity import Severity
 
 TRIGGER, UPDATE = NotificationKind.TRIGGER, NotificationKind.UPDATE
@@ -14,65 +15,33 @@ ACKNOWLEDGE, RESOLVE = NotificationKind.ACKNOWLEDGE, NotificationKind.RESOLVE
 NOTICE = NotificationKind.NOTICE
 MISSED = NotificationKind.MISSED
 
-OPENED = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
-FACTS = Facts(
-    headline="burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
-    reason="Both windows burn faster than 14.4x.",
-    objective="99.9",
-    window="30d",
-    long="1h",
-    short="5m",
-    factor=14.4,
-    burn_long=14.6,
-    burn_short=15.23,
-    bad=230,
-    total=15_753,
-    long_spent_ratio=0.0203,
-    budget_left_ratio=0.124,
-    budget_left_seconds=321.4,
-    exhausts_at=OPENED + timedelta(hours=6),
-    lasts=False,
-    top_cause="status: 212 of 230 failures",
-)
+OPENED, OVER, FACTS = samples.OPENED, samples.OVER, samples.BURNING
 
 
 def line(
     slo: str = "availability", severity: Severity = Severity.PAGE, *, over: bool = False
 ) -> AlertLine:
-    return AlertLine(
+    return replace(
+        samples.line(AlertKind.BURN, FACTS),
         rule=f"shop/{slo}#{severity}:1h:5m",
         slo=slo,
-        kind=AlertKind.BURN,
         severity=severity,
-        started_at=OPENED,
-        ended_at=OPENED + timedelta(minutes=31) if over else None,
-        facts=FACTS,
+        ended_at=OVER if over else None,
         dashboard_url=f"https://nines.example/slos/shop/{slo}",
     )
 
 
 def message(kind: NotificationKind = TRIGGER, revision: int = 1, **changes: object) -> Message:
     """What receiver `sre` hears of a page of the shop."""
-    over = kind.over
-    written = Message(
+    written = replace(
+        samples.message("01JD3T8ZINCIDENT", kind, line(over=kind.over)),
         notification_id=f"01JD3T8Z{revision:04}",
-        incident_id="01JD3T8ZINCIDENT",
         revision=revision,
-        kind=kind,
         receiver="sre",
-        severity=Severity.PAGE,
-        service="shop",
-        service_title="Shop",
-        title="Shop availability: burning 14.6x, 12 % of the 30d budget left (5 min 21 s)",
-        what_changed="availability (page, 1h and 5m) fires.",
-        opened_at=OPENED,
-        decided_at=OPENED + timedelta(minutes=31 if over else revision),
-        incident_url="https://nines.example/incidents/01JD3T8ZINCIDENT",
-        alerts=(line(over=over),),
+        decided_at=OVER if kind.over else OPENED + timedelta(minutes=revision),
         owner="pets-team",
-        runbook="https://runbooks.example/shop",
-        acknowledged_by="Mia" if kind is ACKNOWLEDGE else None,
-        resolved_at=OPENED + timedelta(minutes=31) if over else None,
+        first_slo="",
+        first_severity=None,
         labels={"env": "prod", "service": "shop", "slo": "availability", "severity": "page"},
     )
     return replace(written, **changes)  # type: ignore[arg-type]  # any field of it
@@ -80,24 +49,13 @@ def message(kind: NotificationKind = TRIGGER, revision: int = 1, **changes: obje
 
 def notice(**changes: object) -> Message:
     """What receiver `sre` hears when a budget passes a mark."""
-    left = "24.9 % of the 30d budget left (10 min 45 s), below 25 %"
     noticed = replace(
-        line(severity=Severity.TICKET),
+        samples.line(AlertKind.BUDGET, samples.NOTICED, NOTICE),
         rule="shop/availability#budget",
-        kind=AlertKind.BUDGET,
         ended_at=OPENED,
-        facts=replace(
-            FACTS,
-            headline=left,
-            burn_long=None,
-            burn_short=None,
-            budget_left_ratio=0.249,
-            budget_left_seconds=645.4,
-            top_cause=None,
-            spent_most="Most went in 30 min from 2026-11-20 13:00 UTC: 61 % of the whole",
-        ),
     )
     labels = {"service": "shop", "slo": "availability", "severity": "ticket", "kind": "budget"}
+    left = samples.NOTICED.headline
     made = message(
         NOTICE,
         severity=Severity.TICKET,

@@ -1,11 +1,9 @@
-"""Exclusions are kept with their trail, and counts under them are exact for as long as sums are."""
+"""Counts under exclusions are exact for as long as sums are kept."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,12 +14,10 @@ from sqlalchemy import text
 from nines.storage.batches import CauseDelta, CountBatch
 from nines.storage.counts import CountStore
 from nines.storage.database import Database
-from nines.storage.errors import StorageError
-from nines.storage.exclusions import ExclusionStore, entry_of
 from nines.storage.packing import add_up
 from slo.exclusion import NOTHING, Exclusion, Overlay, Scope
 from slo.ledger import BucketDelta
-from slo.recurrence import Once, Recurring
+from slo.recurrence import Once
 
 T0 = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
 B0 = int(T0.timestamp())
@@ -37,80 +33,11 @@ ONCE = Exclusion(
     created_at=T0,
     since=T0 - DETAIL,
 )
-NIGHTLY = replace(
-    ONCE,
-    id="night",
-    scope=Scope(labels=(("env", "prod"), ("tier", "1"))),
-    schedule=Recurring(
-        "FREQ=DAILY",
-        datetime(2026, 3, 1, 2, 30),  # noqa: DTZ001 - local
-        ZoneInfo("Europe/Berlin"),
-        timedelta(minutes=61, microseconds=7),
-    ),
-    created_at=T0 + SECOND,
-)
-
-
-@pytest.fixture
-def store(database: Database) -> ExclusionStore:
-    return ExclusionStore(database)
 
 
 @pytest.fixture
 def counts(database: Database) -> CountStore:
     return CountStore(database)
-
-
-def test_they_read_back_as_they_were_written(store: ExclusionStore) -> None:
-    store.write(
-        (one, entry_of(None, one, at=T0, by="ada", action="created")) for one in (ONCE, NIGHTLY)
-    )
-
-    assert store.all() == [ONCE, NIGHTLY]
-
-
-def test_every_change_leaves_an_entry_with_before_and_after(store: ExclusionStore) -> None:
-    ended = replace(ONCE, ended_at=T0 + MINUTE)
-    store.write([(ONCE, entry_of(None, ONCE, at=T0, by="ada", action="created"))])
-    store.write([(ended, entry_of(ONCE, ended, at=T0 + MINUTE, by="grace", action="ended"))])
-
-    created, over = store.trail("one")
-
-    assert (created.by, created.action, created.before) == ("ada", "created", None)
-    assert (over.by, over.action, over.at) == ("grace", "ended", T0 + MINUTE)
-    assert json.loads(over.before or "")["ended_at"] is None
-    assert json.loads(over.after)["ended_at"] == "2026-03-28T09:01:00+00:00"
-    assert json.loads(over.after)["schedule"] == {
-        "start": "2026-03-28T09:00:00+00:00", "end": "2026-03-28T10:00:00+00:00",
-    }  # fmt: skip
-    assert store.all() == [ended]
-
-
-def test_one_that_cannot_be_read_is_said_to_be_so(
-    store: ExclusionStore, database: Database
-) -> None:
-    store.write([(NIGHTLY, entry_of(None, NIGHTLY, at=T0, by="ada", action="created"))])
-    with database.write() as connection:
-        connection.execute(
-            text("UPDATE exclusions SET schedule = :it"),
-            {"it": '{"rule": "FREQ=DAILY", "first": "x", "zone": "Moon/Base"}'},
-        )
-
-    with pytest.raises(StorageError, match="The exclusion night cannot be read"):
-        store.all()
-
-
-def test_those_that_exclude_nothing_any_more_are_forgotten_with_their_trail(
-    store: ExclusionStore,
-) -> None:
-    undone = replace(NIGHTLY, id="undone", undone_at=T0 + DAY)
-    for one in (ONCE, NIGHTLY, undone):
-        store.write([(one, entry_of(None, one, at=T0, by="ada", action="created"))])
-
-    assert store.prune(T0 + SUMS, SUMS) == 0
-    assert store.prune(T0 + SUMS + 2 * DAY, SUMS) == 2
-    assert store.all() == [NIGHTLY]
-    assert store.trail("one") == []
 
 
 def an_overlay(*parts: tuple[int, int]) -> Overlay:
