@@ -1,15 +1,16 @@
 """All exclusions together: what they lay over each SLI, and how somebody may change them. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from nines.planned import as_written, done, not_written
 from nines.storage.exclusions import entry_of
 from slo.audit import AuditEntry
 from slo.definition import SLO
 from slo.exclusion import CONFIGURATION, NOTHING, Exclusion, Overlay, Plan, Scope
 from slo.planning import PlanError
-from slo.recurrence import Once, Schedule
+from slo.recurrence import Once
 from slo.rule import Rule
 from slo.units import format_duration
 
@@ -108,31 +109,14 @@ def _made(plan: Plan, terms: Terms, origin: str) -> Change:
 
 def ended(exclusion: Exclusion, by: str, now: datetime) -> Change:
     """It is over from now on. Raises PlanError."""
-    _not_written(exclusion, "ended")
-    try:
-        after = exclusion.ended(now)
-    except ValueError as error:
-        raise PlanError("", f"this exclusion cannot be ended: {error}") from None
-    return after, entry_of(exclusion, after, at=now, by=by, action="ended")
+    not_written("exclusion", exclusion, "ended")
+    return done("exclusion", exclusion, "ended", exclusion.ended, entry_of, by, now)
 
 
 def undone(exclusion: Exclusion, by: str, now: datetime) -> Change:
     """As if it had never been. Raises PlanError."""
-    _not_written(exclusion, "undone")
-    try:
-        after = exclusion.undone(now)
-    except ValueError as error:
-        raise PlanError("", f"this exclusion cannot be undone: {error}") from None
-    return after, entry_of(exclusion, after, at=now, by=by, action="undone")
-
-
-def _not_written(exclusion: Exclusion, what: str) -> None:
-    if exclusion.origin == CONFIGURATION:
-        raise PlanError(
-            "",
-            f"this exclusion is written in {exclusion.author}: it is {what} there, as the next"
-            " reload would bring it back",
-        )
+    not_written("exclusion", exclusion, "undone")
+    return done("exclusion", exclusion, "undone", exclusion.undone, entry_of, by, now)
 
 
 def configured(
@@ -143,25 +127,22 @@ def configured(
     They are told apart by what they exclude and when. Those that are over for longer than anything
     is `kept` are passed over: they are forgotten, and are not to come back.
     """
-    have = {(one.scope, one.schedule): one for one in known.standing if one.origin == CONFIGURATION}
-    changes: list[Change] = []
-    wanted: dict[tuple[Scope, Schedule], Plan] = {}
-    for plan in plans:
-        wanted.setdefault((plan.scope, plan.schedule), plan)
-    for key, plan in wanted.items():
-        before = have.get(key)
-        if before is None:
-            made_now = _made(plan, terms, CONFIGURATION)
-            over = made_now[0].over_by
-            if over is None or over >= terms.now - kept:
-                changes.append(made_now)
-        elif (before.reason, before.author) != (plan.reason, plan.author):
-            after = replace(before, reason=plan.reason, author=plan.author)
-            entry = entry_of(before, after, at=terms.now, by=plan.author, action="changed")
-            changes.append((after, entry))
-    for key, before in have.items():
-        if key not in wanted:
-            after = before.undone(terms.now)
-            by = before.author
-            changes.append((after, entry_of(before, after, at=terms.now, by=by, action="undone")))
-    return changes
+
+    def make(plan: Plan) -> list[Change]:
+        change = _made(plan, terms, CONFIGURATION)
+        over = change[0].over_by
+        return [change] if over is None or over >= terms.now - kept else []
+
+    def drop(one: Exclusion) -> list[Change]:
+        after = one.undone(terms.now)
+        return [(after, entry_of(one, after, at=terms.now, by=one.author, action="undone"))]
+
+    written = (one for one in known.standing if one.origin == CONFIGURATION)
+    return as_written(
+        {(one.scope, one.schedule): one for one in written},
+        (((plan.scope, plan.schedule), plan) for plan in plans),
+        make=make,
+        drop=drop,
+        entry_of=entry_of,
+        now=terms.now,
+    )

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.silence import Silence, SilencePlan, SilenceState
 from alerting.suppressor import Suppressor
+from nines.planned import as_written, done, not_written
 from nines.storage.silences import entry_of
 from slo.audit import AuditEntry
 from slo.exclusion import CONFIGURATION
 from slo.planning import PlanError
 from slo.recurrence import Interval, Once, Schedule
-from slo.selector import Matcher
 
 MOST = 10_000  # that have not expired at the same time
 Change = tuple[Silence, AuditEntry]  # how it is from now on, and the entry of its trail
@@ -125,7 +125,7 @@ def changed(before: Silence, plan: SilencePlan, terms: Terms, known: Silences) -
 
     In place, where that rewrites no history; otherwise the old one ends, and a new one begins.
     """
-    _not_written(before, "changed")
+    not_written("silence", before, "changed")
     if _keeps_history(before, plan, terms.now):
         after = replace(
             before,
@@ -156,7 +156,7 @@ def _keeps_history(before: Silence, plan: SilencePlan, now: datetime) -> bool:
 
 def ended(silence: Silence, by: str, now: datetime) -> Change:
     """It mutes nothing from now on. Raises PlanError."""
-    _not_written(silence, "ended")
+    not_written("silence", silence, "ended")
     return _ended(silence, by, now)
 
 
@@ -166,26 +166,13 @@ def ended_by_itself(silence: Silence, now: datetime) -> Change:
 
 
 def _ended(silence: Silence, by: str, now: datetime) -> Change:
-    try:
-        after = silence.ended(now)
-    except ValueError as error:
-        raise PlanError("", f"this silence cannot be ended: {error}") from None
-    return after, entry_of(silence, after, at=now, by=by, action="ended")
+    return done("silence", silence, "ended", silence.ended, entry_of, by, now)
 
 
 def warned(silence: Silence, of: datetime, now: datetime) -> Change:
     """People were warned that it ends at `of`."""
     after = replace(silence, warned_of=of)
     return after, entry_of(silence, after, at=now, by=_NINES, action="warned")
-
-
-def _not_written(silence: Silence, what: str) -> None:
-    if silence.origin == CONFIGURATION:
-        raise PlanError(
-            "",
-            f"this silence is written in {silence.author}: it is {what} there, as the next reload"
-            " would bring it back",
-        )
 
 
 def configured(
@@ -196,29 +183,22 @@ def configured(
     They are told apart by what they mute and when. Those that are over for longer than anything is
     `kept` are passed over: they are forgotten, and are not to come back.
     """
-    have = {
-        (one.matchers, one.schedule): one
-        for one in known.by_id.values()
-        if one.origin == CONFIGURATION and one.ended_at is None
-    }
-    changes: list[Change] = []
-    wanted: dict[tuple[tuple[Matcher, ...], Schedule], SilencePlan] = {}
-    for plan in plans:
-        wanted.setdefault((plan.matchers, plan.schedule), plan)
-    for key, plan in wanted.items():
-        before = have.get(key)
-        if before is None:
-            changes += _written(plan, terms, kept)
-        elif (before.reason, before.author) != (plan.reason, plan.author):
-            after = replace(before, reason=plan.reason, author=plan.author)
-            entry = entry_of(before, after, at=terms.now, by=plan.author, action="changed")
-            changes.append((after, entry))
-    changes += [
-        _ended(before, before.author, terms.now)
-        for key, before in have.items()
-        if key not in wanted and before.state(terms.now) is not SilenceState.EXPIRED
-    ]
-    return changes
+
+    def drop(one: Silence) -> list[Change]:
+        is_over = one.state(terms.now) is SilenceState.EXPIRED
+        return [] if is_over else [_ended(one, one.author, terms.now)]
+
+    written = (
+        one for one in known.by_id.values() if one.origin == CONFIGURATION and one.ended_at is None
+    )
+    return as_written(
+        {(one.matchers, one.schedule): one for one in written},
+        (((plan.matchers, plan.schedule), plan) for plan in plans),
+        make=lambda plan: _written(plan, terms, kept),
+        drop=drop,
+        entry_of=entry_of,
+        now=terms.now,
+    )
 
 
 def _written(plan: SilencePlan, terms: Terms, kept: timedelta) -> list[Change]:
