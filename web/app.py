@@ -43,9 +43,9 @@ def create_app(
         redirect_slashes=False,
     )
     for router in (
-        api_router(source, settings),
-        exporter_router(source, settings),
+        exporter_router(source, settings),  # asked by machines all the time: it is looked at first
         health_router(settings),
+        api_router(source, settings),
         callbacks_router(callbacks),
         alertmanager_router(alertmanager, source, settings),
         pages_router(source, settings, callbacks),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import orjson
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Labels = tuple[tuple[str, str], ...]  # names and values
 
+_LINES_KEPT = 4_096  # of samples that come one by one
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -37,10 +38,10 @@ class Family:
 
     def line(self, labels: Labels, value: float | None) -> bytes:
         """One sample; nothing where the value is not known."""
-        return b"" if value is None else self.prepared(labels) % repr(value).encode()
+        return b"" if value is None else _prepared(self, labels) % repr(value).encode()
 
     def lines(self, samples: Iterable[tuple[Labels, float | None]]) -> bytes:
-        """Samples that are printed too seldom to prepare them."""
+        """Samples that are too few for anybody to keep their lines prepared."""
         return b"".join(self.line(labels, value) for labels, value in samples)
 
 
@@ -52,6 +53,11 @@ def _head(family: Family, as_openmetrics: bool) -> bytes:
         name, kind = family.sample_name, family.kind.replace("info", "gauge")
         help_ = family.help.replace("\\", r"\\").replace("\n", r"\n")
     return f"# HELP {name} {help_}\n# TYPE {name} {kind}\n".encode()
+
+
+@lru_cache(_LINES_KEPT)
+def _prepared(family: Family, labels: Labels) -> bytes:
+    return family.prepared(labels)
 
 
 def gauge(name: str, help_: str) -> Family:
