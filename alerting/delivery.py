@@ -186,8 +186,9 @@ class Delivery:
     async def _hand_out(self) -> timedelta:
         """Give each lane what is due for it; returns how long there is nothing else to do."""
         self._moved.clear()
-        heads = await self._heads(self._clock.now() + LOOK_AHEAD)
-        self._destinations = await self._run(self._store.destinations) | {
+        until = self._clock.now() + LOOK_AHEAD
+        heads, destinations = await self._run(lambda: self._read(until))
+        self._destinations = destinations | {
             done.destination.receiver: done.destination for done in self._unstored.values()
         }
         now = self._clock.now()
@@ -215,14 +216,13 @@ class Delivery:
                 later += lane.resumes(self._destination(name), now)
         return self._until(later)
 
-    async def _heads(self, until: datetime) -> list[Notification]:
-        """All that may be sent by then: many for one receiver must not hide another's."""
+    def _read(self, until: datetime) -> tuple[list[Notification], dict[str, Destination]]:
+        """All that may be sent by then, and how receivers stand; blocks on the store."""
         limit = BATCH
-        while True:
-            heads = await self._run(functools.partial(self._store.due_notifications, until, limit))
-            if len(heads) < limit:
-                return heads
+        # Many for one receiver must not hide another's.
+        while len(heads := self._store.due_notifications(until, limit)) >= limit:
             limit *= 4
+        return heads, dict(self._store.destinations())
 
     def _until(self, moments: Iterable[datetime]) -> timedelta:
         if self._unstored:

@@ -8,10 +8,14 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
+    Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -49,11 +53,33 @@ from nines.storage.notification_rows import (
 from nines.storage.schema import attempts, destinations, handles, incidents, notifications
 from nines.storage.upsert import upsert
 
-PENDING = notifications.c.state == NotificationState.PENDING
+# Spelled out: a partial index serves no parameter.
+PENDING = notifications.c.state == literal_column(f"'{NotificationState.PENDING}'")
 _SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "leased_until": None}
 _LOST = "The answer to this try was never recorded."
 _CRASHED = "Our process ended in the middle of this try."
+
+
+def _due() -> Select[tuple[object, ...]]:
+    earlier = notifications.alias()
+    blocked = exists().where(
+        earlier.c.state == NotificationState.PENDING,
+        earlier.c.incident_id == notifications.c.incident_id,
+        earlier.c.receiver == notifications.c.receiver,
+        tuple_(earlier.c.revision, earlier.c.sequence)
+        < tuple_(notifications.c.revision, notifications.c.sequence),
+    )
+    return (
+        select(notifications)
+        .where(PENDING, notifications.c.next_attempt_at <= bindparam("now"), ~blocked)
+        .order_by(notifications.c.created_at, notifications.c.sequence)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+# Made once: it is asked every half a minute where there is nothing to do, and to make it is slow.
+_DUE = _due()
 
 
 class OutboxRecords:
@@ -64,22 +90,9 @@ class OutboxRecords:
 
     def due_notifications(self, now: datetime, limit: int = 200) -> list[Notification]:
         """The head of each (incident, receiver) queue that is due, oldest first."""
-        earlier = notifications.alias()
-        blocked = exists().where(
-            earlier.c.state == NotificationState.PENDING,
-            earlier.c.incident_id == notifications.c.incident_id,
-            earlier.c.receiver == notifications.c.receiver,
-            tuple_(earlier.c.revision, earlier.c.sequence)
-            < tuple_(notifications.c.revision, notifications.c.sequence),
-        )
-        query = (
-            select(notifications)
-            .where(PENDING, notifications.c.next_attempt_at <= now, ~blocked)
-            .order_by(notifications.c.created_at, notifications.c.sequence)
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            return [notification_of(row) for row in connection.execute(query)]
+            rows = connection.execute(_DUE, {"now": now, "most": limit})
+            return [notification_of(row) for row in rows]
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         """What waits for a receiver about an incident; see `AlertStore`."""

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, exists, literal_column, or_, select
+from sqlalchemy import Row, exists, or_, select
 
 from alerting.audit import Owed
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind, NotificationState
 from nines.storage.database import Database
+from nines.storage.outbox import PENDING
 from nines.storage.schema import incidents, notifications
 from slo.severity import Severity
 
@@ -18,8 +19,7 @@ _TELLS = (NotificationKind.TRIGGER, NotificationKind.UPDATE)
 # Asked again and again, and mostly answered by no: nothing waits, and nobody is to be paged.
 _ANYTHING = select(
     or_(
-        # Spelled out: a partial index serves no parameter.
-        exists().where(notifications.c.state == literal_column("'pending'")),
+        exists().where(PENDING),
         exists().where(incidents.c.state == IncidentState.TRIGGERED),
     )
 )
@@ -46,7 +46,7 @@ def owed(database: Database, now: datetime, within: timedelta) -> list[Owed]:
         select(*columns)
         .select_from(both)
         .where(
-            notifications.c.state == NotificationState.PENDING,
+            PENDING,
             # It may take its time; whether it arrives is told by itself.
             notifications.c.kind != NotificationKind.CANARY,
             or_(
