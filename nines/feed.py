@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nines.indicator import Indicator
 from slo.definition import CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI
+from slo.grain import Places, Where, dense
 from slo.grid import Grid
 from slo.increment import Counted
 
@@ -22,7 +23,7 @@ class Block:
     indicators: Sequence[Indicator]
     grid: Grid
     at: NDArray[np.intp]
-    places: NDArray[np.intp]
+    places: Where
     numbers: Sequence[int]
 
     def some(self, which: NDArray[np.bool_]) -> tuple["Block", Sequence[Indicator]]:
@@ -35,7 +36,7 @@ class Block:
             [one for one, _, is_chosen in pairs if is_chosen],
             self.grid,
             self.at[which],
-            self.places[which],
+            _positions(self.places)[which],
             [number for _, number, is_chosen in pairs if is_chosen],
         )
         return block, [one for one, _, is_chosen in pairs if not is_chosen]
@@ -85,9 +86,13 @@ class Feed:
                 indicators,
                 indicators[0].ledger.grid,
                 np.array([place for place, _ in pairs], np.intp),
-                np.array([one.ledger.place for one in indicators], np.intp),
+                dense(np.array([one.ledger.place for one in indicators], np.intp)),
                 [one.number for one in indicators],
             )
+
+
+def _positions(places: Where) -> Places:
+    return np.arange(places.start, places.stop) if isinstance(places, slice) else places
 
 
 def _is_alone(indicator: Indicator) -> bool:

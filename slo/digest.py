@@ -18,11 +18,11 @@ from slo.counts import Counts
 from slo.definition import SLO, DerivedSLI
 from slo.evaluate import AT_RISK_BELOW, learnt_after, lookbacks
 from slo.forecast import forecast
-from slo.grain import BAD, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
+from slo.grain import BAD, GOOD, MISSED, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN, Where
 from slo.grid import NEVER, Grid
 from slo.ledger import Ledger
 from slo.status import BudgetState
-from slo.sums import Sums, Where, window_of
+from slo.sums import Sums, window_of
 
 _MICROSECOND = timedelta(microseconds=1)
 _MILLION = 1_000_000

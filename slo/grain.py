@@ -15,6 +15,7 @@ GOOD, BAD, UNKNOWN, SEEN, MISSED, SMEARED_GOOD, SMEARED_BAD = range(7)
 COLUMNS = 7
 
 Places = NDArray[np.intp]
+Where = slice | Places
 _Column = NDArray[np.unsignedinteger]
 _Values = NDArray[np.unsignedinteger]
 _Stretch = tuple[int, _Values]  # its first slot, and a value for each
@@ -134,7 +135,7 @@ class Grain:
                 self._sums[index, windows, place : place + 1] += np.uint64(amount & WRAP)
         return True
 
-    def add_many(self, places: Places, slot: int, amounts: NDArray[np.int64]) -> None:
+    def add_many(self, places: Where, slot: int, amounts: NDArray[np.int64]) -> None:
         """Add to one slot of many places, each named once: one row of amounts for each."""
         if slot > self.head:
             self._advance(slot)
@@ -142,7 +143,7 @@ class Grain:
             return
         row = slot % self.slots
         held = self._holding(slot)
-        parts = _by_block(places)
+        parts = _parts_of(places)
         for index in np.flatnonzero(amounts.any(axis=0)).tolist():
             mine = amounts[:, index]
             for number, inside, taken in parts:
@@ -227,7 +228,7 @@ class Grain:
             for first, values in parts:
                 start = max(first, low)
                 line[start - low : max(first + len(values) - low, 0)] += values[start - first :]
-        where = _span(inside)
+        where = dense(inside)
         column = self._arrays[number][index]
         at = 0
         for part in self._parts(low, high):
@@ -500,15 +501,29 @@ def _kind_of_sums(rows: Collection[Sequence[_Stretch]]) -> np.dtype[np.unsignedi
     return np.dtype(f"u{size}")
 
 
-def _span(positions: Places) -> slice | Places:
-    """The same as a slice where they follow one another."""
-    if (np.diff(positions) == 1).all():
+def dense(positions: Places) -> Where:
+    """The same as a slice where they follow one another: a view, and no copy."""
+    if len(positions) and (np.diff(positions) == 1).all():
         return slice(int(positions[0]), int(positions[-1]) + 1)
     return positions
 
 
-def _by_block(places: Places) -> Iterable[tuple[int, Places, NDArray[np.intp]]]:
+def _parts_of(places: Where) -> Iterable[tuple[int, Where, Where]]:
     """Each block that has some of the places: its number, where in it, and which of them."""
+    if not isinstance(places, slice):
+        return _by_block(places)
+    return [
+        (
+            number,
+            slice(max(places.start - number * BLOCK, 0), min(places.stop - number * BLOCK, BLOCK)),
+            slice(max(number * BLOCK - places.start, 0), (number + 1) * BLOCK - places.start),
+        )
+        for number in range(places.start // BLOCK, -(-places.stop // BLOCK))
+    ]
+
+
+def _by_block(places: Places) -> Iterable[tuple[int, Places, NDArray[np.intp]]]:
+    """As `_parts_of`, of places in any order."""
     numbers, inside = np.divmod(places, BLOCK)
     if len(numbers) and numbers[0] == numbers[-1] and (numbers == numbers[0]).all():
         return [(int(numbers[0]), inside, np.arange(len(places)))]

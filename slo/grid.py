@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from slo.grain import BAD, GOOD, SEEN, UNKNOWN, WRAP, Grain, Places
+from slo.grain import BAD, GOOD, SEEN, UNKNOWN, WRAP, Grain, Where
 
 MINUTE = 60
 FIVE_MINUTES = 300
@@ -110,14 +110,17 @@ class Grid:
         self.revision[place] += 1
 
     def book_many(
-        self, places: Places, bucket: int, amounts: NDArray[np.int64], micros: int
+        self, places: Where, bucket: int, amounts: NDArray[np.int64], micros: int
     ) -> None:
-        """Book and note many places, each named once: a row of amounts for each."""
+        """Book and note many places, each named once: a row of amounts for each.
+
+        Places that follow one another are best given as a slice.
+        """
         for width, grain in self.grains.items():
             grain.add_many(places, bucket // width, amounts)
         self.lifetime[:, places] += amounts[:, :3].T.astype(np.uint64)
-        seen = places[amounts[:, SEEN] > 0]
-        self.heard[seen] = np.maximum(self.heard[seen], micros)
+        heard = self.heard[places]
+        self.heard[places] = np.where(amounts[:, SEEN] > 0, np.maximum(heard, micros), heard)
         since = self.since[places]
         self.since[places] = np.where(since == NEVER, micros, np.minimum(since, micros))
         self.revision[places] += 1

@@ -18,13 +18,13 @@ from slo.alert_state import AlertState, Phase
 from slo.definition import SLO
 from slo.digest import Digests, Sheet
 from slo.evaluate import NO_DATA, lookbacks
-from slo.grain import BAD, GOOD, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN
+from slo.grain import BAD, GOOD, SEEN, SMEARED_BAD, SMEARED_GOOD, UNKNOWN, Where, dense
 from slo.grid import NEVER, Grid
 from slo.ledger import FIVE_MINUTES, Ledger, epoch_micros
 from slo.notices import Band
 from slo.slices import Slicing
 from slo.status import SLOStatus
-from slo.sums import Span, Sums, Where, slots_of, window_of
+from slo.sums import Span, Sums, slots_of, window_of
 from slo.window import Calendar, Rolling, Window
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -91,8 +91,8 @@ class Screen:
             positions.setdefault(id(group), (group, []))[1].append(position)
         pieces = []
         for group, found in positions.values():
-            where = _dense(np.array(sorted(found), np.intp))
-            pieces.append((group, where, _dense(group.places[where])))
+            where = dense(np.array(sorted(found), np.intp))
+            pieces.append((group, where, dense(group.places[where])))
         return Part(tuple(pieces))
 
     def note(self, index: int, states: Mapping[str, AlertState], status: SLOStatus) -> None:
@@ -551,10 +551,3 @@ def _lengths(slo: SLO) -> set[timedelta]:
 
 def _uint64(values: Iterable[int]) -> NDArray[np.uint64]:
     return np.array(list(values), np.uint64)
-
-
-def _dense(positions: NDArray[np.intp]) -> Where:
-    """The same as a slice where they follow one another: a view, and no copy."""
-    if len(positions) and (np.diff(positions) == 1).all():
-        return slice(int(positions[0]), int(positions[-1]) + 1)
-    return positions

@@ -5,9 +5,9 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from slo.grain import Where
 from slo.grid import Grid, unit_seconds
 
-Where = slice | NDArray[np.intp]
 Span = tuple[int, int]  # a window: the width of its grain, its index there
 _MILLION = 1_000_000
 

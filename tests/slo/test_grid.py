@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slo.grain import BLOCK, Grain
+from slo.grain import BLOCK, Grain, dense
 from slo.ledger import BucketDelta, Ledger, epoch_micros, grid_for
 from tests.slo.builders import T0
 
@@ -79,7 +79,8 @@ class _Life:
         if here:
             places = np.array([self.shared[which].place for which in here])
             amounts = np.array([delta.columns() for delta in deltas])
-            self.grid.book_many(places, deltas[0].bucket, amounts, epoch_micros(at))
+            chosen = dense(places) if bad[0] % 2 else places
+            self.grid.book_many(chosen, deltas[0].bucket, amounts, epoch_micros(at))
         for which, delta in zip(here, deltas, strict=True):
             self.booked[which].append((at, delta))
 
@@ -183,3 +184,29 @@ def test_a_clock_an_hour_ahead_costs_no_slot() -> None:
     ledger.window(timedelta(hours=6), ahead)
 
     assert ledger.window(timedelta(hours=6), T0).counts.total == 2
+
+
+@pytest.mark.parametrize("first", [0, 1, 300, BLOCK - 1, BLOCK, BLOCK + 5])
+@pytest.mark.parametrize("many", [1, 5, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
+def test_places_in_a_row_are_booked_as_one_by_one(first: int, many: int) -> None:
+    grids = [grid_for(10, timedelta(hours=1)) for _ in range(2)]
+    places = np.arange(first, first + many)
+    amounts = np.arange(many * 7).reshape(many, 7)
+    assert dense(places) == slice(first, first + many)
+    for grid, chosen in zip(grids, (places, dense(places)), strict=True):
+        grid.reserve(4 * BLOCK)
+        for grain in grid.grains.values():
+            grain.keep(3)
+        for late in (0, 60):
+            at = T0 - timedelta(seconds=late)
+            bucket = epoch_micros(at) // 1_000_000 // 10 * 10
+            grid.book_many(chosen, bucket, amounts, epoch_micros(at))
+
+    one_by_one, at_once = grids
+    for width, grain in one_by_one.grains.items():
+        slot = int(T0.timestamp()) // width
+        windows = at_once.grains[width].windows(slot, on_edge=False)
+        assert (grain.windows(slot, on_edge=False) == windows).all()
+        assert windows.any()
+    for name in ("heard", "since", "lifetime", "revision", "taken"):
+        assert (getattr(one_by_one, name) == getattr(at_once, name)).all()
