@@ -113,7 +113,7 @@ def times_view(facts: TimesFacts) -> TimesView:
 
 
 def _rows(groups: Sequence[GroupTimes]) -> tuple[TimesRow, ...]:
-    return tuple(_row(one, one.name or "nobody's") for one in groups)
+    return tuple(_row(one, one.name or "without an") for one in groups)
 
 
 def _row(one: GroupTimes, name: str) -> TimesRow:
@@ -138,7 +138,7 @@ def _similar(found: Aftermath, now: datetime) -> list[SimilarRow]:
             url=links.incident_url(one.sketch.incident_id),
             title=one.sketch.title,
             opened=write.moment(one.sketch.opened_at, now),
-            lasted=write.span(one.sketch.resolved_at - one.sketch.opened_at)
+            lasted=f"lasted {write.span(one.sketch.resolved_at - one.sketch.opened_at)}"
             if one.sketch.resolved_at
             else "goes on",
             ended=wording.capital(one.sketch.ended_by.rstrip(".")),

@@ -133,6 +133,11 @@ def coverage(ratio: Fraction | None) -> str:
     return f"{places_of(ratio * 100, places, ROUND_FLOOR)}{NBSP}%"
 
 
+def chance(probability: float) -> str:
+    """How likely something is, in two digits: `0.00012`, `1e-09`."""
+    return f"{probability:.2g}"
+
+
 def exact(value: Fraction) -> str:
     """All digits of a number to calculate on with: `0.001`, `258.95`; cut ones end in `…`."""
     sign, size = ("-", -value) if value < 0 else ("", value)

@@ -63,7 +63,7 @@ class AnswerFacts:
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """One step on the way; `kind` is decided, sent, tried or incident."""
+    """One step on the way; `kind` is decided, sent, tried, delivered or incident."""
 
     at: datetime
     kind: str
@@ -257,7 +257,8 @@ def _steps(
         own = tries.get(row.id, ())
         for place, one in enumerate(own):
             after = own[place + 1] if place + 1 < len(own) else None
-            yield StepFacts(one.started_at, "tried", row.receiver, _tried(one, row, after))
+            kind = "delivered" if one.outcome is AttemptOutcome.OK else "tried"
+            yield StepFacts(one.started_at, kind, row.receiver, _tried(one, row, after))
     until = alert.ended_at
     for event in detail.events:
         late = until is not None and event.at > until and event.kind is EventKind.NOTE

@@ -9,6 +9,7 @@ from alerting.rule_wording import reason as rule_reason
 from dashboards import format as write
 from dashboards.source import Fired
 from slo.alert_state import AlertState, Phase
+from slo.evidence import LIMITS
 from slo.rule_status import RuleStatus
 from slo.status import SLOStatus, TierReading, Verdict
 from slo.units import format_duration
@@ -124,13 +125,14 @@ def _conditions(
     )
     counts = reading.long.window.counts
     if reading.likelihood is not None:
-        enough = reading.verdict is Verdict.TRUE
-        needed = reading.enough_bad
+        limit, needed = LIMITS[tier.severity], reading.enough_bad
+        enough = f": {write.count(needed)} bad would be enough" if needed else ""
         yield ConditionFacts(
             "evidence",
-            f"{write.count(counts.bad)} bad of {write.count(counts.total)} events",
-            f"{write.count(needed)} bad" if needed else "more events",
-            enough,
+            f"{write.count(counts.bad)} bad of {write.count(counts.total)} events, by chance with "
+            f"a probability of {write.chance(reading.likelihood)}",
+            f"less than {write.chance(limit)}{enough}",
+            reading.likelihood < limit,
         )
     if tier.for_:
         held = status.at - state.since if state.since and state.phase is Phase.PENDING else None

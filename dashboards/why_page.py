@@ -11,8 +11,22 @@ from dashboards.why import AlertWhy, RouteFacts, StepFacts, SuppressorFacts, Why
 from dashboards.why_not import RuleWhy
 from slo.severity import Severity
 
-_STEP_WORDS = {"decided": "Decided", "sent": "Outbox", "tried": "Delivery", "incident": "Incident"}
-_STEP_TONES = {"decided": "accent", "sent": "plain", "tried": "good", "incident": "warn"}
+_STEP_WORDS = {
+    "decided": "Decided",
+    "sent": "Outbox",
+    "tried": "Delivery tried",
+    "delivered": "Delivered",
+    "incident": "Incident",
+}
+_STEP_TONES = {
+    "decided": "accent",
+    "sent": "plain",
+    "tried": "warn",
+    "delivered": "good",
+    "incident": "plain",
+}
+# How an answer may begin that its verdict says already.
+_SAID = ("told nothing new: ", "told nothing: ", "told nothing yet: ", "told ", "not told: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,7 @@ def _section(one: AlertWhy, now: datetime) -> AlertSection:
                 answer.receiver,
                 {True: "told", False: "not told", None: "perhaps told"}[answer.told],
                 {True: "passed", False: "failed", None: "unknown"}[answer.told],
-                answer.words,
+                _without_verdict(answer.words),
             )
             for answer in one.receivers
         ),
@@ -152,6 +166,10 @@ def _section(one: AlertWhy, now: datetime) -> AlertSection:
         steps=tuple(_step(step, now) for step in one.steps),
         since=one.since,
     )
+
+
+def _without_verdict(words: str) -> str:
+    return next((words.removeprefix(said) for said in _SAID if words.startswith(said)), words)
 
 
 def _route(route: RouteFacts, now: datetime) -> RouteRow:

@@ -18,7 +18,7 @@ async def test_an_alert_is_told_with_who_was_told_and_who_was_not(
     assert sre["told"] is False
     assert "silence S1 (a deploy, by ann)" in sre["words"]
     assert alert["routes"][1]["held_by"][0]["id"] == "S1"
-    assert [step["kind"] for step in alert["steps"]] == ["decided", "sent", "tried", "tried"]
+    assert [step["kind"] for step in alert["steps"]] == ["decided", "sent", "tried", "delivered"]
     assert "failed in 5 s: no answer within 5s; tried again at" in alert["steps"][2]["words"]
     assert "delivered in 5 s: 202 Accepted" in alert["steps"][3]["words"]
     assert alert["since"] == []
