@@ -23,7 +23,7 @@ from nines.storage.exclusions import ExclusionStore
 from nines.storage.shadows import ShadowRecords
 from slo.alert_state import AlertState, Phase
 from slo.definition import SLO, steps
-from slo.epoch import floor
+from slo.epoch import ceiling, floor
 from slo.evaluate import NO_DATA
 from slo.exclusion import Overlay
 from slo.fingerprint import fingerprint
@@ -97,7 +97,7 @@ def _replayed(
     for slo in slos:
         mark = fingerprint(slo)
         series = next((s for s in counts.series(slo.sli_id) if s.fingerprint == mark), None)
-        if series is None:
+        if series is None or series.watched_since is None:
             yield Replayed(slo, note="nothing was ever counted of what its SLI selects now")
             continue
         overlay = exclusions.over_all(steps(slo, by_sli), labels, seconds)
@@ -107,8 +107,9 @@ def _replayed(
         firing = {
             one.rule: AlertState(Phase.FIRING, one.started) for one in known if one.started <= start
         }
+        watched = max(start, ceiling(series.watched_since, bucket))  # before, nobody looked
         changes = replay(
-            slo, buckets, bucket_seconds=seconds, start=start, end=end, states=firing,
+            slo, buckets, bucket_seconds=seconds, start=watched, end=end, states=firing,
             overlay=overlay,
         )  # fmt: skip
         tolerance = slo.interval + slo.judged_after + 2 * bucket
@@ -159,8 +160,10 @@ def _why(
     if overlay.between(since, until):
         return "planned work is excluded here that may have been entered afterwards"
     within = [
-        bucket for bucket in buckets if since.timestamp() <= bucket.bucket <= until.timestamp()
+        bucket for bucket in buckets if since.timestamp() < bucket.bucket <= until.timestamp()
     ]
+    if not within:
+        return "nothing was looked at then: Nines may not have run"
     if any(bucket.smeared_good or bucket.smeared_bad for bucket in within):
         return "counts of a gap came late: here they are known in the time that they are of"
     if any(bucket.missed for bucket in within):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from alerting.alert import Alert
 from alerting.store import Decision
@@ -122,6 +123,24 @@ def test_a_changed_configuration_tells_what_its_rules_give(stored: Stored) -> No
     stored.file.write_text(text.replace("factor: 14.4, long: 1h", "factor: 500, long: 3h"))
 
     assert stored.replay() == (0, [])
+
+
+def test_time_before_anybody_looked_is_no_silence(stored: Stored) -> None:
+    _, alerts = stored.replay("--days", "3")
+
+    assert {one["rule"] for one in alerts} == {PAGE}
+
+
+def test_time_in_which_nobody_looked_is_said_to_be_so(stored: Stored) -> None:
+    late = NOW - 30 * 60 * SECOND
+    with stored.database.write() as connection:
+        after = {"late": int(late.timestamp())}
+        connection.execute(text("DELETE FROM counts WHERE bucket >= :late"), after)
+
+    _, alerts = stored.replay()
+
+    (silent,) = (one for one in alerts if one["rule"] == "no_data")
+    assert silent["why"] == "nothing was looked at then: Nines may not have run"
 
 
 def test_what_cannot_be_told_is_refused(stored: Stored) -> None:
