@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from alerting import failover, wording
 from alerting.notification import Notification, NotificationKind, NotificationState
@@ -56,11 +57,12 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
     if head.kind in _NEEDS_TRIGGER and not backlog.may_have_arrived:
         told = failover.followers(head, backlog.stand_ins, now)
         return Tidied(_skipped([head], _not_needed(head.kind), now), added=told)
-    following = next((n for n in rest if not n.kind.alone), None)
-    if head.kind in _FIRING and following is not None and following.kind in _FIRING:
-        reason = f"revision {following.revision} says what is true now"
-        newest = () if backlog.arrived else (_as(NotificationKind.TRIGGER, following),)
-        return Tidied(_skipped([head], reason, now), newest)
+    run = list(takewhile(lambda n: n.kind in _FIRING, (n for n in rest if not n.kind.alone)))
+    if head.kind in _FIRING and run:
+        newest = run[-1]
+        reason = f"revision {newest.revision} says what is true now"
+        changed = () if backlog.arrived else (_as(NotificationKind.TRIGGER, newest),)
+        return Tidied(_skipped([head, *run[:-1]], reason, now), changed)
     return Tidied()
 
 

@@ -9,11 +9,15 @@ RECOVERS_AFTER = 10  # deliveries in a row without such a word
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many in so long; at most `burst` of them at once."""
+    """So many in so long; at most `burst` of them at once.
+
+    When more than `digest_after` wait, they are told in a digest; None: each by itself, always.
+    """
 
     count: int
     per: timedelta
     burst: int
+    digest_after: int | None = None
 
     @property
     def interval(self) -> timedelta:

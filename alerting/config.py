@@ -202,7 +202,7 @@ class _OneKind(BaseModel):
         if self.most is None:
             return usual
         count, per = self.most
-        return Rate(count, per, min(count, usual.burst))
+        return Rate(count, per, min(count, usual.burst), usual.digest_after)
 
     @property
     def config(self) -> BaseModel:

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import structlog
 from alerting import backlog, outbox, result, wording
 from alerting.bucket import Rate
 from alerting.destination import Destination
+from alerting.digest import digest as put_together
 from alerting.incident import EventKind, IncidentEvent
 from alerting.lane import Lane, moves_on
 from alerting.lease import LeaseError
@@ -94,6 +95,7 @@ class Delivery:
         self._busy: set[str] = set()  # ids that a lane sends, or whose result is not stored yet
         self._moved: set[str] = set()  # ids whose rows changed while the outbox was being read
         self._held: dict[str, datetime] = {}  # ids that wait for our own failure to pass
+        self._apart: dict[str, datetime] = {}  # receivers whose messages go one by one until then
         self._unstored: dict[str, Result] = {}
         self._destinations: dict[str, Destination] = {}
         self._storing = asyncio.Lock()  # a lane and the main loop may want the same result stored
@@ -247,10 +249,19 @@ class Delivery:
         if lane.task or self._stopping or not lane.waiting:
             return
         destination = self._destination(lane.receiver)
+        now = self._clock.now()
+        apart = self._apart.get(lane.receiver, now) > now
+        many = [] if apart else lane.digest(destination, now)
+        if many:
+            lane.sending = {one.id for one in many}
+            self._busy |= lane.sending
+            lane.task = asyncio.create_task(self._digest(lane, many))
+            return
         notification = lane.take(destination, self._well(lane.receiver), self._clock.now())
         if notification is None:
             return
         self._busy.add(notification.id)
+        lane.sending = {notification.id}
         lane.task = asyncio.create_task(self._step(lane, notification))
 
     async def _step(self, lane: Lane, notification: Notification) -> None:
@@ -261,34 +272,62 @@ class Delivery:
             pass  # another worker has it
         except Exception:
             # Its row still says that it waits; others go first until this passes.
-            self._held[notification.id] = self._clock.now() + HOLD
+            self._held |= dict.fromkeys(lane.sending, self._clock.now() + HOLD)
             log.exception("notification put off", notification=notification.id)
         finally:
-            self._moved.add(notification.id)
-            if notification.id not in self._unstored:
-                self._busy.discard(notification.id)
+            self._moved |= lane.sending
+            self._busy -= lane.sending - self._unstored.keys()
             lane.task = None
             self._advance(lane)
             if again or lane.task is None:
                 self._wake.set()
 
+    async def _digest(self, lane: Lane, heads: Sequence[Notification]) -> None:
+        """Put what waits together; it is sent when the outbox is looked at next."""
+        try:
+            incidents = [one.incident_id for one in heads]
+            queues = await self._run(lambda: self._store.queues(lane.receiver, incidents))
+            now = self._clock.now()
+            one = put_together(heads, queues, now)
+            if one is None:  # what is left of them goes the usual way, and is looked at later
+                self._apart[lane.receiver] = now + HOLD
+            else:
+                await self._run(lambda: self._store.put_together(one, self._name, now))
+        except LeaseError:
+            self._apart[lane.receiver] = self._clock.now() + HOLD  # another worker has one of them
+        except Exception:
+            self._apart[lane.receiver] = self._clock.now() + HOLD
+            log.exception("digest not put together", receiver=lane.receiver)
+        finally:
+            self._moved |= lane.sending
+            self._busy -= lane.sending
+            lane.task = None
+            self._wake.set()
+
     async def _handle(self, lane: Lane, notification: Notification) -> bool:
         """Send, or close without sending. True: it will have to be tried again."""
-        name, incident_id = notification.receiver, notification.incident_id
-        found = await self._run(lambda: self._store.backlog(incident_id, name))
+        name = notification.receiver
+        found = await self._backlog(notification)
         if not found.waiting or found.waiting[0].id != notification.id:
             return True
-        scene = Scene(self._destination(name), self._well(name), found.stand_ins)
         receiver = self._receivers.get(name) or self._leaving.get(name)
         if receiver is None:
+            scene = Scene(self._destination(name), self._well(name), found.stand_ins)
             reason = f"the configuration has no receiver {name} any more"
             await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
             return False
-        now = self._clock.now()
-        tidied = backlog.tidy(found, now)
-        if tidied:
+        while tidied := backlog.tidy(found, self._clock.now()):
             await self._tidy(tidied)
-            return True
+            found = await self._backlog(notification)
+            if not found.waiting or tidied.added:
+                return True
+            # What is left is said at once: the outbox, read again, would give the same.
+            notification = found.waiting[0]
+            if not lane.goes_on(notification, self._name, self._clock.now()):
+                return True
+            self._busy.add(notification.id)
+        scene = Scene(self._destination(name), self._well(name), found.stand_ins)
+        now = self._clock.now()
         if moves_on(notification, scene.destination, scene.well, now):
             await self._give_up(notification, scene.destination.sentence(), scene)
             return False
@@ -306,6 +345,10 @@ class Delivery:
         if done.attempt.outcome is not None:
             self._on_attempt(name, done.attempt.outcome)
         return bool(done.added) or done.notification.state is NotificationState.PENDING
+
+    async def _backlog(self, notification: Notification) -> backlog.Backlog:
+        name, incident_id = notification.receiver, notification.incident_id
+        return await self._run(lambda: self._store.backlog(incident_id, name))
 
     async def _send(
         self,

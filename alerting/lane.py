@@ -8,17 +8,22 @@ from datetime import datetime
 from alerting import outbox
 from alerting.bucket import Bucket, Rate
 from alerting.destination import Destination
+from alerting.digest import overflowing
 from alerting.notification import Notification
 from alerting.result import expired
 
 
 @dataclass(slots=True)
 class Lane:
-    """`paused_until`: the receiver asked for a pause (Retry-After). `bucket`: its pace."""
+    """`paused_until`: the receiver asked for a pause (Retry-After). `bucket`: its pace.
+
+    `sending`: the ids of what its task is about.
+    """
 
     receiver: str
     waiting: dict[str, Notification] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
+    sending: set[str] = field(default_factory=set)
     paused_until: datetime | None = None
     bucket: Bucket | None = None
 
@@ -42,6 +47,22 @@ class Lane:
         chosen = outbox.first(ready)
         del self.waiting[chosen.id]
         return chosen
+
+    def digest(self, destination: Destination, now: datetime) -> list[Notification]:
+        """What of all that waits is to be told in one; usually none."""
+        after = self.bucket.rate.digest_after if self.bucket else None
+        if after is None or len(self.waiting) <= after or destination.rests(now):
+            return []
+        return overflowing(list(self.waiting.values()), after)
+
+    def goes_on(self, notification: Notification, by: str, now: datetime) -> bool:
+        """Whether worker `by` may say this next in place of what it took; then that is noted."""
+        lease = notification.lease
+        if notification.next_attempt_at > now or (lease and lease.free_at(by, now) > now):
+            return False
+        self.waiting.pop(notification.id, None)
+        self.sending.add(notification.id)
+        return True
 
     def resumes(self, destination: Destination, now: datetime) -> list[datetime]:
         """When it goes on by itself, as far as that is known."""

@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
     MISSED = "missed"  # fired and resolved before anything of it was delivered; said once
     REPORT = "report"  # about delivery itself, in its own words; said once
     CANARY = "canary"  # nothing but that the receiver can be reached; said once
+    DIGEST = "digest"  # many messages in one; said once
 
     @property
     def alone(self) -> bool:
@@ -30,6 +31,7 @@ class NotificationKind(StrEnum):
             NotificationKind.MISSED,
             NotificationKind.REPORT,
             NotificationKind.CANARY,
+            NotificationKind.DIGEST,
         )
 
     @property
@@ -43,6 +45,7 @@ class NotificationState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"  # given up, for a stated reason
     SKIPPED = "skipped"  # there was nothing left to say with it, for a stated reason
+    DIGESTED = "digested"  # it is told in a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Notification:
 
     `alerts` are the ids of those it says to be firing; None, of one that an older version decided:
     all that fired then. `failover` are the receivers left to try, in this order, should it fail;
-    `instead_of` is the one that it was decided for, where another gets it in its place.
+    `instead_of` is the one that it was decided for, where another gets it in its place. `digest` is
+    the id of the one that tells it, with others.
     """
 
     id: str
@@ -118,6 +122,7 @@ class Notification:
     failover: tuple[str, ...] = ()
     instead_of: str = ""
     lease: Lease | None = None  # who sends it at this moment
+    digest: str = ""
 
 
 class AttemptOutcome(StrEnum):

@@ -8,6 +8,7 @@ from typing import Protocol
 from alerting.alert import Alert, ShadowAlert
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
+from alerting.digest import Digest
 from alerting.grounds import Grounds
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Handle, Notification, NotificationKind
@@ -17,6 +18,8 @@ from slo.alert_state import AlertState
 from slo.notices import Marks
 from slo.severity import Severity
 
+# Said without a word about whether an incident goes on.
+NO_STANDING = (NotificationKind.NOTICE, NotificationKind.DIGEST)
 FIRING, RESOLVED = "firing", "resolved"  # what a receiver was told last
 
 
@@ -64,7 +67,7 @@ def told_and_said(
     told: dict[str, str] = {}
     said: dict[str, Said] = {}
     for one in sent:
-        if one.kind is NotificationKind.NOTICE:
+        if one.kind in NO_STANDING:
             continue
         if one.kind.over:
             told[one.receiver] = RESOLVED
@@ -131,7 +134,20 @@ class AlertStore(Protocol):
 
         Something may have arrived when a notification that is no resolve and not said alone,
         decided after the last *delivered* resolve to this receiver (or ever, without one), was
-        delivered or has a try that is ambiguous or without an end.
+        delivered or has a try that is ambiguous or without an end, or is told in a digest of which
+        that is true.
+        """
+
+    def queues(
+        self, receiver: str, incident_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[Notification]]:
+        """All that waits for a receiver about these incidents, by incident, oldest first."""
+
+    def put_together(self, digest: Digest, by: str, at: datetime) -> None:
+        """Put a digest into the outbox in the place of what it tells, in one transaction.
+
+        Until it has ended, nothing later is due about what it tells. Raises LeaseError when one of
+        those does not wait any more, or somebody sends it.
         """
 
     def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:

@@ -153,6 +153,8 @@ def paragraph(message: Message) -> str:
 
 def links(message: Message) -> tuple[tuple[str, str], ...]:
     """What to open next, in this order: (words, address)."""
+    if message.kind is NotificationKind.DIGEST:  # its text has the address of each
+        return (("Incidents", message.incident_url),)
     runbook = (("Runbook", message.runbook),) if message.runbook else ()
     boards = dict.fromkeys((line.slo, line.dashboard_url) for line in message.alerts)
     return (

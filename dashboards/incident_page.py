@@ -73,6 +73,7 @@ _NOTIFICATION_WORDS = {
     NotificationState.DELIVERED: "delivered",
     NotificationState.FAILED: "given up",
     NotificationState.SKIPPED: "not needed any more",
+    NotificationState.DIGESTED: "told in a digest",
 }
 _WHAT = {
     AlertKind.NO_DATA: "No data",

@@ -200,9 +200,16 @@ def _answers(
                 for row in own
                 for one in tries.get(row.id, ())
             )
-            yield AnswerFacts(name, None if unsure else False, _under_way(own[-1], tries))
+            told = _told_in_digest(own[-1])
+            unknown = None if unsure else False
+            yield AnswerFacts(name, told or unknown, _under_way(own[-1], tries))
         else:
             yield AnswerFacts(name, False, last.words.get(name, "") if last else "")
+
+
+def _told_in_digest(row: Notification) -> bool:
+    """Whether a digest that has arrived tells it."""
+    return row.state is NotificationState.DIGESTED and row.finished_at is not None
 
 
 def _arrived(alert: Alert, row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str:
@@ -221,6 +228,10 @@ def _under_way(row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str
             return f"not told yet ({said}); the next try is due at {_clock(row.next_attempt_at)}"
         case NotificationState.SKIPPED:
             return f"not told: {row.reason}"
+        case NotificationState.DIGESTED if row.finished_at is not None:
+            return f"told at {_clock(row.finished_at)}: {row.reason}"
+        case NotificationState.DIGESTED:
+            return f"to be {row.reason}, which has not arrived yet"
         case _:
             return f"not told, given up: {row.reason}"
 

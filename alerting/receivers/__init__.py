@@ -27,7 +27,8 @@ class Kind(NamedTuple):
 
     `build(config, external_url=...)` makes a receiver of an instance of `config`. Raises ValueError
     when a file that it names cannot be used. `links`: it takes `acknowledge_url` too, which makes
-    the address by which one message's reader acknowledges. `rate` is how much one takes.
+    the address by which one message's reader acknowledges. `rate` is how much one takes; where
+    messages are for people to read, many are told in a digest.
     """
 
     config: type[BaseModel]
@@ -36,20 +37,20 @@ class Kind(NamedTuple):
     rate: Rate = Rate(600, timedelta(minutes=1), burst=100)
 
 
-def _a_minute(count: int, burst: int) -> Rate:
-    return Rate(count, timedelta(minutes=1), burst)
+def _a_minute(count: int, burst: int, digest_after: int | None = None) -> Rate:
+    return Rate(count, timedelta(minutes=1), burst, digest_after)
 
 
 # To add one: its file here, its line below, its test.
 RECEIVERS: dict[str, Kind] = {
     "alertmanager": Kind(alertmanager.AlertmanagerConfig, alertmanager.build),
-    "discord": Kind(discord.DiscordConfig, discord.build, rate=_a_minute(30, 5)),
-    "email": Kind(email.EmailConfig, email.build, links=True, rate=_a_minute(60, 20)),
+    "discord": Kind(discord.DiscordConfig, discord.build, rate=_a_minute(30, 5, 20)),
+    "email": Kind(email.EmailConfig, email.build, links=True, rate=_a_minute(60, 20, 20)),
     "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build, rate=_a_minute(120, 30)),
-    "slack": Kind(slack.SlackConfig, slack.build, rate=_a_minute(60, 3)),
-    "teams": Kind(teams.TeamsConfig, teams.build, rate=_a_minute(60, 4)),
+    "slack": Kind(slack.SlackConfig, slack.build, rate=_a_minute(60, 3, 20)),
+    "teams": Kind(teams.TeamsConfig, teams.build, rate=_a_minute(60, 4, 20)),
     "template": Kind(template.TemplateConfig, template.build),
-    "webhook": Kind(webhook.WebhookConfig, webhook.build),
+    "webhook": Kind(webhook.WebhookConfig, webhook.build, rate=_a_minute(600, 100, 200)),
 }
 
 

@@ -8,7 +8,14 @@ import structlog
 
 from alerting import wording
 from alerting.alert import Facts
-from alerting.notification import DeliveryError, Handle, Message, Receipt, Receiver
+from alerting.notification import (
+    DeliveryError,
+    Handle,
+    Message,
+    NotificationKind,
+    Receipt,
+    Receiver,
+)
 from alerting.receivers.text import one_line
 from alerting.receivers.writer import WordsError, Writer
 
@@ -50,8 +57,8 @@ class Worded:
         await self.inner.close()
 
     async def _written(self, message: Message) -> tuple[Message, str | None]:
-        if self._writer is None:
-            return message, None
+        if self._writer is None or message.kind is NotificationKind.DIGEST:
+            return message, None  # a template is for one incident's words
         try:
             words = await asyncio.to_thread(self._writer.write, message)
         except WordsError as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -216,10 +217,18 @@ def _object(text: str) -> dict[str, Any]:
     return raw
 
 
+@cache
+def _names(of: "type[DataclassInstance]") -> tuple[str, ...]:
+    """The fields, which `dataclasses` looks up anew each time."""
+    return tuple(field.name for field in fields(of))
+
+
 def _build(of: type[_T], raw: Mapping[str, Any], **readers: Callable[[Any], object]) -> _T:
     values: dict[str, object] = {}
     try:
-        for name in (field.name for field in fields(of) if field.name in raw):
+        for name in _names(of):
+            if name not in raw:
+                continue
             read = datetime.fromisoformat if name in _INSTANTS else readers.get(name)
             value = raw[name]
             values[name] = value if value is None or read is None else read(value)

@@ -8,6 +8,7 @@ from alerting.lease import Lease
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
+    Message,
     Notification,
     NotificationKind,
     NotificationState,
@@ -49,11 +50,13 @@ def notification_values(notification: Notification) -> dict[str, Any]:
             "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
             "failover": names_to_json(notification.failover) if notification.failover else None,
             "instead_of": notification.instead_of,
+            "digest": notification.digest or None,
         }
     )
 
 
-def notification_of(row: Row[Any]) -> Notification:
+def notification_of(row: Row[Any], message: Message | None = None) -> Notification:
+    """`message` is what it says, where that is known already and was not read again."""
     return Notification(
         id=row.id,
         incident_id=row.incident_id,
@@ -61,7 +64,7 @@ def notification_of(row: Row[Any]) -> Notification:
         kind=NotificationKind(row.kind),
         revision=row.revision,
         severity=Severity(row.severity),
-        message=message_from_json(row.message),
+        message=message_from_json(row.message) if message is None else message,
         state=NotificationState(row.state),
         created_at=row.created_at,
         next_attempt_at=row.next_attempt_at,
@@ -72,6 +75,7 @@ def notification_of(row: Row[Any]) -> Notification:
         failover=names_from_json(row.failover) if row.failover else (),
         instead_of=row.instead_of,
         lease=Lease(row.lease_owner, row.leased_until) if row.leased_until else None,
+        digest=row.digest or "",
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Row,
     Select,
     and_,
     bindparam,
@@ -24,12 +25,14 @@ from sqlalchemy import (
 
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
+from alerting.digest import Digest
 from alerting.incident import IncidentEvent, IncidentState
 from alerting.lease import SKEW, TERM, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
     Handle,
+    Message,
     Notification,
     NotificationKind,
     NotificationState,
@@ -40,6 +43,7 @@ from nines.storage.codec import (
     destination_to_json,
     mapping_from_json,
     mapping_to_json,
+    message_from_json,
 )
 from nines.storage.database import Database
 from nines.storage.incident_rows import replace_rows, write_events
@@ -55,6 +59,7 @@ from nines.storage.upsert import upsert
 
 # Spelled out: a partial index serves no parameter.
 PENDING = notifications.c.state == literal_column(f"'{NotificationState.PENDING}'")
+_IDS_AT_ONCE = 500
 _SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "leased_until": None}
 _LOST = "The answer to this try was never recorded."
@@ -62,16 +67,24 @@ _CRASHED = "Our process ended in the middle of this try."
 
 
 def _due() -> Select[tuple[object, ...]]:
-    earlier = notifications.alias()
+    earlier, digest = notifications.alias(), notifications.alias()
+    # What is told in a digest is on its way for as long as that is.
+    in_digest = exists().where(
+        digest.c.id == earlier.c.digest, digest.c.state == NotificationState.PENDING
+    )
     blocked = exists().where(
-        earlier.c.state == NotificationState.PENDING,
+        or_(
+            earlier.c.state == NotificationState.PENDING,
+            and_(earlier.c.state == NotificationState.DIGESTED, in_digest),
+        ),
         earlier.c.incident_id == notifications.c.incident_id,
         earlier.c.receiver == notifications.c.receiver,
         tuple_(earlier.c.revision, earlier.c.sequence)
         < tuple_(notifications.c.revision, notifications.c.sequence),
+        earlier.c.digest.is_distinct_from(notifications.c.id),
     )
     return (
-        select(notifications)
+        select(*(column for column in notifications.c if column.name != "message"))
         .where(PENDING, notifications.c.next_attempt_at <= bindparam("now"), ~blocked)
         .order_by(notifications.c.created_at, notifications.c.sequence)
         .limit(bindparam("most", type_=Integer))
@@ -87,12 +100,20 @@ class OutboxRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # What waits is looked at again and again in a storm, and says the same each time.
+        self._said: dict[tuple[str, str, str], Message] = {}
 
     def due_notifications(self, now: datetime, limit: int = 200) -> list[Notification]:
         """The head of each (incident, receiver) queue that is due, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_DUE, {"now": now, "most": limit})
-            return [notification_of(row) for row in rows]
+            rows = connection.execute(_DUE, {"now": now, "most": limit}).all()
+            said = {_version(row): self._said.get(_version(row)) for row in rows}
+            new = [id_ for (id_, _, _), message in said.items() if message is None]
+            texts = _messages(connection, new)
+        self._said = {
+            key: message or message_from_json(texts[key[0]]) for key, message in said.items()
+        }
+        return [notification_of(row, self._said[_version(row)]) for row in rows]
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         """What waits for a receiver about an incident; see `AlertStore`."""
@@ -123,6 +144,19 @@ class OutboxRecords:
                 .distinct()
             )
             states = set(connection.execute(told).scalars())
+            one = notifications.alias()
+            unsure_of_it = exists().where(
+                attempts.c.notification_id == one.c.id,
+                or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
+            )
+            in_digests = (
+                select(one.c.state)
+                .join(notifications, notifications.c.digest == one.c.id)
+                .where(to_receiver, opens, after)
+                .where(or_(one.c.state == NotificationState.DELIVERED, unsure_of_it))
+                .distinct()
+            )
+            states |= set(connection.execute(in_digests).scalars())
             instead = select(notifications.c.receiver, notifications.c.kind).where(
                 notifications.c.incident_id == incident_id,
                 notifications.c.instead_of == receiver,
@@ -135,6 +169,43 @@ class OutboxRecords:
         arrived = NotificationState.DELIVERED in states
         return Backlog(tuple(map(notification_of, rows)), arrived, bool(states), stand_ins)
 
+    def queues(
+        self, receiver: str, incident_ids: Sequence[str]
+    ) -> dict[str, tuple[Notification, ...]]:
+        """All that waits for a receiver about these incidents, by incident, oldest first."""
+        found: dict[str, list[Notification]] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(incident_ids), _IDS_AT_ONCE):
+                query = (
+                    select(notifications)
+                    .where(
+                        PENDING,
+                        notifications.c.receiver == receiver,
+                        notifications.c.incident_id.in_(incident_ids[start : start + _IDS_AT_ONCE]),
+                    )
+                    .order_by(notifications.c.revision, notifications.c.sequence)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.incident_id, []).append(notification_of(row))
+        return {incident: tuple(rows) for incident, rows in found.items()}
+
+    def put_together(self, digest: Digest, by: str, at: datetime) -> None:
+        """Put a digest into the outbox in the place of what it tells, in one transaction.
+
+        Raises LeaseError when one of those does not wait any more, or somebody sends it.
+        """
+        with self._database.write() as connection:
+            for row in (*digest.told, *digest.skipped):
+                changed = connection.execute(
+                    update(notifications)
+                    .where(notifications.c.id == row.id, PENDING, _free(by, at))
+                    .values(progress(row) | {"digest": row.digest or None})
+                )
+                if changed.rowcount != 1:
+                    raise LeaseError(f"The notification {row.id} does not wait any more.")
+            replace_rows(connection, notifications, [notification_values(digest.notification)])
+            write_events(connection, digest.events)
+
     def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
         """End and change rows that wait and that nobody sends; raises LeaseError else."""
         with self._database.write() as connection:
@@ -146,6 +217,7 @@ class OutboxRecords:
                 )
                 if changed.rowcount != 1:
                     raise LeaseError(f"The notification {row.id} does not wait any more.")
+                _follow(connection, row)
             replace_rows(connection, notifications, map(notification_values, tidied.added))
             write_events(connection, events)
 
@@ -208,6 +280,7 @@ class OutboxRecords:
                 raise LeaseError(
                     f"Try {attempt.number} of {attempt.notification_id} is not the one under way."
                 )
+            _follow(connection, notification)
             connection.execute(
                 update(attempts)
                 .where(
@@ -288,6 +361,36 @@ class OutboxRecords:
         with self._database.read() as connection:
             count, oldest = connection.execute(query).one()
         return count, oldest
+
+
+def _follow(connection: Connection, digest: Notification) -> None:
+    """A digest came to an end: so did what it tells."""
+    if digest.kind is not NotificationKind.DIGEST or digest.state is NotificationState.PENDING:
+        return
+    end: dict[str, Any] = {"finished_at": digest.finished_at}
+    if digest.state is not NotificationState.DELIVERED:
+        end |= {
+            "state": NotificationState.FAILED,
+            "reason": f"the digest {digest.id} was given up: {digest.reason}",
+        }
+    told = update(notifications).where(notifications.c.digest == digest.id)
+    connection.execute(told.values(end))
+
+
+def _version(row: Row[Any]) -> tuple[str, str, str]:
+    """Which words of a notification: they change with these alone."""
+    return row.id, row.kind, row.severity
+
+
+def _messages(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """By id, what notifications say, as it is stored."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        query = select(notifications.c.id, notifications.c.message)
+        for row in connection.execute(query.where(notifications.c.id.in_(some))):
+            found[row.id] = row.message
+    return found
 
 
 def _write_destination(connection: Connection, destination: Destination) -> None:

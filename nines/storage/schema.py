@@ -334,6 +334,7 @@ notifications = Table(
     Column("instead_of", Text, nullable=False, server_default=""),
     Column("lease_owner", Text),
     Column("leased_until", Instant),
+    Column("digest", Text),
     Index(None, "incident_id", "receiver", "revision", "sequence"),
     # The outbox: small however long the history is.
     Index(

@@ -8,6 +8,7 @@ from datetime import datetime
 from alerting.alert import Alert
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
+from alerting.digest import Digest
 from alerting.incident import Incident, IncidentEvent
 from alerting.lease import TERM, Lease, LeaseError
 from alerting.notification import (
@@ -65,9 +66,11 @@ class MemoryAlertStore:
         self.before("due_notifications")
         heads: dict[tuple[str, str], Notification] = {}
         for row in self.notifications.values():
-            if row.state is NotificationState.PENDING:
-                heads.setdefault((row.incident_id, row.receiver), row)
-        due = [row for row in heads.values() if row.next_attempt_at <= now]
+            digest = self.notifications.get(row.digest)
+            in_digest = digest is not None and digest.state is NotificationState.PENDING
+            if row.state is NotificationState.PENDING or in_digest:
+                heads.setdefault((row.incident_id, row.receiver), digest or row)
+        due = {row.id: row for row in heads.values() if row.next_attempt_at <= now}.values()
         self.after("due_notifications")
         return sorted(due, key=lambda row: row.next_attempt_at)[:limit]
 
@@ -131,12 +134,13 @@ class MemoryAlertStore:
                 waiting.append(row)
             if row.kind.alone:
                 continue
-            delivered = row.state is NotificationState.DELIVERED
+            teller = self.notifications.get(row.digest, row)
+            delivered = teller.state is NotificationState.DELIVERED
             if row.kind is NotificationKind.RESOLVE:
                 arrived, known = arrived and not delivered, known and not delivered
             else:
                 arrived = arrived or delivered
-                known = known or delivered or self._unsure(row.id)
+                known = known or delivered or self._unsure(teller.id)
         instead = {
             row.receiver: row.kind
             for row in self.notifications.values()
@@ -158,6 +162,27 @@ class MemoryAlertStore:
         self.notifications.update((row.id, row) for row in (*rows, *tidied.added))
         self._log(events)
         self.after("tidy")
+
+    def queues(
+        self, receiver: str, incident_ids: Sequence[str]
+    ) -> dict[str, tuple[Notification, ...]]:
+        self.before("queues")
+        found: dict[str, tuple[Notification, ...]] = {}
+        for row in self.notifications.values():
+            waits = row.state is NotificationState.PENDING and row.receiver == receiver
+            if waits and row.incident_id in incident_ids:
+                found[row.incident_id] = (*found.get(row.incident_id, ()), row)
+        self.after("queues")
+        return found
+
+    def put_together(self, digest: Digest, by: str, at: datetime) -> None:
+        self.before("put_together")
+        rows = (*digest.told, *digest.skipped)
+        for row in rows:
+            self._free(row.id, by, at)
+        self.notifications.update((row.id, row) for row in (*rows, digest.notification))
+        self._log(digest.events)
+        self.after("put_together")
 
     def close_open_attempts(self, now: datetime, by: str) -> int:
         self.before("close_open_attempts")
