@@ -16,6 +16,7 @@ from nines.clock import Clock
 from nines.storage.errors import StorageError
 
 LOOK_EVERY = timedelta(seconds=5)
+LOOK_ALONE_EVERY = timedelta(seconds=15)  # where nobody waits for a heartbeat: pages alone tell
 PATIENCE = timedelta(minutes=2)  # with a page, where no heartbeat says another
 _READ_WITHIN = 5.0  # seconds; an outbox that takes longer cannot be read
 
@@ -67,7 +68,7 @@ class Auditor:
             while True:
                 await self.look()
                 config = self._config()
-                every = LOOK_EVERY if config is None else min(LOOK_EVERY, config.interval)
+                every = LOOK_ALONE_EVERY if config is None else min(LOOK_EVERY, config.interval)
                 await self._clock.sleep(every.total_seconds())
         finally:
             if self._beating is not None:

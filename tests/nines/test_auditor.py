@@ -214,3 +214,21 @@ async def test_it_looks_again_and_again(world: World) -> None:
 def test_a_heartbeat_that_makes_no_sense_is_refused(written: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         HeartbeatConfig.model_validate({"url": "https://hc.example/x"} | written)
+
+
+async def test_without_a_heartbeat_it_looks_every_fifteen_seconds(world: World) -> None:
+    looks: list[datetime] = []
+    look = world.auditor.look
+
+    async def looked() -> None:
+        looks.append(world.clock.now())
+        await look()
+
+    world.auditor.look = looked  # type: ignore[method-assign]
+    world.config = None
+    running = asyncio.create_task(world.auditor.run())
+    await world.clock.advance(MINUTE)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert len(looks) == 5
