@@ -1,6 +1,7 @@
 """Send what waits in the outbox: one lane for each receiver, every try written down first."""
 
 import asyncio
+import contextlib
 import functools
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from alerting.notification import (
     Receipt,
     Receiver,
 )
+from alerting.pace import Pace
 from alerting.result import Result, Scene
 from alerting.store import AlertStore
 
@@ -63,7 +65,8 @@ class Delivery:
 
     `on_attempt` is told of every try that ended: the receiver's name, and how it ended. Several
     workers may share a store: each has a `name` of its own, and keeps it over restarts. `rates` say
-    how fast receivers are told; one without is told as fast as it answers.
+    how fast receivers are told; one without is told as fast as it answers. Receivers of one
+    destination, as `shares` names it, share the slowest of their rates.
     """
 
     def __init__(
@@ -77,10 +80,12 @@ class Delivery:
         *,
         name: str = "nines",
         rates: Mapping[str, Rate] | None = None,
+        shares: Mapping[str, str] | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._name = name
-        self._rates = rates or {}
+        self._rates, self._shares = rates or {}, shares or {}
+        self._paces: dict[str, Pace] = {}  # by destination
         self._store = store
         self._run = run
         self._receivers = receivers
@@ -143,13 +148,14 @@ class Delivery:
         edited: Collection[str] = (),
         rates: Mapping[str, Rate] | None = None,
         leaving: Mapping[str, Receiver] | None = None,
+        shares: Mapping[str, str] | None = None,
     ) -> None:
         """Use these receivers from now on; returns when no try uses the old ones any more.
 
         Those `edited` may have been mended, so they are tried again. Those `leaving` are configured
         no more: what they were told is still resolved there, and nobody is sent to them instead.
         """
-        self._receivers, self._rates = receivers, rates or {}
+        self._receivers, self._rates, self._shares = receivers, rates or {}, shares or {}
         self._leaving = leaving or {}
         self._wake.set()
         await asyncio.gather(*self._under_way(), return_exceptions=True)
@@ -211,12 +217,22 @@ class Delivery:
             else:
                 lane = self._lanes.setdefault(name, Lane(name))
                 lane.waiting[notification.id] = notification
+        self._set_paces()
+        self._advance_all(self._lanes.values())
         for name, lane in self._lanes.items():
-            lane.use(self._rates.get(name))
-            self._advance(lane)
             if lane.waiting and lane.task is None:
                 later += lane.resumes(self._destination(name), now)
         return self._until(later)
+
+    def _set_paces(self) -> None:
+        """Let each lane keep the pace of its destination."""
+        rates: dict[str, list[Rate]] = {}
+        for name, rate in self._rates.items():
+            rates.setdefault(self._shares.get(name, name), []).append(rate)
+        for name, lane in self._lanes.items():
+            where = self._shares.get(name, name)
+            lane.pace = self._paces.setdefault(where, Pace())
+            lane.pace.use(rates.get(where, ()))
 
     def _read(self, until: datetime) -> tuple[list[Notification], dict[str, Destination]]:
         """All that may be sent by then, and how receivers stand; blocks on the store."""
@@ -244,6 +260,11 @@ class Delivery:
             woken.cancel()
             await asyncio.gather(timer, woken, return_exceptions=True)
 
+    def _advance_all(self, lanes: Iterable[Lane]) -> None:
+        """Begin what can begin; of lanes to one destination, the most urgent goes first."""
+        for lane in sorted((one for one in lanes if one.waiting), key=lambda one: one.urgency):
+            self._advance(lane)
+
     def _advance(self, lane: Lane) -> None:
         """Begin the lane's next try, unless it is busy or paused, or we are stopping."""
         if lane.task or self._stopping or not lane.waiting:
@@ -262,12 +283,15 @@ class Delivery:
             return
         self._busy.add(notification.id)
         lane.sending = {notification.id}
-        lane.task = asyncio.create_task(self._step(lane, notification))
+        lane.pace.begun += 1
+        lane.task = asyncio.create_task(self._step(lane, notification, lane.pace))
 
-    async def _step(self, lane: Lane, notification: Notification) -> None:
+    async def _step(self, lane: Lane, notification: Notification, pace: Pace) -> None:
         again = True  # whether the outbox has to be read before this lane can go on
+        begun = contextlib.ExitStack()
+        begun.callback(pace.begin)
         try:
-            again = await self._handle(lane, notification)
+            again = await self._handle(lane, notification, pace, begun)
         except LeaseError:
             pass  # another worker has it
         except Exception:
@@ -277,8 +301,10 @@ class Delivery:
         finally:
             self._moved |= lane.sending
             self._busy -= lane.sending - self._unstored.keys()
+            begun.close()
             lane.task = None
-            self._advance(lane)
+            if not again:  # else what is due is known anew first: it may be more urgent
+                self._advance_all(one for one in self._lanes.values() if one.pace is pace)
             if again or lane.task is None:
                 self._wake.set()
 
@@ -304,8 +330,13 @@ class Delivery:
             lane.task = None
             self._wake.set()
 
-    async def _handle(self, lane: Lane, notification: Notification) -> bool:
-        """Send, or close without sending. True: it will have to be tried again."""
+    async def _handle(
+        self, lane: Lane, notification: Notification, pace: Pace, begun: contextlib.ExitStack
+    ) -> bool:
+        """Send, or close without sending. True: it will have to be tried again.
+
+        `begun` is closed as soon as the pace knows of the try by itself.
+        """
         name = notification.receiver
         found = await self._backlog(notification)
         if not found.waiting or found.waiting[0].id != notification.id:
@@ -334,13 +365,14 @@ class Delivery:
         attempt, handle = await self._run(
             lambda: self._store.begin_attempt(notification.id, self._name, now)
         )
-        lane.sends(now)
+        pace.sent(now)
+        begun.close()
         done, pause = await self._send(receiver, notification, attempt, handle, scene)
-        lane.heard(done.attempt.status)
+        pace.heard(done.attempt.status)
         self._unstored[notification.id] = done
         self._destinations[name] = done.destination
         if pause:
-            lane.paused_until = self._clock.now() + min(pause, outbox.LONGEST_RETRY_AFTER)
+            pace.paused_until = self._clock.now() + min(pause, outbox.LONGEST_RETRY_AFTER)
         await self._store_results((notification.id,))
         if done.attempt.outcome is not None:
             self._on_attempt(name, done.attempt.outcome)

@@ -6,26 +6,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting import outbox
-from alerting.bucket import Bucket, Rate
 from alerting.destination import Destination
 from alerting.digest import overflowing
 from alerting.notification import Notification
+from alerting.pace import Pace
 from alerting.result import expired
 
 
 @dataclass(slots=True)
 class Lane:
-    """`paused_until`: the receiver asked for a pause (Retry-After). `bucket`: its pace.
+    """`pace` is that of its destination, which other lanes may lead to as well.
 
     `sending`: the ids of what its task is about.
     """
 
     receiver: str
+    pace: Pace = field(default_factory=Pace)
     waiting: dict[str, Notification] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     sending: set[str] = field(default_factory=set)
-    paused_until: datetime | None = None
-    bucket: Bucket | None = None
+
+    @property
+    def urgency(self) -> tuple[int, int, datetime]:
+        """Of what waits; which of the lanes to one destination goes first."""
+        first = outbox.first(self.waiting.values())
+        return outbox.urgency(first), first.severity.rank, first.created_at
 
     def take(
         self, destination: Destination, well: Collection[str], now: datetime
@@ -38,10 +43,8 @@ class Lane:
         elsewhere = [n for n in ready if moves_on(n, destination, well, now)]
         if elsewhere:
             ready = elsewhere
-        elif destination.rests(now) or self._paused(now):
+        elif destination.rests(now) or self.pace.free_at(now) > now:
             return None
-        else:
-            self.paused_until = None
         if not ready:
             return None
         chosen = outbox.first(ready)
@@ -50,7 +53,8 @@ class Lane:
 
     def digest(self, destination: Destination, now: datetime) -> list[Notification]:
         """What of all that waits is to be told in one; usually none."""
-        after = self.bucket.rate.digest_after if self.bucket else None
+        bucket = self.pace.bucket
+        after = bucket.rate.digest_after if bucket else None
         if after is None or len(self.waiting) <= after or destination.rests(now):
             return []
         return overflowing(list(self.waiting.values()), after)
@@ -66,30 +70,8 @@ class Lane:
 
     def resumes(self, destination: Destination, now: datetime) -> list[datetime]:
         """When it goes on by itself, as far as that is known."""
-        free_at = self.bucket.free_at(now) if self.bucket else None
-        moments = (self.paused_until, destination.open_until, free_at)
+        moments = (destination.open_until, self.pace.free_at(now))
         return [at for at in moments if at is not None and at > now]
-
-    def use(self, rate: Rate | None) -> None:
-        """This is its rate from now on; what was learnt holds while it stays the same."""
-        if rate is None:
-            self.bucket = None
-        elif self.bucket is None or self.bucket.rate != rate:
-            self.bucket = Bucket(rate)
-
-    def sends(self, now: datetime) -> None:
-        """A try begins."""
-        if self.bucket:
-            self.bucket = self.bucket.taken(now)
-
-    def heard(self, status: int | None) -> None:
-        """A try ended with this status."""
-        if self.bucket:
-            self.bucket = self.bucket.learnt(too_much=status == 429)
-
-    def _paused(self, now: datetime) -> bool:
-        asked = self.paused_until is not None and self.paused_until > now
-        return asked or (self.bucket is not None and self.bucket.free_at(now) > now)
 
 
 def moves_on(

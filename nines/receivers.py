@@ -5,7 +5,7 @@ from functools import partial
 
 from alerting.bucket import Rate
 from alerting.notification import Message, Receiver
-from alerting.receivers import RECEIVERS, worded
+from alerting.receivers import RECEIVERS, destination_of, worded
 from nines.config import Config
 
 
@@ -39,6 +39,12 @@ def renamed_receivers(old: Config, new: Config) -> dict[str, str]:
             found[name] = same
             del fresh[same]
     return found
+
+
+def receiver_shares(config: Config) -> dict[str, str]:
+    """Where each receiver sends: those of one destination share its rate."""
+    receivers = config.alerting.receivers.items()
+    return {name: destination_of(one.kind, one.config) for name, one in receivers}
 
 
 def edited_receivers(old: Config, new: Config) -> list[str]:

@@ -18,7 +18,12 @@ from nines.configured import Configured
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.live import Pulse
-from nines.receivers import edited_receivers, receiver_rates, renamed_receivers
+from nines.receivers import (
+    edited_receivers,
+    receiver_rates,
+    receiver_shares,
+    renamed_receivers,
+)
 from nines.rounds import Rounds
 from nines.storage.errors import StorageError
 from nines.watching import Watching
@@ -121,7 +126,8 @@ class Reloading:
             if name not in receivers and name not in renamed
         }
         rates = receiver_rates(config)
-        await self._delivery.replace(receivers, edited, rates, now.leaving)
+        shares = receiver_shares(config)
+        await self._delivery.replace(receivers, edited, rates, now.leaving, shares)
         await close_all({name: one for name, one in before.items() if name not in now.leaving})
 
     def _refused(self, problems: tuple[str, ...]) -> ReloadResult:

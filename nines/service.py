@@ -41,7 +41,7 @@ from nines.notices import Notices
 from nines.outbox import Outbox
 from nines.past import Past
 from nines.receipts import Receipts
-from nines.receivers import build_receivers, receiver_rates
+from nines.receivers import build_receivers, receiver_rates, receiver_shares
 from nines.recounting import Recounting
 from nines.reloading import Reloading
 from nines.resume import book_our_absence
@@ -275,6 +275,7 @@ class Service:
             random.Random(secrets.randbits(64)),  # noqa: S311 - jitter, no secret
             self.pulse.count_attempt,
             rates=receiver_rates(self.config),
+            shares=receiver_shares(self.config),
         )
         self.watching = Watching(
             self.configured,

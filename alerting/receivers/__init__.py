@@ -1,5 +1,6 @@
 """The kinds of receivers: where a notification can go."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from alerting.receivers import (
     template,
     webhook,
 )
+from alerting.receivers.address import host_of
 from alerting.receivers.wording_tiers import Worded
 from alerting.receivers.writer import Writer
 
@@ -27,7 +29,8 @@ class Kind(NamedTuple):
 
     `build(config, external_url=...)` makes a receiver of an instance of `config`. Raises ValueError
     when a file that it names cannot be used. `links`: it takes `acknowledge_url` too, which makes
-    the address by which one message's reader acknowledges. `rate` is how much one takes; where
+    the address by which one message's reader acknowledges. `rate` is how much one destination
+    takes; `destination` names it (and is a secret): two receivers of one share its rate. Where
     messages are for people to read, many are told in a digest.
     """
 
@@ -35,6 +38,7 @@ class Kind(NamedTuple):
     build: Callable[..., Receiver]
     links: bool = False
     rate: Rate = Rate(600, timedelta(minutes=1), burst=100)
+    destination: Callable[[Any], tuple[str, ...]] = lambda config: (host_of(config.url.value),)
 
 
 def _a_minute(count: int, burst: int, digest_after: int | None = None) -> Rate:
@@ -44,14 +48,47 @@ def _a_minute(count: int, burst: int, digest_after: int | None = None) -> Rate:
 # To add one: its file here, its line below, its test.
 RECEIVERS: dict[str, Kind] = {
     "alertmanager": Kind(alertmanager.AlertmanagerConfig, alertmanager.build),
-    "discord": Kind(discord.DiscordConfig, discord.build, rate=_a_minute(30, 5, 20)),
-    "email": Kind(email.EmailConfig, email.build, links=True, rate=_a_minute(60, 20, 20)),
-    "pagerduty": Kind(pagerduty.PagerDutyConfig, pagerduty.build, rate=_a_minute(120, 30)),
-    "slack": Kind(slack.SlackConfig, slack.build, rate=_a_minute(60, 3, 20)),
-    "teams": Kind(teams.TeamsConfig, teams.build, rate=_a_minute(60, 4, 20)),
+    "discord": Kind(
+        discord.DiscordConfig,
+        discord.build,
+        rate=_a_minute(30, 5, 20),
+        destination=lambda config: (config.url.value,),
+    ),
+    "email": Kind(
+        email.EmailConfig,
+        email.build,
+        links=True,
+        rate=_a_minute(60, 20, 20),
+        destination=lambda config: (str(config.smtp),),
+    ),
+    "pagerduty": Kind(
+        pagerduty.PagerDutyConfig,
+        pagerduty.build,
+        rate=_a_minute(120, 30),
+        destination=lambda config: (config.url, config.routing_key.value),
+    ),
+    # A message a second is what Slack takes for one channel.
+    "slack": Kind(
+        slack.SlackConfig,
+        slack.build,
+        rate=_a_minute(60, 3, 20),
+        destination=lambda config: (config.url, config.token.value, config.channel),
+    ),
+    "teams": Kind(
+        teams.TeamsConfig,
+        teams.build,
+        rate=_a_minute(60, 4, 20),
+        destination=lambda config: (config.url.value,),
+    ),
     "template": Kind(template.TemplateConfig, template.build),
     "webhook": Kind(webhook.WebhookConfig, webhook.build, rate=_a_minute(600, 100, 200)),
 }
+
+
+def destination_of(kind: str, config: BaseModel) -> str:
+    """A name for where it sends, the same for all that send there; it tells no secret."""
+    parts = "\0".join((kind, *RECEIVERS[kind].destination(config)))
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def worded(
