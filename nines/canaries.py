@@ -7,6 +7,7 @@ import structlog
 
 from alerting.canary import BY_SCHEDULE, Canary, canary, is_due, too_old
 from alerting.config import AlertingConfig
+from nines.bell import Bell
 from nines.clock import Clock
 from nines.dispatch import Dispatch
 from nines.storage.errors import StorageError
@@ -39,6 +40,7 @@ class Canaries:
         self._threads = threads
         self._clock = clock
         self._moved = moved
+        self._bell = Bell()  # one is on its way
         self._read_at: float | None = None  # None: what is known may be old
         self.last: Mapping[str, Canary] = {}
 
@@ -51,7 +53,7 @@ class Canaries:
                 log.warning("canaries_put_off", error=str(error))
             waits = any(one.waits for one in self.last.values())
             every = WHILE_ONE_WAITS if waits else LOOK_EVERY
-            await self._clock.sleep(every.total_seconds())
+            await self._bell.heard_within(every.total_seconds(), self._clock)
 
     async def look(self) -> None:
         """See how those under way fare, and send those that are due. Raises StorageError."""
@@ -70,6 +72,7 @@ class Canaries:
             return False
         await self._dispatch.put(lambda context: canary(receiver, by, context))
         await self._refresh(afresh=True)
+        self._bell.ring()
         log.info("canary", receiver=receiver, by=by)
         return True
 
