@@ -63,7 +63,7 @@ def too_old(
     if last is None:
         return None
     since = last.last_success
-    if since is None and last.waits:
+    if since is None and last.waits and now - last.decided_at <= 2 * every:
         return None  # the first is on its way
     if since is not None and now - since <= 2 * every:
         return None

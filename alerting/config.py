@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Self, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from alerting.bucket import Rate
+from alerting.delivery_sli import SERVICE as SELF
 from alerting.inhibition import Inhibition
 from alerting.outside.config import AlertmanagerApiConfig
 from alerting.receivers import RECEIVERS
@@ -35,10 +37,10 @@ from alerting.time_interval import (
     parse_weekdays,
     parse_years,
 )
-from alerting.watching_config import CanaryConfig, HeartbeatConfig
+from alerting.watching_config import CanaryConfig, DeliverySLOConfig, HeartbeatConfig
 from slo.exclusion_config import ExclusionConfig
 from slo.fields import NAME_PATTERN, PositiveDuration
-from slo.selector import Matcher, parse_matchers
+from slo.selector import Matcher, matcher, parse_matchers
 from slo.units import Duration, format_duration, parse_duration
 from slo.zone import parse_zone
 
@@ -411,10 +413,42 @@ class AlertingConfig(BaseModel):
         None, description="How often each receiver is sent a message that shows that it can be."
     )
 
+    delivery_slo: DeliverySLOConfig | Literal["off"] | None = Field(
+        None,
+        description="How soon pages are to be receipted, as an SLO of Nines itself; or `off`. "
+        "Default: as if it were empty, where there is a `heartbeat` or a `canary`.",
+    )
+
+    @property
+    def own_slo(self) -> DeliverySLOConfig | None:
+        """The SLO of our own deliveries; None where there are none, or nobody wants it."""
+        if self.delivery_slo == "off" or not self.receivers:
+            return None
+        watched = self.heartbeat is not None or self.canary is not None
+        return self.delivery_slo or (DeliverySLOConfig() if watched else None)
+
+    @property
+    def delivery_within(self) -> timedelta:
+        """How soon after its decision a delivery is good."""
+        own = self.own_slo or DeliverySLOConfig()
+        return own.within
+
     @property
     def route(self) -> Route:
         """The tree, ready to be asked."""
-        return self.root.route({name: self._interval(name) for name in self.time_intervals})
+        tree = self.root.route({name: self._interval(name) for name in self.time_intervals})
+        own = self.own_slo
+        if own is None:
+            return tree
+        # What tells that a receiver fails must find its way past it.
+        about_us = Route(
+            (matcher("service", "=", SELF),),
+            own.receivers,
+            () if own.receivers else tree.routes,
+            terms=Terms(failover=tuple(self.receivers)),
+            own=True,
+        )
+        return replace(tree, routes=(about_us, *tree.routes))
 
     def _interval(self, name: str) -> TimeInterval:
         return TimeInterval(name, tuple(one.range() for one in self.time_intervals[name]))

@@ -59,6 +59,7 @@ class Route:
     terms: Terms = Terms()
     active: tuple[TimeInterval, ...] = ()
     mute: tuple[TimeInterval, ...] = ()
+    own: bool = False  # for alerts of Nines about itself: none of the file's, which are numbered
 
     def hits(self, labels: Mapping[str, str]) -> tuple["Hit", ...]:
         """The routes that take an alert, from here as the root, which takes everything."""
@@ -164,6 +165,9 @@ class Hit:
         )
 
 
+_OWN = "own"
+
+
 @dataclass(frozen=True, slots=True)
 class _Above:
     """What a route may leave to those above it. Time intervals are not among it."""
@@ -178,12 +182,14 @@ def _hits(
     """Depth first; the first child that matches ends the search, unless it says to go on."""
     receivers = above.receivers if route.receivers is None else route.receivers
     here = _Above(receivers, route.terms.below(above.terms))
-    taken = False
-    for position, child in enumerate(route.routes, start=1):
+    taken, position = False, 0
+    for child in route.routes:
+        position += not child.own
         if not all(matcher.matches(labels) for matcher in child.matchers):
             continue
         taken = True
-        number = f"{steps[-1].number}.{position}" if steps else str(position)
+        here_called = _OWN if child.own else str(position)
+        number = f"{steps[-1].number}.{here_called}" if steps else here_called
         yield from _hits(child, labels, here, (*steps, Step(number, child.matchers)))
         if not child.go_on:
             return

@@ -1,13 +1,14 @@
 """How Nines is watched itself, as config.yaml says it: by a heartbeat and by canaries."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerting.receivers.door import AddressConfig
 from slo.fields import PositiveDuration
-from slo.units import format_duration
+from slo.units import Percent, format_duration
 
 _LONGEST_TIMEOUT = timedelta(minutes=1)
 _LEAST = timedelta(seconds=1)
@@ -55,3 +56,20 @@ class CanaryConfig(BaseModel):
         if self.every < _LEAST_BETWEEN_CANARIES:
             raise ValueError("a canary may take 10m to arrive, so write at least 15m")
         return self
+
+
+class DeliverySLOConfig(BaseModel):
+    """`delivery_slo:` from decision to receipt as an SLO of Nines itself, `nines/delivery`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    within: PositiveDuration = Field(
+        timedelta(minutes=1), description="How soon after its decision a delivery is good."
+    )
+    objective: Percent = Field(
+        Decimal("0.99"), description="The promised share of good deliveries."
+    )
+    window: PositiveDuration = Field(timedelta(days=30), description="A rolling window.")
+    receivers: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Who is told when it burns; default: as routes say."
+    )

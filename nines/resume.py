@@ -243,6 +243,13 @@ def resume_target(
     return target
 
 
+def last_page(counts: CountStore, collector_id: str) -> datetime | None:
+    """When a collector read the last page that is stored as counted; blocks on storage."""
+    record = counts.collector_states().get(collector_id)
+    counters = None if record is None else unpack(record.state)[0]
+    return None if counters is None else counters.at
+
+
 def resume_rules(
     rules: Sequence[Rule],
     *,

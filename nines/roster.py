@@ -20,8 +20,11 @@ class Roster:
     cards: Sequence[CollectorCard]
 
     @classmethod
-    def of(cls, config: Config) -> "Roster":
-        """Raises ValueError where a TLS file is not there any more."""
+    def of(cls, config: Config, own: Runnable | None = None) -> "Roster":
+        """`own` is the collector that looks at ourselves, where anything is promised of us.
+
+        Raises ValueError where a TLS file is not there any more.
+        """
         wanted = _wanted(config)
         collectors: dict[str, Runnable] = {}
         cards, services = [], []
@@ -34,11 +37,12 @@ class Roster:
                     wanted.get(f"{name}/{collector_name}", set()),
                 )
                 collectors[collector.id] = collector
-                cards.append(
-                    CollectorCard(
-                        collector.id, collector.kind, collector.target, collector.interval
-                    )
-                )
+                cards.append(_card(collector))
+            looks = [f"{name}/{key}" for key in service.collectors]
+            if own is not None and own.id.startswith(f"{name}/"):
+                collectors[own.id] = own
+                cards.append(_card(own))
+                looks.append(own.id)
             services.append(
                 ServiceCard(
                     name=name,
@@ -47,10 +51,14 @@ class Roster:
                     runbook=service.runbook,
                     labels=dict(service.labels),
                     slo_ids=tuple(slo.id for slo in config.slos if slo.service == name),
-                    collectors=tuple(f"{name}/{key}" for key in service.collectors),
+                    collectors=tuple(looks),
                 )
             )
         return cls(collectors, services, cards)
+
+
+def _card(collector: Runnable) -> CollectorCard:
+    return CollectorCard(collector.id, collector.kind, collector.target, collector.interval)
 
 
 def _wanted(config: Config) -> dict[str, set[str]]:

@@ -32,6 +32,7 @@ from nines.clock import Clock, SystemClock
 from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
 from nines.configured import Configured
+from nines.deliveries import Deliveries, DeliveryCollector
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
 from nines.housekeeping import Housekeeping
@@ -44,7 +45,7 @@ from nines.receipts import Receipts
 from nines.receivers import build_receivers, receiver_rates, receiver_shares
 from nines.recounting import Recounting
 from nines.reloading import Reloading
-from nines.resume import book_our_absence
+from nines.resume import book_our_absence, last_page
 from nines.rounds import Rounds
 from nines.shadows import Shadows
 from nines.silencing import Silencing
@@ -55,6 +56,7 @@ from nines.storage.canaries import canaries
 from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
+from nines.storage.deliveries import deliveries
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
@@ -206,6 +208,14 @@ class Service:
             clock=self._clock,
             moved=lambda: self.outbox.stir(),
         )
+        self.deliveries = Deliveries(
+            config=lambda: self.config.alerting,
+            read=partial(deliveries, self.database),
+            anchor=partial(last_page, self.counts, DeliveryCollector.id),
+            canaries=lambda: self.canaries.last,
+            run=self.threads.read,
+            started_at=self.pulse.started_at,
+        )
         self.auditor = Auditor(
             config=lambda: self.config.alerting.heartbeat,
             vitals=self._vitals,
@@ -289,6 +299,7 @@ class Service:
             notices=self.notices,
             live=self.live,
             schedule=self.rounds.schedule,
+            own=DeliveryCollector(self.deliveries),
             now=self._clock.now,
         )
         self.reloading = Reloading(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from collectors.runnable import Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
 from nines.configured import Configured
@@ -44,9 +45,12 @@ class Watching:
         notices: Notices,
         live: Live,
         schedule: Schedule,
+        own: Runnable,
         now: Callable[[], datetime],
     ) -> None:
-        """`path` is the configuration's: it is the author of what is planned there."""
+        """`path` is the configuration's: it is the author of what is planned there. `own` looks
+        at ourselves.
+        """
         self._configured = configured
         self._author = path.name
         self._threads = threads
@@ -57,6 +61,7 @@ class Watching:
         self._notices = notices
         self._live = live
         self._schedule = schedule
+        self._own = own
         self._now = now
         self._counts = CountStore(database)
         self._records = AlertRecords(database)
@@ -87,7 +92,7 @@ class Watching:
         states: Mapping[str, AlertState],
     ) -> None:
         """The part of `watch` in which nothing can come in between."""
-        roster = Roster.of(config)
+        roster = Roster.of(config, self._own if config.alerting.own_slo else None)
         targets = {
             collector.id: resume_target(
                 collector.interval,

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from alerting.alert import Alert, ShadowAlert
+from alerting.delivery_sli import SERVICE as OURSELVES
 from alerting.wording import duration, moment
 from nines.cli.problems import FINE, NO, WRONG_USE, fail, load_or_none
 from nines.config import Config
@@ -52,7 +53,13 @@ def show(path: Path, slo_id: str | None, days: int, *, as_json: bool) -> int:
     config = load_or_none(path)
     if config is None:
         return WRONG_USE
-    slos = [one for one in config.slos if slo_id in (None, one.id, one.sli_id)]
+    ours = config.alerting.own_slo is not None  # of our own deliveries nobody asks unless by name
+    slos = [
+        one
+        for one in config.slos
+        if slo_id in (one.id, one.sli_id)
+        or (slo_id is None and not (ours and one.service == OURSELVES))
+    ]
     if not slos:
         return fail(f"there is no SLO {slo_id!r} in {path}", WRONG_USE)
     detail = config.server.retention.detail

@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from alerting.config import AlertingConfig
+from alerting.delivery_sli import SERVICE
 from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.document import Path
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
+from nines.config.own_service import own_service
 from nines.config.problem import Problem
 from nines.config.references import below, unknown
 from nines.config.templates import with_template
@@ -74,6 +76,11 @@ def assemble(
     found += said_of_slos
     alerting, said_of_receivers = _alerting(file.alerting, directory)
     found += said_of_receivers
+    own, said_of_us = own_service(file, data)
+    found += said_of_us
+    if own is not None:
+        services[SERVICE] = own.service
+        slos, rules = (*slos, *own.slos), [*rules, *own.rules]
     whole = Config(
         server=file.server,
         defaults=file.defaults,
@@ -301,7 +308,8 @@ def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield from look(child, (*at, "routes", position))
 
     yield from look(alerting.get("route"), ("alerting", "route"))
-    yield from names(below(alerting, "canary"), ("alerting", "canary"))
+    for key in ("canary", "delivery_slo"):
+        yield from names(below(alerting, key), ("alerting", key))
 
 
 def _listed(value: object) -> Iterator[tuple[int, object]]:

@@ -6,6 +6,9 @@ from typing import Any
 
 from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
 from alerting.config import AlertingConfig, RouteConfig, RouteTerms
+from alerting.delivery_sli import CANARY_RULE
+from alerting.delivery_sli import SERVICE as SELF
+from alerting.delivery_sli import SLO as OWN_SLO
 from alerting.routes import Route, Routed
 from alerting.service import Service, rule_labels
 from nines.config.assembly import Config
@@ -44,9 +47,12 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
         ),
         "owner": sorted({str(below(services, name).get("owner") or "") for name in services}),
     }
+    ours = {"service": SELF, "slo": OWN_SLO, "alert": CANARY_RULE} if alerting.own_slo else {}
     labels = {label for name in services for label in below(services, name, "labels")}
     for at, match in _matchers(alerting):
-        said = (_fault(matcher, known, labels) for matcher in match)
+        # What Nines says about itself goes by routes, too.
+        others = (one for one in match if ours.get(one.label) != one.value)
+        said = (_fault(matcher, known, labels) for matcher in others)
         words = "; ".join(filter(None, said))
         if words:
             yield Finding((*at, "match"), words)
@@ -120,9 +126,11 @@ def unheard(config: Config) -> Iterator[Finding]:
 
 
 def _never_told(config: Config, rules: list[_Rule]) -> Iterator[Finding]:
-    told = {receiver for rule in rules for receiver in rule.reached}
+    own = config.alerting.own_slo
+    about_us = set(own.receivers or ()) if own else set()
+    told = about_us.union(*(rule.reached for rule in rules))
     root = config.alerting.root
-    named = {*root.receivers, *_beside(root)}
+    named = {*root.receivers, *_beside(root), *about_us}
     for _, route in _walk(root.routes, _ROOT):
         named |= {*(route.receivers or ()), *_beside(route)}
     for name in config.alerting.receivers:
@@ -153,6 +161,8 @@ def _why(*rules: _Rule) -> str:
 def _rules(config: Config) -> Iterator[_Rule]:
     tree = config.alerting.route
     for slo in config.slos:
+        if slo.service == SELF and config.alerting.own_slo:
+            continue  # it stands in no file, and its failover names everybody
         place = ("services", slo.service, "slos", slo.name)
         kinds = {(tier.severity, AlertKind.BURN) for tier in slo.tiers}
         kinds.add((NO_DATA_SEVERITY, AlertKind.NO_DATA))
@@ -162,6 +172,8 @@ def _rules(config: Config) -> Iterator[_Rule]:
             labels = rule_labels(_service(config, slo.service), slo.name, severity, kind)
             yield _Rule(slo.id, place, severity, tree.explain(labels), _reached(tree, labels))
     for rule in config.rules:
+        if rule.service == SELF and config.alerting.own_slo:
+            continue
         place = ("services", rule.service, "alerts", rule.name)
         kinds = {(rule.severity, AlertKind.THRESHOLD), (NO_DATA_SEVERITY, AlertKind.NO_DATA)}
         for severity, kind in sorted(kinds):

@@ -26,7 +26,8 @@ class World:
     def __init__(self, folder: Path, canary: str) -> None:
         self.file = folder / "config.yaml"
         text = HEAD.format(database=folder / "nines.db") + SLOS
-        self.file.write_text(text.replace("  route:", f"  canary: {canary}\n  route:", 1))
+        ours = f"  delivery_slo: off\n  canary: {canary}\n  route:"
+        self.file.write_text(text.replace("  route:", ours, 1))
         self.clock = FakeClock(START)
         self.service: Service
 

@@ -31,6 +31,7 @@ def test_there_are_examples() -> None:
         *("RouteConfig", "RootRouteConfig", "EscalationConfig", "InhibitRuleConfig"),
         *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig", "CanaryConfig"),
         "AlertmanagerApiConfig",
+        "DeliverySLOConfig",
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],
