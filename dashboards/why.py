@@ -83,6 +83,7 @@ class AlertWhy:
     kind: str
     severity: str
     name: str
+    origin_url: str | None  # of one from outside, where its sender shows it
     started_at: datetime
     ended_at: datetime | None
     answer: str
@@ -123,6 +124,7 @@ def alert_why(file: WhyFile) -> AlertWhy:
         kind=alert.kind.value,
         severity=alert.severity.value,
         name=f"{alert.service}: {wording.name(alert.slo, alert.severity, alert.facts)}",
+        origin_url=(alert.origin.url or None) if alert.origin else None,
         started_at=alert.started_at,
         ended_at=alert.ended_at,
         answer=_answer(answers, shown),

@@ -149,7 +149,7 @@ def _section(one: AlertWhy, now: datetime) -> AlertSection:
         severity_word=Severity(one.severity).value.capitalize(),
         answer=one.answer,
         incident_url=links.incident_url(one.incident_id),
-        page_url=links.alert_page_url(one.service, one.slo, one.rule),
+        page_url=links.alert_page_url(one.service, one.slo, one.rule, one.origin_url or ""),
         began=write.moment(one.started_at, now),
         ended=write.moment(one.ended_at, now) if one.ended_at else None,
         receivers=tuple(

@@ -16,6 +16,7 @@ from slo.rule import is_of_rule
 
 _LOOK_BACK = timedelta(hours=6)  # for the beginning: further back the counts are coarser
 _MEMORY = timedelta(days=365)
+_MOMENT = timedelta(microseconds=1)
 _MOST_ALIKE = 1_000
 _MOST_REMEMBERED = 5_000
 
@@ -91,15 +92,14 @@ class Retrospect:
         return last.start
 
     def _similar(self, incident: Incident) -> list[Similar]:
-        start = incident.opened_at - _MEMORY
-        found = self.past.records.opened_between(start, self.now(), _MOST_ALIKE)
+        start, end = incident.opened_at - _MEMORY, incident.opened_at + _MOMENT
+        found = self.past.records.opened_between(start, end, _MOST_ALIKE)
         if not found:
             return []
         labels = self.past.records.labels_between(found[-1][0].opened_at, found[0][0].opened_at)
         sketches = {one.id: sketch(one, own, labels.get(one.id, {})) for one, own in found}
         own = sketches.pop(incident.id, None)
-        earlier = [one for one in sketches.values() if one.opened_at <= incident.opened_at]
-        return [] if own is None else similar(own, earlier)
+        return [] if own is None else similar(own, sketches.values())
 
 
 def sketch(incident: Incident, alerts: Sequence[Alert], labels: Mapping[str, str]) -> Sketch:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dashboards.why import AlertWhy, WhyFacts
 from tests.nines.living import Living
+from tests.nines.test_intake import FILE, alert, post
 from web.why import why
 
 UP = "up: {objective: 99.9%, sli: {probe: front}}"
@@ -29,7 +30,7 @@ async def page_of(living: Living) -> AlertWhy:
     """What is told of the alert that paged."""
     found = await living.service.live.incidents(state=None, service=None, cursor=None, limit=1)
     alerts = (await asked(living, found.incidents[0].id)).alerts
-    return next(one for one in alerts if one.severity == "page")
+    return next(one for one in alerts if one.severity in ("page", "critical"))
 
 
 async def test_the_page_is_explained_with_its_route_and_what_waits(tmp_path: Path) -> None:
@@ -67,6 +68,22 @@ async def test_of_a_rule_that_is_gone_it_says_so_and_explains_all_the_same(tmp_p
 
     assert told.since[-1] == "Its rule is no longer in the configuration: it could not fire now."
     assert told.routes[0].route == 'severity="page" matched route 1'
+    await living.service.close()
+
+
+async def test_an_alert_from_outside_is_explained_like_ours(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    text = FILE.replace("{database}", str(tmp_path / "nines.db"))
+    (tmp_path / "config.yaml").write_text(text)
+    await living.open()
+    await post(living, alert())
+
+    told = await page_of(living)
+
+    assert told.routes[0].receivers == ("oncall",)
+    assert told.labels["alertname"] == "Slow"
+    assert told.origin_url == "http://prometheus.example/graph?g0.expr=x"
+    assert told.since == ()
     await living.service.close()
 
 

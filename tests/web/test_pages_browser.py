@@ -231,6 +231,8 @@ def test_very_long_names_do_not_widen_a_phone(site: Site, browser: Browser) -> N
             f"/services/{name}",
             f"/incidents?service={name}",
             "/incidents/INC0005",
+            "/why?of=INC0005",
+            "/incidents/INC0005/postmortem",
         ):
             page.goto(site.url + path)
             wide = page.evaluate("document.documentElement.scrollWidth")
