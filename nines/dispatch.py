@@ -10,15 +10,15 @@ from typing import TypeAlias
 import structlog
 
 from alerting import shadow
-from alerting.alert import AlertChange, AlertKind, Remark, ShadowAlert
+from alerting.alert import Alert, AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.context import Context
 from alerting.desk import acknowledge, decide, review
-from alerting.flapping import REACH, TOLD
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
 from alerting.placing import begun_source, source_of
 from alerting.rules import Rules
 from alerting.store import Decision, IncidentFile
+from nines.beginnings import Beginnings
 from nines.bell import Bell
 from nines.changes import Broadcast
 from nines.engine import Engine
@@ -80,6 +80,7 @@ class Dispatch:
         self._spent_most = spent_most
         self._hidden = hidden
         self._shadows = ShadowRecords(records.database)
+        self._beginnings = Beginnings(records.beginnings)
         self._unstored: CountBatch | None = None
         self._waiting: list[AlertChange | Remark] = []
         self._rules: Rules | None = None  # what is open is still to be made to fit them
@@ -281,8 +282,7 @@ class Dispatch:
         files: Sequence[IncidentFile] | None = None,
     ) -> Context:
         """The same, with what flaps and all that fires, as inhibition looks beyond one service."""
-        recent = self._records.beginnings(context.now - REACH, at_least=TOLD - 1)
-        context = replace(context, recent=recent)
+        context = replace(context, recent=self._beginnings.recent(context.now))
         if not context.inhibitions:
             return context
         if files is None:
@@ -311,6 +311,7 @@ class Dispatch:
         events: list[IncidentEvent] = []
         hidden: list[ShadowAlert] = []
         again: list[datetime | None] = []
+        begun: list[Alert] = []
         context = self._context()
 
         def write() -> None:
@@ -320,6 +321,7 @@ class Dispatch:
             touched.update(event.incident_id for event in decision.events)
             events.extend(decision.events)
             hidden.extend(decision.shadows)
+            begun.extend(decision.alerts)
             again.append(decision.again)
             self._records.apply(decision, states, batch)
 
@@ -330,6 +332,7 @@ class Dispatch:
             self._decisions_stored += 1
             self._nothing_open = False
             self._decided()  # before anything else: people are to hear of it
+            self._beginnings.add(begun)
             for event in events:
                 log.info(str(event.kind), incident=event.incident_id, text=event.text)
             self._hidden(hidden)

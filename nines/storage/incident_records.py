@@ -112,11 +112,9 @@ class IncidentRecords:
             row = connection.execute(select(alerts).where(alerts.c.id == alert_id)).one_or_none()
         return None if row is None else alert_of(row)
 
-    def beginnings(self, since: datetime, *, at_least: int) -> dict[str, list[datetime]]:
-        """When rules began to fire after `since`, of those that did `at_least` so many times."""
-        late, rule = alerts.c.started_at > since, alerts.c.rule
-        often = select(rule).where(late).group_by(rule).having(func.count() >= at_least)
-        query = select(rule, alerts.c.started_at).where(late, rule.in_(often))
+    def beginnings(self, since: datetime) -> dict[str, list[datetime]]:
+        """By rule, when it began to fire after `since`, in order of time."""
+        query = select(alerts.c.rule, alerts.c.started_at).where(alerts.c.started_at > since)
         found: dict[str, list[datetime]] = {}
         with self._database.read() as connection:
             for name, at in connection.execute(query.order_by(alerts.c.started_at)):

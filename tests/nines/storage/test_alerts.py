@@ -172,15 +172,40 @@ def test_incidents_of_a_time_come_with_their_alerts_and_first_labels(records: Al
     assert records.labels_between(first.opened_at, end) == {"inc-1": {"env": "prod"}}
 
 
-def test_what_began_often_of_late_is_known_with_every_beginning(records: AlertRecords) -> None:
+def test_what_was_said_to_a_receiver_of_another_name_was_said_to_it(records: AlertRecords) -> None:
+    waiting, over = a_notification("n-1"), a_notification("n-2", incident_id="inc-2")
+    decide(records, waiting)
+    resolved = an_incident("inc-2", state=IncidentState.RESOLVED, resolved_at=T0)
+    done = replace(over, state=NotificationState.DELIVERED)
+    records.apply(Decision((resolved,), notifications=(done,)), {})
+    begun, _ = records.begin_attempt("n-1", "a", T0)
+    ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
+    told = replace(waiting, state=NotificationState.DELIVERED)
+    finish(records, ended, told, {"thread": "1"}, ())
+
+    records.rename_receivers({"oncall": "pager"})
+
+    file = records.incident_file("inc-1")
+    assert file is not None
+    assert file.told == {"pager": "firing"}
+    detail = records.incident_detail("inc-2")
+    assert detail is not None
+    assert [one.receiver for one in detail.notifications] == ["oncall"]  # a record of what was
+    decide(records, replace(a_notification("n-3"), receiver="pager"))
+    assert records.begin_attempt("n-3", "a", T0)[1] == {"thread": "1"}
+
+
+def test_what_began_of_late_is_known_by_rule(records: AlertRecords) -> None:
     def began(id_: str, rule: str, second: int) -> Alert:
         return replace(an_alert(id_), rule=rule, started_at=T0 + second * SECOND)
 
     own = (began("1", "a", 0), began("2", "a", 9), began("3", "a", 5), began("4", "b", 5))
     records.apply(Decision((an_incident(),), own), {})
 
-    assert records.beginnings(T0, at_least=2) == {"a": [T0 + 5 * SECOND, T0 + 9 * SECOND]}
-    assert records.beginnings(T0, at_least=3) == {}
+    assert records.beginnings(T0) == {
+        "a": [T0 + 5 * SECOND, T0 + 9 * SECOND],
+        "b": [T0 + 5 * SECOND],
+    }
 
 
 def test_what_receivers_know_reads_back(records: AlertRecords) -> None:
