@@ -101,5 +101,35 @@ async def test_a_hung_receiver_stops_the_heartbeat_until_it_answers(world: World
     await eventually(lambda: audited(world), "the auditor to be content", log)
 
 
+@pytest.mark.slow
+async def test_a_canary_arrives_opens_nothing_and_is_an_event_of_our_own_slo(world: World) -> None:
+    log, client = world.nines.log, world.nines.client
+    world.hangs.clear()
+
+    async def counting() -> bool:
+        collectors = (await world.nines.get("/api/v1/collectors"))["collectors"]
+        runs = {one["id"]: one["runs"] for one in collectors}
+        return bool(runs["nines/delivery"].get("passed"))
+
+    await eventually(counting, "the outbox to be counted", log)
+    sent = await client.post("/api/v1/receivers/hangs/canary", json={"by": "ann"})
+    assert sent.status_code == 200, sent.text
+
+    async def arrived() -> bool:
+        [receiver] = (await world.nines.get("/api/v1/receivers"))["receivers"]
+        return bool(receiver["canary"]["state"] == "delivered")
+
+    async def counted() -> bool:
+        slo = await world.nines.get("/api/v1/slos/nines/delivery")
+        return (slo["lifetime"]["good"], slo["lifetime"]["bad"]) == (1, 0)
+
+    await eventually(arrived, "the canary to arrive", log)
+    assert (await world.nines.get("/api/v1/incidents"))["incidents"] == []
+    await eventually(counted, "it to be counted", log)
+    assert (
+        'nines_receiver_canary_success{receiver="hangs"} 1' in (await client.get("/metrics")).text
+    )
+
+
 async def audited(world: World) -> bool:
     return (await world.nines.client.get("/-/audit")).status_code == 200
