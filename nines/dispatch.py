@@ -89,7 +89,7 @@ class Dispatch:
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self.problem: str | None = None
         self._nothing_open = False  # as far as we know
-        self._decisions_stored = 0
+        self._decisions_written = 0
         self.next_review: datetime | None = None  # the next moment at which time makes a change
         self.rescheduled = Bell()  # rung whenever `next_review` comes to be earlier
 
@@ -134,7 +134,7 @@ class Dispatch:
         """
         if self._nothing_open:
             return
-        context, decided = self._context(), self._decisions_stored
+        context, decided = self._context(), self._decisions_written
 
         def look_at(context: Context) -> tuple[Decision, bool]:
             files = self._records.open_incidents()
@@ -147,7 +147,7 @@ class Dispatch:
             return
         self.next_review = look.again
         # What was stored while we looked may have opened one.
-        self._nothing_open = nothing_open and decided == self._decisions_stored
+        self._nothing_open = nothing_open and decided == self._decisions_written
         if not look.empty:
             await self._write(lambda now: ([look_at(now)[0]], {}))
 
@@ -328,9 +328,10 @@ class Dispatch:
         async with self._lock:
             batch = self._batch() if with_counts else None
             stored = await self._store(write, with_counts=with_counts)
+        # Even where it failed: a commit whose answer was lost may have opened one.
+        self._decisions_written += 1
+        self._nothing_open = False
         if stored:
-            self._decisions_stored += 1
-            self._nothing_open = False
             self._decided()  # before anything else: people are to hear of it
             self._beginnings.add(begun)
             for event in events:

@@ -221,3 +221,49 @@ async def test_what_is_opened_while_nothing_is_seen_open_is_reviewed(tmp_path: P
         counting(records, "open_incidents", looks)
         await dispatch.review()
     assert looks == ["open_incidents"]
+
+
+async def test_a_change_that_comes_to_be_due_earlier_is_reviewed_at_its_time(
+    tmp_path: Path,
+) -> None:
+    async with living(tmp_path, UP) as nines:
+        clock, dispatch = nines.clock, nines.service.dispatch
+        reviews: list[float] = []
+
+        async def review() -> None:
+            dispatch.next_review = None
+            reviews.append(clock.monotonic())
+
+        dispatch.review = review  # type: ignore[method-assign]
+        async with running(nines.service.rounds.review_when_due()):
+            await clock.advance(21 * SECOND)
+            assert reviews == [10.0, 20.0]  # at the buckets' edges
+
+            dispatch.next_review = clock.now() + 2.5 * SECOND
+            dispatch.rescheduled.ring()
+            await clock.advance(10 * SECOND)
+
+    assert reviews == [10.0, 20.0, 23.5, 30.0]
+
+
+async def test_what_a_write_opened_whose_answer_was_lost_is_reviewed(tmp_path: Path) -> None:
+    async with living(tmp_path, UP) as nines:
+        dispatch, records = nines.service.dispatch, nines.service.records
+        await dispatch.review()
+        for _ in range(30):
+            nines.look(["front"])
+        inner = records.apply
+
+        def lost(*given: Any) -> None:  # noqa: ANN401 - whatever it is given
+            inner(*given)
+            raise StorageError("The answer was lost.")
+
+        records.apply = lost  # type: ignore[assignment, method-assign]
+        async with running(dispatch.settle()):
+            await until(lambda: dispatch.problem is not None)
+        assert records.open_incidents() != []
+
+        looks: list[str] = []
+        counting(records, "open_incidents", looks)
+        await dispatch.review()
+    assert looks == ["open_incidents"]
