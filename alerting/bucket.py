@@ -39,10 +39,9 @@ class Bucket:
 
     def free_at(self, now: datetime) -> datetime:
         """When the next may go."""
-        if self.full_at is None:
-            return now
-        full = min(self.full_at, now + self.interval * self.rate.burst)  # a clock set back
-        return max(now, full - self.interval * (self.rate.burst - 1))
+        if self.full_at is None or self.full_at - now > 2 * self.interval * self.rate.burst:
+            return now  # fuller than full: the clock was set back (twice, for it may have sped up)
+        return max(now, self.full_at - self.interval * (self.rate.burst - 1))
 
     def taken(self, now: datetime) -> "Bucket":
         """One went at `now`."""

@@ -16,7 +16,7 @@ from alerting.destination import Destination
 from alerting.digest import digest as put_together
 from alerting.incident import EventKind, IncidentEvent
 from alerting.lane import Lane, moves_on
-from alerting.lease import LeaseError
+from alerting.lease import SKEW, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -103,6 +103,7 @@ class Delivery:
         self._apart: dict[str, datetime] = {}  # receivers whose messages go one by one until then
         self._unstored: dict[str, Result] = {}
         self._destinations: dict[str, Destination] = {}
+        self._latest: datetime | None = None  # what the clock said last
         self._storing = asyncio.Lock()  # a lane and the main loop may want the same result stored
 
     def notify(self) -> None:
@@ -118,6 +119,7 @@ class Delivery:
                 if not recovered:
                     await self._recover()
                     recovered = True
+                await self._heed_the_clock()
                 await self._store_results(tuple(self._unstored))
                 wait = await self._hand_out()
             except Exception:
@@ -190,6 +192,22 @@ class Delivery:
             if known.parked_at is not None:  # a restart is often how something is mended
                 mended = known.half_open(now)
                 await self._run(functools.partial(self._store.probe, mended, now))
+
+    async def _heed_the_clock(self) -> None:
+        """What was put off until a moment of a clock that was set back since is due at once."""
+        now, before = self._clock.now(), self._latest
+        if before is not None and now < before - SKEW:
+            log.warning("clock set back", text=f"it says {wording.moment(now)}; all is tried again")
+            self._held.clear()
+            self._apart.clear()
+            for pace in self._paces.values():
+                pace.paused_until = None
+            for known in (await self._run(self._store.destinations)).values():
+                if known.open_until is not None:
+                    mended = known.half_open(now)
+                    await self._run(functools.partial(self._store.probe, mended, now))
+            await self._run(lambda: self._store.pull_back(now))
+        self._latest = now
 
     async def _hand_out(self) -> timedelta:
         """Give each lane what is due for it; returns how long there is nothing else to do."""
@@ -341,12 +359,7 @@ class Delivery:
         found = await self._backlog(notification)
         if not found.waiting or found.waiting[0].id != notification.id:
             return True
-        receiver = self._receivers.get(name) or self._leaving.get(name)
-        if receiver is None:
-            scene = Scene(self._destination(name), self._well(name), found.stand_ins)
-            reason = f"the configuration has no receiver {name} any more"
-            await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
-            return False
+        # First of all: whoever stands in for it must not be told what is over already.
         while tidied := backlog.tidy(found, self._clock.now()):
             await self._tidy(tidied)
             found = await self._backlog(notification)
@@ -359,6 +372,13 @@ class Delivery:
             self._busy.add(notification.id)
         scene = Scene(self._destination(name), self._well(name), found.stand_ins)
         now = self._clock.now()
+        receiver = self._receivers.get(name)
+        if receiver is None and found.may_have_arrived:
+            receiver = self._leaving.get(name)
+        if receiver is None:
+            reason = f"the configuration has no receiver {name} any more"
+            await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
+            return False
         if moves_on(notification, scene.destination, scene.well, now):
             await self._give_up(notification, scene.destination.sentence(), scene)
             return False

@@ -175,6 +175,9 @@ class AlertStore(Protocol):
     def probe(self, destination: Destination, now: datetime) -> None:
         """Remember how a receiver stands, and have what waits for it sent at once."""
 
+    def pull_back(self, now: datetime) -> None:
+        """The clock was set back: what it had put off by what it said then is due at once."""
+
     def close_open_attempts(self, now: datetime, by: str) -> int:
         """After a crash of worker `by`: mark its tries without an end as ambiguous; how many.
 

@@ -335,6 +335,11 @@ class OutboxRecords:
                 .values(next_attempt_at=now)
             )
 
+    def pull_back(self, now: datetime) -> None:
+        """The clock was set back: what it had put off by what it said then is due at once."""
+        with self._database.write() as connection:
+            _pull_back(connection, now)
+
     def waiting(self) -> dict[str, tuple[int, datetime]]:
         """By receiver, how many notifications wait for it, and when the oldest was decided."""
         query = (
@@ -353,6 +358,7 @@ class OutboxRecords:
             closed = _close_attempts(connection, now, _CRASHED, of_ours)
             free = update(notifications).where(PENDING, notifications.c.lease_owner == by)
             connection.execute(free.values(_NO_LEASE))
+            _pull_back(connection, now)  # it may have been set back while nobody was here
             return closed
 
     def outbox_pending(self) -> tuple[int, datetime | None]:
@@ -396,6 +402,22 @@ def _messages(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 def _write_destination(connection: Connection, destination: Destination) -> None:
     row = {"receiver": destination.receiver, "state": destination_to_json(destination)}
     upsert(connection, destinations, [row], key=("receiver",), change=("state",))
+
+
+def _pull_back(connection: Connection, now: datetime) -> None:
+    """What was decided or tried later than it is now waits for a moment of another clock."""
+    tried = exists().where(
+        attempts.c.notification_id == notifications.c.id, attempts.c.started_at > now + SKEW
+    )
+    connection.execute(
+        update(notifications)
+        .where(
+            PENDING,
+            notifications.c.next_attempt_at > now,
+            or_(notifications.c.created_at > now + SKEW, tried),
+        )
+        .values(next_attempt_at=now)
+    )
 
 
 def _free(by: str, at: datetime) -> ColumnElement[bool]:

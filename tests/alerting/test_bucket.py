@@ -58,4 +58,6 @@ def test_a_clock_that_was_set_back_holds_up_nothing_for_long() -> None:
         bucket = bucket.taken(START)
 
     earlier = START - timedelta(hours=1)
-    assert bucket.free_at(earlier) - earlier <= SECOND
+    free = bucket.free_at(earlier)
+    assert free - earlier <= SECOND
+    assert bucket.free_at(free) == free  # and is not put off again then

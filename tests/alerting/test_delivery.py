@@ -104,6 +104,16 @@ async def test_a_busy_receiver_is_left_alone_with_everything() -> None:
         assert night.sre.kinds == ["trigger", "trigger", "acknowledge"]
 
 
+async def test_a_clock_that_is_set_back_puts_no_page_off() -> None:
+    async with Night() as night:
+        night.oncall.script = [BUSY]
+        await night.told(night.fires())
+        night.clock.set(night.clock.now() - timedelta(hours=1))
+
+        await night.passes(35)
+        assert night.oncall.kinds == ["trigger"]
+
+
 async def test_it_is_retried_until_it_is_accepted() -> None:
     async with Night() as night:
         night.oncall.script = [DOWN] * 9
@@ -345,6 +355,19 @@ async def test_where_nobody_can_close_what_is_left_open_another_receiver_hears_o
         report = next(one for one in night.sre.accepted if one.kind == "report")
         assert report.title == "An incident is left open at oncall"
         assert "close it there by hand" in report.what_changed
+
+
+async def test_who_leaves_is_told_nothing_of_what_it_was_never_told() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN]
+        await night.told(night.fires())
+        night.ends()
+        others = {name: one for name, one in night.receivers.items() if name != "oncall"}
+        await night.delivery.replace(others, leaving={"oncall": night.oncall})
+        await night.passes(5)
+
+        assert night.oncall.accepted == []
+        assert "the configuration has no receiver oncall any more" in str(night.timeline)
 
 
 async def test_a_page_overtakes_tickets_to_the_same_receiver() -> None:

@@ -77,6 +77,20 @@ async def test_a_page_is_with_the_fallback_as_soon_as_the_breaker_opens() -> Non
         assert sorted(night.mail.kinds) == ["acknowledge", "trigger", "trigger"]
 
 
+async def test_who_stands_in_for_a_receiver_that_is_gone_is_told_once_what_is_over() -> None:
+    async with Chained() as night:
+        night.oncall.script = [DOWN] * 3
+        await night.told(night.fires())
+        night.ends()
+        without = {name: one for name, one in night.receivers.items() if name != "oncall"}
+        await night.delivery.replace(without)
+        await night.passes(5)
+
+        rows = [row for row in night.store.notifications.values() if row.receiver == "mail"]
+        assert [str(row.kind) for row in rows] == ["missed"]
+        assert night.mail.kinds == ["missed"]
+
+
 async def test_a_half_open_breaker_closes_with_the_first_success() -> None:
     async with Chained() as night:
         night.oncall.script = [DOWN] * BREAKS_AFTER

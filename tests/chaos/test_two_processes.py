@@ -4,66 +4,27 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from alerting.delivery import LOOK_AHEAD
 from alerting.lease import TERM
-from alerting.notification import AttemptOutcome, Notification, NotificationKind, NotificationState
-from alerting.store import Decision
+from alerting.notification import AttemptOutcome, NotificationKind, NotificationState
 from nines.storage.alerts import AlertRecords
 from nines.storage.database import open_database
-from tests.alerting.receivers.messages import message
+from tests.chaos.deciding import decide
 from tests.chaos.forks import Forks, Process
-from tests.chaos.judge import Broke, Healed, Heard, Killed, Said, faults
+from tests.chaos.judge import Heard, Killed, Said, faults
 from tests.chaos.lending import Lend
 from tests.chaos.vendors import Step
-from tests.chaos.world import World, world
-from tests.nines.storage.builders import a_notification, an_incident
+from tests.chaos.world import world
 
 RECEIVERS = ("pagerduty", "slack", "webhook", "teams")
 INCIDENTS = 12
 DEATHS = 6
 LOOKS_AGAIN = LOOK_AHEAD.total_seconds() + 1  # nobody tells them that another process has decided
 FENCED = "the end of a try came too late"
-
-
-def written(incident: str, kind: NotificationKind, names: Sequence[str]) -> Iterator[Notification]:
-    """What a decision puts into the outbox."""
-    now = datetime.now(UTC)
-    revision = 1 if kind is NotificationKind.TRIGGER else 2
-    for name in names:
-        id_ = f"{incident}N{revision}{name}"
-        said = message(kind, revision, receiver=name, incident_id=incident, notification_id=id_)
-        said = replace(said, incident_url=f"https://nines.example/incidents/{incident}")
-        yield a_notification(
-            id_,
-            incident_id=incident,
-            receiver=name,
-            kind=kind,
-            revision=revision,
-            message=said,
-            created_at=now,
-            next_attempt_at=now,
-        )
-
-
-def decide(at: World, url: str, kind: NotificationKind, count: int, names: Sequence[str]) -> None:
-    """So many incidents begin, or end."""
-    database = open_database(url)
-    try:
-        for number in range(count):
-            incident = f"I{number:03}"
-            at.events.append(Broke() if kind is NotificationKind.TRIGGER else Healed())
-            rows = tuple(written(incident, kind, names))
-            decision = Decision(incidents=(an_incident(incident),), notifications=rows)
-            AlertRecords(database).apply(decision, {})
-    finally:
-        database.close()
 
 
 async def end(*workers: Process, by: signal.Signals = signal.SIGTERM) -> None:
@@ -82,7 +43,7 @@ async def test_two_processes_race_and_each_page_is_sent_by_one(
     url, chance = lend("postgresql", tmp_path), random.Random(deaths)  # noqa: S311
     async with world(tmp_path, url, forks) as at:
         for kind in (NotificationKind.TRIGGER, NotificationKind.RESOLVE):
-            await asyncio.to_thread(decide, at, url, kind, INCIDENTS, RECEIVERS)
+            await asyncio.to_thread(decide, at.events, url, kind, INCIDENTS, RECEIVERS)
             workers = {name: await at.start_worker(name) for name in ("one", "other")}
             for _ in range(deaths // 2):
                 await asyncio.sleep(chance.uniform(0.0, 0.4))
@@ -103,7 +64,7 @@ async def test_a_process_that_was_stopped_past_its_lease_ends_nothing(
 ) -> None:
     url, names = lend("postgresql", tmp_path), ["webhook"]
     async with world(tmp_path, url, forks) as at:
-        await asyncio.to_thread(decide, at, url, NotificationKind.TRIGGER, 1, names)
+        await asyncio.to_thread(decide, at.events, url, NotificationKind.TRIGGER, 1, names)
         at.hold_at(Step.TAKEN, names)
         late = await at.start_worker("late")
         async with asyncio.timeout(20):
@@ -115,7 +76,7 @@ async def test_a_process_that_was_stopped_past_its_lease_ends_nothing(
         other = await at.start_worker("other")
         await at.settled()
         os.kill(late.pid, signal.SIGCONT)
-        await asyncio.to_thread(decide, at, url, NotificationKind.RESOLVE, 1, names)
+        await asyncio.to_thread(decide, at.events, url, NotificationKind.RESOLVE, 1, names)
         at.set_clocks(TERM.total_seconds() + LOOKS_AGAIN)
         await at.settled()
         async with asyncio.timeout(20):

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default as default_policy
 from enum import StrEnum
@@ -302,7 +302,8 @@ def _alertmanager(vendor: Vendor, call: Call) -> Heard:
     incident = _incident_of(alerts[0]["annotations"]["incident_url"])
     # An alert that it never heard of brings its beginning with it.
     over = Said.RESOLVED if vendor.knows(alerts[0]["startsAt"]) else Said.MISSED
-    said = over if ends <= datetime.now(UTC) else Said.FIRING
+    # What fires ends in a day there, unless it is said again; clocks may be an hour apart.
+    said = over if ends <= datetime.now(UTC) + timedelta(hours=12) else Said.FIRING
     # It is known by its labels and its start; saying it again is what Alertmanager asks for.
     return Heard("", incident, said, f"{said} {alerts[0]['startsAt']}", Repeat.EDIT)
 

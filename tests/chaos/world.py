@@ -1,17 +1,22 @@
 """A world in which Nines can be killed at will: a target, every kind of receiver, a process."""
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 from sqlalchemy import NullPool, create_engine
 
 from nines.demo.http_server import HttpServer, Request, Response
 from tests.chaos.forks import Forks, Process
 from tests.chaos.judge import Broke, Event, Healed, Heard, Killed, Said
+from tests.chaos.trouble import NAMES
 from tests.chaos.vendors import KINDS, Fault, Step, vendor
 from tests.web.ports import free_port
 
@@ -31,8 +36,8 @@ alerting:
     pagerduty: {{pagerduty: {{routing_key: 0123456789abcdef0123456789abcdef, url: "{pagerduty}"}},
                 rate: 600/1m}}
     slack: {{slack: {{token: xoxb-1, channel: "#sre", url: "{slack}"}}, rate: 600/1m}}
-    email: {{email: {{smtp: "{email}", from: nines@example.com, to: [ann@example.com]}},
-            rate: 600/1m}}
+    email: {{email: {{smtp: "{email}", from: nines@example.com, to: [ann@example.com],
+                    starttls: never}}, rate: 600/1m}}
     webhook: {{webhook: {{url: "{webhook}/hook"}}}}
     teams: {{teams: {{url: "{teams}/hook"}}, rate: 600/1m}}
     discord: {{discord: {{url: "{discord}/api/webhooks/1/t"}}, rate: 600/1m}}
@@ -44,8 +49,9 @@ alerting:
                revision: "{{{{ revision }}}}", id: "{{{{ notification_id }}}}"}}
     stranger: {{webhook: {{url: "{stranger}/hook"}}}}
   route:
-    receivers: [pagerduty, slack, email, webhook, teams, discord, alertmanager, template]
+{route}
 """
+EVERYBODY = "receivers: [pagerduty, slack, email, webhook, teams, discord, alertmanager, template]"
 
 
 class World:
@@ -63,9 +69,10 @@ class World:
         self._outside = create_engine(database, poolclass=NullPool)
         self._config = folder / "config.yaml"
         self._trace, self._armed = folder / "trace", folder / "armed"
-        self._ahead = folder / "ahead"
+        self._ahead, self._trouble = folder / "ahead", folder / "trouble"
         self._log = folder / "log"
         self._port = free_port()
+        self._by_name = False
         self._target = HttpServer(self._page)
         self.vendors = {kind: vendor(kind, self) for kind in (*KINDS, STRANGER)}
         self.all_held = asyncio.Event()
@@ -77,10 +84,52 @@ class World:
         await self._target.start()
         for one in self.vendors.values():
             await one.start()
+        self.configure()
+
+    def configure(
+        self, route: str = EVERYBODY, *, without: Sequence[str] = (), by_name: bool = False
+    ) -> None:
+        """Write the configuration with this route; `by_name`: vendors have names, not numbers."""
+        self._by_name = by_name
         urls = {one.partition("-")[2] or one: found.url for one, found in self.vendors.items()}
-        self._config.write_text(
-            CONFIG.format(port=self._port, database=self._database, target=self._target.url, **urls)
-        )
+        if by_name:
+            urls = {name: url.replace("127.0.0.1", f"{name}{NAMES}") for name, url in urls.items()}
+        lines = CONFIG.format(
+            port=self._port,
+            database=self._database,
+            target=self._target.url,
+            route=textwrap.indent(route, "    "),
+            **urls,
+        ).splitlines()
+        for name in without:
+            first = next(n for n, line in enumerate(lines) if line.startswith(f"    {name}: "))
+            last = next(n for n in range(first + 1, len(lines)) if not lines[n].startswith("     "))
+            del lines[first:last]
+        fresh = self._config.with_suffix(".new")
+        fresh.write_text("\n".join(lines))
+        fresh.rename(self._config)
+
+    async def ask(self, method: str, path: str, json: object = None) -> httpx.Response:
+        """A request to Nines; waits until it listens."""
+        url = f"http://127.0.0.1:{self._port}{path}"
+        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False, timeout=20) as client:
+            while True:
+                try:
+                    return await client.request(method, url, json=json)
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.05)
+
+    def trouble(self, **wrong: object) -> None:
+        """What is wrong around the process from now on: see `trouble`."""
+        fresh = self._trouble.with_suffix(".now")
+        fresh.write_text(json.dumps(wrong))
+        fresh.rename(self._trouble)
+
+    async def says(self, text: str, within: float = 30.0) -> None:
+        """Wait until its log has this."""
+        async with asyncio.timeout(within):
+            while text not in self.log():  # noqa: ASYNC110 - another process's file
+                await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Nothing is left."""
@@ -99,6 +148,11 @@ class World:
         """How many there were."""
         return sum(isinstance(event, Broke) for event in self.events)
 
+    def heard(self, receiver: str) -> list[Said]:
+        """What it was told, in order."""
+        heard = [one for one in self.events if isinstance(one, Heard)]
+        return [one.said for one in heard if one.receiver == receiver]
+
     def log(self) -> str:
         """The end of what processes said."""
         return self._log.read_text()[-8000:] if self._log.exists() else ""
@@ -110,6 +164,8 @@ class World:
             log=str(self._log),
             trace=str(self._trace),
             armed=str(self._armed),
+            trouble=str(self._trouble),
+            names="yes" if self._by_name else "",
         )
 
     async def start_worker(self, name: str) -> Process:
@@ -172,13 +228,15 @@ class World:
         self._held.clear()
         self.all_held.clear()
 
-    async def told(self, said: Said, since: int, within: float = 30.0) -> None:
-        """Wait until every receiver was told this, after the event number `since`."""
+    async def told(
+        self, said: Said, since: int, within: float = 30.0, names: Sequence[str] = KINDS
+    ) -> None:
+        """Wait until these receivers were told this, after the event number `since`."""
         async with asyncio.timeout(within):
             while True:
                 self.changed.clear()
                 heard = [one for one in self.events[since:] if isinstance(one, Heard)]
-                if {one.receiver for one in heard if one.said is said} >= set(KINDS):
+                if {one.receiver for one in heard if one.said is said} >= set(names):
                     return
                 await self.changed.wait()
 
@@ -193,6 +251,14 @@ class World:
                 if not waiting and incidents in (None, is_open):
                     return
                 await asyncio.sleep(0.05)
+
+    async def settled_by(self, clocks: Iterable[float]) -> None:
+        """Set workers' clocks to these, one after the other, until nothing waits any more."""
+        for ahead in clocks:
+            self.set_clocks(ahead)
+            with contextlib.suppress(TimeoutError):  # nothing is under way by then
+                return await self.settled(within=1.0)
+        return await self.settled()
 
     def _standing(self) -> tuple[bool, bool]:
         both = (  # in one statement, so of one moment

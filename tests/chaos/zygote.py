@@ -1,9 +1,9 @@
 """Start many processes quickly: everything is imported once, and each process is a fork.
 
-Reads one JSON object a line from standard input, and writes what became of processes:
-{"start": {"config": ..., "log": ..., "trace": ..., "armed": ...}} is a `nines serve`; with "worker"
-(a name) and "ahead" (a file) it is a worker alone -> {"started": pid}, and later {"ended": pid,
-"status": code}. When its input ends, everything that it started ends.
+Reads one JSON object a line from standard input, and writes what became of processes: {"start":
+{"config": ..., "log": ..., "trace": ..., "armed": ..., "trouble": ...}} is a `nines serve`; with
+"worker" (a name) and "ahead" (a file) it is a worker alone -> {"started": pid}, and later
+{"ended": pid, "status": code}. When its input ends, everything that it started ends.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import nines.cli
 import nines.service  # what takes long to import is imported before the first fork
-from tests.chaos import failpoints, worker
+from tests.chaos import failpoints, trouble, worker
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -82,6 +82,7 @@ def _be_nines(asked: dict[str, Any]) -> NoReturn:
         if "worker" in asked:
             worker.main(asked["config"], asked["worker"], asked["ahead"])
             os._exit(0)
+        trouble.install(Path(asked["trouble"]), names=bool(asked["names"]))
         failpoints.install(Path(asked["armed"]), Path(asked["trace"]))
         sys.argv = ["nines", "serve", "--config", asked["config"], "--log-format", "json"]
         nines.cli.main()

@@ -10,7 +10,7 @@ from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
 from alerting.digest import Digest
 from alerting.incident import Incident, IncidentEvent
-from alerting.lease import TERM, Lease, LeaseError
+from alerting.lease import SKEW, TERM, Lease, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
@@ -122,6 +122,16 @@ class MemoryAlertStore:
             if waits and row.next_attempt_at > now:
                 self.notifications[row.id] = dataclasses.replace(row, next_attempt_at=now)
         self.after("probe")
+
+    def pull_back(self, now: datetime) -> None:
+        self.before("pull_back")
+        ahead = {one.notification_id for one in self.attempts if one.started_at > now + SKEW}
+        ahead |= {row.id for row in self.notifications.values() if row.created_at > now + SKEW}
+        for row in list(self.notifications.values()):
+            waits = row.state is NotificationState.PENDING and row.next_attempt_at > now
+            if waits and row.id in ahead:
+                self.notifications[row.id] = dataclasses.replace(row, next_attempt_at=now)
+        self.after("pull_back")
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         self.before("backlog")

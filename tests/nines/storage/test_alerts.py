@@ -543,6 +543,19 @@ def test_a_worker_whose_clock_is_a_little_behind_takes_nobodys_lease(
         assert Lease("a", T0 + TERM).free_at("b", T0 - behind) == T0 + TERM
 
 
+def test_what_waits_for_a_moment_of_a_clock_that_was_set_back_is_due_at_once(
+    records: AlertRecords,
+) -> None:
+    soon, hour = T0 + timedelta(minutes=4), timedelta(hours=1)
+    decide(records, a_notification("n-1"), a_notification("n-2", receiver="mail"))
+    attempt(records, a_notification("n-1", next_attempt_at=soon), AttemptOutcome.RETRY)
+
+    records.pull_back(T0)
+    assert {row.next_attempt_at for row in records.due_notifications(soon)} == {T0, soon}
+    records.pull_back(T0 - hour)
+    assert {row.next_attempt_at for row in records.due_notifications(T0 - hour)} == {T0 - hour}
+
+
 def test_a_worker_that_comes_back_frees_its_own_leases_alone(records: AlertRecords) -> None:
     decide(records, a_notification("n-1"), a_notification("n-2", receiver="mail"))
     records.begin_attempt("n-1", "a", T0)
