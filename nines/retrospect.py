@@ -17,7 +17,7 @@ from slo.rule import is_of_rule
 _LOOK_BACK = timedelta(hours=6)  # for the beginning: further back the counts are coarser
 _MEMORY = timedelta(days=365)
 _MOMENT = timedelta(microseconds=1)
-_MOST_ALIKE = 1_000
+_MOST_ALIKE = 300  # the newest: a page is not to wait for more
 _MOST_REMEMBERED = 5_000
 
 
