@@ -234,7 +234,7 @@ def _made(
         for slo in dict.fromkeys(selection.readers(state.matches[one])):
             read[slo].append(place)
     places = {
-        slo: _places(state, slo, sli, selection.reads[slo], series, read[slo])
+        slo: _places(state, sli, selection.reads[slo], series, read[slo])
         for slo, sli in selection.slis.items()
     }
     sides = [some or ([], []) for some in places.values()]
@@ -265,12 +265,7 @@ def _made(
 
 
 def _places(
-    state: TargetState,
-    slo: str,
-    sli: CounterSLI,
-    reads: Reads,
-    series: Sequence[Series],
-    read: Sequence[int],
+    state: TargetState, sli: CounterSLI, reads: Reads, series: Sequence[Series], read: Sequence[int]
 ) -> Places | None:
     """Which of the series count for an SLI; None where there is more to it."""
     names = {place: state.matches[series[place]] for place in read}
@@ -285,9 +280,8 @@ def _places(
         own = [edges.get(histogram_of(series[place])) for place in total]
         kept = list(dict.fromkeys(place for place in own if place is not None))
         return (total, kept) if None not in own else None
-    vanished = sli.good and any(_is_good(sli.good, one) for one in state.series)
-    if not side and (vanished or state.memories[slo].side_silent):
-        return None
+    if sli.good and not side and any(_is_good(sli.good, one) for one in state.series):
+        return None  # they vanished
     return total, side
 
 

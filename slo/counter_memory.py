@@ -59,8 +59,7 @@ class Memory:
 
     `carry` are events of its bad (or good) side above the total, with the page that had them.
     `total_rest` and `side_rest` are the fractions of events not yet counted. `silent_since` is the
-    last page with its total, while pages come without; `side_silent`: it is its side that they come
-    without, and `total_rest` waits whole.
+    last page with its total, while pages come without.
     """
 
     selectors: str
@@ -71,4 +70,3 @@ class Memory:
     total_rest: Fraction = Fraction(0)
     side_rest: Fraction = Fraction(0)
     silent_since: datetime | None = None
-    side_silent: bool = False

@@ -138,7 +138,7 @@ def _to_series(metric: str, labels: list[list[str]], *state: Any) -> tuple[Serie
 def _from_memory(memory: Memory) -> list[Any]:
     return [memory.selectors, memory.since.isoformat(), memory.hour_max, memory.minutes,
             _from_carry(memory.carry), str(memory.total_rest), str(memory.side_rest),
-            _from_time(memory.silent_since), memory.side_silent]  # fmt: skip
+            _from_time(memory.silent_since)]  # fmt: skip
 
 
 def _to_memory(
@@ -150,7 +150,6 @@ def _to_memory(
     total_rest: str,
     side_rest: str,
     silent_since: str | None = None,
-    side_silent: bool = False,
 ) -> Memory:
     return Memory(
         selectors,
@@ -161,7 +160,6 @@ def _to_memory(
         Fraction(total_rest),
         Fraction(side_rest),
         None if silent_since is None else _time(silent_since),
-        side_silent,
     )
 
 

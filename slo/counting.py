@@ -43,9 +43,7 @@ class Counting:
         self._total_names, self._side_names = reads.total, reads.side
         self._edge_names = reads.edges
         self._deltas = deltas
-        self._memory, self._lost = self._recall(slo, reads.mark), 0
-        if self._memory.side_silent and (switch is not Switch.SAME or self._is_recreated):
-            self._memory, self._lost = _released(self._memory)
+        self._memory = self._recall(slo, reads.mark)
         self._gap_since: datetime | None = None
         since = self._memory.silent_since or state.at
         if since is not None and (at - since) * 2 > interval * 5:
@@ -54,7 +52,7 @@ class Counting:
 
     def refuse(self, why: str) -> tuple[Memory, Increment]:
         """Nothing of this page can be told; how many events that is are told where it can be."""
-        unknown = self._lost + math.floor(sum(delta.own for delta in self._of(self._total_names)))
+        unknown = math.floor(sum(delta.own for delta in self._of(self._total_names)))
         increment = Increment(
             unknown=unknown if unknown <= MOST_EVENTS else 0,
             anomalies=(why,),
@@ -74,7 +72,7 @@ class Counting:
         A total that was never told began at 0 on the page before: what it counts is of now.
         """
         since = None
-        silent = memory.side_silent or not self._has_data() or self._without_count()
+        silent = not self._has_data() or self._without_count()
         if silent and any(selects(self._sli.total, one) for one in self._state.series):
             since = self._memory.silent_since or self._state.at
         return memory if memory.silent_since == since else replace(memory, silent_since=since)
@@ -110,16 +108,11 @@ class Counting:
             side = self._sum(counts, self._side_names | self._edge_names)
         total += self._memory.total_rest
         side += self._memory.side_rest
-        if untold := self._side_untold():
-            memory = replace(self._memory, total_rest=Fraction(total), side_silent=self._has_data())
-            return memory, replace(self._increment(), data=False, missing=untold)
-        memory = replace(
-            self._memory,
-            total_rest=Fraction(total % 1),
-            side_rest=Fraction(side % 1),
-            side_silent=False,
-        )
+        memory = replace(self._memory, total_rest=Fraction(total % 1), side_rest=Fraction(side % 1))
         events, sided = math.floor(total), math.floor(side)
+        if untold := self._good_untold():
+            self._say(f"{untold}: these events are unknown")
+            return self._paced(memory, events), self._increment(unknown=events)
         sided, memory = self._carried(memory, events, sided)
         good, bad = (events - sided, sided) if self._sli.bad else (sided, events - sided)
         by = self._contributors(counts)
@@ -130,7 +123,6 @@ class Counting:
     def _increment(
         self, *, good: int = 0, bad: int = 0, unknown: int = 0, by: Mapping[str, int] | None = None
     ) -> Increment:
-        unknown += self._lost
         said = self._anomalies[:_ANOMALIES_LIMIT]
         if len(self._anomalies) > len(said):
             said.append(f"and {len(self._anomalies) - len(said)} more such anomalies")
@@ -334,37 +326,23 @@ class Counting:
         nearest = _nearest(sli, [edges])
         return f"{sli.below} is not an edge of {series}{nearest}: its events are unknown"
 
-    def _side_untold(self) -> str:
-        """Why the events of this page cannot be told good from bad yet; empty where they can.
+    def _good_untold(self) -> str:
+        """Why no event of this page can be told good from bad; empty where they can be.
 
-        They wait until their side is told again. Of histograms each is asked for itself. Without
-        any series a side is zero if it was never there in this process, and bad events are zero
-        too where they are part of the total: what the rest of the total counted is good.
+        Of histograms each is asked for itself. A side without any series is zero: bad events
+        always, good ones if they were never there in this process.
         """
-        if isinstance(self._sli, HistogramSLI) or not self._has_data() or self._without_count():
+        if isinstance(self._sli, HistogramSLI) or not self._sli.good:
             return ""
-        side = "bad" if self._sli.bad else "good"
         told = list(self._of(self._side_names))
         if told:
             if not all(delta.broken for delta in told):
                 return ""
-            return f"every counter of the {side} events is NaN, infinite or negative"
-        return f"the series of the {side} events vanished" if self._side_vanished() else ""
-
-    def _side_vanished(self) -> bool:
-        if self._memory.side_silent:
-            return True
-        if self._sli.good:
-            was_there = any(selects(self._sli.good, series) for series in self._state.series)
-            return was_there and self._switch is not Switch.RESTART and not self._is_recreated
-        if self._switch in (Switch.RESTART, Switch.FELL) or self._is_recreated:
-            return False
-        return any(
-            not before.vanished
-            and selects(self._sli.bad, series)
-            and not selects(self._sli.total, series)
-            for series, before in self._state.series.items()
-        )
+            return "every counter of the good events is NaN, infinite or negative"
+        was_there = any(selects(self._sli.good, series) for series in self._state.series)
+        if not was_there or self._switch is Switch.RESTART or self._is_recreated:
+            return ""
+        return "the series of the good events vanished"
 
     @cached_property
     def _is_recreated(self) -> bool:
@@ -413,12 +391,6 @@ class Counting:
 
     def _say(self, anomaly: str) -> None:
         self._anomalies.append(anomaly)
-
-
-def _released(memory: Memory) -> tuple[Memory, int]:
-    """The memory without events that wait for a process that is gone, and how many those are."""
-    waiting, rest = divmod(memory.total_rest, 1)
-    return replace(memory, total_rest=rest, silent_since=None, side_silent=False), waiting
 
 
 def _edge(text: str) -> float | None:
