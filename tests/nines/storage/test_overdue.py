@@ -72,3 +72,8 @@ def test_a_ticket_that_was_given_up_wakes_nobody(database: Database) -> None:
         {"state": NotificationState.FAILED, "kind": NotificationKind.RESOLVE, "revision": 2},
     )
     assert found(database) == []
+
+
+def test_a_canary_may_take_its_time(database: Database) -> None:
+    keep(database, {"kind": NotificationKind.CANARY, "severity": Severity.INFO})
+    assert found(database) == []
