@@ -29,8 +29,7 @@ services:
     collectors:
       metrics: {{prometheus: "{target}/metrics", interval: 1s, timeout: 1s}}
     alerts:
-      hot: {{collector: metrics, metric: temperature, above: 50, for: 0s, keep_firing_for: 0s,
-            severity: page}}
+{rules}
 alerting:
   receivers:
     pagerduty: {{pagerduty: {{routing_key: 0123456789abcdef0123456789abcdef, url: "{pagerduty}"}},
@@ -51,6 +50,11 @@ alerting:
   route:
 {route}
 """
+RULE = (
+    "      hot{0}: {{collector: metrics, metric: temperature_{0}, above: 50, for: 0s,"
+    " keep_firing_for: 0s, severity: page}}"
+)
+ROOMS = 60  # a rule each; one that fires again and again would be held back as flapping
 EVERYBODY = "receivers: [pagerduty, slack, email, webhook, teams, discord, alertmanager, template]"
 
 
@@ -59,7 +63,7 @@ class World:
 
     def __init__(self, folder: Path, database: str, forks: Forks) -> None:
         self.events: list[Event] = []
-        self.hot = False
+        self.hot, self._room = False, -1
         self.faults: Callable[[str], Fault | None] = lambda _: None
         self._hold: Step | None = None
         self._held: dict[str, asyncio.Event] = {}
@@ -98,6 +102,7 @@ class World:
             port=self._port,
             database=self._database,
             target=self._target.url,
+            rules="\n".join(map(RULE.format, range(ROOMS))),
             route=textwrap.indent(route, "    "),
             **urls,
         ).splitlines()
@@ -215,6 +220,7 @@ class World:
         self.events.append(Killed())
 
     def breaks(self, *, sure: bool = True) -> None:
+        self._room += 1
         self.hot = True
         self.events.append(Broke(sure))
 
@@ -288,8 +294,9 @@ class World:
         return self.faults(receiver)
 
     def _page(self, _: Request) -> Response:
-        text = f"temperature {90 if self.hot else 10}\n"
-        return Response(200, text.encode(), "text/plain")
+        hot = self._room % ROOMS if self.hot else None
+        lines = [f"temperature_{room} {90 if room == hot else 10}\n" for room in range(ROOMS)]
+        return Response(200, "".join(lines).encode(), "text/plain")
 
 
 @asynccontextmanager
