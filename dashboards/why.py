@@ -15,6 +15,7 @@ from alerting.notification import (
     NotificationKind,
     NotificationState,
 )
+from alerting.routes import join
 from dashboards.source import WhyFile
 from dashboards.why_not import RuleWhy
 
@@ -152,19 +153,15 @@ def _answer(answers: Sequence[AnswerFacts], grounds: Grounds | None) -> str:
             return "Nobody was told."
         return "Nobody was told: no receivers stand where the routes take it."
     parts = [
-        f"{_join(told)} {_were(told)} told" if told else "Nobody was told",
-        f"{_join(maybe)} may have been told" if maybe else "",
-        f"{_join(others)} {_were(others)} not" if others and told else "",
+        f"{join(told)} {_were(told)} told" if told else "Nobody was told",
+        f"{join(maybe)} may have been told" if maybe else "",
+        f"{join(others)} {_were(others)} not" if others and told else "",
     ]
     return wording.sentences("; ".join(filter(None, parts)))
 
 
 def _were(names: Sequence[str]) -> str:
     return "was" if len(names) == 1 else "were"
-
-
-def _join(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _is_about(notification: Notification, alert: Alert) -> bool:
@@ -288,7 +285,7 @@ def _decided(grounds: Sequence[Grounds]) -> Iterator[StepFacts]:
             c.terms for c in before.courses
         ]
         routes = "; ".join(
-            f"{course.route}, so to {_join(course.receivers) or 'nobody'}" for course in one.courses
+            f"{course.route}, so to {join(course.receivers) or 'nobody'}" for course in one.courses
         )
         told = "; ".join(f"{name}: {words}" for name, words in one.words.items())
         words = wording.sentences(
@@ -351,7 +348,7 @@ def _since(file: WhyFile, last: Grounds | None) -> Iterator[str]:
         yield wording.sentences(f"The labels changed since: {'; '.join(moved)}")
     if [one.terms for one in last.courses] != list(file.courses):
         now = "; ".join(
-            f"{one.route}, so to {_join(one.receivers) or 'nobody'}" for one in file.courses
+            f"{one.route}, so to {join(one.receivers) or 'nobody'}" for one in file.courses
         )
         yield wording.sentences(f"The routes were edited since. Now it would go another way: {now}")
 
