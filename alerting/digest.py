@@ -38,11 +38,14 @@ def is_page(notification: Notification) -> bool:
     return notification.severity is Severity.PAGE and urgency(notification) == 0
 
 
-def overflowing(waiting: Sequence[Notification], after: int) -> list[Notification]:
+def overflowing(
+    waiting: Sequence[Notification], after: int, *, goes_on: bool = False
+) -> list[Notification]:
     """Of what waits for one receiver, what goes into a digest now, oldest first; none is usual.
 
     More than `after` that are no pages make one, and pages only where they are too many themselves.
-    Ends and acknowledgements are told by themselves: they change what stands at the receiver.
+    An overflow that `goes_on` ends when nothing is left that could be put together. Ends and
+    acknowledgements are told by themselves: they change what stands at the receiver.
     """
     able = sorted(
         (one for one in waiting if one.kind in _TOLD and not one.attempts),
@@ -52,7 +55,8 @@ def overflowing(waiting: Sequence[Notification], after: int) -> list[Notificatio
     if len(pages) > after:
         return pages[:MOST_INCIDENTS]
     others = [one for one in able if not is_page(one)]
-    return others[:MOST_INCIDENTS] if len(others) > after and not pages else []
+    enough = len(others) > (1 if goes_on else after)
+    return others[:MOST_INCIDENTS] if enough and not pages else []
 
 
 def digest(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from alerting import outbox
 from alerting.destination import Destination
-from alerting.digest import overflowing
+from alerting.digest import is_page, overflowing
 from alerting.notification import Notification
 from alerting.pace import Pace
 from alerting.result import expired
@@ -17,7 +17,8 @@ from alerting.result import expired
 class Lane:
     """`pace` is that of its destination, which other lanes may lead to as well.
 
-    `sending`: the ids of what its task is about.
+    `sending`: the ids of what its task is about. `overflows`: a digest of what is no page has been
+    put together, and there may be more.
     """
 
     receiver: str
@@ -25,6 +26,7 @@ class Lane:
     waiting: dict[str, Notification] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     sending: set[str] = field(default_factory=set)
+    overflows: bool = False
 
     @property
     def urgency(self) -> tuple[int, int, datetime]:
@@ -55,9 +57,11 @@ class Lane:
         """What of all that waits is to be told in one; usually none."""
         bucket = self.pace.bucket
         after = bucket.rate.digest_after if bucket else None
-        if after is None or len(self.waiting) <= after or destination.rests(now):
+        if after is None or destination.rests(now):
             return []
-        return overflowing(list(self.waiting.values()), after)
+        found = overflowing(list(self.waiting.values()), after, goes_on=self.overflows)
+        self.overflows = bool(found) and not is_page(found[0])
+        return found
 
     def goes_on(self, notification: Notification, by: str, now: datetime) -> bool:
         """Whether worker `by` may say this next in place of what it took; then that is noted."""

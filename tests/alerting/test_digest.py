@@ -138,6 +138,8 @@ def test_what_has_been_tried_and_ends_are_in_no_digest() -> None:
     assert overflowing(ends, 3) == []
     assert len(overflowing(rows, 3)) == 5
     assert overflowing(rows, 5) == []
+    assert len(overflowing(rows, 5, goes_on=True)) == 5
+    assert overflowing(rows[:1], 5, goes_on=True) == []
 
 
 def test_only_where_people_read_there_are_digests() -> None:
