@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 from pydantic import (
@@ -433,7 +434,7 @@ class AlertingConfig(BaseModel):
         own = self.own_slo or DeliverySLOConfig()
         return own.within
 
-    @property
+    @cached_property
     def route(self) -> Route:
         """The tree, ready to be asked."""
         tree = self.root.route({name: self._interval(name) for name in self.time_intervals})
@@ -467,7 +468,7 @@ class AlertingConfig(BaseModel):
             return ()
         return tuple(self.receivers) if canary.receivers is None else canary.receivers
 
-    @property
+    @cached_property
     def inhibitions(self) -> tuple[Inhibition, ...]:
         """The rules by which alerts hold back others; their names are their places."""
         return tuple(

@@ -356,7 +356,7 @@ class Delivery:
         `begun` is closed as soon as the pace knows of the try by itself.
         """
         name = notification.receiver
-        found = await self._backlog(notification)
+        found, opened = await self._open(notification)
         if not found.waiting or found.waiting[0].id != notification.id:
             return True
         # First of all: whoever stands in for it must not be told what is over already.
@@ -379,13 +379,15 @@ class Delivery:
             reason = f"the configuration has no receiver {name} any more"
             await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
             return False
-        if moves_on(notification, scene.destination, scene.well, now):
-            await self._give_up(notification, scene.destination.sentence(), scene)
-            return False
-        attempt, handle = await self._run(
-            lambda: self._store.begin_attempt(notification.id, self._name, now)
-        )
-        pace.sent(now)
+        if opened is None:
+            if moves_on(notification, scene.destination, scene.well, now):
+                await self._give_up(notification, scene.destination.sentence(), scene)
+                return False
+            opened = await self._run(
+                lambda: self._store.begin_attempt(notification.id, self._name, now)
+            )
+        attempt, handle = opened
+        pace.sent(attempt.started_at)
         begun.close()
         done, pause = await self._send(receiver, notification, attempt, handle, scene)
         pace.heard(done.attempt.status)
@@ -397,6 +399,24 @@ class Delivery:
         if done.attempt.outcome is not None:
             self._on_attempt(name, done.attempt.outcome)
         return bool(done.added) or done.notification.state is NotificationState.PENDING
+
+    async def _open(
+        self, notification: Notification
+    ) -> tuple[backlog.Backlog, tuple[Attempt, Handle] | None]:
+        """What waits, and the try, begun already where nothing else is to be done first."""
+        name, incident_id = notification.receiver, notification.incident_id
+        known = name in self._receivers
+        now = self._clock.now()
+        leaves = moves_on(notification, self._destination(name), self._well(name), now)
+
+        def look() -> tuple[backlog.Backlog, tuple[Attempt, Handle] | None]:
+            found = self._store.backlog(incident_id, name)
+            is_head = bool(found.waiting) and found.waiting[0].id == notification.id
+            if leaves or not known or not is_head or backlog.tidy(found, now):
+                return found, None
+            return found, self._store.begin_attempt(notification.id, self._name, now)
+
+        return await self._run(look)
 
     async def _backlog(self, notification: Notification) -> backlog.Backlog:
         name, incident_id = notification.receiver, notification.incident_id

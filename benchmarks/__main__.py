@@ -15,6 +15,7 @@ ALL = (
     "scrape_page",  # 20 series of a page of 100,000 lines beside Prometheus with relabel-keep
     "side_by_side",  # the counts of one live page beside Prometheus's increase()
     "detection",  # from an outage to the webhook beside Prometheus, blackbox and Alertmanager
+    "delivery",  # from an alert's POST to the vendor's socket beside Alertmanager
     "storm",  # 10,000 alerts through /api/v2/alerts beside Alertmanager
     "rules",  # the whole service beside Prometheus with Sloth-style rules
 )

@@ -11,7 +11,6 @@ import structlog
 from alerting.alert import Facts
 from alerting.outside.book import MOST, RULE, Outside, Page, Terms, expire, take, turned
 from alerting.outside.config import AlertmanagerApiConfig
-from alerting.outside.meaning import facts_of
 from alerting.outside.posting import Posted, Posting, read_posting
 from alerting.routes import Route
 from alerting.store import Decision
@@ -174,7 +173,7 @@ class _Present(Mapping[str, Facts]):
     def __getitem__(self, rule: str) -> Facts:
         if not rule.startswith(RULE):
             return self._own[rule]
-        return facts_of(self._book[rule.removeprefix(RULE)].origin)
+        return self._book[rule.removeprefix(RULE)].facts
 
     def __iter__(self) -> Iterator[str]:
         yield from self._own

@@ -13,4 +13,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 is the loudest."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from alerting.alert import AlertChange, AlertKind
+from alerting.alert import AlertChange, AlertKind, Facts
 from alerting.origin import Origin
 from alerting.outside.meaning import Meaning, facts_of, name_of
 from alerting.outside.posting import Posted
@@ -31,6 +31,10 @@ class Outside:
     open_ended: bool
     place: str
     severity: Severity
+    facts: Facts = field(init=False)  # what it says of itself, worked out once
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", facts_of(self.origin))
 
     @property
     def rule(self) -> str:
@@ -158,6 +162,6 @@ def _change(one: Outside, now: datetime, *, firing: bool, why: str = "") -> Aler
         severity=one.severity,
         firing=firing,
         at=min(one.starts_at if firing else one.ends_at, now),
-        facts=facts_of(one.origin, why),
+        facts=replace(one.facts, reason=why) if why else one.facts,
         origin=one.origin,
     )

@@ -57,14 +57,14 @@ def name_of(labels: Mapping[str, str]) -> str:
     return _line(labels.get("alertname", "")) or _NAMELESS
 
 
-def facts_of(origin: Origin, reason: str = "") -> Facts:
-    """What it says of itself; `reason` takes the place of its description."""
+def facts_of(origin: Origin) -> Facts:
+    """What it says of itself."""
     notes = origin.annotations
     said = notes.get("summary") or notes.get("message") or notes.get("description") or ""
     described = notes.get("description", "")
     headline = _line(said, _MOST_HEADLINE) or _told_apart(origin.labels)
     described = clip(printable(described).strip(), _MOST_REASON)
-    return Facts(headline, reason or described or _told_apart(origin.labels))
+    return Facts(headline, described or _told_apart(origin.labels))
 
 
 def _told_apart(labels: Mapping[str, str]) -> str:

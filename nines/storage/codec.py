@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _T = TypeVar("_T", bound="DataclassInstance")
+
+_REMEMBERED = 12_000  # texts of each kind
 
 # What JSON has no type for, by field; everything else reads back as it was written. Unknown keys,
 # which a newer version wrote, are passed over; missing ones take the field's default.
@@ -54,6 +56,8 @@ def facts_to_json(facts: Facts) -> str:
     return orjson.dumps(facts).decode()
 
 
+# What is open is read again with every decision about it, and says the same.
+@lru_cache(maxsize=_REMEMBERED)
 def facts_from_json(text: str) -> Facts:
     """What `facts_to_json` was given; raises StorageError when it cannot be read."""
     return _facts(_object(text))
@@ -166,6 +170,7 @@ def origin_to_json(origin: Origin) -> str:
     return orjson.dumps(_plain(origin)).decode()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def origin_from_json(text: str) -> Origin:
     """What `origin_to_json` was given; raises StorageError when it cannot be read."""
     return _origin(_object(text))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -95,6 +96,61 @@ def _due() -> Select[tuple[object, ...]]:
 _DUE = _due()
 
 
+_ORDER = (notifications.c.revision, notifications.c.sequence)
+_TO_RECEIVER = and_(
+    notifications.c.incident_id == bindparam("incident"),
+    notifications.c.receiver == bindparam("to"),
+)
+_OPENS = notifications.c.kind.not_in([NotificationKind.RESOLVE, *_SAID_ALONE])
+_DELIVERED = notifications.c.state == NotificationState.DELIVERED
+_AFTER = tuple_(*_ORDER) > tuple_(
+    bindparam("revision", type_=BigInteger), bindparam("sequence", type_=BigInteger)
+)
+
+
+def _unsure(id_: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a try of it may have arrived."""
+    in_doubt = or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None))
+    return exists().where(attempts.c.notification_id == id_, in_doubt)
+
+
+def _told_in_digests() -> Select[tuple[object, ...]]:
+    one = notifications.alias()
+    arrived = or_(one.c.state == NotificationState.DELIVERED, _unsure(one.c.id))
+    return (
+        select(one.c.state)
+        .join(notifications, notifications.c.digest == one.c.id)
+        .where(_TO_RECEIVER, _OPENS, _AFTER, arrived)
+        .distinct()
+    )
+
+
+# The parts of a backlog.
+_QUEUE = select(notifications).where(_TO_RECEIVER, PENDING).order_by(*_ORDER)
+_LAST_RESOLVE = (
+    select(*_ORDER)
+    .where(_TO_RECEIVER, notifications.c.kind == NotificationKind.RESOLVE, _DELIVERED)
+    .order_by(*(column.desc() for column in _ORDER))
+    .limit(1)
+)
+_TOLD = (
+    select(notifications.c.state)
+    .where(_TO_RECEIVER, _OPENS, _AFTER, or_(_DELIVERED, _unsure(notifications.c.id)))
+    .distinct()
+)
+_TOLD_IN_DIGESTS = _told_in_digests()
+_INSTEAD = (
+    select(notifications.c.receiver, notifications.c.kind)
+    .where(
+        notifications.c.incident_id == bindparam("incident"),
+        notifications.c.instead_of == bindparam("to"),
+        notifications.c.kind.not_in(_SAID_ALONE),
+        notifications.c.state != NotificationState.SKIPPED,
+    )
+    .order_by(*_ORDER)
+)
+
+
 class OutboxRecords:
     """Notifications on their way, and how receivers stand; every method is one transaction."""
 
@@ -117,53 +173,16 @@ class OutboxRecords:
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         """What waits for a receiver about an incident; see `AlertStore`."""
-        opens = notifications.c.kind.not_in([NotificationKind.RESOLVE, *_SAID_ALONE])
-        delivered = notifications.c.state == NotificationState.DELIVERED
-        to_receiver = and_(
-            notifications.c.incident_id == incident_id, notifications.c.receiver == receiver
-        )
-        order = (notifications.c.revision, notifications.c.sequence)
-        last_resolve = (
-            select(*order)
-            .where(to_receiver, notifications.c.kind == NotificationKind.RESOLVE, delivered)
-            .order_by(*(column.desc() for column in order))
-            .limit(1)
-        )
-        unsure = exists().where(
-            attempts.c.notification_id == notifications.c.id,
-            or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
-        )
+        of = {"incident": incident_id, "to": receiver}
         with self._database.read() as connection:
-            waiting = select(notifications).where(to_receiver, PENDING).order_by(*order)
-            rows = connection.execute(waiting).all()
-            since = connection.execute(last_resolve).one_or_none()
-            after = tuple_(*order) > (tuple(since) if since else (-1, -1))
-            told = (
-                select(notifications.c.state)
-                .where(to_receiver, opens, after, or_(delivered, unsure))
-                .distinct()
-            )
-            states = set(connection.execute(told).scalars())
-            one = notifications.alias()
-            unsure_of_it = exists().where(
-                attempts.c.notification_id == one.c.id,
-                or_(attempts.c.outcome == AttemptOutcome.AMBIGUOUS, attempts.c.ended_at.is_(None)),
-            )
-            in_digests = (
-                select(one.c.state)
-                .join(notifications, notifications.c.digest == one.c.id)
-                .where(to_receiver, opens, after)
-                .where(or_(one.c.state == NotificationState.DELIVERED, unsure_of_it))
-                .distinct()
-            )
-            states |= set(connection.execute(in_digests).scalars())
-            instead = select(notifications.c.receiver, notifications.c.kind).where(
-                notifications.c.incident_id == incident_id,
-                notifications.c.instead_of == receiver,
-                notifications.c.kind.not_in(_SAID_ALONE),
-                notifications.c.state != NotificationState.SKIPPED,
-            )
-            rows_instead = connection.execute(instead.order_by(*order)).all()
+            rows = connection.execute(_QUEUE, of).all()
+            since = connection.execute(_LAST_RESOLVE, of).one_or_none()
+            after = of | {"revision": -1, "sequence": -1}
+            if since is not None:
+                after |= {"revision": since.revision, "sequence": since.sequence}
+            states = set(connection.execute(_TOLD, after).scalars())
+            states |= set(connection.execute(_TOLD_IN_DIGESTS, after).scalars())
+            rows_instead = connection.execute(_INSTEAD, of).all()
             last = {row.receiver: row.kind for row in rows_instead}
         stand_ins = tuple(name for name, kind in last.items() if kind != NotificationKind.RESOLVE)
         arrived = NotificationState.DELIVERED in states

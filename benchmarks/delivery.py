@@ -1,0 +1,136 @@
+"""From POST /api/v2/alerts to the vendor's socket, beside Debian's Alertmanager.
+
+One page at a time, each for a service of its own, to both in turn in one run; group_wait 0.
+Measured from before the POST until the webhook has read the request. Nines has then stored the
+alert, its incident, the message and the try, on disk, with two commits; Alertmanager stores
+nothing. What a commit costs here is measured beside it.
+
+Run: python -m benchmarks.delivery
+"""
+
+import http.client
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks import alertmanager as peers
+from benchmarks.hook import Heard, hook
+from benchmarks.serving import free_port, last_core, nines
+
+ALERTS, WARM_UP = 200, 20
+PAUSE = 0.02  # seconds between two alerts
+PATIENCE = 10.0
+GOAL = 5.0  # milliseconds, the median
+
+
+def main() -> None:
+    """Print each one's milliseconds."""
+    if why := peers.missing():
+        print(why)
+        return
+    core = last_core()
+    with tempfile.TemporaryDirectory() as name, hook(_name) as (address, heard):
+        folder, port = Path(name), free_port()
+        file = _nines(folder, address, port)
+        with (
+            peers.alertmanager(folder / "am", _alertmanager(address), core=core) as theirs,
+            nines(file, port, core=core) as ours,
+        ):
+            took: dict[str, list[float]] = {"alertmanager": [], "nines": []}
+            senders = {"alertmanager": _sender(theirs.url), "nines": _sender(ours.url)}
+            for number in range(-WARM_UP, ALERTS):
+                for who, send in senders.items():
+                    one = _until_heard(send, f"{who}-{number + WARM_UP}", heard)
+                    if number >= 0:
+                        took[who].append(one * 1000)
+                    time.sleep(PAUSE)
+        synced = _sync(folder)
+    print(
+        f"milliseconds from the POST to the webhook, {ALERTS} alerts, group_wait 0, one core each"
+    )
+    for who, all_ in took.items():
+        cuts = statistics.quantiles(all_, n=100)
+        print(f"{who:<13} p50 {cuts[49]:6.2f}   p90 {cuts[89]:6.2f}   p99 {cuts[98]:6.2f}")
+    print(f"one fsync     p50 {synced:6.2f}   of which Nines waits for two")
+    median = {who: statistics.median(all_) for who, all_ in took.items()}
+    print(
+        f"nines p50 {median['nines']:.2f} ms, goal <= {GOAL:.0f} ms; "
+        f"without its commits {median['nines'] - 2 * synced:.2f} ms; "
+        f"nines / alertmanager {median['nines'] / median['alertmanager']:.1f}x"
+    )
+
+
+def _name(alert: dict[str, object]) -> str:
+    labels = alert["labels"]
+    return str(labels["service"]) if isinstance(labels, dict) else ""
+
+
+def _sender(url: str) -> Callable[[bytes], None]:
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+
+    def send(body: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/api/v2/alerts", body=body, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"It answered {answer.status} to an alert that is fine.")
+
+    return send
+
+
+def _until_heard(send: Callable[[bytes], None], service: str, heard: Heard) -> float:
+    labels = {"alertname": "Down", "service": service, "severity": "critical"}
+    body = json.dumps([{"labels": labels, "annotations": {"summary": "it is down"}}]).encode()
+    began = time.perf_counter()
+    send(body)
+    while service not in heard.at:
+        if time.perf_counter() - began > PATIENCE:
+            raise RuntimeError(f"The webhook did not hear of {service} within {PATIENCE:.0f} s.")
+        time.sleep(0.0005)
+    return heard.at[service] - began
+
+
+def _sync(folder: Path) -> float:
+    """Milliseconds of a small append that reaches the disk, the median."""
+    took = []
+    with (folder / "sync").open("wb") as file:
+        for _ in range(50):
+            began = time.perf_counter()
+            file.write(b"x" * 8192)
+            file.flush()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+def _alertmanager(address: str) -> str:
+    return f"""
+route: {{receiver: hook, group_by: [service], group_wait: 0s, group_interval: 5m}}
+receivers: [{{name: hook, webhook_configs: [{{url: "{address}"}}]}}]
+"""
+
+
+def _nines(folder: Path, address: str, port: int) -> Path:
+    file = folder / "nines.yaml"
+    file.write_text(
+        f"""
+server: {{listen: "127.0.0.1:{port}", database: "sqlite:///{folder / "nines.db"}"}}
+services: {{}}
+alerting:
+  alertmanager_api: {{}}
+  receivers: {{hook: {{webhook: {{url: "{address}"}}, rate: 60000/1m}}}}
+  route: {{receivers: [hook], group_by: [service], group_wait: 0s}}
+"""
+    )
+    return file
+
+
+if __name__ == "__main__":
+    main()
