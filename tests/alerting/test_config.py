@@ -32,8 +32,8 @@ def test_a_receiver_is_told_as_fast_as_its_kind_takes_it_or_as_is_said() -> None
         {"receivers": {"usual": webhook, "slow": {**webhook, "rate": "2/1s"}}}
     ).receivers
 
-    assert read["usual"].rate == Rate(600, timedelta(minutes=1), 100)
-    assert read["slow"].rate == Rate(2, timedelta(seconds=1), 2)
+    assert read["usual"].rate == Rate(600, timedelta(minutes=1), 100, 200)
+    assert read["slow"].rate == Rate(2, timedelta(seconds=1), 2, 200)
 
 
 @pytest.mark.parametrize("rate", ["60", "0/1m", "x/1m", "-1/1m", "60/0s", "60/soon"])
