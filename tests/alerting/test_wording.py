@@ -31,7 +31,7 @@ def told(kind: str = "trigger", receiver: str = "sre") -> Message:
     scene.ends("latency", TICKET)
     decisions["resolve"] = scene.ends("availability", PAGE)
     decisions["notice"] = notice(scene)
-    if kind in ("missed", "report", "canary"):
+    if kind in ("missed", "report", "canary", "digest"):
         return replace(told("resolve", receiver), kind=NotificationKind(kind))
     return only(decisions[kind], lambda n: n.receiver == receiver).message
 
