@@ -434,6 +434,13 @@ class AlertingConfig(BaseModel):
         own = self.own_slo or DeliverySLOConfig()
         return own.within
 
+    @property
+    def canary_receivers(self) -> tuple[str, ...]:
+        """The receivers that the schedule sends canaries, in its hours."""
+        if self.canary is None:
+            return ()
+        return tuple(self.receivers) if self.canary.receivers is None else self.canary.receivers
+
     @cached_property
     def route(self) -> Route:
         """The tree, ready to be asked."""
@@ -466,7 +473,7 @@ class AlertingConfig(BaseModel):
         within = [self._interval(name) for name in canary.active_time_intervals]
         if within and not any(one.holds(now) for one in within):
             return ()
-        return tuple(self.receivers) if canary.receivers is None else canary.receivers
+        return self.canary_receivers
 
     @cached_property
     def inhibitions(self) -> tuple[Inhibition, ...]:

@@ -13,6 +13,7 @@ from slo.units import Percent, format_duration
 _LONGEST_TIMEOUT = timedelta(minutes=1)
 _LEAST = timedelta(seconds=1)
 _LEAST_BETWEEN_CANARIES = timedelta(minutes=15)  # longer than one may take
+_MOST_BETWEEN_CANARIES = timedelta(days=14)  # two missed ones are within what is remembered of them
 
 
 class HeartbeatConfig(AddressConfig):
@@ -45,7 +46,7 @@ class CanaryConfig(BaseModel):
 
     every: PositiveDuration = Field(description="How often each receiver is sent one.")
     receivers: tuple[str, ...] | None = Field(
-        None, description="Which receivers are sent one; default: all."
+        None, min_length=1, description="Which receivers are sent one; default: all."
     )
     active_time_intervals: tuple[str, ...] = Field(
         (), description="Sent in these alone; default: at any time."
@@ -55,6 +56,11 @@ class CanaryConfig(BaseModel):
     def _has_time_to_arrive(self) -> Self:
         if self.every < _LEAST_BETWEEN_CANARIES:
             raise ValueError("a canary may take 10m to arrive, so write at least 15m")
+        if self.every > _MOST_BETWEEN_CANARIES:
+            raise ValueError(
+                f"{format_duration(self.every)} is too long, a broken receiver would be found by "
+                "the first page, so write at most 14d"
+            )
         return self
 
 

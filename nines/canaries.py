@@ -1,6 +1,7 @@
 """Send canaries, when somebody asks or the schedule says so, and know how the last ones fared."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +15,7 @@ from nines.storage.errors import StorageError
 from nines.threads import StorageThreads
 
 LOOK_EVERY, WHILE_ONE_WAITS = timedelta(seconds=5), timedelta(seconds=1)
-REMEMBERED = timedelta(days=35)
+REMEMBERED = timedelta(days=35)  # longer than twice the longest schedule
 _READ_AT_LEAST = timedelta(minutes=1)  # another process may have sent one
 
 log = structlog.get_logger("nines.canaries")
@@ -40,6 +41,7 @@ class Canaries:
         self._threads = threads
         self._clock = clock
         self._moved = moved
+        self._sending = asyncio.Lock()  # two at once would both find that none is on its way
         self._bell = Bell()  # one is on its way
         self._read_at: float | None = None  # None: what is known may be old
         self.last: Mapping[str, Canary] = {}
@@ -66,12 +68,13 @@ class Canaries:
 
     async def send(self, receiver: str, by: str) -> bool:
         """One to this receiver; False when one is on its way already. Raises StorageError."""
-        await self._refresh(afresh=True)
-        last = self.last.get(receiver)
-        if last is not None and last.waits:
-            return False
-        await self._dispatch.put(lambda context: canary(receiver, by, context))
-        await self._refresh(afresh=True)
+        async with self._sending:
+            await self._refresh(afresh=True)
+            last = self.last.get(receiver)
+            if last is not None and last.waits:
+                return False
+            await self._dispatch.put(lambda context: canary(receiver, by, context))
+            await self._refresh(afresh=True)
         self._bell.ring()
         log.info("canary", receiver=receiver, by=by)
         return True
@@ -82,7 +85,7 @@ class Canaries:
         if config.canary is None:
             return []
         every, always = config.canary.every, not config.canary.active_time_intervals
-        wanted: Sequence[str] = config.canary.receivers or tuple(config.receivers)
+        wanted = config.canary_receivers
         said = (too_old(self.last.get(name), every, now, always=always) for name in wanted)
         return [f"{one}." for one in said if one is not None]
 

@@ -99,7 +99,7 @@ class Deliveries:
         if config.canary is None:
             return
         every, always = config.canary.every, not config.canary.active_time_intervals
-        for name in config.receivers:
+        for name in config.canary_receivers:
             last = self._canaries().get(name)
             if last is None:
                 continue

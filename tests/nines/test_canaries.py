@@ -7,9 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from alerting.notification import NotificationState
 from alerting.store import Decision
+from alerting.watching_config import CanaryConfig
+from nines.canaries import REMEMBERED
 from nines.service import Service
 from nines.storage.alerts import AlertRecords
 from nines.storage.canaries import canaries
@@ -88,6 +91,12 @@ async def test_one_is_sent_when_somebody_asks_and_no_second_beside_it(world: Wor
     assert await world.service.live.canary("nobody", "ann") is None
 
 
+async def test_of_two_who_ask_at_once_one_is_told_that_one_is_on_its_way(world: World) -> None:
+    asked = [world.service.send_canary("desk", by) for by in ("ann", "bob")]
+
+    assert sorted(await asyncio.gather(*asked)) == [False, True]
+
+
 async def test_a_canary_is_in_no_list_of_incidents_and_its_tries_can_be_read(world: World) -> None:
     await world.look()
     page = await world.service.live.incidents(state=None, service=None, cursor=None, limit=10)
@@ -161,3 +170,22 @@ def test_the_newest_of_each_and_when_one_last_arrived(database: Database) -> Non
         "oncall": (NotificationState.PENDING, None),
     }
     assert set(canaries(database, T0 + 3 * MINUTE)) == {"oncall"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"every": "5m"}, "at least 15m"),
+        ({"every": "15d"}, "15d is too long.*at most 14d"),
+        ({"every": "1d", "receivers": []}, "at least 1 item"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(written: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        CanaryConfig.model_validate(written)
+
+
+def test_two_that_were_missed_are_within_what_is_remembered() -> None:
+    longest = CanaryConfig.model_validate({"every": "14d"})
+
+    assert 2 * longest.every < REMEMBERED

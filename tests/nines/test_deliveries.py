@@ -207,6 +207,20 @@ async def test_canaries_that_do_not_arrive_are_an_alert(tmp_path: Path) -> None:
         await one.service.close()
 
 
+async def test_whom_the_schedule_sends_no_canaries_misses_none(tmp_path: Path) -> None:
+    one = World(tmp_path, "{within: 1m}\n  canary: {every: 15m, receivers: [desk]}")
+    await one.open()
+    try:
+        await one.service.send_canary("oncall", "ann")
+        await one.service.canaries.look()
+        page = await one.look(6 * 50)
+        aged = [series.labels for series in page.samples if series.metric == CANARY_AGE]
+        assert aged == [(("receiver", "desk"),)]
+        assert [said for said in one.service.canaries.problems() if "oncall" in said] == []
+    finally:
+        await one.service.close()
+
+
 async def test_routes_may_match_what_it_says_about_itself(tmp_path: Path) -> None:
     one = World(tmp_path, "{receivers: [self]}")
     text = one.file.read_text().replace(
