@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -46,8 +47,11 @@ class Auditor:
         self._clock = clock
         self.overdue: tuple[Overdue, ...] = ()
         self.heartbeat = Heartbeat()
-        self._due = clock.monotonic()  # when the next beat is
+        self._began: float | None = None  # when the last beat was; None: the next is due at once
+        self._told: HeartbeatConfig | None = None  # whom
         self._beating: asyncio.Task[None] | None = None
+        self._reading: asyncio.Future[Sequence[Owed]] | None = None
+        self._read_at = clock.monotonic()
         self._looked = (clock.now(), clock.monotonic())
         self._leap: Leap | None = None
 
@@ -71,14 +75,17 @@ class Auditor:
                 every = LOOK_ALONE_EVERY if config is None else min(LOOK_EVERY, config.interval)
                 await self._clock.sleep(every.total_seconds())
         finally:
-            if self._beating is not None:
-                self._beating.cancel()
-                await asyncio.gather(self._beating, return_exceptions=True)
+            left = [one for one in (self._beating, self._reading) if one is not None]
+            for one in left:
+                one.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def look(self) -> None:
         """Find what is overdue now; if nothing is, and a beat is due, begin to send it."""
         config = self._config()
         within = PATIENCE if config is None else config.overdue_after
+        if config != self._told:
+            self._turn_to(config)
         try:
             self.overdue = await self._audit(within)
         except Exception as error:
@@ -89,33 +96,41 @@ class Auditor:
             self.heartbeat = Heartbeat()
             return
         self._tell(self.heartbeat.audited(self.overdue, self._clock.now()))
-        if not self.heartbeat.withheld and self._clock.monotonic() >= self._due:
+        if not self.heartbeat.withheld and self._is_due(config):
             self._beat(config)
+
+    def _turn_to(self, config: HeartbeatConfig | None) -> None:
+        """From here on another is told, or the same one otherwise: at once."""
+        self._told, self._began = config, None
+        if self._beating is not None:
+            self._beating.cancel()
+
+    def _is_due(self, config: HeartbeatConfig) -> bool:
+        if self._began is None:
+            return True
+        passed = timedelta(seconds=self._clock.monotonic() - self._began)
+        return passed >= self.heartbeat.next_in(config.interval)
 
     async def _audit(self, within: timedelta) -> tuple[Overdue, ...]:
         self._notice_leap()
         vitals = self._vitals()
         owed, unseen = await self._read(within)
-        found = Vitals(
-            now=self._clock.now(),
-            owed=owed,
-            unseen=unseen,
-            leap=self._leap,
-            evaluated=vitals.evaluated,
-            stored=vitals.stored,
-            bucket=vitals.bucket,
-            runs=vitals.runs,
-            setback=vitals.setback,
-        )
-        return audit(found, within)
+        now, leap = self._clock.now(), self._leap
+        return audit(replace(vitals, now=now, owed=owed, unseen=unseen, leap=leap), within)
 
     async def _read(self, within: timedelta) -> tuple[Sequence[Owed], str | None]:
-        now = self._clock.now()
-        try:
-            async with asyncio.timeout(_READ_WITHIN):
-                return await self._run(lambda: self._owed(now, within)), None
-        except TimeoutError:
+        now, ticks = self._clock.now(), self._clock.monotonic()
+        if self._reading is not None and not self._reading.done():
+            # It holds one of the few threads that read, and a second would wait as it does.
+            return (), f"the database has given no answer for {ticks - self._read_at:.0f} s"
+        self._read_at = ticks
+        self._reading = asyncio.ensure_future(self._run(lambda: self._owed(now, within)))
+        self._reading.add_done_callback(_regard)
+        await asyncio.wait({self._reading}, timeout=_READ_WITHIN)
+        if not self._reading.done():
             return (), f"the database gave no answer within {_READ_WITHIN:.0f} s"
+        try:
+            return self._reading.result(), None
         except StorageError as error:
             return (), str(error)
 
@@ -140,7 +155,7 @@ class Auditor:
             self._beating = asyncio.create_task(self._send(config), name="heartbeat")
 
     async def _send(self, config: HeartbeatConfig) -> None:
-        began = self._clock.monotonic()
+        self._began = self._clock.monotonic()
         try:
             await _ask(config)
         except (DeliveryError, ValueError) as error:  # ValueError: a file that vanished
@@ -154,7 +169,12 @@ class Auditor:
         if problem:
             log.warning("heartbeat_not_sent", problem=problem)
             self.heartbeat = self.heartbeat.missed(problem)
-        self._due = began + self.heartbeat.next_in(config.interval).total_seconds()
+
+
+def _regard(reading: asyncio.Future[Sequence[Owed]]) -> None:
+    """One that ends after it was given up says nothing to anybody, nor to asyncio's log."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def _ask(config: HeartbeatConfig) -> None:

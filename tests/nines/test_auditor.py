@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from alerting.audit import Owed, Vitals, What
 from alerting.notification import NotificationKind
 from alerting.watching_config import HeartbeatConfig
+from nines import auditor
 from nines.auditor import Auditor
 from nines.demo.http_server import HttpServer, Misbehaviour, Request, Response
 from nines.storage.errors import StorageError
@@ -49,6 +50,9 @@ class World:
         self.clock = FakeClock()
         self.owed: list[Owed] = []
         self.broken: Exception | None = None
+        self.answers = asyncio.Event()  # the database
+        self.answers.set()
+        self.reads = 0
         self.config: HeartbeatConfig | None = HeartbeatConfig.model_validate(
             {"url": f"{url}/ping/secret", "timeout": "1s"}
         )
@@ -87,7 +91,15 @@ class World:
         return list(self.owed)
 
     async def _run(self, call: Callable[[], T], /) -> T:
+        self.reads += 1
+        await self.answers.wait()
         return call()
+
+    def write(self, **fields: object) -> None:
+        """The configuration is reloaded with these instead."""
+        assert self.config is not None
+        written = {"url": self.config.url.value, "timeout": "1s"}
+        self.config = HeartbeatConfig.model_validate(written | fields)
 
 
 @pytest.fixture
@@ -150,6 +162,64 @@ async def test_a_listener_that_hangs_holds_up_no_look(world: World) -> None:
 
     await world.look()
     assert "gave no answer" in world.auditor.heartbeat.problem
+
+
+async def test_a_shorter_interval_holds_from_its_reload_on(world: World) -> None:
+    world.write(interval="1h")
+    await world.look()
+    world.write(interval="10s")
+    await world.look(5 * SECOND)
+    await world.look(5 * SECOND)
+    await world.look(5 * SECOND)
+    assert len(world.listener.heard) == 3
+
+
+async def test_the_same_configuration_read_again_changes_nothing(world: World) -> None:
+    await world.look()
+    world.write()
+    await world.look(5 * SECOND)
+    assert len(world.listener.heard) == 1
+
+
+@pytest.mark.parametrize("removed", [True, False], ids=["removed", "another interval"])
+async def test_a_beat_in_flight_ends_with_its_configuration(world: World, removed: bool) -> None:
+    world.listener.answer = Misbehaviour.HANG
+    await world.auditor.look()
+    [beat] = [one for one in asyncio.all_tasks() if one.get_name() == "heartbeat"]
+    world.listener.answer = Response(200, b"OK")
+    if removed:
+        world.config = None
+    else:
+        world.write(interval="2m")
+    await world.look()
+    await world.look(5 * SECOND)
+
+    assert beat.cancelled()
+    assert world.auditor.heartbeat.sent == (0 if removed else 1)
+    assert world.auditor.heartbeat.failed == 0
+
+
+async def test_a_read_that_hangs_is_told_and_no_second_begins_beside_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditor, "_READ_WITHIN", 0.01)
+    world.answers.clear()
+    said = []
+    for _ in range(3):
+        await world.look(5 * SECOND)
+        said += [one.sentence for one in world.auditor.overdue]
+    assert said == [
+        "The outbox cannot be read: the database gave no answer within 0 s.",
+        "The outbox cannot be read: the database has given no answer for 5 s.",
+        "The outbox cannot be read: the database has given no answer for 10 s.",
+    ]
+    assert (world.reads, world.listener.heard) == (1, [])
+
+    world.answers.set()
+    await world.clock.advance()
+    await world.look(5 * SECOND)
+    assert (world.auditor.overdue, world.reads) == ((), 2)
+    assert len(world.listener.heard) == 1
 
 
 async def test_an_outbox_that_cannot_be_read_withholds_it(world: World) -> None:
