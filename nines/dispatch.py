@@ -87,11 +87,17 @@ class Dispatch:
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
-        self.problem: str | None = None
+        self._failed: str | None = None  # why the newest writing did
+        self._refused: str | None = None  # why the decision that waits could not be written
         self._nothing_open = False  # as far as we know
         self._decisions_written = 0
         self.next_review: datetime | None = None  # the next moment at which time makes a change
         self.rescheduled = Bell()  # rung whenever `next_review` comes to be earlier
+
+    @property
+    def problem(self) -> str | None:
+        """Why storing fails, until all that was refused is stored."""
+        return self._failed or self._refused
 
     def submit(self, changes: Sequence[AlertChange | Remark]) -> None:
         """These happened; they will be decided on as soon as storage can take it."""
@@ -145,9 +151,10 @@ class Dispatch:
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
-        self.next_review = look.again
-        # What was stored while we looked may have opened one.
-        self._nothing_open = nothing_open and decided == self._decisions_written
+        # What was stored while we looked may have opened one, or come to be due sooner.
+        unmoved = decided == self._decisions_written
+        self._nothing_open = nothing_open and unmoved
+        self.next_review = look.again if unmoved else soonest((look.again, self.next_review))
         if not look.empty:
             await self._write(lambda now: ([look_at(now)[0]], {}))
 
@@ -230,7 +237,10 @@ class Dispatch:
             return [*self._decisions(changes, context, rules), marks], kept
 
         stored = await self._write(decide_on)
-        if stored:
+        if not stored:
+            self._refused = self._failed
+        else:
+            self._recover(refused=None)
             del self._waiting[: len(changes)]
             if self._rules is rules:
                 self._rules = None
@@ -362,20 +372,24 @@ class Dispatch:
             if not self.was_restored:
                 log.warning("database_restored", text=str(error))
             self.was_restored = True
-            self.problem = str(error)
+            self._failed = str(error)
             self._restored()
             return False
         except StorageError as error:
             if self.problem is None:
                 log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
-            self.problem = f"Storing failed, counts and alerts wait in memory: {error}"
+            self._failed = f"Storing failed, counts and alerts wait in memory: {error}"
             return False
         if with_counts:
             self._unstored = None
-        if self.problem is not None:
-            log.info("storage_recovered")
-        self.problem = None
+        self._recover(refused=self._refused)
         return True
+
+    def _recover(self, *, refused: str | None) -> None:
+        """Writing goes again; `refused` says why what waits could not be written yet."""
+        before, self._failed, self._refused = self.problem, None, refused
+        if before is not None and self.problem is None:
+            log.info("storage_recovered")
 
     def _going_on(self, rules: Rules) -> States:
         return {

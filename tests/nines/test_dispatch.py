@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from alerting.alert import AlertChange, AlertKind
 from alerting.context import Context
@@ -16,14 +17,18 @@ from alerting.incident import Incident
 from alerting.inhibition import Inhibition
 from alerting.routes import Escalation, Route, Terms
 from alerting.rules import Rules
+from alerting.store import Decision, IncidentFile
+from nines import dispatch
 from nines.changes import Broadcast
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.entry import Entry
 from nines.indicator import Indicator
 from nines.storage.alerts import AlertRecords
+from nines.storage.batches import CountBatch
 from nines.storage.counts import CountStore
 from nines.storage.database import migrate, open_database
+from nines.storage.errors import StorageError
 from nines.target import Target
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState, Phase
@@ -220,6 +225,62 @@ async def test_what_fires_in_one_service_holds_back_another_in_the_same_batch_an
     await scene.dispatch.review()
 
     assert sorted(told(scene)) == ["db", "db", "shop"]
+
+
+async def test_storing_counts_hides_no_decision_that_still_waits(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, locked, refused = scene.records.apply, [True], threading.Event()
+
+    def refuse(decision: Decision, states: Mapping[str, AlertState], batch: CountBatch) -> None:
+        if locked:
+            refused.set()
+            raise StorageError("The database is locked.")
+        apply(decision, states, batch)
+
+    monkeypatch.setattr(scene.records, "apply", refuse)
+    monkeypatch.setattr(dispatch, "_RETRY_SECONDS", (0.0,))
+    scene.dispatch.submit([a_change("first")])
+    with capture_logs() as logged:
+        settling = asyncio.create_task(scene.dispatch.settle())
+        await asyncio.to_thread(refused.wait, 10)
+        said = set()
+        for _ in range(5):
+            assert await scene.dispatch.flush()
+            said.add(scene.dispatch.problem)
+        locked.clear()
+        await settling
+
+    assert said == {"Storing failed, counts and alerts wait in memory: The database is locked."}
+    assert scene.dispatch.problem is None
+    assert [one["event"] for one in logged if one["event"].startswith("storage")] == [
+        "storage_refused",
+        "storage_recovered",
+    ]
+
+
+async def test_a_moment_that_comes_up_while_it_looks_is_not_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = Terms(group_wait=timedelta(minutes=1))
+    scene.context = replace(scene.context, tree=Route(receivers=("oncall",), terms=terms))
+    look, looked, go_on = scene.records.open_incidents, threading.Event(), threading.Event()
+
+    def slowly() -> Sequence[IncidentFile]:
+        found = look()
+        looked.set()
+        go_on.wait(10)
+        return found
+
+    monkeypatch.setattr(scene.records, "open_incidents", slowly)
+    reviewing = asyncio.create_task(scene.dispatch.review())
+    await asyncio.to_thread(looked.wait, 10)
+    scene.dispatch.submit([a_change("first", severity=Severity.TICKET)])
+    await scene.dispatch.settle()
+    go_on.set()
+    await reviewing
+
+    assert scene.dispatch.next_review == T0 + timedelta(minutes=1)
 
 
 def told(scene: Scene) -> list[str]:
