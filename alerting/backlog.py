@@ -61,7 +61,7 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
     if head.kind in _FIRING and run:
         newest = run[-1]
         reason = f"revision {newest.revision} says what is true now"
-        changed = () if backlog.arrived else (_as(NotificationKind.TRIGGER, newest),)
+        changed = () if backlog.arrived else (newest.of_kind(NotificationKind.TRIGGER),)
         return Tidied(_skipped([head, *run[:-1]], reason, now), changed)
     return Tidied()
 
@@ -93,13 +93,9 @@ def _missed(first: Notification, resolve: Notification) -> Notification:
             f"be sent to {resolve.receiver}"
         )
     severity = min(first.severity, resolve.severity, key=lambda severity: severity.rank)
-    missed = _as(NotificationKind.MISSED, resolve)
+    missed = resolve.of_kind(NotificationKind.MISSED)
     told = replace(missed.message, what_changed=wording.sentences(text), severity=severity)
     return replace(missed, severity=severity, message=told)
-
-
-def _as(kind: NotificationKind, row: Notification) -> Notification:
-    return replace(row, kind=kind, message=replace(row.message, kind=kind))
 
 
 def _not_needed(kind: NotificationKind) -> str:

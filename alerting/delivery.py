@@ -23,6 +23,7 @@ from alerting.notification import (
     DeliveryError,
     Handle,
     Notification,
+    NotificationKind,
     NotificationState,
     Receipt,
     Receiver,
@@ -378,11 +379,11 @@ class Delivery:
         if receiver is None:
             reason = f"the configuration has no receiver {name} any more"
             await self._give_up(notification, reason, scene, left_open=found.may_have_arrived)
-            return False
+            return notification.kind is NotificationKind.DIGEST
         if opened is None:
             if moves_on(notification, scene.destination, scene.well, now):
                 await self._give_up(notification, scene.destination.sentence(), scene)
-                return False
+                return notification.kind is NotificationKind.DIGEST
             opened = await self._run(
                 lambda: self._store.begin_attempt(notification.id, self._name, now)
             )
@@ -398,6 +399,8 @@ class Delivery:
         await self._store_results((notification.id,))
         if done.attempt.outcome is not None:
             self._on_attempt(name, done.attempt.outcome)
+        if notification.kind is NotificationKind.DIGEST:
+            return True  # its end lets others go on
         return bool(done.added) or done.notification.state is NotificationState.PENDING
 
     async def _open(

@@ -48,7 +48,7 @@ def overflowing(
     acknowledgements are told by themselves: they change what stands at the receiver.
     """
     able = sorted(
-        (one for one in waiting if one.kind in _TOLD and not one.attempts),
+        (one for one in waiting if _fresh(one)),
         key=lambda one: (one.created_at, one.id),
     )
     pages = [one for one in able if is_page(one)]
@@ -78,7 +78,10 @@ def digest(
             continue
         firing = [one for one in queue if one.kind in _FIRING]
         skipped += firing[:-1]
-        told += [one for one in queue if one.kind not in _FIRING] + firing[-1:]
+        newest = firing[-1:]
+        if any(one.kind is NotificationKind.TRIGGER for one in firing):
+            newest = [one.of_kind(NotificationKind.TRIGGER) for one in newest]
+        told += [one for one in queue if one.kind not in _FIRING] + newest
     if len(told) < 2:
         return None
     one = _notification(told, now)
@@ -104,9 +107,43 @@ def digest(
     return Digest(one, rows, tuple(skipped), tuple(_events(rows, now)))
 
 
+def ended(
+    digest: Notification, told: Sequence[Notification]
+) -> tuple[tuple[Notification, ...], tuple[IncidentEvent, ...]]:
+    """What becomes of those that a digest told once it is over, and what is said of it.
+
+    One that was given up goes to nobody else: no fallback could close what it opened there. What it
+    told waits again instead, each by itself, so that each finds its own way; the tries of the
+    digest were theirs, and it may have arrived.
+    """
+    at = digest.finished_at
+    if at is None:
+        return (), ()
+    if digest.state is NotificationState.DELIVERED:
+        return tuple(replace(row, finished_at=at) for row in told), ()
+    why = f"the digest {digest.id} was given up: {digest.reason}"
+    rows = tuple(
+        replace(
+            row,
+            state=NotificationState.PENDING,
+            next_attempt_at=at,
+            attempts=digest.attempts,
+            reason=f"it goes by itself, since {why}",
+        )
+        for row in told
+    )
+    text = wording.sentences(f"{wording.capital(why)}. What it told goes by itself")
+    events = tuple(IncidentEvent(row.incident_id, at, EventKind.NOTE, text) for row in rows)
+    return rows, events
+
+
+def _fresh(row: Notification) -> bool:
+    """Whether nobody has tried to tell it, in a digest either."""
+    return row.kind in _TOLD and not row.attempts and not row.digest
+
+
 def _goes_in(row: Notification, loud: bool) -> bool:
-    fresh = row.kind in _TOLD and not row.attempts and row.lease is None
-    return fresh and (loud or not is_page(row))
+    return _fresh(row) and row.lease is None and (loud or not is_page(row))
 
 
 def _notification(told: Sequence[Notification], now: datetime) -> Notification:
@@ -120,10 +157,13 @@ def _notification(told: Sequence[Notification], now: datetime) -> Notification:
         kind=NotificationKind.DIGEST,
         severity=loudest,
         message=message,
-        created_at=now,
+        # It is late as soon as the first of them is, and is tried for no longer.
+        created_at=min(row.created_at for row in told),
         next_attempt_at=now,
         reason=message.what_changed,
         alerts=(),
+        # Where one of them would go elsewhere, the digest is not waited for.
+        failover=tuple(dict.fromkeys(name for row in told for name in row.failover)),
         instead_of="",
     )
 

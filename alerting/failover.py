@@ -15,8 +15,11 @@ def stand_in(
 ) -> Notification | None:
     """The same message to the first name of its chain that is `well`; None: there is none.
 
-    That a receiver cannot be told of an end is news to whoever was not told of the beginning.
+    That a receiver cannot be told of an end is news to whoever was not told of the beginning. A
+    digest has none: what it tells goes its own ways, see `alerting.digest.ended`.
     """
+    if row.kind is NotificationKind.DIGEST:
+        return None
     names = [name for name in row.failover if name in well]
     if not names:
         return None
@@ -44,7 +47,8 @@ def followers(
 def report(row: Notification, name: str, title: str, text: str, now: datetime) -> Notification:
     """Receiver `name` is told, in an incident's timeline, something about delivery itself."""
     told = _to(replace(row, kind=NotificationKind.REPORT, failover=()), name, "", now)
-    message = replace(told.message, title=title, what_changed=wording.sentences(text))
+    said = wording.sentences(text)
+    message = replace(told.message, title=title, what_changed=said, story="", html="")
     id_ = f"{told.id}.report"
     return replace(told, id=id_, message=replace(message, notification_id=id_), reason=text)
 
@@ -77,4 +81,5 @@ def _to(row: Notification, name: str, why: str, now: datetime) -> Notification:
         reason=why or row.reason,
         instead_of=row.instead_of or row.receiver,
         lease=None,
+        digest="",
     )

@@ -1,7 +1,7 @@
 """A notification: one message about one incident to one receiver, logged before it is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -102,7 +102,7 @@ class Notification:
     `alerts` are the ids of those it says to be firing; None, of one that an older version decided:
     all that fired then. `failover` are the receivers left to try, in this order, should it fail;
     `instead_of` is the one that it was decided for, where another gets it in its place. `digest` is
-    the id of the one that tells it, with others.
+    the id of the one that tells it, with others, or that was to and was given up.
     """
 
     id: str
@@ -123,6 +123,10 @@ class Notification:
     instead_of: str = ""
     lease: Lease | None = None  # who sends it at this moment
     digest: str = ""
+
+    def of_kind(self, kind: NotificationKind) -> "Notification":
+        """The same, said as another kind."""
+        return replace(self, kind=kind, message=replace(self.message, kind=kind))
 
 
 class AttemptOutcome(StrEnum):

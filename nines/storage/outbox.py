@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
-from alerting.digest import Digest
+from alerting.digest import Digest, ended
 from alerting.incident import IncidentEvent, IncidentState
 from alerting.lease import SKEW, TERM, LeaseError
 from alerting.notification import (
@@ -218,7 +218,7 @@ class OutboxRecords:
                 changed = connection.execute(
                     update(notifications)
                     .where(notifications.c.id == row.id, PENDING, _free(by, at))
-                    .values(progress(row) | {"digest": row.digest or None})
+                    .values(progress(row) | content(row) | {"digest": row.digest or None})
                 )
                 if changed.rowcount != 1:
                     raise LeaseError(f"The notification {row.id} does not wait any more.")
@@ -389,17 +389,20 @@ class OutboxRecords:
 
 
 def _follow(connection: Connection, digest: Notification) -> None:
-    """A digest came to an end: so did what it tells."""
-    if digest.kind is not NotificationKind.DIGEST or digest.state is NotificationState.PENDING:
+    """A digest came to an end: what it tells goes on from there."""
+    if digest.kind is not NotificationKind.DIGEST or digest.finished_at is None:
         return
-    end: dict[str, Any] = {"finished_at": digest.finished_at}
-    if digest.state is not NotificationState.DELIVERED:
-        end |= {
-            "state": NotificationState.FAILED,
-            "reason": f"the digest {digest.id} was given up: {digest.reason}",
-        }
-    told = update(notifications).where(notifications.c.digest == digest.id)
-    connection.execute(told.values(end))
+    of_it = and_(
+        notifications.c.digest == digest.id,
+        notifications.c.state == NotificationState.DIGESTED,
+    )
+    told = connection.execute(select(notifications).where(of_it).order_by(notifications.c.sequence))
+    rows, events = ended(digest, [notification_of(row) for row in told])
+    for row in rows:
+        connection.execute(
+            update(notifications).where(notifications.c.id == row.id).values(progress(row))
+        )
+    write_events(connection, events)
 
 
 def _version(row: Row[Any]) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.bucket import Rate
-from alerting.digest import overflowing
+from alerting.digest import digest, overflowing
 from alerting.notification import (
     DeliveryError,
     Notification,
@@ -17,8 +17,10 @@ from alerting.routes import Route
 from slo.severity import Severity
 from tests.alerting.night import Night
 from tests.alerting.scene import PAGE, TICKET
+from tests.fakes.clock import START
 
-RATE = Rate(60, timedelta(minutes=1), burst=1, digest_after=3)
+MINUTE = timedelta(minutes=1)
+RATE = Rate(60, MINUTE, burst=1, digest_after=3)
 DOWN = DeliveryError("HTTP 503", status=503)
 
 
@@ -108,8 +110,8 @@ async def test_what_came_and_went_meanwhile_goes_its_own_way() -> None:
 
     kinds = night.sre.kinds
     assert sorted(kinds) == ["digest", "missed"]
-    digest = next(m for m in night.sre.accepted if m.kind is NotificationKind.DIGEST)
-    assert digest.title.startswith("4 messages")
+    one = next(m for m in night.sre.accepted if m.kind is NotificationKind.DIGEST)
+    assert one.title.startswith("4 messages")
 
 
 async def test_a_digest_survives_a_crash_before_and_after_it_was_put_together() -> None:
@@ -140,6 +142,19 @@ def test_what_has_been_tried_and_ends_are_in_no_digest() -> None:
     assert overflowing(rows, 5) == []
     assert len(overflowing(rows, 5, goes_on=True)) == 5
     assert overflowing(rows[:1], 5, goes_on=True) == []
+
+
+def test_a_digest_is_as_old_as_the_first_that_it_tells() -> None:
+    night = stormy()
+    rows = many(night, TICKET, 3)
+    rows = [replace(row, created_at=START + n * MINUTE) for n, row in enumerate(rows)]
+    now = START + 10 * MINUTE
+
+    one = digest(rows, {row.incident_id: [row] for row in rows}, now)
+
+    assert one is not None
+    assert (one.notification.created_at, one.notification.next_attempt_at) == (START, now)
+    assert one.notification.message.decided_at == now
 
 
 def test_only_where_people_read_there_are_digests() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from alerting.alert import Alert
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
-from alerting.digest import Digest
+from alerting.digest import Digest, ended
 from alerting.incident import Incident, IncidentEvent
 from alerting.lease import SKEW, TERM, Lease, LeaseError
 from alerting.notification import (
@@ -69,7 +69,8 @@ class MemoryAlertStore:
             digest = self.notifications.get(row.digest)
             in_digest = digest is not None and digest.state is NotificationState.PENDING
             if row.state is NotificationState.PENDING or in_digest:
-                heads.setdefault((row.incident_id, row.receiver), digest or row)
+                head = digest if digest and in_digest else row
+                heads.setdefault((row.incident_id, row.receiver), head)
         due = {row.id: row for row in heads.values() if row.next_attempt_at <= now}.values()
         self.after("due_notifications")
         return sorted(due, key=lambda row: row.next_attempt_at)[:limit]
@@ -79,7 +80,7 @@ class MemoryAlertStore:
         row = self._free(notification_id, by, at)
         if row.next_attempt_at > at:
             raise LeaseError(f"{notification_id} is not due")
-        number = 1 + sum(a.notification_id == notification_id for a in self.attempts)
+        number = row.attempts + 1
         self._cut_off(at, lambda a: a.notification_id == notification_id)
         attempt = Attempt(notification_id, number, at, by=by)
         self.attempts.append(attempt)
@@ -104,6 +105,7 @@ class MemoryAlertStore:
         self.notifications[notification.id] = dataclasses.replace(notification, lease=None)
         if result.handle is not None:
             self.handles[notification.incident_id, notification.receiver] = result.handle
+        self._follow(notification)
         self.notifications.update((row.id, row) for row in result.added)
         self.standing[result.destination.receiver] = result.destination
         self._log(result.events)
@@ -144,13 +146,14 @@ class MemoryAlertStore:
                 waiting.append(row)
             if row.kind.alone:
                 continue
-            teller = self.notifications.get(row.digest, row)
-            delivered = teller.state is NotificationState.DELIVERED
+            tellers = [row, self.notifications.get(row.digest, row)]
+            delivered = any(one.state is NotificationState.DELIVERED for one in tellers)
+            unsure = any(self._unsure(one.id) for one in tellers)
             if row.kind is NotificationKind.RESOLVE:
                 arrived, known = arrived and not delivered, known and not delivered
             else:
                 arrived = arrived or delivered
-                known = known or delivered or self._unsure(teller.id)
+                known = known or delivered or unsure
         instead = {
             row.receiver: row.kind
             for row in self.notifications.values()
@@ -170,6 +173,8 @@ class MemoryAlertStore:
         for row in rows:
             self._free(row.id, by, at)
         self.notifications.update((row.id, row) for row in (*rows, *tidied.added))
+        for row in rows:
+            self._follow(row)
         self._log(events)
         self.after("tidy")
 
@@ -210,6 +215,14 @@ class MemoryAlertStore:
             if row.state is NotificationState.PENDING
         ]
         return len(waiting), min(waiting, default=None)
+
+    def _follow(self, digest: Notification) -> None:
+        if digest.kind is NotificationKind.DIGEST:
+            of_it = (row for row in self.notifications.values() if row.digest == digest.id)
+            told = [row for row in of_it if row.state is NotificationState.DIGESTED]
+            rows, events = ended(digest, told)
+            self.notifications.update((row.id, row) for row in rows)
+            self._log(events)
 
     def _file(self, incident: Incident) -> IncidentFile:
         alerts = tuple(a for a in self.alerts.values() if a.incident_id == incident.id)
