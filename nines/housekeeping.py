@@ -96,7 +96,7 @@ class Housekeeping:
         back = CallbackRecords(self._database)
         await self._in_turns("retention of callbacks", lambda: back.prune(now, CALLBACKS_KEPT))
         definitions = DefinitionRecords(self._database)
-        await self._threads.write(lambda: definitions.prune(now, kept.sums))
+        await self._in_turns("retention of versions", lambda: definitions.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
 

@@ -30,6 +30,9 @@ class UnknownError(LookupError):
     """There is nothing of that name; in a sentence."""
 
 
+_STATUS: Mapping[type[Exception], int] = {UnknownError: 404, MomentError: 400, TooMuchError: 503}
+
+
 async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFacts:
     """The answer about `of`: an id of an alert or an incident, an SLO, or a rule by its key.
 
@@ -130,11 +133,11 @@ def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> 
         try:
             return answer(request, await why(source, of, at, settings.now()))
         except UnknownError as error:
-            raise ProblemError(404, str(error)) from error
+            raise ProblemError(_STATUS[UnknownError], str(error)) from error
         except MomentError as error:
             raise bad_request("query.at", str(error)) from error
         except TooMuchError as error:
-            raise ProblemError(503, str(error)) from error
+            raise ProblemError(_STATUS[TooMuchError], str(error)) from error
 
     router.add_api_route("/why", explain, methods=["GET"], response_model=WhyFacts)
 
@@ -150,14 +153,13 @@ class WhyPages(Book):
         """The form, and the answer where something was asked."""
         asked = request.query_params
         of, at = clean(asked.get("of", ""), _LONGEST), clean(asked.get("at", ""))
-        found, missing = None, ""
+        found, missing, status = None, "", 200
         if of:
             try:
                 found = await why(self.source, of, at or None, self.now())
             except (UnknownError, MomentError, TooMuchError) as error:
-                missing = str(error)
+                missing, status = str(error), _STATUS[type(error)]
         view = why_view(found, of=of, at=at, missing=missing, now=self.now())
-        status = 404 if missing else 200
         title = "Why was I (not) paged?"
         return self.show(
             request, "why.html", "incidents", title, topics="", view=view, status=status

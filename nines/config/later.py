@@ -1,4 +1,4 @@
-"""What the configuration will hold one day: refused by name, not as an unknown key."""
+"""What many look for and the configuration does not hold: refused by name."""
 
 from collections.abc import Mapping
 
@@ -27,8 +27,11 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
 }  # fmt: skip
 
 
+_OTHERWISE = {"gauge": "`gauge` is not a key here: write `metric`, and `below` or `above`"}
+
+
 def is_later(container: Path, key: str) -> bool:
-    """Whether `key` inside `container` belongs to a later version."""
+    """Whether `key` inside `container` belongs to a later version, or is written otherwise."""
     return any(
         key in keys
         and len(pattern) == len(container)
@@ -39,4 +42,4 @@ def is_later(container: Path, key: str) -> bool:
 
 def not_yet(key: str) -> str:
     """The sentence for it."""
-    return f"`{key}` is not supported by this version"
+    return _OTHERWISE.get(key, f"`{key}` is not supported by this version")

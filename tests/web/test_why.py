@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from dashboards.source import TooMuchError
+from tests.web.fakes import FakeSource
 from tests.web.test_api import get
 
 
@@ -68,7 +70,23 @@ async def test_what_there_is_not_is_said_to_be_none(client: httpx.AsyncClient, o
 
 async def test_a_moment_that_makes_no_sense_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/v1/why?of=shop/checkout&at=later")).status_code == 400
-    assert "is not a time" in (await client.get("/why?of=shop/checkout&at=later")).text
+    page = await client.get("/why?of=shop/checkout&at=later")
+    assert page.status_code == 400
+    assert "is not a time" in page.text
+
+
+async def test_what_is_too_much_at_once_is_refused_alike_by_page_and_api(
+    source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> object:
+        raise TooMuchError("The counts changed again and again: try again.")
+
+    monkeypatch.setattr(source, "as_of", refuse)
+    asked = "/why?of=shop/checkout&at=2026-11-21T10:59:00Z"
+    page, answer = await client.get(asked), await client.get(f"/api/v1{asked}")
+
+    assert (page.status_code, answer.status_code) == (503, 503)
+    assert "The counts changed again and again: try again." in page.text
 
 
 async def test_the_page_tells_the_story_and_links_the_silence(client: httpx.AsyncClient) -> None:

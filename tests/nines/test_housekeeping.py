@@ -1,0 +1,45 @@
+"""What storage refuses of the calendar's work is put off, and the rest is done all the same."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from nines.service import Service
+from nines.storage import callbacks, definitions, exclusions, shadows
+from nines.storage.alerts import AlertRecords
+from nines.storage.counts import CountStore
+from nines.storage.errors import StorageError
+from tests.fakes.clock import FakeClock
+from tests.nines.living import HEAD, START
+
+FORGETS = {
+    "retention of counts": CountStore,
+    "retention of exclusions": exclusions.ExclusionStore,
+    "retention of incidents": AlertRecords,
+    "retention of callbacks": callbacks.CallbackRecords,
+    "retention of versions": definitions.DefinitionRecords,
+    "retention of shadows": shadows.ShadowRecords,
+}
+
+
+@pytest.mark.parametrize("refused", FORGETS)
+async def test_what_cannot_be_forgotten_now_holds_up_nothing_else(
+    refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise StorageError("The database is locked.")
+
+    monkeypatch.setattr(FORGETS[refused], "prune", refuse)
+    file = tmp_path / "config.yaml"
+    slos = "      up: {objective: 99%, sli: {probe: front}}\n"
+    file.write_text(HEAD.format(database=tmp_path / "nines.db") + slos)
+    service = await Service.open(file, {}, FakeClock(START))
+    with capture_logs() as logged:
+        try:
+            await service._housekeeping._retain()
+        finally:
+            await service.close()
+
+    told = {one["what"]: one["event"] for one in logged if "what" in one}
+    assert told == dict.fromkeys(FORGETS, "housekeeping_done") | {refused: "housekeeping_put_off"}
