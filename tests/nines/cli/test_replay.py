@@ -1,11 +1,13 @@
 """`nines replay`, as typed."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import text
 
 from alerting.alert import Alert
@@ -24,7 +26,7 @@ from tests.nines.storage.builders import an_alert, an_incident
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-NOW = floor(datetime.now(UTC), MINUTE)
+NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
 OUTAGE = NOW - 10 * HOUR  # an hour of it
 PAGE = "page:1h:5m"
 TIERS = "tiers: [{severity: page, factor: 14.4, long: 1h, short: 5m}]"
@@ -63,8 +65,9 @@ class Stored:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Stored:
-    return Stored(tmp_path)
+def stored(tmp_path: Path) -> Iterator[Stored]:
+    with time_machine.travel(NOW + 5 * SECOND, tick=False):
+        yield Stored(tmp_path)
 
 
 def test_what_was_never_recorded_would_have_paged(stored: Stored) -> None:
