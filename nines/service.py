@@ -78,7 +78,6 @@ from web.serve import serve
 from web.settings import WebSettings
 
 log = structlog.get_logger("nines.service")
-_RELOAD_WAITS = 5.0  # seconds for what a reload changed to be decided on
 _STOP_WITHIN = timedelta(seconds=3)
 _SETTLE_WITHIN = 1.0  # seconds
 

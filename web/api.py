@@ -79,7 +79,6 @@ State = Literal[
     "recovering",
     "stale",
 ]
-Include = Literal["remaining", "burn"]
 Order = Literal["worst", "name", "budget", "burn"]
 
 
