@@ -99,9 +99,25 @@ def _report(ended: Mapping[str, float], heard: _Heard) -> None:
             raise RuntimeError(f"{who} told {len(took.get(who, []))} of {TARGETS} outages")
         shown = " ".join(f"{one:6.1f}" for one in sorted(took[who]))
         print(f"{who:<10} median {medians[who]:6.1f}   all {shown}")
+    ratios = {who: medians["nines"] / medians[who] for who in _GOALS}
+    slowest = max(took["hard-down"])
     for who, goal in _GOALS.items():
-        print(f"nines / {who:<8} {medians['nines'] / medians[who]:5.2f}   goal <= {goal}")
-    print(f"hard-down, slowest {max(took['hard-down']):6.1f}   goal <= {_HARD_DOWN_GOAL:.0f} s")
+        print(f"nines / {who:<8} {ratios[who]:5.2f}   goal <= {goal}")
+    print(f"hard-down, slowest {slowest:6.1f}   goal <= {_HARD_DOWN_GOAL:.0f} s")
+    if missed := missed_goals(ratios, slowest):
+        raise SystemExit(" ".join(missed))
+
+
+def missed_goals(ratios: Mapping[str, float], slowest: float) -> list[str]:
+    """In sentences; `ratios` of Nines' median to each peer's, `slowest` of hard-down in seconds."""
+    missed = [
+        f"Nines took {ratios[who]:.3f} of the {who} stack's time, more than {goal}."
+        for who, goal in _GOALS.items()
+        if ratios[who] > goal
+    ]
+    if slowest > _HARD_DOWN_GOAL:
+        missed.append(f"A hard-down rule took {slowest:.2f} s, more than {_HARD_DOWN_GOAL:.0f} s.")
+    return missed
 
 
 class _Target:
