@@ -402,14 +402,16 @@ def _now_state(
 def _failing(slo: SLO, readings: tuple[TierReading, ...], states: Mapping[str, AlertState]) -> bool:
     """Does it look like an outage that no rule may call one yet?
 
-    Half of what the shortest window saw was bad; or only the observations that are missing, or
-    its `for`, keep a page rule from firing.
+    Half of what the shortest window saw was bad; or some of it was, and only the observations that
+    are missing, or its `for`, keep a page rule from firing.
     """
     if not readings:
         return False
     seen = min(readings, key=lambda reading: reading.tier.short).short.window.observed
     if seen.bad and seen.bad * 2 >= seen.total:
         return True
+    if seen.total and not seen.bad:
+        return False
     return any(
         _almost_firing(slo, reading, states.get(reading.tier.key))
         for reading in readings

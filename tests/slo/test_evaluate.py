@@ -248,6 +248,20 @@ def test_a_page_rule_that_only_waits_for_observations_or_its_time_is_failing() -
     assert status_of(waiting, second, T0 + HOUR).now_state is NowState.FAILING
 
 
+def test_what_failed_before_we_were_away_and_does_no_more_is_not_failing() -> None:
+    slo = an_slo()
+    ledger = a_ledger(slo)
+    run(ledger, T0, T0 + 10 * MINUTE, good=0, bad=1)
+    back = T0 + 28 * MINUTE
+    run(ledger, back, back + 2 * MINUTE)
+
+    status = status_of(slo, ledger, back + 2 * MINUTE)
+
+    page = next(tier for tier in status.tiers if tier.tier.short == 30 * MINUTE)
+    assert page.verdict is Verdict.FROZEN  # the half of its half hour was not observed
+    assert status.now_state is not NowState.FAILING
+
+
 def test_one_failure_among_many_is_not_failing() -> None:
     slo = an_slo()
     ledger = a_ledger(slo)
