@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from alerting.notification import NotificationKind
+from alerting.outbox import LONGEST_BACKOFF
 from nines.storage.schema import metadata
 from tests.chaos.deciding import decide
 from tests.chaos.forks import Forks
@@ -126,7 +127,7 @@ async def test_without_names_a_page_waits_and_says_why(at: World) -> None:
     since = len(at.events)
     at.breaks()
     await at.says("name resolution")
-    await asyncio.sleep(1)
+    await at.tried_again()
     assert len(at.events) == since + 1
     at.trouble()
     await at.told(Said.FIRING, since)
@@ -145,10 +146,11 @@ async def test_after_an_hour_without_a_network_everything_is_told_once(
         await asyncio.to_thread(decide, at.events, url, NotificationKind.TRIGGER, 2, KINDS)
         worker = await at.start_worker("one")
         await at.says("cannot be reached")
-        for minute in range(1, 61):
-            at.set_clocks(60 * minute)
-            await asyncio.sleep(0.1)
-        assert all(isinstance(event, Broke) for event in at.events)
+        pause = int(LONGEST_BACKOFF.total_seconds())
+        for ahead in range(pause, HOUR + 1, pause):
+            at.set_clocks(ahead)
+            await at.tried_again()
+        assert await at.states() == {"pending": 2 * len(KINDS)}
 
         for one in at.vendors.values():
             await one.start()

@@ -258,6 +258,21 @@ class World:
                     return
                 await asyncio.sleep(0.05)
 
+    async def tried_again(self, within: float = 30.0, names: Sequence[str] = KINDS) -> None:
+        """Wait until a try to each of these receivers ended after this was called."""
+        before = await asyncio.to_thread(self._tries)
+        async with asyncio.timeout(within):
+            while True:
+                tries = await asyncio.to_thread(self._tries)
+                if all(tries.get(name, 0) > before.get(name, 0) for name in names):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def states(self) -> dict[str, int]:
+        """How many notifications there are in each state."""
+        count = "SELECT state, count(*) FROM notifications GROUP BY state"
+        return await asyncio.to_thread(self._counts, count)
+
     async def settled_by(self, clocks: Iterable[float]) -> None:
         """Set workers' clocks to these, one after the other, until nothing waits any more."""
         for ahead in clocks:
@@ -274,6 +289,16 @@ class World:
         with self._outside.connect() as connection:
             waiting, is_open = connection.exec_driver_sql(both).one()
         return bool(waiting), bool(is_open)
+
+    def _tries(self) -> dict[str, int]:
+        return self._counts(
+            "SELECT receiver, count(*) FROM attempts JOIN notifications ON notification_id = id"
+            " WHERE ended_at IS NOT NULL GROUP BY receiver"
+        )
+
+    def _counts(self, query: str) -> dict[str, int]:
+        with self._outside.connect() as connection:
+            return {str(name): int(n) for name, n in connection.exec_driver_sql(query)}
 
     async def reach(self, receiver: str, step: Step) -> None:
         """Called by vendors."""
