@@ -18,6 +18,8 @@ from nines.config.shape import Shape, unknown_key
 _PIECES = (("collectors",), ("slos",), ("alerts",))
 _ROUNDS = 50  # each removes a piece; a file with more kinds of mistakes is reported in part
 
+_OF_ONE_WORD = frozenset({"literal_error", "enum", "string_type", "bool_type", "int_type"})
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -106,6 +108,8 @@ def _translated(
             other[: len(path)] == path and len(other) > len(path) for _, other, _ in located
         ):
             continue
+        if _is_beside_it(error, path, rest, located):
+            continue
         name = str(next((step for step in reversed(path) if isinstance(step, str)), "file"))
         on_key = "[key]" in rest
         if error["type"] == "missing":
@@ -123,6 +127,24 @@ def _translated(
         Finding(path, "; or ".join(sentences), on_key)
         for (path, on_key), sentences in by_place.items()
     ]
+
+
+def _is_beside_it(
+    error: ErrorDetails,
+    path: Path,
+    rest: list[str | int],
+    located: Iterable[tuple[ErrorDetails, Path, list[str | int]]],
+) -> bool:
+    """Whether it is of a union's other kind, such as `off`, and a mapping or list was written.
+
+    Then what is wrong inside of what was written says all, and "must be 'off'" would be false.
+    """
+    if not rest or error["type"] not in _OF_ONE_WORD:
+        return False
+    return isinstance(error.get("input"), Mapping | list) and any(
+        at[: len(path)] == path and (at != path or other["type"] not in _OF_ONE_WORD)
+        for other, at, _ in located
+    )
 
 
 def _existing(loc: tuple[int | str, ...], data: object) -> tuple[Path, list[str | int]]:
