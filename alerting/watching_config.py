@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerting.receivers.door import AddressConfig
-from slo.fields import PositiveDuration
-from slo.units import Percent, format_duration
+from slo.fields import ObjectiveShare, PositiveDuration, WindowLength
+from slo.units import format_duration
 
 _LONGEST_TIMEOUT = timedelta(minutes=1)
 _LEAST = timedelta(seconds=1)
@@ -72,10 +72,10 @@ class DeliverySLOConfig(BaseModel):
     within: PositiveDuration = Field(
         timedelta(minutes=1), description="How soon after its decision a delivery is good."
     )
-    objective: Percent = Field(
+    objective: ObjectiveShare = Field(
         Decimal("0.99"), description="The promised share of good deliveries."
     )
-    window: PositiveDuration = Field(timedelta(days=30), description="A rolling window.")
+    window: WindowLength = Field(timedelta(days=30), description="A rolling window.")
     receivers: tuple[str, ...] | None = Field(
         None, min_length=1, description="Who is told when it burns; default: as routes say."
     )

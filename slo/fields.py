@@ -91,6 +91,11 @@ def parse_window(value: object) -> timedelta | Calendar:
             "a calendar window is a period and its time zone: "
             f"`{period} Europe/Berlin`, or `{period} UTC`"
         )
+    return parse_length(value)
+
+
+def parse_length(value: object) -> timedelta:
+    """Read `30d` as the length of a rolling window. Raises ValueError."""
     length = parse_duration(value)
     if not _SHORTEST_WINDOW <= length <= _LONGEST_WINDOW:
         raise ValueError(
@@ -221,6 +226,7 @@ WindowValue = Annotated[
     ),
     WithJsonSchema(_WINDOW_SCHEMA),
 ]
+WindowLength = Annotated[Duration, AfterValidator(parse_length)]
 Objectives = Annotated[
     tuple[ObjectiveShare, ...],
     BeforeValidator(_several),
