@@ -71,22 +71,32 @@ class Reloading:
         self._settling: asyncio.Task[None] | None = None
 
     async def follow_files(self) -> None:
-        """Reload whenever the files change, until it is cancelled."""
+        """Reload whenever the files change, until it is cancelled; no other mistake ends it."""
         self._files = Watch(self._path, self._clock)
-        async for _ in self._files:
-            await self.reload()
+        while True:
+            try:
+                async for _ in self._files:
+                    await self.reload()
+            except Exception as error:
+                # An edit must not end what watches everything else; the watch waits before it
+                # looks again, so this is no busy loop.
+                log.exception("watching_the_files_failed")
+                self._pulse.config_problem = _ours("followed the configuration's files", error)
 
     async def reload(self) -> ReloadResult:
         """What is wrong, where the old configuration goes on."""
         async with self._lock:
-            if self._files is not None:
-                # Before it is read: a mistake that is taken back at once is a change, too.
-                self._files.know(await asyncio.to_thread(digest, self._path))
             try:
+                if self._files is not None:
+                    # Before it is read: a mistake that is taken back at once is a change, too.
+                    self._files.know(await asyncio.to_thread(digest, self._path))
                 config = await asyncio.to_thread(load, self._path, self._environ)
+                fixed = needs_restart(self._configured.config, config)
             except ConfigError as error:
                 return self._refused(tuple(str(problem) for problem in error.problems))
-            fixed = needs_restart(self._configured.config, config)
+            except Exception as error:
+                log.exception("reload_failed")
+                return self._refused((_ours("read it", error),))
             if fixed:
                 return self._refused(fixed)
             receivers: dict[str, Receiver] = {}
@@ -100,8 +110,13 @@ class Reloading:
                 # Our own mistake must not end what has been running well.
                 log.exception("reload_failed")
                 await close_all(receivers)
-                return self._refused((f"Nines itself failed with {error!r}.",))
-            await self._adopt(config, receivers)
+                return self._refused((_ours("took it up", error),))
+            try:
+                await self._adopt(config, receivers)
+            except Exception as error:
+                log.exception("reload_failed")
+                said = "The configuration was taken up in part; restart Nines"
+                return self._refused((_ours("took it up", error),), said)
             # The decide task goes on for as long as storage refuses; whoever asked need not wait.
             self._settling = asyncio.create_task(self._dispatch.settle())
             await asyncio.wait({self._settling}, timeout=_WAITS)
@@ -130,11 +145,21 @@ class Reloading:
         await self._delivery.replace(receivers, edited, rates, now.leaving, shares)
         await close_all({name: one for name, one in before.items() if name not in now.leaving})
 
-    def _refused(self, problems: tuple[str, ...]) -> ReloadResult:
+    def _refused(
+        self,
+        problems: tuple[str, ...],
+        said: str = "The configuration was not reloaded, the old one goes on",
+    ) -> ReloadResult:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        self._pulse.config_problem = (
-            f"The configuration was not reloaded, the old one goes on: {problems[0]}{more}"
-        )
+        self._pulse.config_problem = f"{said}: {problems[0]}{more}"
         for problem in problems:
             log.error("reload_refused", problem=problem)
         return ReloadResult(problems)
+
+
+def _ours(when: str, error: Exception) -> str:
+    """Its kind alone: the words of an error nobody expected may hold a secret of the file."""
+    return (
+        f"Nines itself failed when it {when} ({type(error).__name__}). That is a mistake of Nines, "
+        "its log has the details"
+    )
