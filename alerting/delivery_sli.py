@@ -50,7 +50,7 @@ def verdict(one: Delivery, within: timedelta, now: datetime) -> Verdict | None:
     if one.state is NotificationState.FAILED and ended is not None:
         return Verdict(good=False, at=min(ended, deadline))
     receipted = one.receipt_at if one.awaits_receipt else ended
-    if one.state is NotificationState.DELIVERED and receipted is not None and receipted <= deadline:
+    if one.state.arrived(ended) and receipted is not None and receipted <= deadline:
         return Verdict(good=True, at=receipted)
     if now <= deadline or (
         one.state is NotificationState.SKIPPED and ended is not None and ended <= deadline

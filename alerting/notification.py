@@ -39,13 +39,23 @@ class NotificationKind(StrEnum):
         """Tells that nothing fires for this receiver any more."""
         return self in (NotificationKind.RESOLVE, NotificationKind.MISSED)
 
+    @property
+    def stands(self) -> bool:
+        """Tells how an incident stands: the last such is what a receiver knows of it."""
+        return self.over or not self.alone
+
 
 class NotificationState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"  # given up, for a stated reason
     SKIPPED = "skipped"  # there was nothing left to say with it, for a stated reason
-    DIGESTED = "digested"  # it is told in a digest
+    DIGESTED = "digested"  # it is told in a digest; finished as soon as that has arrived
+
+    def arrived(self, finished_at: datetime | None) -> bool:
+        """Whether the receiver took what is in this state, by itself or in a digest."""
+        in_digest = self is NotificationState.DIGESTED and finished_at is not None
+        return self is NotificationState.DELIVERED or in_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,11 @@ class Notification:
     instead_of: str = ""
     lease: Lease | None = None  # who sends it at this moment
     digest: str = ""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether its receiver took it, by itself or in a digest."""
+        return self.state.arrived(self.finished_at)
 
     def of_kind(self, kind: NotificationKind) -> "Notification":
         """The same, said as another kind."""

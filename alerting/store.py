@@ -18,8 +18,6 @@ from slo.alert_state import AlertState
 from slo.notices import Marks
 from slo.severity import Severity
 
-# Said without a word about whether an incident goes on.
-NO_STANDING = (NotificationKind.NOTICE, NotificationKind.DIGEST)
 FIRING, RESOLVED = "firing", "resolved"  # what a receiver was told last
 
 
@@ -40,7 +38,7 @@ class IncidentFile:
     """An incident with all that belongs to the next decision about it.
 
     `told` maps a receiver's name to "firing" or "resolved": the last notification decided for it
-    that was no notice. `said` has the rest of it, for those who were told "firing".
+    that tells how it stands. `said` has the rest of it, for those who were told "firing".
     """
 
     incident: Incident
@@ -67,7 +65,7 @@ def told_and_said(
     told: dict[str, str] = {}
     said: dict[str, Said] = {}
     for one in sent:
-        if one.kind in NO_STANDING:
+        if not one.kind.stands:
             continue
         if one.kind.over:
             told[one.receiver] = RESOLVED

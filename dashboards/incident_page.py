@@ -414,7 +414,7 @@ def told_row(
         receiver=notification.receiver,
         kind=notification.kind.value,
         state=notification.state.value,
-        state_word=_NOTIFICATION_WORDS[notification.state],
+        state_word=_state_word(notification),
         reason=notification.reason,
         at=write.moment(notification.created_at, now),
         tries=tuple(_tried(attempt, now) for attempt in own),
@@ -481,3 +481,9 @@ def _times(incident: Incident, now: datetime) -> tuple[tuple[str, str], ...]:
 
 def _loudest_first(alerts: Sequence[Alert]) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (not alert.firing, alert.severity.rank, alert.rule))
+
+
+def _state_word(notification: Notification) -> str:
+    if notification.state is NotificationState.DIGESTED and not notification.arrived:
+        return "waits in a digest"
+    return _NOTIFICATION_WORDS[notification.state]

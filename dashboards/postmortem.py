@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from alerting import wording
 from alerting.alert import Alert, AlertKind
 from alerting.incident import EventKind
-from alerting.notification import NotificationKind, NotificationState
+from alerting.notification import Notification, NotificationKind
 from dashboards import format as write
 from dashboards.aftermath import bad_and_total, causes_of
 from dashboards.source import Aftermath, IncidentDetail, ServiceCard
@@ -19,6 +19,7 @@ from dashboards.source import Aftermath, IncidentDetail, ServiceCard
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 _UNKNOWN = "not known"
 _MOST_CAUSES = 5
+_TELLS = (NotificationKind.TRIGGER, NotificationKind.UPDATE, NotificationKind.MISSED)
 _CONTAINED = (EventKind.ACKNOWLEDGED, EventKind.NOTE, EventKind.SUPPRESSED)
 
 
@@ -99,16 +100,22 @@ def _detect(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
         name = wording.name(first.slo, first.severity, first.facts)
         yield f"- First noticed by {_plain(name)} at {_at(first.started_at)}."
     yield f"- Time to detect: {_length(aftermath.times.detect)}."
-    told = [
-        one
-        for one in detail.notifications
-        if one.kind is NotificationKind.TRIGGER and one.state is NotificationState.DELIVERED
-    ]
-    for one in told:
-        yield f"- {_plain(one.receiver)} was told at {_at(one.finished_at or one.created_at)}."
+    told = list(_first_told(detail.notifications))
+    for name, at in told:
+        yield f"- {_plain(name)} was told at {_at(at)}."
     if not told:
         yield "- Nobody was told."
     yield "- _Who noticed it before the alert did, and how?_"
+
+
+def _first_told(notifications: Sequence[Notification]) -> Iterator[tuple[str, datetime]]:
+    """Each receiver that heard of the incident, by itself or in a digest, and when first."""
+    first: dict[str, datetime] = {}
+    for one in notifications:
+        if one.arrived and one.kind in _TELLS:
+            at = one.finished_at or one.created_at
+            first[one.receiver] = min(at, first.get(one.receiver, at))
+    yield from sorted(first.items(), key=lambda item: item[1])
 
 
 def _contain(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:

@@ -190,7 +190,7 @@ def _answers(
     names = dict.fromkeys([*(last.words if last else ()), *(one.receiver for one in telling)])
     for name in names:
         own = [one for one in telling if one.receiver == name]
-        arrived = next((one for one in own if one.state is NotificationState.DELIVERED), None)
+        arrived = next((one for one in own if one.arrived), None)
         if arrived is not None:
             yield AnswerFacts(name, True, _arrived(alert, arrived, tries))
         elif own:
@@ -199,20 +199,15 @@ def _answers(
                 for row in own
                 for one in tries.get(row.id, ())
             )
-            told = _told_in_digest(own[-1])
-            unknown = None if unsure else False
-            yield AnswerFacts(name, told or unknown, _under_way(own[-1], tries))
+            yield AnswerFacts(name, None if unsure else False, _under_way(own[-1], tries))
         else:
             yield AnswerFacts(name, False, last.words.get(name, "") if last else "")
 
 
-def _told_in_digest(row: Notification) -> bool:
-    """Whether a digest that has arrived tells it."""
-    return row.state is NotificationState.DIGESTED and row.finished_at is not None
-
-
 def _arrived(alert: Alert, row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str:
     at = row.finished_at or row.created_at
+    if row.state is NotificationState.DIGESTED:
+        return f"told at {_clock(at)}: {row.reason}"
     number = len(tries.get(row.id, ()))
     took = f"{_took(at - alert.started_at)} after it began"
     instead = f", instead of {row.instead_of}" if row.instead_of else ""
@@ -227,8 +222,6 @@ def _under_way(row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str
             return f"not told yet ({said}); the next try is due at {_clock(row.next_attempt_at)}"
         case NotificationState.SKIPPED:
             return f"not told: {row.reason}"
-        case NotificationState.DIGESTED if row.finished_at is not None:
-            return f"told at {_clock(row.finished_at)}: {row.reason}"
         case NotificationState.DIGESTED:
             return f"to be {row.reason}, which has not arrived yet"
         case _:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, sel
 
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind
-from alerting.store import NO_STANDING, Decision, IncidentFile, Sent, told_and_said
+from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from nines.storage.batches import CountBatch, write_batch
 from nines.storage.codec import names_from_json, state_from_json, state_to_json
 from nines.storage.database import Database
@@ -23,7 +23,7 @@ from nines.storage.incident_rows import (
     write_events,
 )
 from nines.storage.marks import write_marks
-from nines.storage.notification_rows import notification_values
+from nines.storage.notification_rows import STANDS, notification_values
 from nines.storage.outbox import PENDING, OutboxRecords
 from nines.storage.outside import write_outside
 from nines.storage.schema import alert_states, alerts, incidents, notifications
@@ -169,7 +169,7 @@ def _sent(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list
             notifications.c.alerts,
         )
         .join(incidents, incidents.c.id == notifications.c.incident_id)
-        .where(notifications.c.kind.not_in(NO_STANDING), _OF_ROUTES, *where)
+        .where(STANDS, _OF_ROUTES, *where)
         .order_by(notifications.c.revision, notifications.c.sequence)
     )
     sent: dict[str, list[Sent]] = {}

@@ -44,6 +44,8 @@ def deliveries(
             columns.sequence > after,
             columns.created_at >= since,
             incidents.c.service != SERVICE,
+            # Each message that it tells is an event already.
+            columns.kind != NotificationKind.DIGEST,
         )
         .order_by(columns.sequence)
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, FromClause, Row, and_, or_
 
 from alerting.lease import Lease
 from alerting.notification import (
@@ -14,7 +14,17 @@ from alerting.notification import (
     NotificationState,
 )
 from nines.storage.codec import message_from_json, message_to_json, names_from_json, names_to_json
+from nines.storage.schema import notifications
 from slo.severity import Severity
+
+# `NotificationKind.stands`, of rows.
+STANDS = notifications.c.kind.in_([kind for kind in NotificationKind if kind.stands])
+
+
+def arrived(rows: FromClause) -> ColumnElement[bool]:
+    """`Notification.arrived`, of rows of the table or of an alias of it."""
+    in_digest = and_(rows.c.state == NotificationState.DIGESTED, rows.c.finished_at.is_not(None))
+    return or_(rows.c.state == NotificationState.DELIVERED, in_digest)
 
 
 def progress(notification: Notification) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from alerting.audit import Owed
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind, NotificationState
 from nines.storage.database import Database
+from nines.storage.notification_rows import arrived
 from nines.storage.outbox import PENDING
 from nines.storage.schema import incidents, notifications
 from slo.severity import Severity
@@ -55,12 +56,18 @@ def owed(database: Database, now: datetime, within: timedelta) -> list[Owed]:
             ),
         )
     )
-    others = notifications.alias()
+    others, digest = notifications.alias(), notifications.alias()
+    waits_in_digest = exists().where(
+        digest.c.id == others.c.digest,
+        digest.c.state == NotificationState.PENDING,
+    )
     has_it = exists().where(
         others.c.incident_id == notifications.c.incident_id,
         or_(
-            others.c.state == NotificationState.DELIVERED,
-            others.c.state == NotificationState.PENDING,  # which is watched by itself
+            arrived(others),
+            # Which is watched by itself.
+            others.c.state == NotificationState.PENDING,
+            waits_in_digest,
         ),
     )
     given_up = (

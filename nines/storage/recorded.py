@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sqlalchemy import make_url, or_, select
 
-from alerting.notification import Message, NotificationKind, NotificationState
+from alerting.notification import Message
 from nines.storage.codec import message_from_json
 from nines.storage.database import Database, open_database
+from nines.storage.notification_rows import STANDS, arrived
 from nines.storage.schema import incidents, notifications
 
 
@@ -20,8 +21,8 @@ def standing(database: Database, receiver: str, since: datetime) -> list[Message
             .join(incidents, incidents.c.id == told.incident_id)
             .where(
                 told.receiver == receiver,
-                told.state == NotificationState.DELIVERED,
-                told.kind.not_in((NotificationKind.NOTICE, NotificationKind.CANARY)),
+                arrived(notifications),
+                STANDS,
                 or_(incidents.c.resolved_at.is_(None), told.finished_at > since),
             )
             .order_by(told.revision, told.sequence)

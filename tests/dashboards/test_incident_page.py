@@ -1,11 +1,12 @@
 """An incident's page tells who was told what, when, and who is on it."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from alerting.incident import EventKind, IncidentEvent, IncidentState
-from alerting.notification import Attempt, AttemptOutcome
+from alerting.notification import Attempt, AttemptOutcome, NotificationState
 from dashboards import incident_page
 from dashboards.source import IncidentDetail, IncidentPage
 from tests.dashboards.words import plain
@@ -84,6 +85,18 @@ def test_each_try_to_tell_somebody_is_shown_with_how_it_ended() -> None:
         ("failed, to be tried again", "no answer within 5s"),
         ("delivered", "202 Accepted"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("finished", "word"), [(NOW, "told in a digest"), (None, "waits in a digest")]
+)
+def test_what_a_digest_tells_is_told_once_that_has_arrived(
+    finished: datetime | None, word: str
+) -> None:
+    (one,) = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED).notifications
+    row = replace(one, state=NotificationState.DIGESTED, finished_at=finished)
+
+    assert incident_page.told_row(row, (), NOW).state_word == word
 
 
 def test_a_try_under_way_says_so_and_a_status_is_not_told_twice() -> None:

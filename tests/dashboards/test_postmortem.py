@@ -1,8 +1,12 @@
 """The draft of a post-mortem: every fact that is known, and nothing that is not."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from alerting.incident import IncidentState
+from alerting.notification import NotificationKind, NotificationState
 from dashboards.postmortem import postmortem
 from dashboards.source import Aftermath, IncidentDetail
 from tests.web.fake_aftermath import aftermath_of
@@ -35,6 +39,37 @@ def test_impact_is_what_the_ledger_says() -> None:
 def test_detect_says_when_it_began_and_who_was_told() -> None:
     assert "Time to detect: 2 min." in section("Detect")
     assert "- oncall was told at 2026-" in section("Detect")
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"),
+    [
+        ({"state": NotificationState.DIGESTED}, ["- oncall was told at"]),
+        ({"kind": NotificationKind.MISSED}, ["- oncall was told at"]),
+        ({"state": NotificationState.DIGESTED, "finished_at": None}, ["- Nobody was told."]),
+        ({"kind": NotificationKind.REPORT}, ["- Nobody was told."]),
+    ],
+    ids=["in a digest", "once it was over", "not yet in a digest", "about something else"],
+)
+def test_whoever_heard_of_it_was_told(told: dict[str, Any], lines: list[str]) -> None:
+    (one,) = OVER.notifications
+    text = draft(replace(OVER, notifications=(replace(one, **told),)))
+
+    found = [line for line in text.splitlines() if "was told" in line]
+    assert [line[: len(said)] for line, said in zip(found, lines, strict=True)] == lines
+
+
+def test_each_receiver_is_named_once_with_when_it_was_first_told() -> None:
+    (one,) = OVER.notifications
+    assert one.finished_at is not None
+    later = replace(one, id="later", kind=NotificationKind.UPDATE, finished_at=NOW)
+    first = replace(one, id="first", receiver="mail", finished_at=one.created_at)
+
+    text = draft(replace(OVER, notifications=(later, one, first)))
+
+    found = [line for line in text.splitlines() if "was told at" in line]
+    assert [line.split()[1] for line in found] == ["mail", "oncall"]
+    assert f"{one.finished_at:%H:%M:%S}" in found[1]
 
 
 def test_contain_says_who_took_it_and_when() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from alerting.delivery_sli import BAD, CANARY_AGE, SERVICE, TOTAL
 from alerting.incident import IncidentState
-from alerting.notification import NotificationState
+from alerting.notification import NotificationKind, NotificationState
 from alerting.store import Decision
 from nines.config import load
 from nines.deliveries import DeliveryCollector
@@ -131,6 +131,18 @@ async def test_what_it_says_about_itself_is_no_event(world: World) -> None:
     await world.look()
 
     assert world.counted() == (1, 0)
+
+
+async def test_what_a_digest_tells_is_an_event_each_and_the_digest_is_none(world: World) -> None:
+    await world.look()
+    await world.decided(*[NotificationState.DIGESTED] * 3, digest="0004")
+    await world.decided(DELIVERED, kind=NotificationKind.DIGEST)
+    await world.decided(NotificationState.DIGESTED, finished_at=None)
+    await world.look()
+    assert world.counted() == (3, 0)
+    await world.look(8)  # the digest of the last has not arrived in time
+
+    assert world.counted() == (3, 1)
 
 
 async def test_nothing_is_lost_or_doubled_over_a_restart(world: World) -> None:

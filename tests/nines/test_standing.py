@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+import pytest
+
 from alerting.notification import NotificationKind, NotificationState
 from alerting.receivers import worded
 from alerting.receivers.alertmanager import AlertmanagerConfig
@@ -60,6 +62,36 @@ def test_what_stands_is_the_last_word_of_each_incident(database: Database) -> No
     }
     assert [one.incident_id for one in later] == ["open"]
     assert standing(database, "other", T0 - SECOND) == []
+
+
+@pytest.mark.parametrize("kind", ["notice", "report", "canary", "digest"])
+def test_what_is_not_about_the_incident_does_not_stand(database: Database, kind: str) -> None:
+    tell(database, "open", over=False)
+    later = a_notification(
+        "later",
+        incident_id="open",
+        kind=NotificationKind(kind),
+        revision=2,
+        state=NotificationState.DELIVERED,
+        finished_at=T0,
+        message=a_message(incident_id="open", kind=NotificationKind(kind)),
+    )
+    AlertRecords(database).apply(Decision(notifications=(later,)), {})
+
+    (word,) = standing(database, "oncall", T0)
+    (file,) = AlertRecords(database).open_incidents()
+    assert word.kind is NotificationKind.TRIGGER
+    assert file.told == {"oncall": "firing"}
+
+
+def test_what_a_digest_told_stands_once_that_has_arrived(database: Database) -> None:
+    tell(database, "open", over=False, delivered=False)
+    (row,) = AlertRecords(database).due_notifications(T0)
+
+    for finished, count in ((None, 0), (T0, 1)):
+        told = replace(row, state=NotificationState.DIGESTED, finished_at=finished)
+        AlertRecords(database).apply(Decision(notifications=(told,)), {})
+        assert len(standing(database, "oncall", T0)) == count
 
 
 async def test_each_round_says_it_again_and_a_failure_ends_nothing(database: Database) -> None:

@@ -1,6 +1,8 @@
 """What the auditor is told of the outbox: what waits too long, and pages that nobody has."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind, NotificationState
@@ -56,6 +58,32 @@ def test_a_page_that_was_given_up_is_told_unless_somebody_has_it(database: Datab
 
     keep(database, failed, {"receiver": "mail", "state": NotificationState.DELIVERED})
     assert found(database) == []
+
+
+@pytest.mark.parametrize(
+    ("digest", "finished", "owes"),
+    [
+        (NotificationState.DELIVERED, T0, False),
+        (NotificationState.PENDING, None, False),  # it is watched by itself
+        (NotificationState.FAILED, None, True),
+    ],
+)
+def test_a_page_that_a_digest_tells_somebody_else_is_not_owed(
+    database: Database, digest: NotificationState, finished: datetime | None, *, owes: bool
+) -> None:
+    failed = {"state": NotificationState.FAILED, "finished_at": NOW}
+    told = {"receiver": "slack", "state": NotificationState.DIGESTED, "digest": "n-2"}
+    it = {
+        "incident_id": "inc-2",
+        "receiver": "slack",
+        "kind": NotificationKind.DIGEST,
+        "state": digest,
+        "created_at": NOW,
+    }
+    AlertRecords(database).apply(Decision(incidents=(an_incident("inc-2"),)), {})
+    keep(database, failed, told | {"finished_at": finished}, it)
+
+    assert found(database) == ([("oncall", True)] if owes else [])
 
 
 def test_one_that_is_over_or_that_a_person_took_is_owed_no_more(database: Database) -> None:
