@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -322,12 +323,24 @@ class OutboxRecords:
             write_events(connection, result.events)
 
     def rename_receivers(self, names: Mapping[str, str]) -> None:
-        """What was said to a receiver of open incidents, or waits for it, was to the new name."""
+        """What was said to a receiver of open incidents, or waits for it, was to the new name.
+
+        What an earlier receiver of that name kept of such an incident gives way.
+        """
+        names = {old: new for old, new in names.items() if old != new}  # taken back meanwhile
         if not names:
             return
         still = select(incidents.c.id).where(incidents.c.state != IncidentState.RESOLVED)
         with self._database.write() as connection:
             for old, new in names.items():
+                kept = select(handles.c.incident_id).where(handles.c.receiver == old)
+                connection.execute(
+                    delete(handles).where(
+                        handles.c.receiver == new,
+                        handles.c.incident_id.in_(kept),
+                        handles.c.incident_id.in_(still),
+                    )
+                )
                 own = notifications.c.receiver == old
                 concerned = or_(notifications.c.incident_id.in_(still), PENDING)
                 connection.execute(update(notifications).where(own, concerned).values(receiver=new))

@@ -195,6 +195,22 @@ def test_what_was_said_to_a_receiver_of_another_name_was_said_to_it(records: Ale
     assert records.begin_attempt("n-3", "a", T0)[1] == {"thread": "1"}
 
 
+def test_what_an_earlier_receiver_of_the_new_name_kept_gives_way(records: AlertRecords) -> None:
+    for number, (receiver, thread) in enumerate((("pager", "old"), ("oncall", "new"))):
+        one = replace(a_notification(f"n-{number}"), receiver=receiver)
+        decide(records, one)
+        begun, _ = records.begin_attempt(one.id, "a", T0)
+        ended = replace(begun, ended_at=T0, outcome=AttemptOutcome.OK)
+        told = replace(one, state=NotificationState.DELIVERED)
+        finish(records, ended, told, {"thread": thread}, ())
+
+    records.rename_receivers({"oncall": "pager"})
+    records.rename_receivers({"pager": "pager"})
+
+    decide(records, replace(a_notification("n-3"), receiver="pager"))
+    assert records.begin_attempt("n-3", "a", T0)[1] == {"thread": "new"}
+
+
 def test_what_began_of_late_is_known_by_rule(records: AlertRecords) -> None:
     def began(id_: str, rule: str, second: int) -> Alert:
         return replace(an_alert(id_), rule=rule, started_at=T0 + second * SECOND)
