@@ -25,6 +25,14 @@ from slo.severity import Severity
 
 SERVICE = "nines/canary"  # a name that no configuration can give to a service
 RULE = f"{SERVICE}#canary"
+_LABELS = {
+    "alertname": "Canary",
+    "service": SERVICE,
+    "slo": "canary",
+    "severity": str(Severity.INFO),
+    "kind": "canary",
+    "rule": RULE,
+}
 BY_SCHEDULE = "the schedule"
 
 
@@ -105,7 +113,7 @@ def canary(receiver: str, by: str, context: Context) -> Decision:
         resolved_at=now,
         first_slo="canary",
         first_severity=Severity.INFO,
-        labels={"service": SERVICE, "kind": "canary", "severity": str(Severity.INFO)},
+        labels=_LABELS,
     )
     return Decision(
         incidents=(
@@ -155,4 +163,5 @@ def _line(now: datetime, url: str) -> AlertLine:
         ended_at=now,
         facts=facts,
         dashboard_url=url,
+        labels=_LABELS,
     )

@@ -89,6 +89,8 @@ def _runbook(say: Say, of_service: str | None) -> str | None:
 
 def line_of(alert: Alert, context: Context) -> AlertLine:
     """An alert as one line of a message, with the newest that is known of it."""
+    origin = None if alert.origin is None else alert.origin.brief()
+    labels = {} if origin else labels_of(alert, context.service(alert.service))
     return AlertLine(
         rule=alert.rule,
         slo=alert.slo,
@@ -97,8 +99,9 @@ def line_of(alert: Alert, context: Context) -> AlertLine:
         started_at=alert.started_at,
         ended_at=alert.ended_at,
         facts=_present(alert, context),
+        labels=labels,
         dashboard_url=page_of(alert, context),
-        origin=None if alert.origin is None else alert.origin.brief(),
+        origin=origin,
     )
 
 

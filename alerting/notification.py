@@ -60,7 +60,11 @@ class NotificationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One alert as a message shows it."""
+    """One alert as a message shows it.
+
+    `labels` are those that routes match on; none of one from outside, whose origin has them, and of
+    what an older version decided.
+    """
 
     rule: str
     slo: str
@@ -71,6 +75,7 @@ class AlertLine:
     facts: Facts
     dashboard_url: str
     origin: Origin | None = None  # of one from outside
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

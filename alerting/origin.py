@@ -35,7 +35,7 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     found = _OFFSET
     for name in sorted(labels):
         for text in (name, labels[name]):
-            for byte in text.encode():
+            for byte in text.encode("utf-8", "replace"):
                 found = (found ^ byte) * _PRIME & _BITS
             found = (found ^ _END) * _PRIME & _BITS
     return f"{found:016x}"

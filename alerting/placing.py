@@ -14,7 +14,6 @@ from alerting.incident import EventKind
 from alerting.inhibition import Inhibitors, Source
 from alerting.service import labels_of, rule_labels
 from alerting.suppressor import Suppressor
-from slo.rule import is_of_rule
 
 
 def source_of(alert: Alert, context: Context) -> Source:
@@ -27,13 +26,7 @@ def begun_source(change: AlertChange, context: Context) -> Source:
     if change.origin is not None:
         return Source(None, change.rule, change.origin.labels)
     service = replace(context.service(change.service), name=change.service)
-    labels = rule_labels(
-        service,
-        sli_of(change.slo),
-        change.severity,
-        change.kind,
-        of_threshold=is_of_rule(change.rule),
-    )
+    labels = rule_labels(service, sli_of(change.slo), change.severity, change.kind, change.rule)
     return Source(None, change.rule, labels)
 
 

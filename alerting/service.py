@@ -7,6 +7,13 @@ from alerting.alert import Alert, AlertKind
 from slo.rule import is_of_rule
 from slo.severity import Severity
 
+ALERT_NAMES = {
+    AlertKind.BURN: "ErrorBudgetBurn",
+    AlertKind.NO_DATA: "NoData",
+    AlertKind.BUDGET: "ErrorBudgetNotice",
+    AlertKind.THRESHOLD: "ThresholdCrossed",
+}  # no name for those from outside: they bring theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -45,16 +52,16 @@ def _telling(service: str, alert: Alert) -> dict[str, str]:
 
 
 def labels_of(alert: Alert, service: Service) -> dict[str, str]:
-    """What routes match on: the service's labels and, over them, the alert's own.
+    """The service's labels and, over them, the alert's own: one set for all who ask.
+
+    Routes, silences and inhibition match on it; messages and Alertmanager's API print it.
 
     Of one from outside, the labels that it came with, as they are.
     """
     if alert.origin is not None:
         return dict(alert.origin.labels)
     service = replace(service, name=alert.service)
-    return rule_labels(
-        service, alert.sli, alert.severity, alert.kind, of_threshold=is_of_rule(alert.rule)
-    )
+    return rule_labels(service, alert.sli, alert.severity, alert.kind, alert.rule)
 
 
 def with_labels_of(service: Service, labels: Mapping[str, str]) -> dict[str, str]:
@@ -64,15 +71,20 @@ def with_labels_of(service: Service, labels: Mapping[str, str]) -> dict[str, str
 
 
 def rule_labels(
-    service: Service, name: str, severity: Severity, kind: AlertKind, *, of_threshold: bool = False
+    service: Service, name: str, severity: Severity, kind: AlertKind, rule: str
 ) -> dict[str, str]:
-    """The labels of the alerts that one rule would raise; `name` is its SLO's, or its own."""
+    """The labels of the alerts that one rule would raise; `name` is its SLO's, or its own.
+
+    `rule` names it over its episodes, as in `Alert.rule`.
+    """
     owner = {"owner": service.owner} if service.owner else {}
     return {
         **service.labels,
         **owner,
+        "alertname": ALERT_NAMES[kind],
         "service": service.name,
-        "alert" if of_threshold else "slo": name,
+        "alert" if is_of_rule(rule) else "slo": name,
         "severity": str(severity),
         "kind": str(kind),
+        "rule": rule,
     }

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerting.alert import AlertChange, AlertKind, ShadowAlert
+from alerting.alert import AlertChange, AlertKind, ShadowAlert, sli_of
 from alerting.context import Context
 from alerting.rules import Rules
 from alerting.service import rule_labels
 from alerting.store import Decision
-from slo.rule import is_of_rule
 from slo.severity import Severity
 
 SHOWN = timedelta(days=30)
@@ -106,13 +105,7 @@ class _Log:
             return
         is_notice = change.kind is AlertKind.BUDGET
         service = self._context.service(change.service)
-        labels = rule_labels(
-            service,
-            change.slo,
-            change.severity,
-            change.kind,
-            of_threshold=is_of_rule(change.rule),
-        )
+        labels = rule_labels(service, sli_of(change.slo), change.severity, change.kind, change.rule)
         one = ShadowAlert(
             id=self._context.new_id(),
             rule=change.rule,

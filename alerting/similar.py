@@ -9,7 +9,15 @@ from fractions import Fraction
 # that is not enough; one cause in another service with the same labels is.
 _SERVICE, _SLOS, _CAUSES, _KINDS, _LABELS = 3, 4, 3, 1, 2
 ENOUGH = 5
-_OWN = {"service", "slo", "alert", "severity", "kind"}  # labels of one alert, not of its service
+_OWN = {
+    "alertname",
+    "service",
+    "slo",
+    "alert",
+    "severity",
+    "kind",
+    "rule",
+}  # labels of one alert, not of its service
 
 
 @dataclass(frozen=True, slots=True)

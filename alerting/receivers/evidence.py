@@ -1,6 +1,5 @@
 """The evidence of one alert as short rows, for receivers that can show a table."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -42,16 +41,6 @@ def links(message: Message) -> tuple[tuple[str, str], ...]:
 def another_try(attempt: int) -> str:
     """What a message says that may be a copy; nothing at the first try."""
     return f"try {attempt}: an earlier one may have arrived too" if attempt > 1 else ""
-
-
-def fingerprint(line: AlertLine) -> str:
-    """16 hexadecimal digits, the same for the same rule in every message.
-
-    Of an alert from outside those that it goes by there.
-    """
-    if line.origin is not None:
-        return line.rule.rpartition("/")[2]
-    return hashlib.sha256(line.rule.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _rows(line: AlertLine) -> Iterator[tuple[str, str]]:

@@ -13,14 +13,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator
 
 from alerting import wording
-from alerting.alert import AlertKind
+from alerting.alert import sli_of
 from alerting.notification import AlertLine, Handle, Message, NotificationKind, Receipt
+from alerting.origin import fingerprint
 from alerting.receivers import evidence
 from alerting.receivers.door import AddressConfig, Door
 from alerting.receivers.headers import Headers, plain
 from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import printable
-from slo.rule import is_of_rule
+from alerting.service import Service, rule_labels
 from slo.secret import Secret, SecretText
 
 ALERTS_LIMIT = 100  # the rest is counted in truncatedAlerts
@@ -29,12 +30,6 @@ TEXT_LIMIT = 10_000
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix of secrets, not one
 # Go's zero time: how Alertmanager says that an alert has no end yet.
 NO_END = "0001-01-01T00:00:00Z"
-ALERT_NAMES = {
-    AlertKind.BURN: "ErrorBudgetBurn",
-    AlertKind.NO_DATA: "NoData",
-    AlertKind.BUDGET: "ErrorBudgetNotice",
-    AlertKind.THRESHOLD: "ThresholdCrossed",
-}
 
 
 def _signing_secret(secret: Secret) -> Secret:
@@ -103,8 +98,10 @@ def alert(line: AlertLine, message: Message) -> dict[str, Any]:
     is_news = message.kind is NotificationKind.NOTICE
     if line.origin is not None:
         labels, annotations = dict(line.origin.labels), dict(line.origin.annotations)
+        mark = line.rule.rpartition("/")[2]  # of all its labels, which a message may cut
     else:
         labels, annotations = _labels(line, message), _annotations(line, message)
+        mark = fingerprint(labels)
     return {
         "status": "resolved" if over and not is_news else "firing",
         "labels": {_text(key): _text(value) for key, value in labels.items()},
@@ -112,21 +109,16 @@ def alert(line: AlertLine, message: Message) -> dict[str, Any]:
         "startsAt": _time(line.started_at),
         "endsAt": _time(over) if over else NO_END,
         "generatorURL": line.dashboard_url,
-        "fingerprint": evidence.fingerprint(line),
+        "fingerprint": mark,
     }
 
 
 def _labels(line: AlertLine, message: Message) -> dict[str, str]:
-    is_canary = message.kind is NotificationKind.CANARY
-    return {
-        **message.labels,
-        "alertname": "Canary" if is_canary else ALERT_NAMES[line.kind],
-        "service": message.service,
-        "alert" if is_of_rule(line.rule) else "slo": line.slo,
-        "severity": str(line.severity),
-        "kind": str(line.kind),
-        "rule": line.rule,
-    }
+    if line.labels:
+        return dict(line.labels)
+    # What an older version decided has the service's labels in the message alone.
+    service = Service(message.service, message.service_title, labels=message.labels)
+    return rule_labels(service, sli_of(line.slo), line.severity, line.kind, line.rule)
 
 
 def _annotations(line: AlertLine, message: Message) -> dict[str, str]:

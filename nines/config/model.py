@@ -33,7 +33,8 @@ BUCKETS = (1, 2, 5, 10)  # seconds: 10 and its divisors
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 _DETAIL_FLOOR = timedelta(days=3)  # windows up to here are summed from detail
 _OWN_LABELS = frozenset(
-    {"service", "slo", "alert", "severity", "owner", "kind", "objective", "window"}
+    {"alertname", "service", "slo", "alert", "severity", "owner", "kind", "rule"}
+    | {"objective", "window"}
 )
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})")
 _NAME = re.compile(NAME_PATTERN)

@@ -10,22 +10,27 @@ from alerting.delivery_sli import CANARY_RULE
 from alerting.delivery_sli import SERVICE as SELF
 from alerting.delivery_sli import SLO as OWN_SLO
 from alerting.routes import Route, Routed
-from alerting.service import Service, rule_labels
+from alerting.service import ALERT_NAMES, Service, rule_labels
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.references import below, unknown
 from nines.config.validation import Finding
+from nines.notices import BUDGET
+from slo.evaluate import NO_DATA
+from slo.rule import NO_DATA as RULE_NO_DATA
 from slo.selector import Matcher
 from slo.severity import Severity
 
 _ROOT: Path = ("alerting", "route")
 _OWN = {
+    "alertname": "alertname",
     "severity": "severity",
     "kind": "kind",
     "service": "service",
     "slo": "SLO",
     "alert": "alert",
     "owner": "owner",
+    "rule": "rule",
 }  # what Nines sets: in sentences it is called so
 
 
@@ -38,6 +43,7 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
     if not services or _from_outside(alerting):
         return
     known = {
+        "alertname": sorted(ALERT_NAMES.values()),
         "severity": [str(severity) for severity in Severity],
         "kind": [str(kind) for kind in AlertKind if kind is not AlertKind.OUTSIDE],
         "service": list(services),
@@ -48,7 +54,7 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
         "owner": sorted({str(below(services, name).get("owner") or "") for name in services}),
     }
     ours = {"service": SELF, "slo": OWN_SLO, "alert": CANARY_RULE} if alerting.own_slo else {}
-    labels = {label for name in services for label in below(services, name, "labels")}
+    labels = {label for name in services for label in below(services, name, "labels")} | {"rule"}
     for at, match in _matchers(alerting):
         # What Nines says about itself goes by routes, too.
         others = (one for one in match if ours.get(one.label) != one.value)
@@ -164,21 +170,25 @@ def _rules(config: Config) -> Iterator[_Rule]:
         if slo.service == SELF and config.alerting.own_slo:
             continue  # it stands in no file, and its failover names everybody
         place = ("services", slo.service, "slos", slo.name)
-        kinds = {(tier.severity, AlertKind.BURN) for tier in slo.tiers}
-        kinds.add((NO_DATA_SEVERITY, AlertKind.NO_DATA))
+        kinds = {(tier.severity, AlertKind.BURN, tier.key) for tier in slo.tiers}
+        kinds.add((NO_DATA_SEVERITY, AlertKind.NO_DATA, NO_DATA))
         if slo.notices:
-            kinds.add((NOTICE_SEVERITY, AlertKind.BUDGET))
-        for severity, kind in sorted(kinds):
-            labels = rule_labels(_service(config, slo.service), slo.name, severity, kind)
+            kinds.add((NOTICE_SEVERITY, AlertKind.BUDGET, BUDGET))
+        for severity, kind, key in sorted(kinds):
+            service = _service(config, slo.service)
+            labels = rule_labels(service, slo.name, severity, kind, f"{slo.id}#{key}")
             yield _Rule(slo.id, place, severity, tree.explain(labels), _reached(tree, labels))
     for rule in config.rules:
         if rule.service == SELF and config.alerting.own_slo:
             continue
         place = ("services", rule.service, "alerts", rule.name)
-        kinds = {(rule.severity, AlertKind.THRESHOLD), (NO_DATA_SEVERITY, AlertKind.NO_DATA)}
-        for severity, kind in sorted(kinds):
+        alerts = {
+            (rule.severity, AlertKind.THRESHOLD, rule.id),
+            (NO_DATA_SEVERITY, AlertKind.NO_DATA, f"{rule.id}{RULE_NO_DATA}"),
+        }
+        for severity, kind, key in sorted(alerts):
             service = _service(config, rule.service)
-            labels = rule_labels(service, rule.name, severity, kind, of_threshold=True)
+            labels = rule_labels(service, rule.name, severity, kind, key)
             id_, reached = f"{rule.service}/{rule.name}", _reached(tree, labels)
             yield _Rule(id_, place, severity, tree.explain(labels), reached)
 

@@ -424,10 +424,12 @@ def test_the_alerts_own_labels_win_over_the_services() -> None:
 
     assert labels_of(alert, service) == {
         "env": "prod",
+        "alertname": "ErrorBudgetBurn",
         "service": "shop",
         "slo": "availability",
         "severity": "page",
         "kind": "burn",
+        "rule": alert.rule,
     }
 
 

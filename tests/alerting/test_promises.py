@@ -127,7 +127,7 @@ class Promises(RuleBasedStateMachine):
     def a_budget_passes_a_mark(self, slo: str) -> None:
         before = set(self.night.store.notifications)
         named = self.night.tree.explain(
-            rule_labels(SHOP, slo, NOTICE_SEVERITY, AlertKind.BUDGET)
+            rule_labels(SHOP, slo, NOTICE_SEVERITY, AlertKind.BUDGET, f"shop/{slo}#budget")
         ).receivers
         self.night.changes([noticed(self.night, slo)])
         rows = self.night.store.notifications

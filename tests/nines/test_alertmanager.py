@@ -8,8 +8,11 @@ import httpx
 import pytest
 
 from alerting.config import AlertingConfig
+from alerting.receivers import webhook
+from alerting.silence import SilencePlan, read_matchers
 from nines.alertmanager import Alertmanager
-from tests.nines.living import Living, living
+from slo.recurrence import Once
+from tests.nines.living import Living, a_look, living
 from web.alertmanager.port import RefusedError
 from web.app import create_app
 from web.settings import WebSettings
@@ -98,7 +101,40 @@ async def test_our_own_alerts_are_told_by_the_labels_that_routes_know(world: Liv
 
     (alert,) = await keeper(world, world.service.config.alerting).alerts()
 
-    assert alert.labels == {"service": "shop", "slo": "up", "severity": "page", "kind": "burn"}
+    assert alert.labels == {
+        "alertname": "ErrorBudgetBurn",
+        "service": "shop",
+        "slo": "up",
+        "severity": "page",
+        "kind": "burn",
+        "rule": "shop/up#page:5m:1m",
+    }
     assert alert.receivers == ("oncall", "desk")
     assert alert.url.endswith("/slos/shop/up")
     assert alert.annotations["summary"].startswith("burning")
+
+
+@pytest.mark.parametrize("named", ["alertname", "service", "alert", "severity", "kind", "rule"])
+async def test_what_a_page_prints_is_what_the_api_shows_and_a_silence_takes(
+    tmp_path: Path, named: str
+) -> None:
+    rule = "alerts: {down: {probe: front, down_for: 10s, severity: page}}"
+    async with living(tmp_path, "calm: {objective: 50%, sli: {probe: back}}", rule) as one:
+        await one.pass_time(timedelta(seconds=20), failing=["front"])
+        look = a_look("shop/front", one.clock.now(), bad=True)
+        one.service.rounds.on_confirming_look(look)
+        await one.pass_time(timedelta(seconds=10), failing=["front"])
+
+        (shown,) = await keeper(one, one.service.config.alerting).alerts()
+        told = [row for row in await one.notifications() if row.receiver == "desk"]
+        (printed,) = webhook.body(told[0].message, "https://nines.example")["alerts"]
+        plan = SilencePlan(
+            read_matchers([f'{named}="{printed["labels"][named]}"']),
+            Once(one.clock.now(), one.clock.now() + timedelta(hours=1)),
+            "a new database",
+            "ada",
+        )
+        muted = await one.service.live.try_silence(plan)
+
+        assert (printed["labels"], printed["fingerprint"]) == (shown.labels, shown.fingerprint)
+        assert [alert.slo for alert in muted.now] == ["down"]
