@@ -287,29 +287,37 @@ _NAMED_BY_ROUTES = {
 
 
 def _routes(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Routes that name receivers or time intervals that do not exist."""
+    """Routes that name receivers or time intervals that do not exist, or one of them twice."""
     alerting = below(data, "alerting")
-
-    def names(holder: Mapping[str, Any], at: Path) -> Iterator[Finding]:
-        for key, (section, what) in _NAMED_BY_ROUTES.items():
-            known = list(below(alerting, section))
-            for position, name in _listed(holder.get(key)):
-                if isinstance(name, str) and name not in known:
-                    yield Finding((*at, key, position), unknown(what, name, known))
 
     def look(route: object, at: Path) -> Iterator[Finding]:
         if not isinstance(route, Mapping):
             return
-        yield from names(route, at)
+        yield from _named(alerting, route, at)
         for position, step in _listed(route.get("escalate")):
             if isinstance(step, Mapping):
-                yield from names(step, (*at, "escalate", position))
+                yield from _named(alerting, step, (*at, "escalate", position))
         for position, child in _listed(route.get("routes")):
             yield from look(child, (*at, "routes", position))
 
     yield from look(alerting.get("route"), ("alerting", "route"))
     for key in ("canary", "delivery_slo"):
-        yield from names(below(alerting, key), ("alerting", key))
+        yield from _named(alerting, below(alerting, key), ("alerting", key))
+
+
+def _named(alerting: Mapping[str, Any], holder: Mapping[str, Any], at: Path) -> Iterator[Finding]:
+    """What one place names that does not exist, or twice."""
+    for key, (section, what) in _NAMED_BY_ROUTES.items():
+        known = list(below(alerting, section))
+        named: set[str] = set()
+        for position, name in _listed(holder.get(key)):
+            if not isinstance(name, str):
+                continue
+            if name not in known:
+                yield Finding((*at, key, position), unknown(what, name, known))
+            elif name in named:
+                yield Finding((*at, key, position), f"`{name}` is there twice")
+            named.add(name)
 
 
 def _listed(value: object) -> Iterator[tuple[int, object]]:

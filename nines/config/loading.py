@@ -10,7 +10,7 @@ from nines.config.assembly import Config, assemble, with_advice
 from nines.config.expansion import expand
 from nines.config.model import schema
 from nines.config.problem import ConfigError, Problem
-from nines.config.routing import unmatchable
+from nines.config.routing import own_stand_ins, unmatchable
 from nines.config.shape import Shape
 from nines.config.source import read
 from nines.config.validation import Finding, validate, without_nothing
@@ -43,6 +43,7 @@ def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     problems = reading.problems + expanded.problems
     problems += placed(validated.findings, problems)
     unfitting += unmatchable(validated.file.alerting, without_nothing(data))
+    unfitting += own_stand_ins(validated.file.alerting)
     if reading.whole:  # what is missing here may stand in the file that could not be read
         problems += placed(unfitting, problems)
     if problems:

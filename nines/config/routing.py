@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerting.alert import NO_DATA_SEVERITY, NOTICE_SEVERITY, AlertKind
-from alerting.config import AlertingConfig, RouteConfig, RouteTerms
+from alerting.config import (
+    AlertingConfig,
+    EscalationConfig,
+    RootRouteConfig,
+    RouteConfig,
+    RouteTerms,
+)
 from alerting.delivery_sli import CANARY_RULE
 from alerting.delivery_sli import SERVICE as SELF
 from alerting.delivery_sli import SLO as OWN_SLO
@@ -97,6 +103,47 @@ def _fault(matcher: Matcher, known: Mapping[str, list[str]], labels: set[str]) -
     named = [value for value in values if value]
     words = unknown(_OWN[matcher.label], matcher.value, named)
     return f"`{matcher}` matches no alert: {words}"
+
+
+def own_stand_ins(alerting: AlertingConfig) -> Iterator[Finding]:
+    """Receivers that a route names in `failover` and that could stand in for themselves alone."""
+    yield from _own_stand_ins(alerting.root, _ROOT, (), ())
+
+
+def _own_stand_ins(
+    route: RootRouteConfig | RouteConfig,
+    at: Path,
+    above: tuple[str, ...],
+    steps: tuple[EscalationConfig, ...],
+) -> Iterator[Finding]:
+    """`above`, `steps`: the receivers and the escalation of the route above."""
+    receivers = above if route.receivers is None else route.receivers
+    told = _told_by(route, above, steps)
+    steps = steps if route.escalate is None else route.escalate
+    for position, name in enumerate(route.failover or ()):
+        if told == {name}:
+            said = (
+                f"`{name}` is the only receiver here and cannot stand in for itself; "
+                "name another, or leave it out"
+            )
+            yield Finding((*at, "failover", position), said)
+    for position, child in enumerate(route.routes):
+        yield from _own_stand_ins(child, (*at, "routes", position), receivers, steps)
+
+
+def _told_by(
+    route: RootRouteConfig | RouteConfig,
+    above: tuple[str, ...],
+    steps: tuple[EscalationConfig, ...],
+) -> set[str]:
+    """Whom a route tells, and those below it that have their `failover` from it."""
+    receivers = above if route.receivers is None else route.receivers
+    steps = steps if route.escalate is None else route.escalate
+    told = {*receivers, *(name for step in steps for name in step.receivers)}
+    for child in route.routes:
+        if child.failover is None:
+            told |= _told_by(child, receivers, steps)
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,3 +283,39 @@ def test_the_example_with_bytes_inserted_raises_nothing_but_config_errors(
     content = EXAMPLE.read_bytes()
 
     assert_fine_or_placed(tmp_path / "c.yaml", content[:at] + inserted + content[at:])
+
+
+TWO = """
+alerting:
+  receivers:
+    oncall: {{webhook: {{url: "https://oncall.example/"}}}}
+    desk: {{webhook: {{url: "https://desk.example/"}}}}
+  route: {{{root}, routes: [{{match: 'team="a"', {below}}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "below"),
+    [
+        ("receivers: [oncall, desk], failover: [desk]", "receivers: [oncall]"),
+        ("receivers: [oncall], failover: [oncall]", "receivers: [desk]"),
+        (
+            "receivers: [oncall], failover: [oncall], escalate: [{after: 5m, receivers: [desk]}]",
+            "receivers: [oncall]",
+        ),
+        (
+            "receivers: [desk], escalate: [{after: 5m, receivers: [oncall]}]",
+            "failover: [desk]",
+        ),
+    ],
+)
+def test_a_receiver_of_a_route_may_stand_in_for_another_of_it(
+    tmp_path: Path, root: str, below: str
+) -> None:
+    assert mistakes(tmp_path, TWO.format(root=root, below=below)) == []
+
+
+def test_a_receiver_cannot_stand_in_for_itself_at_a_route_below(tmp_path: Path) -> None:
+    (said,) = mistakes(tmp_path, TWO.format(root="receivers: [desk]", below="failover: [desk]"))
+
+    assert "`desk` is the only receiver here and cannot stand in for itself" in said
