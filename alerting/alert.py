@@ -89,6 +89,10 @@ class Alert:
     def firing(self) -> bool:
         return self.ended_at is None
 
+    def fired_at(self, at: datetime) -> bool:
+        """Whether it had begun by then, and was not over yet."""
+        return self.started_at <= at and (self.ended_at is None or self.ended_at > at)
+
 
 def sli_of(slo: str) -> str:
     """The name in an SLO's key: of `requests@99.99` it is `requests`."""

@@ -97,7 +97,7 @@ def _heard(
         ready = alert.started_at + (NO_TIME if alert.severity is Severity.PAGE else hit.wait)
     for start, until in pairwise([*moments, end]):
         begin = max(start, ready)
-        firing = [source for one, source in others if _fires(one, start)]
+        firing = [source for one, source in others if one.fired_at(start)]
         if begin >= until or inhibitors(plan.inhibitions, labels, firing):
             continue
         at = _spoken(hit, begin, until)
@@ -118,10 +118,6 @@ def _spoken(hit: Hit, start: datetime, until: datetime) -> datetime | None:
             return None
         at = min(edges)
     return None
-
-
-def _fires(alert: Alert, at: datetime) -> bool:
-    return alert.started_at <= at and (alert.ended_at is None or alert.ended_at > at)
 
 
 def _overlap(one: Alert, other: Alert, now: datetime) -> bool:

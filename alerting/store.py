@@ -76,14 +76,10 @@ def told_and_said(
         since = {} if before is None else before.firing
         ids = one.alerts
         if ids is None:
-            ids = tuple(a.id for a in alerts if _fired(a, one.at))
+            ids = tuple(a.id for a in alerts if a.fired_at(one.at))
         firing = {id_: since.get(id_, one.at) for id_ in ids}
         said[one.receiver] = Said(one.at, one.severity, firing)
     return told, said
-
-
-def _fired(alert: Alert, at: datetime) -> bool:
-    return alert.started_at <= at and (alert.ended_at is None or alert.ended_at > at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dashboards.postmortem import postmortem
 from dashboards.source import IncidentDetail, Source
 from web.answer import answer
 from web.forms import Print
-from web.moment import read_moment
+from web.moment import asked_moment
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
 
@@ -59,8 +59,8 @@ def add_aftermath_routes(router: APIRouter, source: Source, settings: WebSetting
     ) -> Response:
         """How long it took to detect, acknowledge and resolve: medians by service and owner."""
         now = settings.now()
-        until = _moment("end", end, now) or now
-        since = _moment("start", start, now) or until - USUAL
+        until = asked_moment("end", end, now) or now
+        since = asked_moment("start", start, now) or until - USUAL
         if since >= until:
             raise bad_request("query.start", "must come before `end`")
         return answer(request, await times(source, since, until))
@@ -99,15 +99,6 @@ def add_aftermath_routes(router: APIRouter, source: Source, settings: WebSetting
         response_class=Response,
         responses={200: {"content": {"text/markdown": {}}, "description": "Markdown."}},
     )
-
-
-def _moment(name: str, text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return read_moment(text, now)
-    except ValueError as error:
-        raise bad_request(f"query.{name}", str(error)) from None
 
 
 class PostmortemPages:

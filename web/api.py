@@ -43,7 +43,7 @@ from web.answer import answer
 from web.cursor import Key, page_of
 from web.exclusions import add_exclusion_routes
 from web.look import Look, MomentError, look, read_past
-from web.moment import read_moment, read_step
+from web.moment import asked_moment, read_step
 from web.problem import ProblemError, bad_request
 from web.receivers import add_receiver_routes
 from web.routes import add_route_routes
@@ -289,8 +289,8 @@ class API:
         wanted = _included(include)
         seen, status = await self._one(service, slo, at)
         now = seen.now
-        until = min(_moment("end", end, now) or now, now)
-        since = _moment("start", start, now) or status.slo.window.start(until)
+        until = min(asked_moment("end", end, now) or now, now)
+        since = asked_moment("start", start, now) or status.slo.window.start(until)
         if since >= until:
             raise bad_request("query.start", "must lie before the end, and before now")
         width = _step(step, since, until, now, self._source.bucket())
@@ -509,8 +509,8 @@ class API:
         self, service: str, slo: str, start: str | None, end: str | None, at: str | None
     ) -> Account:
         status, now = self._status(service, slo), self._past(at)
-        until = min(_moment("end", end, now) or now, now)
-        since = _moment("start", start, now)
+        until = min(asked_moment("end", end, now) or now, now)
+        since = asked_moment("start", start, now)
         if since is not None and since >= until:
             raise bad_request("query.start", "must lie before the end, and before now")
         longest = longest_range(status.slo)
@@ -628,15 +628,6 @@ def _included(include: str | None) -> set[str]:
     if not wanted <= {"remaining", "burn"}:
         raise bad_request("query.include", "may name `remaining` and `burn`")
     return wanted
-
-
-def _moment(name: str, text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return read_moment(text, now)
-    except ValueError as error:
-        raise bad_request(f"query.{name}", str(error)) from None
 
 
 def _step(

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from slo.units import parse_duration
+from web.problem import bad_request
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -21,6 +22,16 @@ def read_moment(text: str, now: datetime) -> datetime:
     if not _EARLIEST <= moment < _LATEST:
         raise ValueError(f"{text[:40]!r} lies outside the years 2000 to 2199")
     return moment
+
+
+def asked_moment(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The moment in the query's `name`, None where there is none. Raises ProblemError, a 400."""
+    if text is None:
+        return None
+    try:
+        return read_moment(text, now)
+    except ValueError as error:
+        raise bad_request(f"query.{name}", str(error)) from None
 
 
 def read_step(text: str) -> timedelta:

@@ -31,11 +31,5 @@ def fired_of(details: list[IncidentDetail], owner: str, at: datetime) -> Fired:
     """The alerts of one SLO that fired at `at`."""
     alerts = (alert for detail in details for alert in detail.alerts)
     return Fired(
-        tuple(
-            one
-            for one in alerts
-            if f"{one.service}/{one.slo}" == owner
-            and one.started_at <= at
-            and (one.ended_at is None or one.ended_at > at)
-        )
+        tuple(one for one in alerts if f"{one.service}/{one.slo}" == owner and one.fired_at(at))
     )
