@@ -17,6 +17,7 @@ from alerting.notification import (
 )
 from alerting.result import Scene, delivered, failed, given_up_for
 from alerting.store import Decision
+from nines.storage import outbox
 from nines.storage.alerts import AlertRecords
 from nines.storage.database import Database
 from slo.severity import Severity
@@ -130,6 +131,26 @@ def test_one_that_was_given_up_may_have_arrived_all_the_same(
     seen = records.backlog(incidents[1], "slack")
 
     assert (seen.arrived, seen.may_have_arrived) == (False, unsure)
+
+
+def test_a_crash_while_one_is_given_up_leaves_it_to_be_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = AlertRecords(database)
+    stored(records)
+    id_ = put_together(records)
+
+    def dies(*_: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as within:
+        within.setattr(outbox, "write_events", dies)  # the last that it writes
+        with pytest.raises(OSError, match="killed"):
+            given_up(records, id_)
+
+    assert [row.id for row in records.due_notifications(T0)] == [id_]
+    given_up(records, id_)
+    assert {row.id for row in records.due_notifications(T0)} == {"n-0", "n-1", "n-2"}
 
 
 def test_an_update_that_stands_for_its_trigger_is_told_as_one(database: Database) -> None:
