@@ -16,12 +16,16 @@ _NEEDS_TRIGGER = (NotificationKind.RESOLVE, NotificationKind.ACKNOWLEDGE)
 class Backlog:
     """`waiting`: oldest first. `arrived`: the receiver took a message that is not resolved since;
     `may_have_arrived`: that, or a try of one ended in doubt. `stand_ins`: who was told instead.
+    `goes_on`: what was decided last for those for whom what it was told still fires, itself among
+    them; `repeats`: ids of waiting acknowledgements that it is told by another anyway.
     """
 
     waiting: tuple[Notification, ...]
     arrived: bool = False
     may_have_arrived: bool = False
     stand_ins: tuple[str, ...] = ()
+    goes_on: tuple[Notification, ...] = ()
+    repeats: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
     head, *rest = backlog.waiting
     if head.kind.alone:
         return Tidied()
+    partly = next((n for n in backlog.waiting if _others(n, backlog)), None)
+    if partly is not None:
+        told = failover.followers(partly, backlog.stand_ins, now)
+        return Tidied(changed=(failover.goes_on(partly, _others(partly, backlog)),), added=told)
     resolve = next((n for n in backlog.waiting if n.kind is NotificationKind.RESOLVE), None)
     if resolve is not None and resolve is not head:
         over = _until(backlog.waiting, resolve)
@@ -54,16 +62,31 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
             return Tidied(_skipped(over, "the incident is over, which the resolve tells", now))
         missed = _missed(began[0], resolve)
         return Tidied(_skipped(over, "the outage is over, and told in one message", now), (missed,))
-    if head.kind in _NEEDS_TRIGGER and not backlog.may_have_arrived:
+    if (head.kind in _NEEDS_TRIGGER or head.over) and not backlog.may_have_arrived:
         told = failover.followers(head, backlog.stand_ins, now)
-        return Tidied(_skipped([head], _not_needed(head.kind), now), added=told)
-    run = list(takewhile(lambda n: n.kind in _FIRING, (n for n in rest if not n.kind.alone)))
+        return Tidied(_skipped([head], _not_needed(head), now), added=told)
+    if head.id in backlog.repeats:
+        return Tidied(_skipped([head], f"{head.receiver} is told of it already", now))
+    run = list(takewhile(lambda n: _newer(n, head), (n for n in rest if not n.kind.alone)))
     if head.kind in _FIRING and run:
         newest = run[-1]
         reason = f"revision {newest.revision} says what is true now"
         changed = () if backlog.arrived else (newest.of_kind(NotificationKind.TRIGGER),)
         return Tidied(_skipped([head, *run[:-1]], reason, now), changed)
     return Tidied()
+
+
+def _others(row: Notification, backlog: Backlog) -> tuple[Notification, ...]:
+    """For a resolve: what its receiver was told besides what is over, and still fires."""
+    if row.kind is not NotificationKind.RESOLVE:
+        return ()
+    ends = row.instead_of or row.receiver
+    return tuple(other for other in backlog.goes_on if other.receiver != ends)
+
+
+def _newer(row: Notification, head: Notification) -> bool:
+    """Whether it says what is true now of the same; what is told in another's place is apart."""
+    return row.kind in _FIRING and row.instead_of == head.instead_of
 
 
 def _until(waiting: Sequence[Notification], resolve: Notification) -> list[Notification]:
@@ -98,5 +121,6 @@ def _missed(first: Notification, resolve: Notification) -> Notification:
     return replace(missed, severity=severity, message=told)
 
 
-def _not_needed(kind: NotificationKind) -> str:
-    return f"there is nothing to {kind}: no message about this incident ever arrived there"
+def _not_needed(row: Notification) -> str:
+    to = NotificationKind.RESOLVE if row.over else row.kind
+    return f"there is nothing to {to}: no message about this incident ever arrived there"

@@ -187,7 +187,8 @@ def _say(ear: _Ear, scene: Scene) -> Say | Later | None:
             f"{scene.incident.acknowledged_by} acknowledged",
             *(scene.changed[alert.id] for alert in shown if alert.id in scene.changed),
         )
-        return Say(ear.receiver, NotificationKind.ACKNOWLEDGE, shown, words)
+        failover = tuple(ear.failover)
+        return Say(ear.receiver, NotificationKind.ACKNOWLEDGE, shown, words, failover=failover)
     if scene.remark:
         news = (scene.changed[alert.id] for alert in shown if alert.id in scene.changed)
         words = wording.sentences(scene.remark, *news)

@@ -144,6 +144,13 @@ class Notification:
         """Whether its receiver took it, by itself or in a digest."""
         return self.state.arrived(self.finished_at)
 
+    @property
+    def over(self) -> bool:
+        """Tells that nothing of what it was decided for fires any more; as an update where its
+        receiver was told of more, which still fires.
+        """
+        return self.kind.over or (self.alerts == () and not self.kind.alone)
+
     def of_kind(self, kind: NotificationKind) -> "Notification":
         """The same, said as another kind."""
         return replace(self, kind=kind, message=replace(self.message, kind=kind))

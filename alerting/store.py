@@ -67,7 +67,7 @@ def told_and_said(
     for one in sent:
         if not one.kind.stands:
             continue
-        if one.kind.over:
+        if one.kind.over or one.alerts == ():
             told[one.receiver] = RESOLVED
             said.pop(one.receiver, None)
             continue

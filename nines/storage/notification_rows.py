@@ -44,6 +44,7 @@ def content(notification: Notification) -> dict[str, Any]:
         "kind": notification.kind,
         "severity": notification.severity,
         "message": message_to_json(notification.message),
+        "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
     }
 
 
@@ -57,7 +58,6 @@ def notification_values(notification: Notification) -> dict[str, Any]:
             "receiver": notification.receiver,
             "revision": notification.revision,
             "created_at": notification.created_at,
-            "alerts": None if notification.alerts is None else names_to_json(notification.alerts),
             "failover": names_to_json(notification.failover) if notification.failover else None,
             "instead_of": notification.instead_of,
             "digest": notification.digest or None,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
 from alerting.digest import Digest, ended
+from alerting.failover import Standing, owed, standing_in, told_already
 from alerting.incident import IncidentEvent, IncidentState
 from alerting.lease import SKEW, TERM, LeaseError
 from alerting.notification import (
@@ -46,6 +47,7 @@ from nines.storage.codec import (
     mapping_from_json,
     mapping_to_json,
     message_from_json,
+    names_from_json,
 )
 from nines.storage.database import Database
 from nines.storage.incident_rows import replace_rows, write_events
@@ -140,16 +142,23 @@ _TOLD = (
     .distinct()
 )
 _TOLD_IN_DIGESTS = _told_in_digests()
-_INSTEAD = (
-    select(notifications.c.receiver, notifications.c.kind)
+_STANDING: Select[tuple[object, ...]] = (
+    select(
+        notifications.c.id,
+        notifications.c.receiver,
+        notifications.c.instead_of,
+        notifications.c.kind,
+        notifications.c.revision,
+        notifications.c.state,
+        notifications.c.alerts,
+    )
     .where(
         notifications.c.incident_id == bindparam("incident"),
-        notifications.c.instead_of == bindparam("to"),
-        notifications.c.kind.not_in(_SAID_ALONE),
-        notifications.c.state != NotificationState.SKIPPED,
+        notifications.c.kind.in_([kind for kind in NotificationKind if kind.stands]),
     )
     .order_by(*_ORDER)
 )
+_BY_ID = select(notifications).where(notifications.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class OutboxRecords:
@@ -183,11 +192,22 @@ class OutboxRecords:
                 after |= {"revision": since.revision, "sequence": since.sequence}
             states = set(connection.execute(_TOLD, after).scalars())
             states |= set(connection.execute(_TOLD_IN_DIGESTS, after).scalars())
-            rows_instead = connection.execute(_INSTEAD, of).all()
-            last = {row.receiver: row.kind for row in rows_instead}
-        stand_ins = tuple(name for name, kind in last.items() if kind != NotificationKind.RESOLVE)
-        arrived = NotificationState.DELIVERED in states
-        return Backlog(tuple(map(notification_of, rows)), arrived, bool(states), stand_ins)
+            standing = [
+                _standing(row) for row in connection.execute(_STANDING, {"incident": incident_id})
+            ]
+            waiting = tuple(map(notification_of, rows))
+            goes_on: list[Notification] = []
+            if any(row.kind is NotificationKind.RESOLVE for row in waiting):
+                last = {"ids": list(owed(standing, receiver).values())}
+                goes_on = [notification_of(row) for row in connection.execute(_BY_ID, last)]
+        return Backlog(
+            waiting,
+            arrived=NotificationState.DELIVERED in states,
+            may_have_arrived=bool(states),
+            stand_ins=standing_in(standing, receiver),
+            goes_on=tuple(goes_on),
+            repeats=frozenset(row.id for row in waiting if told_already(standing, row)),
+        )
 
     def queues(
         self, receiver: str, incident_ids: Sequence[str]
@@ -344,6 +364,10 @@ class OutboxRecords:
                 own = notifications.c.receiver == old
                 concerned = or_(notifications.c.incident_id.in_(still), PENDING)
                 connection.execute(update(notifications).where(own, concerned).values(receiver=new))
+                instead = notifications.c.instead_of == old
+                connection.execute(
+                    update(notifications).where(instead, concerned).values(instead_of=new)
+                )
                 connection.execute(
                     update(handles)
                     .where(handles.c.receiver == old, handles.c.incident_id.in_(still))
@@ -416,6 +440,13 @@ def _follow(connection: Connection, digest: Notification) -> None:
             update(notifications).where(notifications.c.id == row.id).values(progress(row))
         )
     write_events(connection, events)
+
+
+def _standing(row: Row[Any]) -> Standing:
+    kind = NotificationKind(row.kind)
+    over = kind.over or (row.alerts is not None and not names_from_json(row.alerts))
+    state = NotificationState(row.state)
+    return Standing(row.id, row.receiver, row.instead_of, kind, row.revision, state, over)
 
 
 def _version(row: Row[Any]) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from alerting.alert import Alert
 from alerting.backlog import Backlog, Tidied
 from alerting.destination import Destination
 from alerting.digest import Digest, ended
+from alerting.failover import Standing, owed, standing_in, told_already
 from alerting.incident import Incident, IncidentEvent
 from alerting.lease import SKEW, TERM, Lease, LeaseError
 from alerting.notification import (
@@ -154,18 +155,22 @@ class MemoryAlertStore:
             else:
                 arrived = arrived or delivered
                 known = known or delivered or unsure
-        instead = {
-            row.receiver: row.kind
+        standing = [
+            Standing(
+                row.id, row.receiver, row.instead_of, row.kind, row.revision, row.state, row.over
+            )
             for row in self.notifications.values()
-            if (row.incident_id, row.instead_of) == (incident_id, receiver)
-            and not row.kind.alone
-            and row.state is not NotificationState.SKIPPED
-        }
-        stand_ins = tuple(
-            name for name, kind in instead.items() if kind is not NotificationKind.RESOLVE
-        )
+            if row.incident_id == incident_id
+        ]
         self.after("backlog")
-        return Backlog(tuple(waiting), arrived, known, stand_ins)
+        return Backlog(
+            tuple(waiting),
+            arrived,
+            known,
+            standing_in(standing, receiver),
+            tuple(self.notifications[id_] for id_ in owed(standing, receiver).values()),
+            frozenset(row.id for row in waiting if told_already(standing, row)),
+        )
 
     def tidy(self, tidied: Tidied, events: Sequence[IncidentEvent], by: str, at: datetime) -> None:
         self.before("tidy")

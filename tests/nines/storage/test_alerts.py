@@ -612,6 +612,62 @@ def test_a_fallback_is_written_with_the_failure_and_is_nobodys_own(records: Aler
     assert file.told == {"oncall": "firing"}
 
 
+def test_the_end_for_another_is_an_update_while_its_own_fires(records: AlertRecords) -> None:
+    own = a_notification("n-1", receiver="mail", alerts=("a-1",), severity=Severity.TICKET)
+    instead = a_notification("n-2.mail", receiver="mail", instead_of="oncall", alerts=("a-2",))
+    principal = a_notification("n-2", alerts=("a-2",), state=NotificationState.FAILED)
+    over = a_notification(
+        "n-3.mail",
+        receiver="mail",
+        instead_of="oncall",
+        kind=NotificationKind.RESOLVE,
+        revision=2,
+        alerts=(),
+    )
+    decided = replace(over, id="n-3", receiver="oncall", instead_of="")
+    skipped = replace(decided, state=NotificationState.SKIPPED)
+    told = [replace(row, state=NotificationState.DELIVERED) for row in (own, instead)]
+    decide(records, principal, *told, skipped, over)
+
+    assert [row.id for row in records.backlog("inc-1", "mail").goes_on] == ["n-1"]
+    records.tidy(tidy(records.backlog("inc-1", "mail"), T0), (), "a", T0)
+
+    found = records.backlog("inc-1", "mail")
+    (update,) = found.waiting
+    assert (update.kind, update.alerts, update.over) == (NotificationKind.UPDATE, (), True)
+    assert update.message.what_changed.endswith("What is routed to mail itself still fires.")
+    assert not tidy(found, T0)
+    assert records.backlog("inc-1", "oncall").stand_ins == ()
+
+
+def test_its_own_end_is_an_update_while_it_stands_in_and_is_decided(records: AlertRecords) -> None:
+    own = a_notification("n-1", receiver="mail", alerts=("a-1",))
+    principal = a_notification("n-2", alerts=("a-2",), state=NotificationState.FAILED)
+    instead = a_notification("n-2.mail", receiver="mail", instead_of="oncall", alerts=("a-2",))
+    over = a_notification(
+        "n-3", receiver="mail", kind=NotificationKind.RESOLVE, revision=2, alerts=()
+    )
+    decide(records, own, principal, instead, over)
+
+    records.tidy(tidy(records.backlog("inc-1", "mail"), T0), (), "a", T0)
+
+    told = {row.id: row for row in records.backlog("inc-1", "mail").waiting}
+    assert told["n-3"].kind is NotificationKind.UPDATE
+    file = records.incident_file("inc-1")
+    assert file is not None
+    assert file.told == {"mail": "resolved", "oncall": "firing"}
+
+
+def test_an_acknowledgement_that_is_told_anyway_is_not_told_for_another(
+    records: AlertRecords,
+) -> None:
+    own = a_notification("n-1", receiver="mail", kind=NotificationKind.ACKNOWLEDGE, revision=3)
+    other = replace(own, id="n-2.mail", instead_of="oncall")
+    decide(records, own, other)
+
+    assert records.backlog("inc-1", "mail").repeats == {"n-2.mail"}
+
+
 def test_a_probe_has_what_waits_sent_at_once_and_is_remembered(records: AlertRecords) -> None:
     later = T0 + timedelta(minutes=5)
     decide(
