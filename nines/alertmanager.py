@@ -165,6 +165,8 @@ def _config(config: AlertingConfig) -> dict[str, Any]:
     """Routes and receivers as in alertmanager.yml, where a route has one receiver."""
     names: dict[str, None] = {}
     route = _route(config.route, (), names)
+    # Those that a failover or an escalation alone names are told, too.
+    names.update(dict.fromkeys(config.receivers))
     return {"route": route, "receivers": [{"name": name} for name in names]}
 
 

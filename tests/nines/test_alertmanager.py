@@ -1,5 +1,6 @@
 """Who may use Alertmanager's API, and what it is told of what fires."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -112,6 +113,16 @@ async def test_our_own_alerts_are_told_by_the_labels_that_routes_know(world: Liv
     assert alert.receivers == ("oncall", "desk")
     assert alert.url.endswith("/slos/shop/up")
     assert alert.annotations["summary"].startswith("burning")
+
+
+async def test_its_configuration_names_receivers_that_only_stand_in(world: Living) -> None:
+    receivers = {name: {"webhook": {"url": f"https://{name}.example/"}} for name in ("a", "b", "c")}
+    route = {"receivers": ["a"], "failover": ["b"]}
+    config = AlertingConfig.model_validate({"receivers": receivers, "route": route})
+
+    shown = json.loads(keeper(world, config).status().config)
+
+    assert [one["name"] for one in shown["receivers"]] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("named", ["alertname", "service", "alert", "severity", "kind", "rule"])
