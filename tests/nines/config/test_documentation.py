@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from alerting.receivers import RECEIVERS
 from nines.config import schema
 from tests.nines.config.files import NOBODY, load_text
 
@@ -40,3 +41,9 @@ def test_every_key_is_documented(model: str) -> None:
     words = set(re.findall(r"\w+", TEXT))
 
     assert set(schema()["$defs"][model]["properties"]) <= words
+
+
+def test_every_kind_of_receiver_is_named() -> None:
+    section = TEXT.split("## alerting\n")[1].split("\n\n")[0]
+
+    assert {kind for kind in RECEIVERS if f"`{kind}`" in section} == set(RECEIVERS)
