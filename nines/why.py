@@ -56,7 +56,9 @@ class Why:
         if not is_of_slo(alert):
             return ()
         found = self.versions(f"{alert.service}/{alert.slo}")
-        return tuple(one for one in found if one.definition.valid_from > alert.started_at)
+        # The first is no edit, though what is watched from its start on may have fired before it.
+        later = (one for one in found if one.definition.number > 1)
+        return tuple(one for one in later if one.definition.valid_from > alert.started_at)
 
 
 def _owner(rule: str) -> str:

@@ -1,10 +1,15 @@
 """Why somebody was told, from the records of a real service: also of what was edited since."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from dashboards.why import AlertWhy, WhyFacts
-from tests.nines.living import Living
+from nines.live import Live
+from slo.versions import Version
+from tests.nines.living import START, Living
 from tests.nines.test_intake import FILE, alert, post
 from web.why import why
 
@@ -56,6 +61,23 @@ async def test_an_edit_since_is_said_and_the_past_stays_as_it_was(tmp_path: Path
     assert told.routes == before.routes
     assert told.steps[: len(before.steps)] == before.steps
     assert [one for one in told.since if "objective 99.9% -> 99%" in one]
+    await living.service.close()
+
+
+async def test_the_first_version_is_no_edit_though_it_began_after_the_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Live.versions
+
+    def with_a_late_start(live: Live, slo_id: str) -> list[Version]:
+        found = list(stored(live, slo_id))
+        late = replace(found[0].definition, valid_from=START + timedelta(days=1))
+        return [replace(found[0], definition=late), *found[1:]]
+
+    monkeypatch.setattr(Live, "versions", with_a_late_start)
+    living = await outage(tmp_path)
+
+    assert (await page_of(living)).since == ()
     await living.service.close()
 
 
