@@ -6,6 +6,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from slo.recurrence import Recurring, Schedule, local_to_utc, once, recurring
+from slo.relative import NOW, parse_relative
 from slo.units import parse_duration
 from slo.zone import parse_zone
 
@@ -31,12 +32,13 @@ def read_schedule(
 ) -> Schedule:
     """One interval from `start` to `end` or for `duration`; or, with `rrule`, many. Or PlanError.
 
-    A time without offset is one of `zone`. Without a `start` it is `now`, where there is one.
+    A time without offset is one of `zone`. Without a `start` it is `now`, where there is one; then
+    a time may be told from it, as `now-5m`.
     """
     place = None if zone is None else _field("zone", lambda: parse_zone(zone))
     if start is None and now is None:
         raise PlanError("start", "`start` is missing: when it begins")
-    begins = now if start is None else _moment("start", start, place)
+    begins = now if start is None else _moment("start", start, place, now)
     assert begins is not None  # noqa: S101 - one of both is there
     if (end is None) == (duration is None):
         raise PlanError("end", "write exactly one of `end` and `duration`")
@@ -45,7 +47,7 @@ def read_schedule(
         length = _field("duration", lambda: parse_duration(duration))
     if rrule is not None:
         return _many(rrule, begins, length, place)
-    until = begins + length if length is not None else _moment("end", end or "", place)
+    until = begins + length if length is not None else _moment("end", end or "", place, now)
     return _field("duration" if end is None else "end", lambda: once(begins, until))
 
 
@@ -62,9 +64,12 @@ def _many(
     return _field("rrule", lambda: recurring(rrule, first, zone, length))
 
 
-def _moment(field: str, text: str, zone: ZoneInfo | None) -> datetime:
+def _moment(field: str, text: str, zone: ZoneInfo | None, now: datetime | None) -> datetime:
+    text = text.strip()
+    if now is not None and text.startswith(NOW):
+        return _field(field, lambda: parse_relative(text, now))
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise PlanError(
             field, f"{text!r} is no moment: write it such as 2026-11-21T22:00 or 2026-11-21T22:00Z"

@@ -4,6 +4,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
+from slo.relative import NOW, parse_relative
 from slo.units import parse_duration
 from web.problem import bad_request
 
@@ -18,7 +19,7 @@ _LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")  # an unescaped `+` in a query arrive
 def read_moment(text: str, now: datetime) -> datetime:
     """An aware UTC time; one without a zone is taken as UTC. Raises ValueError."""
     text = text.strip()
-    moment = _relative(text, now) if text.startswith("now") else _absolute(text)
+    moment = parse_relative(text, now) if text.startswith(NOW) else _absolute(text)
     if not _EARLIEST <= moment < _LATEST:
         raise ValueError(f"{text[:40]!r} lies outside the years 2000 to 2199")
     return moment
@@ -42,15 +43,6 @@ def read_step(text: str) -> timedelta:
             raise ValueError(f"{text!r} seconds are longer than a century")
         return timedelta(seconds=seconds)
     return parse_duration(text)
-
-
-def _relative(text: str, now: datetime) -> datetime:
-    rest = text.removeprefix("now").strip()
-    if not rest:
-        return now
-    if not rest.startswith("-"):
-        raise ValueError(f"{text[:40]!r} is not a time: write `now` or `now-6h`")
-    return now - parse_duration(rest[1:].strip())
 
 
 def _absolute(text: str) -> datetime:

@@ -194,7 +194,9 @@ ExclusionArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` 
 
 StartOption = Annotated[
     str | None,
-    typer.Option("--start", help="When it begins, such as 2026-11-21T22:00. Default: now."),
+    typer.Option(
+        "--start", help="When it begins, such as 2026-11-21T22:00 or now-5m; default: now."
+    ),
 ]
 EndOption = Annotated[str | None, typer.Option("--end", help="When it ends.")]
 ForOption = Annotated[

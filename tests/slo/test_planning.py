@@ -31,6 +31,20 @@ def test_it_begins_now_unless_somebody_says_when() -> None:
     assert read_schedule(duration="2h", now=NOW) == Once(NOW, NOW + timedelta(hours=2))
 
 
+def test_a_time_is_told_from_now_where_there_is_one() -> None:
+    read = read_schedule(start="now-5m", end="now", now=NOW)
+
+    assert read == Once(NOW - timedelta(minutes=5), NOW)
+
+
+@pytest.mark.parametrize(("start", "now"), [("now-5m", None), ("now+5m", NOW), ("now-5", NOW)])
+def test_what_is_no_time_from_now_is_refused_at_its_field(start: str, now: datetime | None) -> None:
+    with pytest.raises(PlanError) as refused:
+        read_schedule(start=start, duration="1h", now=now)
+
+    assert refused.value.field == "start"
+
+
 def test_many_by_a_rule_that_is_local() -> None:
     read = read_schedule(
         rrule="FREQ=WEEKLY;BYDAY=SU", start="2026-11-22T02:00", duration="2h", zone="Europe/Berlin"
