@@ -1,6 +1,6 @@
 """An incident: what a human handles. One open incident per service; its alerts are evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,7 +17,8 @@ class IncidentState(StrEnum):
 class Incident:
     """`id` is PagerDuty's dedup_key and the Slack thread. `severity` moves up and down in place.
 
-    `linked_to` is the acknowledged incident during which this one was opened.
+    `linked_to` is the acknowledged incident during which this one was opened. `peak`: the loudest
+    that any alert of it was, where it was read together with them; it is derived and not stored.
     """
 
     id: str
@@ -31,6 +32,12 @@ class Incident:
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     linked_to: str | None = None
+    peak: Severity | None = field(default=None, compare=False)
+
+    @property
+    def worst(self) -> Severity:
+        """The loudest that it ever was, as far as is known: a page that ended was a page."""
+        return min(self.peak or self.severity, self.severity, key=lambda one: one.rank)
 
     @property
     def open(self) -> bool:

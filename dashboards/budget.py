@@ -165,7 +165,7 @@ def _loss(account: Account, loss: Loss) -> LossFacts:
                 id=incident.id,
                 title=incident.title,
                 state=incident.state.value,
-                severity=incident.severity.value,
+                severity=incident.worst.value,
                 opened_at=incident.opened_at,
                 resolved_at=incident.resolved_at,
             )

@@ -15,12 +15,16 @@ from dashboards.source import IncidentDetail
 
 @dataclass(frozen=True, slots=True)
 class IncidentFacts:
-    """An incident; `severity` is the loudest of what burns now."""
+    """An incident; `severity` is the loudest that it ever was, `severity_now` of what fires now.
+
+    None fires of one that is resolved.
+    """
 
     id: str
     service: str
     state: str  # triggered, acknowledged, resolved
     severity: str
+    severity_now: str | None
     title: str
     opened_at: datetime
     acknowledged_at: datetime | None
@@ -98,7 +102,8 @@ def incident_facts(incident: Incident) -> IncidentFacts:
         id=incident.id,
         service=incident.service,
         state=incident.state.value,
-        severity=incident.severity.value,
+        severity=incident.worst.value,
+        severity_now=incident.severity.value if incident.open else None,
         title=incident.title,
         opened_at=incident.opened_at,
         acknowledged_at=incident.acknowledged_at,

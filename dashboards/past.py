@@ -70,7 +70,7 @@ def _address(path: str, query: Iterable[tuple[str, str]]) -> str:
 
 
 def incident_then(incident: Incident, at: datetime) -> Incident:
-    """The incident as it stood at `at`; its title and severity are the last that it had."""
+    """The incident as it stood at `at`; its title is the last that it had."""
     if incident.resolved_at is not None and incident.resolved_at <= at:
         return incident
     taken = incident.acknowledged_at is not None and incident.acknowledged_at <= at

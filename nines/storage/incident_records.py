@@ -3,10 +3,12 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, exists, func, or_, select, tuple_
 
 from alerting import canary
 from alerting.alert import Alert, AlertKind
@@ -28,6 +30,7 @@ from nines.storage.schema import (
     notifications,
 )
 from slo.ledger import epoch_micros
+from slo.severity import Severity
 
 OPEN = "open"  # as an incident's state in a question: triggered or acknowledged
 _MOST_RECORDS = 1_000  # as many as a page can hold in mind
@@ -58,9 +61,7 @@ class IncidentRecords:
         """
         newest_first = tuple_(incidents.c.opened_at, incidents.c.id)
         query = (
-            select(incidents)
-            .where(_SHOWN)
-            .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
+            _with_peak().where(_SHOWN).order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
         )
         if state == OPEN:
             query = query.where(incidents.c.state != IncidentState.RESOLVED)
@@ -71,7 +72,7 @@ class IncidentRecords:
         if cursor is not None:
             query = query.where(newest_first < _from_cursor(cursor))
         with self._database.read() as connection:
-            found = [incident_of(row) for row in connection.execute(query.limit(limit + 1))]
+            found = [_incident_of(row) for row in connection.execute(query.limit(limit + 1))]
         page = tuple(found[:limit])
         return IncidentPage(page, _to_cursor(page[-1]) if len(found) > limit else None)
 
@@ -79,7 +80,7 @@ class IncidentRecords:
         """All that is known of one incident, oldest first; None when there is no such incident."""
         of_this = incidents.c.id == incident_id
         with self._database.read() as connection:
-            row = connection.execute(select(incidents).where(of_this)).one_or_none()
+            row = connection.execute(_with_peak().where(of_this)).one_or_none()
             if row is None:
                 return None
             events = connection.execute(
@@ -99,7 +100,7 @@ class IncidentRecords:
                 .order_by(attempts.c.started_at, notifications.c.sequence, attempts.c.number)
             )
             return IncidentDetail(
-                incident=incident_of(row),
+                incident=_incident_of(row),
                 alerts=tuple(alerts_by_incident(connection, of_this).get(incident_id, ())),
                 events=tuple(map(event_of, events)),
                 notifications=tuple(map(notification_of, sent)),
@@ -154,7 +155,7 @@ class IncidentRecords:
     ) -> list[Incident]:
         """The newest opened by `at`, at most `limit`, and those open then; newest first."""
         query = (
-            select(incidents)
+            _with_peak(alerts.c.started_at <= at)
             .where(incidents.c.opened_at <= at, _SHOWN)
             .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
         )
@@ -162,10 +163,10 @@ class IncidentRecords:
             query = query.where(incidents.c.service == service)
         open_then = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at > at)
         with self._database.read() as connection:
-            found = [incident_of(row) for row in connection.execute(query.limit(limit))]
+            found = [_incident_of(row) for row in connection.execute(query.limit(limit))]
             still = connection.execute(query.where(open_then).limit(_MOST_RECORDS))
             known = {incident.id for incident in found}
-            return found + [one for row in still if (one := incident_of(row)).id not in known]
+            return found + [one for row in still if (one := _incident_of(row)).id not in known]
 
     def opened_between(
         self, start: datetime, end: datetime, limit: int
@@ -178,13 +179,13 @@ class IncidentRecords:
             alerts.c.incident_id == incidents.c.id, alerts.c.kind != AlertKind.BUDGET
         )
         query = (
-            select(incidents)
+            _with_peak()
             .where(incidents.c.opened_at >= start, incidents.c.opened_at < end, real)
             .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
         )
         with self._database.read() as connection:
-            found = [incident_of(row) for row in connection.execute(query)]
+            found = [_incident_of(row) for row in connection.execute(query)]
             if not found:
                 return []
             # By a range and not by a list of ids, which may be longer than a database takes.
@@ -237,13 +238,31 @@ class IncidentRecords:
             or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > start),
         )
         query = (
-            select(incidents)
+            _with_peak()
             .where(incidents.c.service == service, incidents.c.opened_at < end, fired)
             .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [incident_of(row) for row in connection.execute(query)][::-1]
+            return [_incident_of(row) for row in connection.execute(query)][::-1]
+
+
+def _with_peak(*which: ColumnElement[bool]) -> Select[Any]:
+    """Incidents with the rank of the loudest of their alerts (of those `which` alone).
+
+    Notices about a budget are none: they never fire.
+    """
+    peak = (
+        select(func.min(case({one.value: one.rank for one in Severity}, value=alerts.c.severity)))
+        .where(alerts.c.incident_id == incidents.c.id, alerts.c.kind != AlertKind.BUDGET, *which)
+        .scalar_subquery()
+    )
+    return select(incidents, peak.label("peak"))
+
+
+def _incident_of(row: Row[Any]) -> Incident:
+    peak = None if row.peak is None else list(Severity)[row.peak]
+    return replace(incident_of(row), peak=peak)
 
 
 def _to_cursor(incident: Incident) -> str:

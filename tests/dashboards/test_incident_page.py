@@ -8,7 +8,9 @@ import pytest
 from alerting.incident import EventKind, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, NotificationState
 from dashboards import incident_page
+from dashboards.incident_facts import incident_facts
 from dashboards.source import IncidentDetail, IncidentPage
+from slo.severity import Severity
 from tests.dashboards.words import plain
 from tests.web.fakes import NOW, make_incident
 
@@ -40,6 +42,21 @@ def test_the_summary_says_where_it_stands(
 
     assert plain(shown.summary) == summary
     assert shown.can_acknowledge is offered
+
+
+@pytest.mark.parametrize(
+    ("state", "now"), [(IncidentState.ACKNOWLEDGED, "ticket"), (IncidentState.RESOLVED, None)]
+)
+def test_one_that_paged_is_shown_as_a_page_whatever_fires_still(
+    state: IncidentState, now: str | None
+) -> None:
+    detail = make_incident(2, "shop", "checkout", state)
+    incident = replace(detail.incident, severity=Severity.TICKET, peak=Severity.PAGE)
+    shown = view(replace(detail, incident=incident)).row
+    told = incident_facts(incident)
+
+    assert (shown.severity, shown.severity_word) == ("page", "Page")
+    assert (told.severity, told.severity_now) == ("page", now)
 
 
 def test_the_timeline_begins_with_the_newest() -> None:

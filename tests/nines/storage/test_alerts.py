@@ -291,6 +291,29 @@ def test_the_slos_of_incidents_are_named_once_and_in_order(records: AlertRecords
     assert records.slos_of(["inc-1", "inc-3"]) == {"inc-1": ("login", "uptime")}
 
 
+def test_an_incident_whose_page_ended_before_its_ticket_was_a_page(records: AlertRecords) -> None:
+    ticket, minute = Severity.TICKET, 60 * SECOND
+    paged = an_incident("inc-1", severity=ticket, state=IncidentState.RESOLVED)
+    calm = an_incident("inc-2", severity=Severity.INFO, opened_at=T0 - SECOND)
+    found = (
+        an_alert("a-1", severity=ticket, ended_at=T0 + 9 * minute),
+        an_alert("a-2", started_at=T0 + minute, ended_at=T0 + 2 * minute),
+        an_alert("a-3", incident_id="inc-2", severity=ticket, kind=AlertKind.BUDGET),
+    )
+    records.apply(Decision(incidents=(paged, calm), alerts=found), {})
+
+    detail = records.incident_detail("inc-1")
+    assert detail is not None
+    assert (detail.incident.worst, detail.incident.severity) == (Severity.PAGE, ticket)
+    of_pages = [one.worst for one in records.incidents().incidents]
+    assert of_pages == [Severity.PAGE, Severity.INFO]
+    assert [one.worst for one in records.incidents_at(T0 + minute)] == of_pages
+    assert [one.worst for one in records.incidents_at(T0)] == [ticket, Severity.INFO]
+    assert [one.worst for one in records.incidents_of("shop", "availability", T0, T0 + minute)] == [
+        Severity.PAGE
+    ]
+
+
 def test_open_incidents_are_those_not_resolved_oldest_first(records: AlertRecords) -> None:
     records.apply(
         Decision(
