@@ -55,6 +55,7 @@ class Facts:
     measured: str | None = None  # "83.2 %"
     limit: str | None = None  # "above 70% for 5m"
     series: str | None = None  # "instance=a 83.2 %, instance=b 71 %"
+    since: datetime | None = None  # of one on a probe: the first run that failed; its end keeps it
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ def end(rule: str, at: datetime, facts: Facts, cases: Sequence[Case], context: C
         for alert in case.firing:
             if alert.rule != rule:
                 continue
-            over = replace(alert, ended_at=max(at, alert.started_at), facts=facts)
+            last = replace(facts, since=alert.facts.since)
+            over = replace(alert, ended_at=max(at, alert.started_at), facts=last)
             words = ended(over)
             case.put(over, words)
             case.log(EventKind.ALERT_RESOLVED, words, context)

@@ -98,6 +98,7 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
         measured=measured,
         limit=limit_text(rule),
         series=series_text(seen) or None,
+        since=seen.outage.first if isinstance(check, DownCheck) else None,
     )
 
 

@@ -14,7 +14,10 @@ from slo.budget_ledger import BudgetLedger
 
 @dataclass(frozen=True, slots=True)
 class CostFacts:
-    """What one SLO lost while it lasted. `budget_ratio`: of its whole budget, 1 is all of it."""
+    """What one SLO lost while it lasted. `budget_ratio`: of its whole budget, 1 is all of it.
+
+    It is null while the budget is still being learnt.
+    """
 
     slo: str
     bad: int
@@ -93,7 +96,7 @@ def aftermath_facts(incident: Incident, found: Aftermath) -> AftermathFacts:
         detect_seconds=seconds(found.times.detect),
         acknowledge_seconds=seconds(found.times.acknowledge),
         resolve_seconds=seconds(found.times.resolve),
-        costs=tuple(_cost(slo_id, ledger) for slo_id, ledger in found.costs),
+        costs=tuple(_cost(found, slo_id, ledger) for slo_id, ledger in found.costs),
         similar=tuple(map(_similar, found.similar)),
     )
 
@@ -156,14 +159,14 @@ def _median(one: Median) -> MedianFacts:
     return MedianFacts(seconds(one.value), one.known)
 
 
-def _cost(slo_id: str, ledger: BudgetLedger) -> CostFacts:
+def _cost(found: Aftermath, slo_id: str, ledger: BudgetLedger) -> CostFacts:
     bad, total = bad_and_total(ledger)
     return CostFacts(
         slo=slo_id,
         bad=bad,
         total=total,
         cost=number(ledger.cost),
-        budget_ratio=ratio(ledger.spent),
+        budget_ratio=ratio(found.spent(slo_id, ledger)),
         causes=causes_of(ledger),
     )
 

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from alerting import wording
 from dashboards import format as write
-from dashboards import links
+from dashboards import learning, links
 from dashboards.aftermath import GroupTimes, MedianFacts, TimesFacts, bad_and_total, causes_of
 from dashboards.format import Moment
 from dashboards.source import Aftermath
+from slo.budget_ledger import BudgetLedger
 
 NOT_KNOWN = "not known"
 
@@ -80,7 +81,7 @@ def aftermath_view(incident_id: str, found: Aftermath, now: datetime) -> Afterma
             ImpactRow(
                 slo=slo_id,
                 url=links.slo_url(slo_id),
-                spent=NOT_KNOWN if ledger.spent is None else wording.share(ledger.spent),
+                spent=spent_words(found, slo_id, ledger),
                 bad=f"{write.count(bad)} of {write.count(total)}",
                 cause=f"mostly {top}" if top else "",
             )
@@ -96,6 +97,14 @@ def aftermath_view(incident_id: str, found: Aftermath, now: datetime) -> Afterma
         similar=tuple(_similar(found, now)),
         postmortem_url=f"{links.incident_url(incident_id)}/postmortem",
     )
+
+
+def spent_words(found: Aftermath, slo_id: str, ledger: BudgetLedger) -> str:
+    """The share of its budget that an SLO lost, or why there is none to tell."""
+    spent = found.spent(slo_id, ledger)
+    if spent is not None:
+        return wording.share(spent)
+    return learning.WORD if slo_id in found.learning else NOT_KNOWN
 
 
 def times_view(facts: TimesFacts) -> TimesView:

@@ -9,18 +9,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from alerting import wording
-from alerting.alert import Alert, AlertKind
-from alerting.incident import EventKind
+from alerting.alert import Alert, AlertKind, Facts
 from alerting.notification import Notification, NotificationKind
 from dashboards import format as write
 from dashboards.aftermath import bad_and_total, causes_of
+from dashboards.aftermath_page import spent_words
 from dashboards.source import Aftermath, IncidentDetail, ServiceCard
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 _UNKNOWN = "not known"
 _MOST_CAUSES = 5
 _TELLS = (NotificationKind.TRIGGER, NotificationKind.UPDATE, NotificationKind.MISSED)
-_CONTAINED = (EventKind.ACKNOWLEDGED, EventKind.NOTE, EventKind.SUPPRESSED)
 
 
 def postmortem(
@@ -60,8 +59,7 @@ def _head(
     yield f"| Service | {_plain(incident.service)} |"
     if card is not None and card.owner:
         yield f"| Owner | {_plain(card.owner)} |"
-    loudest = min((one.severity for one in detail.alerts), key=lambda s: s.rank, default=None)
-    yield f"| Severity | {loudest or incident.severity} |"
+    yield f"| Severity | {incident.worst} |"
     yield f"| Opened | {_at(incident.opened_at)} |"
     taken = (
         f"{_at(incident.acknowledged_at)} by {_plain(incident.acknowledged_by or '')}"
@@ -78,7 +76,16 @@ def _impact(aftermath: Aftermath) -> Iterator[str]:
     yield ""
     if not aftermath.costs:
         yield "No error budget is known to have been spent."
-        return
+    else:
+        yield from _costs(aftermath)
+    if aftermath.excluded:
+        yield ""
+    for slo_id, stretches in aftermath.excluded:
+        times = ", ".join(f"{_at(start)} to {_at(end)}" for start, end in stretches)
+        yield f"- Of {_plain(slo_id)} this time was excluded and counts for nothing: {times}."
+
+
+def _costs(aftermath: Aftermath) -> Iterator[str]:
     since = _at(aftermath.since)
     yield f"From {since} on, by the ledger of each budget:"
     yield ""
@@ -86,7 +93,7 @@ def _impact(aftermath: Aftermath) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: |"
     for slo_id, ledger in aftermath.costs:
         bad, total = bad_and_total(ledger)
-        spent = _UNKNOWN if ledger.spent is None else wording.share(ledger.spent)
+        spent = spent_words(aftermath, slo_id, ledger)
         yield f"| {_plain(slo_id)} | {bad:,} | {total:,} | {spent} |"
 
 
@@ -128,9 +135,6 @@ def _contain(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
     else:
         yield "- Nobody acknowledged it."
     yield f"- Time to acknowledge: {_length(aftermath.times.acknowledge)}."
-    for event in detail.events:
-        if event.kind in _CONTAINED and event.kind is not EventKind.ACKNOWLEDGED:
-            yield f"- {_at(event.at)}: {_plain(event.text)}"
     yield "- _What was done to stop the harm, and when?_"
 
 
@@ -143,8 +147,9 @@ def _eradicate(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
             said = ", ".join(f"{_plain(cause)} ({count:,})" for cause, count in causes)
             yield f"- What failed in {_plain(slo_id)}: {said}."
     for alert in _real(detail.alerts):
-        if alert.facts.measured:
-            yield f"- {_plain(alert.slo)} measured {_plain(alert.facts.measured)}."
+        facts = _when_it_fired(alert, detail.notifications)
+        if facts is not None and facts.measured:
+            yield f"- {_plain(alert.slo)}, when it fired: {_plain(facts.headline)}."
     yield "- _The cause behind these, and how it was removed:_"
 
 
@@ -196,6 +201,22 @@ def _timeline(detail: IncidentDetail) -> Iterator[str]:
 
 def _real(alerts: Sequence[Alert]) -> list[Alert]:
     return [one for one in alerts if one.kind is not AlertKind.BUDGET]
+
+
+def _when_it_fired(alert: Alert, told: Sequence[Notification]) -> Facts | None:
+    """The evidence that it fired on: once it has ended, its own is that of its end."""
+    if alert.firing:
+        return alert.facts
+    return next(
+        (
+            line.facts
+            for one in told
+            for line in one.message.alerts
+            if (line.rule, line.started_at) == (alert.rule, alert.started_at)
+            and line.ended_at is None
+        ),
+        None,
+    )
 
 
 def _length(length: timedelta | None) -> str:

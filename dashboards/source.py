@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Protocol
 
 from alerting.alert import Alert, ShadowAlert
@@ -131,9 +132,12 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What an incident came to. `costs` are of each SLO in it, from `since` to its end, or to now.
+    """What an incident came to. `costs` are of each SLO in it, and of those beside it in its
+    service that lost budget, from `since` to its end, or to now.
 
     `began` is when it first did harm; None: not known. Without it, `since` is when it was opened.
+    `learning` are those of whose budget too little was seen to tell a share of it. `excluded`:
+    which stretches of that time did not count.
     """
 
     times: IncidentTimes
@@ -141,6 +145,12 @@ class Aftermath:
     since: datetime
     costs: tuple[tuple[str, BudgetLedger], ...]  # by the SLO's id
     similar: tuple[Similar, ...]
+    learning: frozenset[str] = frozenset()
+    excluded: tuple[tuple[str, tuple[tuple[datetime, datetime], ...]], ...] = ()  # by the SLO's id
+
+    def spent(self, slo_id: str, ledger: BudgetLedger) -> Fraction | None:
+        """The share of its whole budget that an SLO lost; None: not known, or not yet."""
+        return None if slo_id in self.learning else ledger.spent
 
 
 @dataclass(frozen=True, slots=True)

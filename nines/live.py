@@ -1,6 +1,5 @@
 """The facts behind every page, read from the running engine and from storage."""
 
-import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -182,7 +181,7 @@ class Live:
         self._why = Why(records, receipts, context, self._configured, self.versions)
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
-        self._retrospect = Retrospect(self._past, lambda slo_id: engine.entries.get(slo_id), now)
+        self._retrospect = Retrospect(self._past, lambda: dict(engine.entries), now)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
@@ -451,13 +450,7 @@ class Live:
         self, slo_id: str, start: datetime, end: datetime
     ) -> Sequence[tuple[datetime, datetime]]:
         entry = self._engine.entries.get(slo_id)
-        if entry is None:
-            return []
-        low, high = int(start.timestamp()), math.ceil(end.timestamp())
-        return [
-            (datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC))
-            for first, last in entry.ledger.overlay.stretches(low, high)
-        ]
+        return [] if entry is None else entry.ledger.overlay.periods(start, end)
 
     async def exclusion(self, exclusion_id: str) -> ExclusionFile | None:
         exclusion = self._excluding.exclusions.by_id.get(exclusion_id)

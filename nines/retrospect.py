@@ -13,6 +13,7 @@ from nines.entry import Entry
 from nines.past import Past
 from slo.budget_ledger import DEFAULT_GAP
 from slo.rule import is_of_rule
+from slo.status import BudgetState
 
 _LOOK_BACK = timedelta(hours=6)  # for the beginning: further back the counts are coarser
 _MEMORY = timedelta(days=365)
@@ -23,10 +24,10 @@ _MOST_REMEMBERED = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Retrospect:
-    """Reads storage and computes; every method blocks. `entry` gives an SLO that is watched."""
+    """Reads storage and computes; every method blocks. `entries` are the SLOs watched, by id."""
 
     past: Past
-    entry: Callable[[str], Entry | None]
+    entries: Callable[[], Mapping[str, Entry]]
     now: Callable[[], datetime]
     _beginnings: dict[str, datetime | None] = field(default_factory=dict)  # by incident
 
@@ -35,17 +36,33 @@ class Retrospect:
         incident = detail.incident
         began = self._began(incident, detail.alerts)
         since, until = began or incident.opened_at, incident.resolved_at or self.now()
-        costs = []
-        for slo_id in _slos(detail.alerts):
-            entry = self.entry(slo_id)
-            if entry is not None and since < until:
-                costs.append((slo_id, self.past.budget_ledger(entry, since, until)))
+        entries = self.entries()
+        named = {one: entries[one] for one in _slos(detail.alerts) if one in entries}
+        # A threshold rule may have spoken first, and been all that was needed.
+        beside = {key: one for key, one in entries.items() if one.slo.service == incident.service}
+        touched = {**named, **beside} if since < until else {}
+        costs = [
+            (slo_id, ledger)
+            for slo_id, entry in touched.items()
+            if (ledger := self.past.budget_ledger(entry, since, until)).losses or slo_id in named
+        ]
+        of_costs = [touched[slo_id] for slo_id, _ in costs]
         return Aftermath(
             times=times_of(incident, began),
             began=began,
             since=since,
             costs=tuple(costs),
             similar=tuple(self._similar(incident)),
+            learning=frozenset(
+                entry.slo.id
+                for entry, then in zip(of_costs, self.past.as_of(of_costs, until), strict=True)
+                if then.status.budget_state is BudgetState.LEARNING
+            ),
+            excluded=tuple(
+                (slo_id, stretches)
+                for slo_id, entry in touched.items()
+                if (stretches := tuple(entry.ledger.overlay.periods(since, until)))
+            ),
         )
 
     def times(
@@ -68,19 +85,21 @@ class Retrospect:
     def _began(self, incident: Incident, alerts: Sequence[Alert]) -> datetime | None:
         """The first harm of what it was opened for, as far as the counts tell.
 
-        None where nothing was counted as lost then (a threshold rule, missing data), where it went
-        on for longer than we look back, and where counts are not kept finely enough any more.
+        A rule on a probe knows its first failure. None where nothing was counted as lost then
+        (another threshold rule, missing data), where it went on for longer than we look back, and
+        where counts are not kept finely enough any more.
         """
         opened = incident.opened_at
-        early = [one for one in alerts if one.started_at <= opened and one.kind is AlertKind.BURN]
-        if not self.past.is_fine(opened - _LOOK_BACK):
-            return None
-        starts = [
-            start
-            for slo_id in _slos(early)
-            if (entry := self.entry(slo_id)) is not None
-            and (start := self._first_loss(entry, opened)) is not None
-        ]
+        early = [one for one in alerts if one.started_at <= opened]
+        starts = [one.facts.since for one in early if one.facts.since is not None]
+        if self.past.is_fine(opened - _LOOK_BACK):
+            entries = self.entries()
+            starts += [
+                start
+                for slo_id in _slos(one for one in early if one.kind is AlertKind.BURN)
+                if (entry := entries.get(slo_id)) is not None
+                and (start := self._first_loss(entry, opened)) is not None
+            ]
         return min(starts, default=None)
 
     def _first_loss(self, entry: Entry, at: datetime) -> datetime | None:

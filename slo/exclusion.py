@@ -1,5 +1,6 @@
 """What does not count: planned work and corrections, laid over the counts and never into them."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -149,6 +150,11 @@ class Overlay:
             (max(start, low), min(end, high))
             for start, end in zip(starts[first:last], ends[first:last], strict=True)
         ]
+
+    def periods(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The same of [start, end), which is widened to whole seconds."""
+        low, high = int(start.timestamp()), math.ceil(end.timestamp())
+        return [(_moment(first), _moment(last)) for first, last in self.stretches(low, high)]
 
     def seconds(self, low: int, high: int) -> int:
         """How much of [low, high) is excluded."""

@@ -1,12 +1,15 @@
 """The draft of a post-mortem: every fact that is known, and nothing that is not."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from alerting.incident import IncidentState
+from alerting.alert import Facts
+from alerting.incident import EventKind, IncidentState
 from alerting.notification import NotificationKind, NotificationState
+from dashboards.aftermath import aftermath_facts
 from dashboards.postmortem import postmortem
 from dashboards.source import Aftermath, IncidentDetail
 from tests.web.fake_aftermath import aftermath_of
@@ -75,6 +78,52 @@ def test_each_receiver_is_named_once_with_when_it_was_first_told() -> None:
 def test_contain_says_who_took_it_and_when() -> None:
     assert r"Mia \<mia@example.com\> acknowledged at" in section("Contain")
     assert "Time to acknowledge: 4 min." in section("Contain")
+
+
+def test_contain_is_silent_about_what_only_kept_people_quiet() -> None:
+    begin = replace(OVER.events[0], text="the noise")
+    kinds = (EventKind.NOTE, EventKind.SUPPRESSED, EventKind.ACKNOWLEDGED)
+    told = draft(replace(OVER, events=tuple(replace(begin, kind=kind) for kind in kinds)))
+
+    contain, _, rest = told.partition("## Contain\n")[2].partition("\n## Eradicate")
+    assert "the noise" not in contain
+    assert rest.count("the noise") == len(kinds)  # the timeline keeps it
+
+
+def test_a_rule_that_ended_is_told_by_what_it_fired_on() -> None:
+    (alert, *_), (one, *_) = OVER.alerts, OVER.notifications
+    ended = replace(alert, facts=Facts("up", "The probe passes.", measured="up"))
+    fired = Facts("down for 60 s, 7 runs failed", "", measured="down for 60 s, 7 runs failed")
+    line = replace(
+        one.message.alerts[0],
+        rule=alert.rule,
+        started_at=alert.started_at,
+        ended_at=None,
+        facts=fired,
+    )
+    told = replace(one, message=replace(one.message, alerts=(line,)))
+
+    text = draft(replace(OVER, alerts=(ended,), notifications=(told,)))
+    assert "- checkout, when it fired: down for 60 s, 7 runs failed." in text
+    assert "measured up" not in text
+    # What was told to nobody is left out: its own evidence is that of its end.
+    assert "when it fired" not in draft(replace(OVER, alerts=(ended,), notifications=()))
+
+
+def test_a_budget_still_being_learnt_has_no_percentage() -> None:
+    found = replace(aftermath_of(OVER, [OVER], NOW), learning=frozenset({"shop/checkout"}))
+
+    assert "| shop/checkout | 42 | 360 | learning |" in draft(aftermath=found)
+    assert aftermath_facts(OVER.incident, found).costs[0].budget_ratio is None
+
+
+def test_what_was_excluded_is_said() -> None:
+    stretch = (NOW - timedelta(minutes=9), NOW)
+    found = replace(aftermath_of(OVER, [OVER], NOW), excluded=(("shop/checkout", (stretch,)),))
+
+    said = f"{stretch[0]:%Y-%m-%d %H:%M:%S} UTC to {NOW:%Y-%m-%d %H:%M:%S} UTC"
+    impact = draft(aftermath=found).partition("## Detect")[0]
+    assert f"- Of shop/checkout this time was excluded and counts for nothing: {said}." in impact
 
 
 def test_causes_and_recovery_are_told() -> None:
