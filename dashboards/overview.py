@@ -1,12 +1,13 @@
 """The overview: does anybody need to do anything?"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from alerting.incident import Incident
+from alerting.incident import Incident, IncidentState
+from alerting.routes import join
 from dashboards import format as write
 from dashboards import learning, links, slo_row, states
 from dashboards.flow import FlowOf, flow_of
@@ -24,6 +25,7 @@ from slo.units import format_duration
 
 MOST_ROWS = 12
 _TIGHTEST = 5
+_NAMED = 3
 _FIRST_DATA_WITHIN = timedelta(minutes=1)
 
 
@@ -71,6 +73,7 @@ class OverviewView:
     attention: tuple[SLORow, ...]
     attention_more: str | None
     attention_url: str
+    untaken: tuple[IncidentRow, ...]  # pages that no SLO or threshold above stands for
     crossed: tuple[RuleRow, ...]
     tightest: tuple[SLORow, ...]
     losses: tuple[Loss, ...]
@@ -111,15 +114,23 @@ def overview(
         )
 
     crossed = firing(rules)
+    listed = {status.slo.id for status in needing}
+    listed |= {f"{one.rule.service}/{one.rule.name}" for one in crossed}
+    alone = untaken(incidents, slos, listed)
+    loud = louder(tone(census), crossed)
     more = len(needing) - MOST_ROWS
     calm = not needing
     period, losses = biggest_losses(statuses) if calm else ("", ())
     return OverviewView(
-        tone=louder(tone(census), crossed),
-        sentence=answer(
-            sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
-            tone(census),
-            crossed,
+        tone="act" if alone else loud,
+        sentence=with_untaken(
+            answer(
+                sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
+                tone(census),
+                crossed,
+            ),
+            loud,
+            alone,
         ),
         detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now, flow=flow),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
@@ -131,6 +142,7 @@ def overview(
         attention=_say_once(row(status) for status in needing[:MOST_ROWS]),
         attention_more=f"{more} more" if more > 0 else None,
         attention_url="/slos",
+        untaken=incident_rows(alone, slos, now)[:MOST_ROWS],
         crossed=rule_rows(crossed, now)[:MOST_ROWS],
         tightest=tuple(row(status) for status in tightest(statuses)) if calm else (),
         losses=losses,
@@ -170,6 +182,30 @@ def answer(said: str, tone: str, crossed: Sequence[RuleStatus]) -> str:
     severity = crossed[0].rule.severity
     count = sum(one.rule.severity is severity for one in crossed)
     return f"{urged}: {write.plural(count, 'threshold is', 'thresholds are')} crossed."
+
+
+def untaken(
+    incidents: Iterable[Incident], slos: Mapping[str, Sequence[str]], listed: Container[str]
+) -> list[Incident]:
+    """Pages that nobody acknowledged and that nothing `listed` (`service/name`) stands for."""
+    return [
+        one
+        for one in incidents
+        if one.state is IncidentState.TRIGGERED
+        and one.worst is Severity.PAGE
+        and not any(f"{one.service}/{name}" in listed for name in slos.get(one.id, ()))
+    ]
+
+
+def with_untaken(said: str, tone: str, alone: Sequence[Incident]) -> str:
+    """The answer where such pages are open too."""
+    if not alone:
+        return said
+    places = list(dict.fromkeys(one.service for one in alone))
+    named = join(places[:_NAMED] + (["others"] if len(places) > _NAMED else []))
+    pages = "the page" if len(alone) == 1 else f"{write.count(len(alone))} pages"
+    words = f"nobody has taken {pages} of {named}"
+    return f"{said.rstrip('.')}; {words}." if tone == "act" else f"Act now: {words}."
 
 
 def waiting(statuses: Sequence[SLOStatus], health: SystemHealth, now: datetime) -> bool:

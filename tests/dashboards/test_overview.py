@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from dashboards.overview import OverviewView
 from dashboards.rule_row import firing
 from dashboards.states import Mark
 from slo.alert_state import AlertState, Phase
+from slo.severity import Severity
 from slo.status import BudgetState, NowState, SLOStatus
 from tests.dashboards.words import plain
 from tests.slo.rules import a_rule
@@ -199,6 +201,7 @@ def test_an_outage_from_the_very_start_needs_attention() -> None:
         recent={timedelta(minutes=5): (0, 9, 0)},
     )
     source.statuses_ = (healthy("fine", 3), failing)
+    source.details = {}
 
     shown = view(source)
 
@@ -296,6 +299,49 @@ def test_a_crossed_threshold_answers_where_it_is_the_louder(
 
     assert plain(page.answer(said, tone, crossed)) == answer
     assert page.louder(tone, crossed) == loud
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "said"),
+    [
+        pytest.param({}, (), "Act now: nobody has taken the page of mail.", id="nothing of ours"),
+        pytest.param({}, ("down",), "Act now: nobody has taken the page of mail.", id="a rule"),
+        pytest.param({}, ("login",), None, id="an SLO that is listed stands for it"),
+        pytest.param({"state": IncidentState.ACKNOWLEDGED}, (), None, id="taken"),
+        pytest.param({"severity": Severity.TICKET}, (), None, id="a ticket"),
+        pytest.param(
+            {"severity": Severity.TICKET, "peak": Severity.PAGE},
+            (),
+            "Act now: nobody has taken the page of mail.",
+            id="its page ended",
+        ),
+    ],
+)
+def test_a_page_that_nobody_took_is_named_where_no_slo_stands_for_it(
+    changes: dict[str, Any], names: tuple[str, ...], said: str | None
+) -> None:
+    of_page = make_incident(2, "mail", "up", IncidentState.TRIGGERED).incident
+    one = replace(of_page, **{"severity": Severity.PAGE, **changes})
+    alone = page.untaken([one], {one.id: names}, {"mail/login"})
+
+    calm = "Nothing to do: all 3 SLOs are healthy."
+    assert page.with_untaken(calm, "calm", alone) == (said or calm)
+
+
+def test_pages_that_nobody_took_come_after_what_burns_fast_and_are_listed() -> None:
+    source = FakeSource()
+    found = [
+        replace(make_incident(n, f"mail{n}", "up", IncidentState.TRIGGERED), alerts=())
+        for n in range(60, 65)
+    ]
+    source.details = {one.incident.id: one for one in found}
+    shown = view(source)
+
+    assert shown.sentence.startswith("Act now: ")
+    assert shown.sentence.endswith(
+        "; nobody has taken 5 pages of mail60, mail61, mail62 and others."
+    )
+    assert [row.service for row in shown.untaken] == [f"mail{n}" for n in range(60, 65)]
 
 
 def test_rules_in_shadow_and_such_as_only_wait_are_not_crossed() -> None:
