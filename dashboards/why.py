@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from alerting import wording
 from alerting.alert import Alert
+from alerting.destination import Destination
 from alerting.grounds import KNOWN_ALREADY, Course, Grounds
 from alerting.incident import EventKind
 from alerting.notification import (
@@ -109,13 +110,14 @@ class WhyFacts:
     notes: tuple[str, ...] = ()
 
 
-def alert_why(file: WhyFile) -> AlertWhy:
-    """The whole story of one alert."""
+def alert_why(file: WhyFile, standing: Iterable[Destination] = ()) -> AlertWhy:
+    """The whole story of one alert; `standing`: how the receivers stand now."""
     alert, last = file.alert, file.grounds[-1] if file.grounds else None
     shown = _decisive(file.grounds, alert)
     about = [one for one in file.detail.notifications if _is_about(one, alert)]
     tries = _by_notification(file.detail.attempts)
-    answers = tuple(_answers(alert, last, about, tries))
+    parked = {one.receiver: one for one in standing if one.parked_at is not None}
+    answers = tuple(_answers(alert, last, about, tries, parked))
     return AlertWhy(
         alert_id=alert.id,
         incident_id=alert.incident_id,
@@ -184,6 +186,7 @@ def _answers(
     last: Grounds | None,
     about: Sequence[Notification],
     tries: Mapping[str, Sequence[Attempt]],
+    parked: Mapping[str, Destination],
 ) -> Iterator[AnswerFacts]:
     """Each receiver that it was routed to, or that was told all the same."""
     telling = [one for one in about if one.kind in _TELLS or one.instead_of]
@@ -199,7 +202,8 @@ def _answers(
                 for row in own
                 for one in tries.get(row.id, ())
             )
-            yield AnswerFacts(name, None if unsure else False, _under_way(own[-1], tries))
+            words = _under_way(own[-1], tries, parked.get(name))
+            yield AnswerFacts(name, None if unsure else False, words)
         else:
             yield AnswerFacts(name, False, last.words.get(name, "") if last else "")
 
@@ -214,10 +218,18 @@ def _arrived(alert: Alert, row: Notification, tries: Mapping[str, Sequence[Attem
     return f"told at {_clock(at)}, {took} ({row.kind}, try {number or 1}{instead})"
 
 
-def _under_way(row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str:
+def _under_way(
+    row: Notification, tries: Mapping[str, Sequence[Attempt]], parked: Destination | None
+) -> str:
     last = next(reversed(tries.get(row.id, ())), None)
     said = f"try {last.number}: {last.detail or 'under way'}" if last else "not tried yet"
     match row.state:
+        case NotificationState.PENDING if parked is not None and parked.parked_at is not None:
+            return (
+                f"not told yet ({said}): {row.receiver} is parked since "
+                f"{_clock(parked.parked_at)}: {parked.problem.rstrip('.')}; nothing is sent there "
+                f"until it is unparked, by an edit that mends it or by: nines unpark {row.receiver}"
+            )
         case NotificationState.PENDING:
             return f"not told yet ({said}); the next try is due at {_clock(row.next_attempt_at)}"
         case NotificationState.SKIPPED:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from alerting.destination import Destination
 from alerting.wording import moment
 from dashboards.source import Source, TooMuchError
 from dashboards.why import WhyFacts, alert_why
@@ -42,14 +43,16 @@ async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFact
         raise UnknownError("What is asked about has signs in it that no name has.")
     file = await source.why(of)
     if file is not None:
-        return WhyFacts(of, None, (alert_why(file),))
+        return WhyFacts(of, None, (alert_why(file, _standing(source)),))
     detail = await source.incident(of)
     if detail is not None:
         newest = sorted(detail.alerts, key=lambda one: (one.started_at, one.id))[-_MOST_ALERTS:]
         files = [await source.why(one.id) for one in newest]
         more = len(detail.alerts) - len(newest)
+        standing = _standing(source)
+        told = tuple(alert_why(one, standing) for one in files if one)
         notes = (f"The newest {_MOST_ALERTS} of its {len(detail.alerts)} alerts.",) if more else ()
-        return WhyFacts(of, None, tuple(alert_why(one) for one in files if one), notes=notes)
+        return WhyFacts(of, None, told, notes=notes)
     owner, _, key = of.partition("#")
     if key.startswith("alert:"):
         owner = f"{owner}/{key.removeprefix('alert:').partition(':')[0]}"
@@ -164,3 +167,7 @@ class WhyPages(Book):
         return self.show(
             request, "why.html", "incidents", title, topics="", view=view, status=status
         )
+
+
+def _standing(source: Source) -> list[Destination]:
+    return [one.destination for one in source.receivers()]

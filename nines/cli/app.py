@@ -313,6 +313,18 @@ def canary(
     raise typer.Exit(command.send(server, receiver, by, wait=wait, as_json=as_json))
 
 
+@app.command()
+def unpark(
+    receiver: Annotated[str, typer.Argument(metavar="RECEIVER", help="Its name.")],
+    by: ByOption,
+    server: ServerOption = SERVER,
+) -> None:
+    """Have what waits for a parked receiver tried at once, as its other side was mended."""
+    from nines.cli import unpark as command
+
+    raise typer.Exit(command.unpark(server, receiver, by))
+
+
 silence = typer.Typer(
     help="Say of which alerts nobody is told for a while. Asks a running Nines.",
     no_args_is_help=True,

@@ -1,6 +1,7 @@
 """Ask a running Nines by its API, and say in a sentence why there is no answer."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -75,3 +76,8 @@ def _refusal(response: httpx.Response, answer: Mapping[str, Any]) -> AskError:
     said = answer.get("detail") or answer.get("title") or f"status {response.status_code}"
     # A request that makes no sense is wrong use of the command that made it.
     return AskError(str(said), WRONG_USE if response.status_code in (400, 422) else NO)
+
+
+def clock(at: str) -> str:
+    """A moment of an answer, for people."""
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,7 @@
 """`nines canary`: have a running Nines send a receiver a message that shows that it can be."""
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from nines.cli.asking import AskError, get, post, server_at
+from nines.cli.asking import AskError, clock, get, post, server_at
 from nines.cli.problems import FINE, NO, fail
 
 _API = "/api/v1/receivers"
@@ -28,31 +29,44 @@ def send(
     try:
         with server_at(server) as client:
             told = post(client, f"{_API}/{quote(receiver, safe='')}/canary", {"by": by})
-            one = _canary(told, receiver)
+            standing = _standing(told, receiver)
+            one = _canary(standing)
             ends = time.monotonic() + wait
             while one.get("state") == "pending" and time.monotonic() < ends:
                 sleep(_ASK_EVERY)
-                one = _canary(get(client, _API, {}), receiver)
+                standing = _standing(get(client, _API, {}), receiver)
+                one = _canary(standing)
     except AskError as error:
         return fail(str(error), error.code)
     if as_json:
         typer.echo(json.dumps({"receiver": receiver, "canary": one}, indent=2))
     else:
-        typer.echo(_said(receiver, one, wait))
+        typer.echo(said(standing, one, wait))
     return FINE if one.get("state") == "delivered" else NO
 
 
-def _canary(told: Mapping[str, Any], receiver: str) -> dict[str, Any]:
-    found = (one for one in told["receivers"] if one["name"] == receiver)
-    return dict(next(found)["canary"] or {})
+def _standing(told: Mapping[str, Any], receiver: str) -> dict[str, Any]:
+    return dict(next(one for one in told["receivers"] if one["name"] == receiver))
 
 
-def _said(receiver: str, one: Mapping[str, Any], wait: float) -> str:
+def _canary(standing: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(standing["canary"] or {})
+
+
+def said(standing: Mapping[str, Any], one: Mapping[str, Any], wait: float) -> str:
+    """What became of it, in a sentence; `standing` is how its receiver stands."""
+    receiver = standing["name"]
     tries = one.get("attempts", 0)
     of_tries = "1 try" if tries == 1 else f"{tries} tries"
     match one.get("state"):
         case "delivered":
             return f"The canary to {receiver} arrived ({of_tries})."
+        case "pending" if standing["parked_at"]:
+            return (
+                f"The canary to {receiver} waits ({of_tries}): {receiver} is parked since "
+                f"{clock(standing['parked_at'])}: {standing['problem'].rstrip('.')}. "
+                f"Mend it, then: nines unpark {shlex.quote(receiver)}"
+            )
         case "pending":
             return f"The canary to {receiver} has not arrived within {wait:g} s ({of_tries})."
         case _:

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import typer
 
-from nines.cli.asking import AskError, get, server_at
+from nines.cli.asking import AskError, clock, get, server_at
 from nines.cli.problems import FINE, fail
 
 _TOLD = {True: "told", False: "not told", None: "perhaps told"}
@@ -35,14 +34,14 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     for alert in found["alerts"]:
         yield from _alert(alert)
     if found["rules"]:
-        yield f"At {_clock(found['at'])}:"
+        yield f"At {clock(found['at'])}:"
     for rule in found["rules"]:
         yield from _rule(rule)
 
 
 def _alert(alert: Mapping[str, Any]) -> Iterator[str]:
-    ended = f"ended {_clock(alert['ended_at'])}" if alert["ended_at"] else "fires still"
-    yield f"{alert['name']}: began {_clock(alert['started_at'])}, {ended}"
+    ended = f"ended {clock(alert['ended_at'])}" if alert["ended_at"] else "fires still"
+    yield f"{alert['name']}: began {clock(alert['started_at'])}, {ended}"
     yield f"  alert {alert['alert_id']} of incident {alert['incident_id']}, rule {alert['rule']}"
     yield f"  {alert['answer']}"
     for one in alert["receivers"]:
@@ -51,12 +50,12 @@ def _alert(alert: Mapping[str, Any]) -> Iterator[str]:
         who = ", ".join(route["receivers"]) or "nobody"
         yield f"  Route: {route['route']}, so to {who} ({', '.join(_terms(route))})"
         for held in route["held_by"]:
-            until = f", until {_clock(held['until'])}" if held["until"] else ""
+            until = f", until {clock(held['until'])}" if held["until"] else ""
             words = f" ({held['words']})" if held["words"] else ""
             yield f"    held back by {held['kind']} {held['id']}{words}{until}"
     yield "  Step by step:"
     for step in alert["steps"]:
-        yield f"    {_clock(step['at'])}  {step['words']}"
+        yield f"    {clock(step['at'])}  {step['words']}"
     for sentence in alert["since"]:
         yield f"  Since then: {sentence}"
 
@@ -84,7 +83,3 @@ def _rule(rule: Mapping[str, Any]) -> Iterator[str]:
 def _said(word: str, words: str) -> str:
     """The verdict, unless the words begin with it."""
     return words if words.startswith(word) else f"{word}: {words}"
-
-
-def _clock(at: str) -> str:
-    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S} UTC"

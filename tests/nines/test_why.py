@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.why import AlertWhy, WhyFacts
+from alerting.destination import Destination
+from dashboards.why import AlertWhy, WhyFacts, alert_why
 from nines.live import Live
 from slo.versions import Version
 from tests.nines.living import START, Living
@@ -48,6 +49,26 @@ async def test_the_page_is_explained_with_its_route_and_what_waits(tmp_path: Pat
     assert told.routes[0].route == 'severity="page" matched route 1'
     assert told.labels["slo"] == "up"
     assert told.since == ()
+    await living.service.close()
+
+
+async def test_what_waits_for_a_parked_receiver_says_so_and_how_to_unpark_it(
+    tmp_path: Path,
+) -> None:
+    living = await outage(tmp_path)
+    alert_id = (await page_of(living)).alert_id
+    file = await living.service.live.why(alert_id)
+    assert file is not None
+
+    told = alert_why(file, [Destination("oncall", parked_at=START, problem="HTTP 404")])
+
+    oncall, desk = (one.words for one in told.receivers)
+    assert oncall.startswith("not told yet (not tried yet): oncall is parked since ")
+    assert oncall.endswith(
+        ": HTTP 404; nothing is sent there until it is unparked, by an edit that mends it or by: "
+        "nines unpark oncall"
+    )
+    assert "the next try is due at" in desk
     await living.service.close()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nines.cli.canary import said
 from tests.nines.cli.running import Ran, run
 from tests.nines.cli.serving import served
 
@@ -33,3 +34,28 @@ def test_a_receiver_that_is_not_there(server: str) -> None:
     ran = ask(server, "nobody")
     assert ran.code == 1
     assert "There is no receiver 'nobody'." in ran.err
+
+
+def test_one_that_waits_for_a_parked_receiver_says_so() -> None:
+    standing = {"name": "oncall", "parked_at": "2026-10-05T12:00:00Z", "problem": "HTTP 404"}
+    waits = {"state": "pending", "attempts": 0}
+
+    assert said(standing, waits, 5) == (
+        "The canary to oncall waits (0 tries): oncall is parked since 2026-10-05 12:00:00 UTC: "
+        "HTTP 404. Mend it, then: nines unpark oncall"
+    )
+    well = said(standing | {"parked_at": None}, waits, 5)
+    assert well == "The canary to oncall has not arrived within 5 s (0 tries)."
+
+
+def test_a_receiver_is_unparked(server: str) -> None:
+    environ = {"NINES_SERVER": server, "NINES_NAME": "ada"}
+
+    done = run("unpark", "oncall", environ=environ)
+    assert (done.code, done.out) == (
+        0,
+        "oncall is not parked any more: 2 messages that wait for it will be tried at once.\n",
+    )
+    missing = run("unpark", "nobody", environ=environ)
+    assert missing.code == 1
+    assert "There is no receiver 'nobody'." in missing.err
