@@ -106,9 +106,8 @@ _TO_RECEIVER = and_(
 )
 _OPENS = notifications.c.kind.not_in([NotificationKind.RESOLVE, *_SAID_ALONE])
 _DELIVERED = notifications.c.state == NotificationState.DELIVERED
-_AFTER = tuple_(*_ORDER) > tuple_(
-    bindparam("revision", type_=BigInteger), bindparam("sequence", type_=BigInteger)
-)
+# Not by revision: what is told in another's place comes late, and bears that other's.
+_AFTER = notifications.c.sequence > bindparam("sequence", type_=BigInteger)
 
 
 def _unsure(id_: ColumnElement[str]) -> ColumnElement[bool]:
@@ -131,9 +130,9 @@ def _told_in_digests() -> Select[tuple[object, ...]]:
 # The parts of a backlog.
 _QUEUE = select(notifications).where(_TO_RECEIVER, PENDING).order_by(*_ORDER)
 _LAST_RESOLVE = (
-    select(*_ORDER)
+    select(notifications.c.sequence)
     .where(_TO_RECEIVER, notifications.c.kind == NotificationKind.RESOLVE, _DELIVERED)
-    .order_by(*(column.desc() for column in _ORDER))
+    .order_by(notifications.c.sequence.desc())
     .limit(1)
 )
 _TOLD = (
@@ -187,9 +186,7 @@ class OutboxRecords:
         with self._database.read() as connection:
             rows = connection.execute(_QUEUE, of).all()
             since = connection.execute(_LAST_RESOLVE, of).one_or_none()
-            after = of | {"revision": -1, "sequence": -1}
-            if since is not None:
-                after |= {"revision": since.revision, "sequence": since.sequence}
+            after = of | {"sequence": -1 if since is None else since.sequence}
             states = set(connection.execute(_TOLD, after).scalars())
             states |= set(connection.execute(_TOLD_IN_DIGESTS, after).scalars())
             standing = [

@@ -691,6 +691,26 @@ def test_an_acknowledgement_that_is_told_anyway_is_not_told_for_another(
     assert records.backlog("inc-1", "mail").repeats == {"n-2.mail"}
 
 
+def test_what_is_told_late_in_anothers_place_is_open_after_its_own_end(
+    records: AlertRecords,
+) -> None:
+    own = a_notification(
+        "n-3",
+        receiver="mail",
+        revision=3,
+        kind=NotificationKind.RESOLVE,
+        alerts=(),
+        state=NotificationState.DELIVERED,
+    )
+    late = a_notification(
+        "n-1.mail", receiver="mail", instead_of="oncall", state=NotificationState.DELIVERED
+    )
+    decide(records, own)
+    decide(records, late)
+
+    assert records.backlog("inc-1", "mail").arrived
+
+
 def test_a_probe_has_what_waits_sent_at_once_and_is_remembered(records: AlertRecords) -> None:
     later = T0 + timedelta(minutes=5)
     decide(
