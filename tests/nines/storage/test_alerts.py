@@ -711,6 +711,20 @@ def test_what_is_told_late_in_anothers_place_is_open_after_its_own_end(
     assert records.backlog("inc-1", "mail").arrived
 
 
+def test_who_stood_in_for_a_receiver_stands_in_for_it_under_its_new_name(
+    records: AlertRecords,
+) -> None:
+    decide(
+        records,
+        a_notification("n-1", state=NotificationState.FAILED),
+        a_notification("n-1.mail", receiver="mail", instead_of="oncall"),
+    )
+
+    records.rename_receivers({"oncall": "pager"})
+
+    assert records.backlog("inc-1", "pager").stand_ins == ("mail",)
+
+
 def test_a_probe_has_what_waits_sent_at_once_and_is_remembered(records: AlertRecords) -> None:
     later = T0 + timedelta(minutes=5)
     decide(
