@@ -3,32 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from dashboards import format as write
 from dashboards import links
 from dashboards.schedule_facts import when
 from slo.exclusion import CONFIGURATION
-from slo.recurrence import Schedule
-
-
-class Planned(Protocol):
-    """One of them."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def schedule(self) -> Schedule: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def author(self) -> str: ...
-    @property
-    def origin(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
+from slo.planning import Planned
 
 
 @dataclass(frozen=True, slots=True)

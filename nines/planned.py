@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from nines.storage.trail import Planned
 from slo.audit import AuditEntry
 from slo.exclusion import CONFIGURATION
-from slo.planning import PlanError
+from slo.planning import PlanError, Planned
 
 
 class Plan(Protocol):

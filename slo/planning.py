@@ -1,8 +1,8 @@
-"""Read when something is to be excluded, as people write it in files, forms and requests."""
+"""What people plan, and how they write when it holds, in files, forms and requests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from slo.recurrence import Recurring, Schedule, local_to_utc, once, recurring
@@ -11,6 +11,25 @@ from slo.units import parse_duration
 from slo.zone import parse_zone
 
 _T = TypeVar("_T")
+
+
+class Planned(Protocol):
+    """What somebody plans: in force by a schedule, until it is ended."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
 
 
 class PlanError(ValueError):

@@ -9,10 +9,9 @@ from fastapi.responses import HTMLResponse, Response
 from dashboards import links
 from dashboards.form import Form
 from dashboards.planned_row import PlannedRow
-from slo.planning import PlanError
+from slo.planning import PlanError, Planned
 from web.book import NAMELESS, Book
 from web.forms import NAME_COOKIE, clean, fields, remember, remembered, see_other
-from web.planning import Made
 
 File = TypeVar("File")
 
@@ -140,6 +139,6 @@ class PlannedPages(Book, Generic[File]):
         """Make it; gives its id. Raises PlanError."""
         raise NotImplementedError
 
-    def _acts(self) -> Mapping[str, Callable[[str, str], Awaitable[Made | None]]]:
+    def _acts(self) -> Mapping[str, Callable[[str, str], Awaitable[Planned | None]]]:
         """What does each of the changes: takes the id and who; None where there is none."""
         raise NotImplementedError

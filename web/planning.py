@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from slo.planning import PlanError, read_schedule
+from slo.planning import PlanError, Planned, read_schedule
 from slo.recurrence import Schedule
 from web.cursor import page_of
 from web.problem import ProblemError, bad_request
@@ -30,16 +30,7 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=250, description="How many at most.")]
 
 
-class Made(Protocol):
-    """Something that somebody planned."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-
-
-Planned = TypeVar("Planned", bound=Made)
+_T = TypeVar("_T", bound=Planned)
 
 
 class When(BaseModel):
@@ -74,8 +65,8 @@ class Author(BaseModel):
 
 
 def newest_first(
-    found: Sequence[Planned], cursor: str | None, limit: int
-) -> tuple[Sequence[Planned], str | None]:
+    found: Sequence[_T], cursor: str | None, limit: int
+) -> tuple[Sequence[_T], str | None]:
     """The page of these that the cursor stands for, and the next one's."""
     try:
         return page_of(found, _age, order="newest", cursor=cursor, limit=limit)
@@ -83,7 +74,7 @@ def newest_first(
         raise bad_request("query.cursor", str(error)) from None
 
 
-def _age(one: Made) -> tuple[float, str]:
+def _age(one: Planned) -> tuple[float, str]:
     return (-one.created_at.timestamp(), one.id)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
@@ -12,27 +12,7 @@ from nines.storage.errors import StorageError
 from nines.storage.schedules import schedule_from_row, schedule_to_row
 from nines.storage.upsert import upsert
 from slo.audit import AuditEntry
-from slo.recurrence import Schedule
-
-
-class Planned(Protocol):
-    """What somebody plans: in force by a schedule, until it is ended."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def schedule(self) -> Schedule: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def author(self) -> str: ...
-    @property
-    def origin(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
-
+from slo.planning import Planned
 
 _T = TypeVar("_T", bound=Planned)
 _JSON = ("labels", "matchers", "schedule")  # columns that hold it
