@@ -41,7 +41,12 @@ class Moment:
 def moment(at: datetime, now: datetime) -> Moment:
     """A time in all its forms."""
     utc = at.astimezone(UTC)
-    return Moment(utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S} UTC", ago(at, now))
+    return Moment(utc.isoformat(timespec="seconds"), full(utc), ago(at, now))
+
+
+def full(at: datetime) -> str:
+    """With its date, in UTC, whenever it is read: `2026-11-21 14:02:05 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def clock(at: datetime, *, seconds: bool = False) -> str:

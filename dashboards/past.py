@@ -46,7 +46,7 @@ def past_view(
     return PastView(
         at=moment_query(at),
         iso=at.astimezone(UTC).isoformat(timespec="seconds"),
-        when=f"{at.astimezone(UTC):%A, %Y-%m-%d %H:%M:%S} UTC",
+        when=f"{at.astimezone(UTC):%A}, {write.full(at)}",
         ago=write.ago(at, now),
         steps=tuple(
             (words, _address(path, (*kept, ("at", moment_query(moment)))))

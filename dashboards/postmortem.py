@@ -51,7 +51,7 @@ def _head(
     yield f"# Post-mortem: {_plain(incident.title)}"
     yield ""
     if incident.open:
-        yield f"> The incident is still open: this is how it stood at {_at(now)}."
+        yield f"> The incident is still open: this is how it stood at {write.full(now)}."
         yield ""
     yield "| | |"
     yield "| --- | --- |"
@@ -60,14 +60,15 @@ def _head(
     if card is not None and card.owner:
         yield f"| Owner | {_plain(card.owner)} |"
     yield f"| Severity | {incident.worst} |"
-    yield f"| Opened | {_at(incident.opened_at)} |"
+    yield f"| Opened | {write.full(incident.opened_at)} |"
     taken = (
-        f"{_at(incident.acknowledged_at)} by {_plain(incident.acknowledged_by or '')}"
+        f"{write.full(incident.acknowledged_at)} by {_plain(incident.acknowledged_by or '')}"
         if incident.acknowledged_at
         else "by nobody"
     )
     yield f"| Acknowledged | {taken} |"
-    yield f"| Resolved | {_at(incident.resolved_at) if incident.resolved_at else 'not yet'} |"
+    over = write.full(incident.resolved_at) if incident.resolved_at else "not yet"
+    yield f"| Resolved | {over} |"
     yield f"| Lasted | {lasted}{' so far' if incident.open else ''} |"
 
 
@@ -81,12 +82,12 @@ def _impact(aftermath: Aftermath) -> Iterator[str]:
     if aftermath.excluded:
         yield ""
     for slo_id, stretches in aftermath.excluded:
-        times = ", ".join(f"{_at(start)} to {_at(end)}" for start, end in stretches)
+        times = ", ".join(f"{write.full(start)} to {write.full(end)}" for start, end in stretches)
         yield f"- Of {_plain(slo_id)} this time was excluded and counts for nothing: {times}."
 
 
 def _costs(aftermath: Aftermath) -> Iterator[str]:
-    since = _at(aftermath.since)
+    since = write.full(aftermath.since)
     yield f"From {since} on, by the ledger of each budget:"
     yield ""
     yield "| SLO | Bad events | Of all | Budget spent |"
@@ -102,14 +103,14 @@ def _detect(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
     yield ""
     first = min(detail.alerts, key=lambda one: (one.started_at, one.id), default=None)
     if aftermath.began is not None:
-        yield f"- Harm began at {_at(aftermath.began)}."
+        yield f"- Harm began at {write.full(aftermath.began)}."
     if first is not None:
         name = wording.name(first.slo, first.severity, first.facts)
-        yield f"- First noticed by {_plain(name)} at {_at(first.started_at)}."
+        yield f"- First noticed by {_plain(name)} at {write.full(first.started_at)}."
     yield f"- Time to detect: {_length(aftermath.times.detect)}."
     told = list(_first_told(detail.notifications))
     for name, at in told:
-        yield f"- {_plain(name)} was told at {_at(at)}."
+        yield f"- {_plain(name)} was told at {write.full(at)}."
     if not told:
         yield "- Nobody was told."
     yield "- _Who noticed it before the alert did, and how?_"
@@ -130,7 +131,7 @@ def _contain(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
     yield "## Contain"
     yield ""
     if incident.acknowledged_at:
-        by, at = _plain(incident.acknowledged_by or ""), _at(incident.acknowledged_at)
+        by, at = _plain(incident.acknowledged_by or ""), write.full(incident.acknowledged_at)
         yield f"- {by} acknowledged at {at}."
     else:
         yield "- Nobody acknowledged it."
@@ -160,7 +161,7 @@ def _recover(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
         if alert.ended_at is not None:
             name = wording.name(alert.slo, alert.severity, alert.facts)
             why = wording.capital(alert.facts.reason.rstrip("."))
-            yield f"- {_plain(name)} ended at {_at(alert.ended_at)}: {_plain(why)}."
+            yield f"- {_plain(name)} ended at {write.full(alert.ended_at)}: {_plain(why)}."
     yield f"- Time to resolve: {_length(aftermath.times.resolve)}."
     yield "- _How was it made sure that it was over?_"
 
@@ -180,7 +181,8 @@ def _lessons(aftermath: Aftermath) -> Iterator[str]:
             )
             ended = f"; {_plain(sketch.ended_by.rstrip('.'))}" if sketch.ended_by else ""
             common = _plain("; ".join(one.common))
-            yield f"- {sketch.incident_id} at {_at(sketch.opened_at)}: {lasted}{ended} ({common})."
+            at = write.full(sketch.opened_at)
+            yield f"- {sketch.incident_id} at {at}: {lasted}{ended} ({common})."
         yield ""
     yield "- _What went well?_"
     yield "- _What went badly, and where were we lucky?_"
@@ -221,10 +223,6 @@ def _when_it_fired(alert: Alert, told: Sequence[Notification]) -> Facts | None:
 
 def _length(length: timedelta | None) -> str:
     return _UNKNOWN if length is None else write.span(length)
-
-
-def _at(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,7 @@ from alerting.notification import (
     NotificationState,
 )
 from alerting.routes import join
+from dashboards import format as write
 from dashboards.source import WhyFile
 from dashboards.why_not import RuleWhy
 
@@ -211,11 +212,11 @@ def _answers(
 def _arrived(alert: Alert, row: Notification, tries: Mapping[str, Sequence[Attempt]]) -> str:
     at = row.finished_at or row.created_at
     if row.state is NotificationState.DIGESTED:
-        return f"told at {_clock(at)}: {row.reason}"
+        return f"told at {write.full(at)}: {row.reason}"
     number = len(tries.get(row.id, ()))
     took = f"{_took(at - alert.started_at)} after it began"
     instead = f", instead of {row.instead_of}" if row.instead_of else ""
-    return f"told at {_clock(at)}, {took} ({row.kind}, try {number or 1}{instead})"
+    return f"told at {write.full(at)}, {took} ({row.kind}, try {number or 1}{instead})"
 
 
 def _under_way(
@@ -227,11 +228,14 @@ def _under_way(
         case NotificationState.PENDING if parked is not None and parked.parked_at is not None:
             return (
                 f"not told yet ({said}): {row.receiver} is parked since "
-                f"{_clock(parked.parked_at)}: {parked.problem.rstrip('.')}; nothing is sent there "
-                f"until it is unparked, by an edit that mends it or by: nines unpark {row.receiver}"
+                f"{write.full(parked.parked_at)}: {parked.problem.rstrip('.')}; nothing is sent "
+                "there until it is unparked, by an edit that mends it or by: "
+                f"nines unpark {row.receiver}"
             )
         case NotificationState.PENDING:
-            return f"not told yet ({said}); the next try is due at {_clock(row.next_attempt_at)}"
+            return (
+                f"not told yet ({said}); the next try is due at {write.full(row.next_attempt_at)}"
+            )
         case NotificationState.SKIPPED:
             return f"not told: {row.reason}"
         case NotificationState.DIGESTED:
@@ -324,9 +328,9 @@ def _tried(one: Attempt, row: Notification, after: Attempt | None) -> str:
     again = ""
     if one.outcome in (AttemptOutcome.RETRY, AttemptOutcome.AMBIGUOUS):
         if after is not None:
-            again = f"; tried again at {_clock(after.started_at)}"
+            again = f"; tried again at {write.full(after.started_at)}"
         elif row.state is NotificationState.PENDING:
-            again = f"; the next try is due at {_clock(row.next_attempt_at)}"
+            again = f"; the next try is due at {write.full(row.next_attempt_at)}"
         else:
             again = f"; not tried again: {row.reason}"
     said = f": {status}{one.detail.rstrip('.')}" if status or one.detail else ""
@@ -370,7 +374,3 @@ def _took(length: timedelta) -> str:
     if length < timedelta(minutes=1):
         return f"{length // (100 * _MILLISECOND) / 10:g} s"
     return wording.duration(length)
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
