@@ -34,6 +34,7 @@ from dashboards.source import (
     TooMuchError,
     WhyFile,
 )
+from nines.aftermath import Aftermaths
 from nines.auditor import Auditor
 from nines.canaries import Canaries
 from nines.changes import Broadcast
@@ -44,7 +45,6 @@ from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, ma
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.receipts import Receipts
-from nines.retrospect import Retrospect
 from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
@@ -181,7 +181,7 @@ class Live:
         self._why = Why(records, receipts, context, self._configured, self.versions)
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
-        self._retrospect = Retrospect(self._past, lambda: dict(engine.entries), now)
+        self._aftermaths = Aftermaths(self._past, lambda: dict(engine.entries), now)
         self._definitions: Mapping[str, Sequence[Definition]] = {}
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
@@ -414,12 +414,12 @@ class Live:
         return await self._threads.read(lambda: self._why.fired(owner, at))
 
     async def aftermath(self, detail: IncidentDetail) -> Aftermath:
-        return await self._threads.read(lambda: self._retrospect.of(detail))
+        return await self._threads.read(lambda: self._aftermaths.of(detail))
 
     async def incident_times(
         self, start: datetime, end: datetime, limit: int
     ) -> Sequence[tuple[Incident, IncidentTimes]]:
-        return await self._threads.read(lambda: self._retrospect.times(start, end, limit))
+        return await self._threads.read(lambda: self._aftermaths.times(start, end, limit))
 
     def _configured(self, rule: str) -> bool:
         """Whether a rule, by its key, is one of those that are watched."""

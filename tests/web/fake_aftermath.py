@@ -7,7 +7,7 @@ from fractions import Fraction
 from alerting.incident_times import times_of
 from alerting.similar import similar
 from dashboards.source import Aftermath, IncidentDetail
-from nines.retrospect import sketch
+from nines.aftermath import sketch
 from slo.budget_ledger import Background, BudgetLedger, Loss
 
 

@@ -23,7 +23,7 @@ _MOST_REMEMBERED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Retrospect:
+class Aftermaths:
     """Reads storage and computes; every method blocks. `entries` are the SLOs watched, by id."""
 
     past: Past
