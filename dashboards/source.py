@@ -342,6 +342,11 @@ class Source(Protocol):
     async def why(self, alert_id: str) -> WhyFile | None:
         """Why anybody was told of an alert, or nobody; None when there is no such alert."""
 
+    async def why_several(
+        self, detail: IncidentDetail, alerts: Sequence[Alert]
+    ) -> Sequence[WhyFile]:
+        """The same of some alerts of one incident."""
+
     async def aftermath(self, detail: IncidentDetail) -> Aftermath:
         """What it cost, how long it took, and which incidents of the past resemble it."""
 

@@ -1,7 +1,8 @@
 """Why an alert was told or not, in order of time: from what was written down when it happened."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerting import wording
@@ -102,6 +103,7 @@ class WhyFacts:
     """The answer about an alert, all alerts of an incident, or the rules of an SLO at a moment.
 
     `at` is the moment that `rules` are told of. `notes` say what the answer could not rest on.
+    `steps` are those that several of the alerts share: they are in none of these.
     """
 
     of: str
@@ -109,6 +111,7 @@ class WhyFacts:
     alerts: tuple[AlertWhy, ...] = ()
     rules: tuple[RuleWhy, ...] = ()
     notes: tuple[str, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
 
 
 def alert_why(file: WhyFile, standing: Iterable[Destination] = ()) -> AlertWhy:
@@ -137,6 +140,22 @@ def alert_why(file: WhyFile, standing: Iterable[Destination] = ()) -> AlertWhy:
         routes=tuple(map(_route, shown.courses)) if shown else (),
         steps=tuple(sorted(_steps(file, about, tries), key=lambda one: one.at)),
         since=tuple(_since(file, last)),
+    )
+
+
+def incident_why(of: str, alerts: Sequence[AlertWhy], notes: tuple[str, ...] = ()) -> WhyFacts:
+    """The alerts of one incident; a step that several of them took is told once, beside them."""
+    taken = Counter(step for one in alerts for step in set(one.steps))
+    shared = (step for one in alerts for step in one.steps if taken[step] > 1)
+    return WhyFacts(
+        of,
+        None,
+        tuple(
+            replace(one, steps=tuple(step for step in one.steps if taken[step] == 1))
+            for one in alerts
+        ),
+        notes=notes,
+        steps=tuple(sorted(dict.fromkeys(shared), key=lambda one: one.at)),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
+from dashboards.incident_page import Entry
 from dashboards.why import AlertWhy, RouteFacts, StepFacts, SuppressorFacts, WhyFacts
 from dashboards.why_not import RuleWhy
 from slo.severity import Severity
@@ -27,17 +28,6 @@ _STEP_TONES = {
 }
 # How an answer may begin that its verdict says already.
 _SAID = ("told nothing new: ", "told nothing: ", "told nothing yet: ", "told ", "not told: ")
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One step, as a timeline shows it."""
-
-    at: Moment
-    time: str
-    word: str
-    text: str
-    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +74,7 @@ class AlertSection:
     receivers: tuple[AnswerRow, ...]
     routes: tuple[RouteRow, ...]
     labels: tuple[tuple[str, str], ...]
-    steps: tuple[StepRow, ...]
+    steps: tuple[Entry, ...]
     since: tuple[str, ...]
 
 
@@ -125,6 +115,7 @@ class WhyView:
     alerts: tuple[AlertSection, ...]
     rules: tuple[RuleSection, ...]
     notes: tuple[str, ...]
+    steps: tuple[Entry, ...]  # that several of the alerts share
 
 
 def why_view(found: WhyFacts | None, *, of: str, at: str, missing: str, now: datetime) -> WhyView:
@@ -138,6 +129,7 @@ def why_view(found: WhyFacts | None, *, of: str, at: str, missing: str, now: dat
         alerts=tuple(_section(one, now) for one in found.alerts) if found else (),
         rules=tuple(map(_rule, found.rules)) if found else (),
         notes=found.notes if found else (),
+        steps=tuple(_step(one, now) for one in found.steps) if found else (),
     )
 
 
@@ -196,8 +188,8 @@ def _holder(one: SuppressorFacts, now: datetime) -> HolderRow:
     return HolderRow(f"{one.kind} {one.id}{words}{until}", url)
 
 
-def _step(step: StepFacts, now: datetime) -> StepRow:
-    return StepRow(
+def _step(step: StepFacts, now: datetime) -> Entry:
+    return Entry(
         at=write.moment(step.at, now),
         time=write.stamp(step.at, now, seconds=True),
         word=_STEP_WORDS[step.kind],

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from alerting.alert import Alert
 from alerting.context import Context
 from alerting.incident import Incident
 from alerting.incident_times import IncidentTimes
@@ -409,6 +410,11 @@ class Live:
 
     async def why(self, alert_id: str) -> WhyFile | None:
         return await self._threads.read(lambda: self._why.of(alert_id))
+
+    async def why_several(
+        self, detail: IncidentDetail, alerts: Sequence[Alert]
+    ) -> Sequence[WhyFile]:
+        return await self._threads.read(lambda: self._why.of_several(detail, alerts))
 
     async def fired(self, owner: str, at: datetime) -> Fired:
         return await self._threads.read(lambda: self._why.fired(owner, at))

@@ -8,7 +8,7 @@ from alerting.alert import Alert
 from alerting.context import Context
 from alerting.grounding import course_of
 from alerting.service import is_of_slo, labels_of
-from dashboards.source import Fired, WhyFile
+from dashboards.source import Fired, IncidentDetail, WhyFile
 from nines.receipts import Receipts
 from nines.storage.alerts import AlertRecords
 from nines.storage.shadows import ShadowRecords
@@ -32,17 +32,12 @@ class Why:
         detail = None if alert is None else self.records.incident_detail(alert.incident_id)
         if alert is None or detail is None:
             return None
+        return self._file(alert, replace(detail, receipts=self.receipts.of(detail)), self.context())
+
+    def of_several(self, detail: IncidentDetail, alerts: Sequence[Alert]) -> list[WhyFile]:
+        """All about these alerts of an incident that is read already."""
         context = self.context()
-        labels = labels_of(alert, context.service(alert.service))
-        courses = tuple(course_of(hit, labels) for hit in context.tree.hits(labels))
-        return WhyFile(
-            alert=alert,
-            detail=replace(detail, receipts=self.receipts.of(detail)),
-            grounds=tuple(self.records.grounds(alert_id)),
-            labels=labels,
-            courses=courses if alert.origin or self.configured(alert.rule) else None,
-            edits=self._edits(alert),
-        )
+        return [self._file(one, detail, context) for one in alerts]
 
     def fired(self, owner: str, at: datetime) -> Fired:
         """What fired at `at` of one SLO, or of one threshold rule."""
@@ -50,6 +45,18 @@ class Why:
         return Fired(
             tuple(one for one in self.records.alerts_at(at) if _owner(one.rule) == owner),
             tuple(one for one in shadows if _owner(one.rule) == owner),
+        )
+
+    def _file(self, alert: Alert, detail: IncidentDetail, context: Context) -> WhyFile:
+        labels = labels_of(alert, context.service(alert.service))
+        courses = tuple(course_of(hit, labels) for hit in context.tree.hits(labels))
+        return WhyFile(
+            alert=alert,
+            detail=detail,
+            grounds=tuple(self.records.grounds(alert.id)),
+            labels=labels,
+            courses=courses if alert.origin or self.configured(alert.rule) else None,
+            edits=self._edits(alert),
         )
 
     def _edits(self, alert: Alert) -> tuple[Version, ...]:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from alerting.destination import Destination
 from alerting.wording import moment
 from dashboards.source import Source, TooMuchError
-from dashboards.why import WhyFacts, alert_why
+from dashboards.why import WhyFacts, alert_why, incident_why
 from dashboards.why_not import slo_rules, threshold_rule
 from dashboards.why_page import why_view
 from slo.alert_state import AlertState
@@ -47,12 +47,11 @@ async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFact
     detail = await source.incident(of)
     if detail is not None:
         newest = sorted(detail.alerts, key=lambda one: (one.started_at, one.id))[-_MOST_ALERTS:]
-        files = [await source.why(one.id) for one in newest]
-        more = len(detail.alerts) - len(newest)
         standing = _standing(source)
-        told = tuple(alert_why(one, standing) for one in files if one)
+        told = [alert_why(one, standing) for one in await source.why_several(detail, newest)]
+        more = len(detail.alerts) - len(newest)
         notes = (f"The newest {_MOST_ALERTS} of its {len(detail.alerts)} alerts.",) if more else ()
-        return WhyFacts(of, None, told, notes=notes)
+        return incident_why(of, told, notes)
     owner, _, key = of.partition("#")
     if key.startswith("alert:"):
         owner = f"{owner}/{key.removeprefix('alert:').partition(':')[0]}"

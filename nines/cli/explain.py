@@ -33,6 +33,10 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from found["notes"]
     for alert in found["alerts"]:
         yield from _alert(alert)
+    if found["steps"]:
+        yield "What several of these alerts share, step by step:"
+    for step in found["steps"]:
+        yield f"  {_step(step)}"
     if found["rules"]:
         yield f"At {clock(found['at'])}:"
     for rule in found["rules"]:
@@ -55,9 +59,13 @@ def _alert(alert: Mapping[str, Any]) -> Iterator[str]:
             yield f"    held back by {held['kind']} {held['id']}{words}{until}"
     yield "  Step by step:"
     for step in alert["steps"]:
-        yield f"    {clock(step['at'])}  {step['words']}"
+        yield f"    {_step(step)}"
     for sentence in alert["since"]:
         yield f"  Since then: {sentence}"
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    return f"{clock(step['at'])}  {step['words']}"
 
 
 def _terms(route: Mapping[str, Any]) -> Iterator[str]:

@@ -1053,6 +1053,11 @@ class FakeSource(FakeSilences, FakeExclusions):
                     return why_of(detail, alert)
         return None
 
+    async def why_several(
+        self, detail: IncidentDetail, alerts: Sequence[Alert]
+    ) -> Sequence[WhyFile]:
+        return [why_of(detail, one) for one in alerts]
+
     async def aftermath(self, detail: IncidentDetail) -> Aftermath:
         return aftermath_of(detail, list(self.details.values()), NOW)
 

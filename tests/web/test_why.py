@@ -1,9 +1,12 @@
 """Why was I (not) paged?: the same answer by page and by API."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from dashboards.source import TooMuchError
+from slo.severity import Severity
 from tests.web.fakes import FakeSource
 from tests.web.test_api import get
 
@@ -30,6 +33,43 @@ async def test_an_incident_is_told_alert_by_alert(client: httpx.AsyncClient) -> 
     answer = await get(client, "/why", of="INC0003")
 
     assert [one["alert_id"] for one in answer["alerts"]] == ["ALERT0003"]
+
+
+async def test_what_several_alerts_of_an_incident_share_is_told_once(
+    source: FakeSource, client: httpx.AsyncClient
+) -> None:
+    detail = source.details["INC0001"]
+    (page,), (told,) = detail.alerts, detail.notifications
+    ticket = replace(
+        page,
+        id="ALERT1001",
+        rule="shop/checkout#ticket:3d:6h",
+        severity=Severity.TICKET,
+        facts=replace(page.facts, headline="slow, but steady"),
+    )
+    source.details["INC0001"] = replace(
+        detail,
+        alerts=(page, ticket),
+        notifications=(replace(told, alerts=(page.id, ticket.id)),),
+    )
+
+    answer = await get(client, "/why", of="INC0001")
+    shown = (await client.get("/why?of=INC0001")).text
+
+    assert [one["kind"] for one in answer["steps"]] == ["sent", "tried", "delivered"]
+    for one, headline in zip(
+        answer["alerts"], (page.facts.headline, "slow, but steady"), strict=True
+    ):
+        (step,) = one["steps"]
+        assert headline in step["words"]
+    assert shown.count("Delivery tried") == 1
+    alone = await get(client, "/why", of="ALERT1001")
+    assert [one["kind"] for one in alone["alerts"][0]["steps"]] == [
+        "decided",
+        "sent",
+        "tried",
+        "delivered",
+    ]
 
 
 async def test_of_an_slo_every_rule_says_what_it_was_short_of(client: httpx.AsyncClient) -> None:
