@@ -51,6 +51,7 @@ from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.exclusions import ExclusionStore
+from nines.tasks import SideTasks
 from nines.threads import StorageThreads
 from nines.ways import Ways
 from nines.why import Why
@@ -158,6 +159,7 @@ class Live:
         auditor: Auditor,
         context: Callable[[], Context],
         canaries: Canaries,
+        side_tasks: SideTasks,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -172,6 +174,7 @@ class Live:
         self._unpark = unpark
         self._canary = canary
         self._canaries = canaries
+        self._side_tasks = side_tasks
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -541,6 +544,7 @@ class Live:
             problems.append(
                 f"Evaluation is behind: the last one was {behind.total_seconds():.0f} s ago."
             )
+        problems += self._side_tasks.problems()
         problems += self._auditor.problems()
         problems += receiver_problems(pulse.receivers)
         problems += self._canaries.problems()

@@ -65,8 +65,10 @@ class Outbox:
             await self._bell.heard()
             try:
                 await self.look()
-            except StorageError:  # whoever writes reports it
-                self._bell.ring()
+            except Exception as error:
+                self._bell.ring()  # what it was rung for is still to be seen
+                if not isinstance(error, StorageError):  # which whoever writes reports
+                    raise
             await self._clock.sleep(_AT_MOST_EVERY)
 
     async def look(self) -> None:

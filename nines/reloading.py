@@ -26,11 +26,14 @@ from nines.receivers import (
 )
 from nines.rounds import Rounds
 from nines.storage.errors import StorageError
+from nines.tasks import our_fault
 from nines.watching import Watching
 from web.settings import ReloadResult
 
 log = structlog.get_logger("nines.reloading")
 _WAITS = 5.0  # seconds for what a reload changed to be decided on
+_STANDS = "The configuration was not reloaded, the old one goes on"
+_IN_PART = "The configuration was taken up in part; restart Nines"
 
 
 class Reloading:
@@ -71,52 +74,25 @@ class Reloading:
         self._settling: asyncio.Task[None] | None = None
 
     async def follow_files(self) -> None:
-        """Reload whenever the files change, until it is cancelled; no other mistake ends it."""
-        self._files = Watch(self._path, self._clock)
-        while True:
-            try:
-                async for _ in self._files:
-                    await self.reload()
-            except Exception as error:
-                # An edit must not end what watches everything else; the watch waits before it
-                # looks again, so this is no busy loop.
-                log.exception("watching_the_files_failed")
-                self._pulse.config_problem = _ours("followed the configuration's files", error)
+        """Reload whenever the files change, until it is cancelled."""
+        # Begun again, it still knows what was read last: no edit in between is lost.
+        self._files = self._files or Watch(self._path, self._clock)
+        async for _ in self._files:
+            await self.reload()
 
     async def reload(self) -> ReloadResult:
         """What is wrong, where the old configuration goes on."""
         async with self._lock:
+            before = self._configured.config
             try:
-                if self._files is not None:
-                    # Before it is read: a mistake that is taken back at once is a change, too.
-                    self._files.know(await asyncio.to_thread(digest, self._path))
-                config = await asyncio.to_thread(load, self._path, self._environ)
-                fixed = needs_restart(self._configured.config, config)
-            except ConfigError as error:
-                return self._refused(tuple(str(problem) for problem in error.problems))
-            except Exception as error:
-                log.exception("reload_failed")
-                return self._refused((_ours("read it", error),))
-            if fixed:
-                return self._refused(fixed)
-            receivers: dict[str, Receiver] = {}
-            try:
-                receivers = self._build(config)
-                await self._watching.watch(config)
-            except (StorageError, ValueError) as error:  # ValueError: a TLS file that vanished
-                await close_all(receivers)
-                return self._refused((str(error),))
+                problems = await self._take_up()
             except Exception as error:
                 # Our own mistake must not end what has been running well.
                 log.exception("reload_failed")
-                await close_all(receivers)
-                return self._refused((_ours("took it up", error),))
-            try:
-                await self._adopt(config, receivers)
-            except Exception as error:
-                log.exception("reload_failed")
-                said = "The configuration was taken up in part; restart Nines"
-                return self._refused((_ours("took it up", error),), said)
+                said = _STANDS if self._configured.config is before else _IN_PART
+                return self._refused((our_fault("take it up", error),), said)
+            if problems:
+                return self._refused(problems)
             # The decide task goes on for as long as storage refuses; whoever asked need not wait.
             self._settling = asyncio.create_task(self._dispatch.settle())
             await asyncio.wait({self._settling}, timeout=_WAITS)
@@ -126,11 +102,34 @@ class Reloading:
             log.info("reloaded", slos=len(self._engine.entries))
             return ReloadResult()
 
+    async def _take_up(self) -> tuple[str, ...]:
+        """Go by what the files say now; or what is wrong with them, and nothing has changed."""
+        try:
+            if self._files is not None:
+                # Before it is read: a mistake that is taken back at once is a change, too.
+                self._files.know(await asyncio.to_thread(digest, self._path))
+            config = await asyncio.to_thread(load, self._path, self._environ)
+        except ConfigError as error:
+            return tuple(str(problem) for problem in error.problems)
+        if fixed := needs_restart(self._configured.config, config):
+            return fixed
+        receivers: dict[str, Receiver] = {}
+        try:
+            receivers = self._build(config)
+            await self._watching.watch(config)
+        except Exception as error:
+            await close_all(receivers)
+            if isinstance(error, StorageError | ValueError):  # ValueError: a TLS file that vanished
+                return (str(error),)
+            raise
+        await self._adopt(config, receivers)
+        return ()
+
     async def _adopt(self, config: Config, receivers: dict[str, Receiver]) -> None:
         now = self._configured
-        edited = edited_receivers(now.config, config)
-        renamed = renamed_receivers(now.config, config)
-        now.config = config
+        former, now.config = now.config, config
+        edited = edited_receivers(former, config)
+        renamed = renamed_receivers(former, config)
         # Before anything else is decided: an edit is told at most once.
         self._rounds.take_up(renamed)
         before, now.receivers = {**now.leaving, **now.receivers}, receivers
@@ -145,21 +144,9 @@ class Reloading:
         await self._delivery.replace(receivers, edited, rates, now.leaving, shares)
         await close_all({name: one for name, one in before.items() if name not in now.leaving})
 
-    def _refused(
-        self,
-        problems: tuple[str, ...],
-        said: str = "The configuration was not reloaded, the old one goes on",
-    ) -> ReloadResult:
+    def _refused(self, problems: tuple[str, ...], said: str = _STANDS) -> ReloadResult:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         self._pulse.config_problem = f"{said}: {problems[0]}{more}"
         for problem in problems:
             log.error("reload_refused", problem=problem)
         return ReloadResult(problems)
-
-
-def _ours(when: str, error: Exception) -> str:
-    """Its kind alone: the words of an error nobody expected may hold a secret of the file."""
-    return (
-        f"Nines itself failed when it {when} ({type(error).__name__}). That is a mistake of Nines, "
-        "its log has the details"
-    )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -65,7 +65,7 @@ from nines.storage.overdue import owed
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
 from nines.storing import Storing
-from nines.tasks import end, until_stopped
+from nines.tasks import SideTasks, end, until_stopped
 from nines.threads import StorageThreads
 from nines.version import VERSION
 from nines.vitals import vitals
@@ -100,6 +100,7 @@ class Service:
         self.broadcast = Broadcast()
         now = clock.now()
         self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
+        self.side_tasks = SideTasks(clock)
         self.engine = Engine(int(config.server.bucket.total_seconds()), awake_since=now)
         self._new_id = ids(clock.now, secrets.randbits)
         self._reloading = asyncio.Lock()
@@ -243,6 +244,7 @@ class Service:
             auditor=self.auditor,
             context=self.context,
             canaries=self.canaries,
+            side_tasks=self.side_tasks,
         )
         self.outbox = Outbox(
             records=self.records,
@@ -385,21 +387,27 @@ class Service:
             for name, job in (
                 ("decide", self.dispatch.run()),
                 ("store", self.storing.run()),
-                ("look at the outbox", self.outbox.run()),
-                ("tick", self.rounds.tick_at_bucket_edges()),
-                ("review", self.rounds.review_when_due()),
                 ("deliver", self.delivery.run()),
-                ("end what is no longer sent", self.intake.run()),
-                ("remind", self._forever(self._remind, standing.EVERY)),
-                ("act on callbacks", self.callbacks.run()),
-                ("watch for receipts", self.receipts.run()),
-                ("audit", self.auditor.run()),
-                ("canaries", self.canaries.run()),
                 ("collect", self._collect()),
             )
         ]
+        aside = {
+            "look at the outbox": self.outbox.run,
+            "evaluate as time passes": self.rounds.tick_at_bucket_edges,
+            "review what is open": self.rounds.review_when_due,
+            "end what is no longer sent": self.intake.run,
+            "say again what stands": self._remind,
+            "act on callbacks": self.callbacks.run,
+            "watch for receipts": self.receipts.run,
+            "audit its own work": self.auditor.run,
+            "send canaries": self.canaries.run,
+        }
         if watch_file:
-            steady.append(asyncio.create_task(self.reloading.follow_files(), name="watch-file"))
+            aside["follow the configuration's files"] = self.reloading.follow_files
+        steady += [
+            asyncio.create_task(self.side_tasks.keep(what, run), name=what)
+            for what, run in aside.items()
+        ]
         serving = [asyncio.create_task(self._serve(), name="serve")] if serve_web else []
         self._housekeeping.start()
         self.rounds.take_up()  # the configuration may have been edited while nobody was here
@@ -529,10 +537,7 @@ class Service:
         return sent
 
     async def _remind(self) -> None:
-        told = partial(recorded.standing, self.database)
-        await standing.remind(self.configured.receivers, told, self.threads.read, self._clock.now())
-
-    async def _forever(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
+        told, read = partial(recorded.standing, self.database), self.threads.read
         while True:
-            await self._clock.sleep(every.total_seconds())
-            await job()
+            await self._clock.sleep(standing.EVERY.total_seconds())
+            await standing.remind(self.configured.receivers, told, read, self._clock.now())

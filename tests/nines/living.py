@@ -1,16 +1,19 @@
 """A real service on a real database whose clock and observations a test gives; nothing is sent."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from alerting.alert import ShadowAlert
 from alerting.notification import Notification, NotificationKind
 from collectors.observation import Cause, Observation, Outcome
 from nines.service import Service
 from nines.storage.shadows import ShadowRecords
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import FakeClock, settle
 
 STEP = timedelta(seconds=10)
 START = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
@@ -86,6 +89,16 @@ class Living:
         for name in () if silent else ("front", "back"):
             self.service.rounds.on_observation(a_look(f"shop/{name}", now, bad=name in failing))
         self.service.rounds.judge()
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        """Let time pass, and the threads that read files and storage answer, until this is so."""
+        for _ in range(200):
+            await self.clock.advance(timedelta(seconds=5))
+            await asyncio.sleep(0.01)
+            await settle()
+            if seen():
+                return
+        pytest.fail("it did not come to be")
 
     async def shadows(self) -> list[ShadowAlert]:
         """What was written down and told to nobody."""
