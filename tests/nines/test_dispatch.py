@@ -35,6 +35,7 @@ from slo.alert_state import AlertState, Phase
 from slo.ledger import Ledger
 from slo.selector import parse_matchers
 from slo.severity import Severity
+from tests.nines.living import STEP, a_look
 from tests.nines.storage.builders import FACTS
 from tests.slo.builders import T0, an_slo
 
@@ -91,10 +92,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     migrate(database)
     threads = StorageThreads()
     numbers = itertools.count(1)
-    slo = an_slo()
+    slo, counts = an_slo(), CountStore(database)
+    number = counts.register(slo.id, "fingerprint", T0).series_id
     engine = Engine(10, awake_since=T0)
     engine.watch(
-        [Entry(slo, Indicator(slo, 1, "fingerprint", Ledger(10, slo.window.length)))],
+        [Entry(slo, Indicator(slo, number, "fingerprint", Ledger(10, slo.window.length)))],
         {"shop/health": Target(slo.interval)},
     )
     records = AlertRecords(database)
@@ -108,7 +110,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     dispatch = Dispatch(
         engine=engine,
         records=records,
-        counts=CountStore(database),
+        counts=counts,
         threads=threads,
         context=lambda: built.context,
         decided=lambda: built.wrote(),
@@ -245,7 +247,9 @@ async def test_storing_counts_hides_no_decision_that_still_waits(
         settling = asyncio.create_task(scene.dispatch.settle())
         await asyncio.to_thread(refused.wait, 10)
         said = set()
-        for _ in range(5):
+        for number in range(5):
+            at = T0 + number * STEP
+            scene.engine.observe(a_look("shop/health", at, bad=False), at)
             assert await scene.dispatch.flush()
             said.add(scene.dispatch.problem)
         locked.clear()
