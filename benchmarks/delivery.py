@@ -8,15 +8,12 @@ nothing. What a commit costs here is measured beside it.
 Run: python -m benchmarks.delivery
 """
 
-import http.client
 import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks import alertmanager as peers
 from benchmarks.hook import Heard, hook
@@ -34,18 +31,19 @@ def main() -> None:
         print(why)
         return
     core = last_core()
-    with tempfile.TemporaryDirectory() as name, hook(_name) as (address, heard):
+    with tempfile.TemporaryDirectory() as name, hook(peers.service_of) as (address, heard):
         folder, port = Path(name), free_port()
-        file = _nines(folder, address, port)
+        file = peers.in_its_place(folder, address, port, "5m", "60000/1m")
+        routing = peers.routing(address, "service", "0s", "5m")
         with (
-            peers.alertmanager(folder / "am", _alertmanager(address), core=core) as theirs,
+            peers.alertmanager(folder / "am", routing, core=core) as theirs,
             nines(file, port, core=core) as ours,
         ):
             took: dict[str, list[float]] = {"alertmanager": [], "nines": []}
-            senders = {"alertmanager": _sender(theirs.url), "nines": _sender(ours.url)}
+            senders = {"alertmanager": peers.Sender(theirs.url), "nines": peers.Sender(ours.url)}
             for number in range(-WARM_UP, ALERTS):
-                for who, send in senders.items():
-                    one = _until_heard(send, f"{who}-{number + WARM_UP}", heard)
+                for who, sender in senders.items():
+                    one = _until_heard(sender, f"{who}-{number + WARM_UP}", heard)
                     if number >= 0:
                         took[who].append(one * 1000)
                     time.sleep(PAUSE)
@@ -65,31 +63,11 @@ def main() -> None:
     )
 
 
-def _name(alert: dict[str, object]) -> str:
-    labels = alert["labels"]
-    return str(labels["service"]) if isinstance(labels, dict) else ""
-
-
-def _sender(url: str) -> Callable[[bytes], None]:
-    address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-
-    def send(body: bytes) -> None:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/api/v2/alerts", body=body, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"It answered {answer.status} to an alert that is fine.")
-
-    return send
-
-
-def _until_heard(send: Callable[[bytes], None], service: str, heard: Heard) -> float:
+def _until_heard(sender: peers.Sender, service: str, heard: Heard) -> float:
     labels = {"alertname": "Down", "service": service, "severity": "critical"}
     body = json.dumps([{"labels": labels, "annotations": {"summary": "it is down"}}]).encode()
     began = time.perf_counter()
-    send(body)
+    sender.post(body)
     while service not in heard.at:
         if time.perf_counter() - began > PATIENCE:
             raise RuntimeError(f"The webhook did not hear of {service} within {PATIENCE:.0f} s.")
@@ -108,28 +86,6 @@ def _sync(folder: Path) -> float:
             os.fsync(file.fileno())
             took.append((time.perf_counter() - began) * 1000)
     return statistics.median(took)
-
-
-def _alertmanager(address: str) -> str:
-    return f"""
-route: {{receiver: hook, group_by: [service], group_wait: 0s, group_interval: 5m}}
-receivers: [{{name: hook, webhook_configs: [{{url: "{address}"}}]}}]
-"""
-
-
-def _nines(folder: Path, address: str, port: int) -> Path:
-    file = folder / "nines.yaml"
-    file.write_text(
-        f"""
-server: {{listen: "127.0.0.1:{port}", database: "sqlite:///{folder / "nines.db"}"}}
-services: {{}}
-alerting:
-  alertmanager_api: {{}}
-  receivers: {{hook: {{webhook: {{url: "{address}"}}, rate: 60000/1m}}}}
-  route: {{receivers: [hook], group_by: [service], group_wait: 0s}}
-"""
-    )
-    return file
 
 
 if __name__ == "__main__":

@@ -11,19 +11,18 @@ outage of 51.84 s meets and no shorter one. All look at the same targets at the 
 It takes about four minutes, most of it the outages themselves. Run: python -m benchmarks.detection
 """
 
-import json
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from benchmarks import alertmanager as peers
+from benchmarks.hook import Heard, hook
+from benchmarks.listening import Request, listening
 from benchmarks.prometheus import backfill, missing, prometheus
 from benchmarks.serving import free_port, last_core, nines
 from nines.config import load
@@ -41,8 +40,6 @@ _CLEAN = 2 * 3600
 _GOALS = {"typical": 0.65, "tuned": 0.95}
 _HARD_DOWN_GOAL = 15.0  # seconds
 
-_Heard = dict[tuple[str, str], float]  # when who first heard of which target
-
 
 def main() -> None:
     """Print each one's seconds, their medians and the ratios."""
@@ -53,44 +50,43 @@ def main() -> None:
         targets = {f"target-{number}": _Target() for number in range(TARGETS)}
         for target in targets.values():
             stack.callback(target.end)
-        heard: _Heard = {}
-        hook = stack.enter_context(_hook(heard))
+        address, heard = stack.enter_context(hook(_paged))
         folder, core = Path(name), last_core()
         prober = stack.enter_context(peers.blackbox(folder / "blackbox", core=core))
         for kind, scrape, evaluation, wait in (("typical", 15, 30, 30), ("tuned", 10, 10, 0)):
             home = folder / kind
             home.mkdir()
-            routing = stack.enter_context(
-                peers.alertmanager(home / "am", _routing(f"{hook}/{kind}", wait), core=core)
-            )
+            routing = peers.routing(f"{address}/{kind}", "alertname, instance", f"{wait}s", "5m")
+            manager = stack.enter_context(peers.alertmanager(home / "am", routing, core=core))
             backfill(home, _history(targets, scrape))
             (home / "rules.yaml").write_text(_RULES)
-            config = _scraping(targets, scrape, evaluation, prober.url, routing.url, home)
+            config = _scraping(targets, scrape, evaluation, prober.url, manager.url, home)
             stack.enter_context(prometheus(home, config, core=core))
         port = free_port()
-        config_file = _nines(folder, targets, hook, port)
+        config_file = _nines(folder, targets, address, port)
         stack.enter_context(nines(config_file, port, core=core))
         time.sleep(SETTLING)
-        if heard:
-            raise RuntimeError(f"Somebody was paged before any outage: {heard}")
+        if heard.at:
+            raise RuntimeError(f"Somebody was paged before any outage: {heard.at}")
         _report(_break(targets, heard), heard)
 
 
-def _break(targets: Mapping[str, "_Target"], heard: _Heard) -> dict[str, float]:
+def _break(targets: Mapping[str, "_Target"], heard: Heard) -> dict[str, float]:
     """End the targets one after the other, and wait until everybody has heard of all."""
     ended = {}
     for name, target in targets.items():
         ended[name] = target.end()
         time.sleep(STAGGER)
     until = time.monotonic() + PATIENCE
-    while len(heard) < TARGETS * 4 and time.monotonic() < until:
+    while len(heard.at) < TARGETS * 4 and time.monotonic() < until:
         time.sleep(0.2)
     return ended
 
 
-def _report(ended: Mapping[str, float], heard: _Heard) -> None:
+def _report(ended: Mapping[str, float], heard: Heard) -> None:
     took: dict[str, list[float]] = {}
-    for (who, target), at in heard.items():
+    for told, at in heard.at.items():
+        who, target = told.split("/")
         took.setdefault(who, []).append(at - ended[target])
     medians = {who: statistics.median(seconds) for who, seconds in took.items()}
     print(f"seconds from the start of an outage to the webhook, {TARGETS} targets")
@@ -124,64 +120,21 @@ class _Target:
     """An HTTP server that answers 200 until it is ended; from then on connections are refused."""
 
     def __init__(self) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._open = ExitStack()
+        address = self._open.enter_context(listening(Request.answer, keep=False))
+        self.url = f"http://{address}/"
 
     def end(self) -> float:
-        """When it ended, epoch seconds. Once more does nothing."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
-        return time.time()
+        """When it ended, by `perf_counter`. Once more does nothing."""
+        self._open.close()
+        return time.perf_counter()
 
 
-@contextmanager
-def _hook(heard: _Heard) -> Iterator[str]:
-    """A webhook that notes who first told of which target; the path says who."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            now = time.time()
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for target in _told_of(told):
-                heard.setdefault((self.path.strip("/"), target), now)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def _told_of(told: Mapping[str, list[dict[str, Any]]]) -> list[str]:
-    """The targets whose page fires; what is less than a page does not count."""
-    return [
-        one["labels"]["instance"]
-        for one in told["alerts"]
-        if one["status"] == "firing" and one["labels"]["severity"] == "page"
-    ]
+def _paged(alert: dict[str, Any]) -> str | None:
+    """The target whose page fires; what is less than a page does not count."""
+    labels = alert["labels"]
+    fires = alert["status"] == "firing" and labels["severity"] == "page"
+    return str(labels["instance"]) if fires else None
 
 
 _RULES = """groups:
@@ -195,14 +148,6 @@ _RULES = """groups:
     expr: (slo:sli_error:ratio_rate5m > 0.0144) and (slo:sli_error:ratio_rate1h > 0.0144)
     labels: {severity: page}
 """
-
-
-def _routing(hook: str, wait: int) -> str:
-    return (
-        "route: {receiver: hook, group_by: [alertname, instance],"
-        f" group_wait: {wait}s, group_interval: 5m}}\n"
-        f"receivers: [{{name: hook, webhook_configs: [{{url: '{hook}'}}]}}]\n"
-    )
 
 
 def _history(targets: Mapping[str, "_Target"], step: int) -> Iterator[str]:

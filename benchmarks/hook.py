@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from benchmarks.listening import Request, listening
 
 
 @dataclass(slots=True)
 class Heard:
-    """When (by `perf_counter`) what was heard of first, by what `names` gives of an alert."""
+    """When (by `perf_counter`) what was heard of first, by what the hook's `name` gives."""
 
     at: dict[str, float] = field(default_factory=dict)
     posts: int = 0
@@ -20,35 +21,23 @@ class Heard:
 
 
 @contextmanager
-def hook(name: Callable[[dict[str, Any]], str]) -> Iterator[tuple[str, Heard]]:
-    """Its address, and what it heard so far, by `name` of each alert."""
+def hook(name: Callable[[dict[str, Any]], str | None]) -> Iterator[tuple[str, Heard]]:
+    """Its address, and what it heard so far, by the path and the `name` of each alert.
+
+    Without a path it is the name alone; an alert without a name does not count.
+    """
     heard = Heard()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def asked(request: Request) -> None:
+        now = time.perf_counter()
+        body = request.body()
+        request.answer()
+        who = request.path.strip("/")
+        with heard.lock:
+            heard.posts += 1
+            for alert in json.loads(body)["alerts"]:
+                if told := name(alert):
+                    heard.at.setdefault(f"{who}/{told}" if who else told, now)
 
-        def do_POST(self) -> None:
-            now = time.perf_counter()
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            alerts = json.loads(body)["alerts"]
-            with heard.lock:
-                heard.posts += 1
-                for alert in alerts:
-                    heard.at.setdefault(name(alert), now)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/", heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(asked) as address:
+        yield f"http://{address}", heard

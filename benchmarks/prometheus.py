@@ -1,18 +1,18 @@
 """Debian's Prometheus as a peer: on loopback, in a folder of its own, ended by its process id."""
 
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.listening import Request, listening
 from benchmarks.serving import Process, free_port, serving
 
 PROMETHEUS, PROMTOOL = Path("/usr/bin/prometheus"), Path("/usr/bin/promtool")
+TEXT = "text/plain; version=0.0.4"
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
 _PAIRS = {"Page": ("5m", "1h", 14.4, "30m", "6h", 6), "Ticket": ("2h", "1d", 3, "6h", "3d", 1)}
 
@@ -138,24 +138,8 @@ class Text(Protocol):
 def served(page: Text) -> Iterator[str]:
     """The page's address, from a thread of this process."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = page.text()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def asked(request: Request) -> None:
+        request.answer(page.text(), kind=TEXT)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(asked, keep=False) as address:
+        yield address

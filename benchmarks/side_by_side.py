@@ -22,12 +22,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.prometheus import missing, prometheus
+from benchmarks.listening import Request, listening
+from benchmarks.prometheus import TEXT, missing, prometheus
 from benchmarks.serving import Process, free_port, last_core, nines
 
 EVERY = 5  # seconds between scrapes
@@ -291,29 +291,13 @@ services:
 
 @contextmanager
 def _served(shop: Shop) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            agent = self.headers.get("User-Agent", "")
-            asker = "Prometheus" if agent.startswith("Prometheus") else "Nines"
-            body = shop.answer(asker)
-            self.send_response(503 if body is None else 200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body or b"")))
-            self.end_headers()
-            self.wfile.write(body or b"")
+    def asked(request: Request) -> None:
+        agent = request.headers.get("User-Agent", "")
+        body = shop.answer("Prometheus" if agent.startswith("Prometheus") else "Nines")
+        request.answer(body or b"", 503 if body is None else 200, TEXT)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(asked, keep=False) as address:
+        yield address
 
 
 def main() -> None:

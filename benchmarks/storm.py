@@ -7,14 +7,12 @@ answers, Alertmanager keeps them in memory. Both run on one core, one after the 
 Run: python -m benchmarks.storm
 """
 
-import http.client
 import json
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks import alertmanager as peers
 from benchmarks.hook import Heard, hook
@@ -43,13 +41,13 @@ def main() -> None:
     core = last_core()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with hook(lambda alert: str(alert["labels"]["service"])) as (address, heard):
-            config = _alertmanager(address)
+        with hook(peers.service_of) as (address, heard):
+            config = peers.routing(address, "service", "0s", "10s")
             with peers.alertmanager(folder / "am", config, core=core) as process:
                 theirs = _storm(process, heard)
-        with hook(lambda alert: str(alert["labels"]["service"])) as (address, heard):
+        with hook(peers.service_of) as (address, heard):
             port = free_port()
-            file = _nines(folder, address, port)
+            file = peers.in_its_place(folder, address, port, "10s", "6000/1m")
             with nines(file, port, core=core) as process:
                 ours = _storm(process, heard)
     print(f"{ALERTS:,} alerts for {SERVICES} services, {TOGETHER} in a body, on one core")
@@ -89,18 +87,10 @@ def _alert(number: int, services: int) -> dict[str, object]:
 
 
 def _storm(process: Process, heard: Heard) -> Took:
-    url = urlsplit(process.url)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
-    waiting = list(bodies())
+    sender, waiting = peers.Sender(process.url), list(bodies())
     cpu, began = process.cpu(), time.perf_counter()
     for body in waiting:
-        connection.request(
-            "POST", "/api/v2/alerts", body=body, headers={"Content-Type": "application/json"}
-        )
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"It answered {answer.status} to alerts that are fine.")
+        sender.post(body)
     accepted = time.perf_counter() - began
     while len(heard.at) < SERVICES and time.perf_counter() - began < PATIENCE:
         time.sleep(0.02)
@@ -108,28 +98,6 @@ def _storm(process: Process, heard: Heard) -> Took:
         raise RuntimeError(f"The webhook heard of {len(heard.at)} services within {PATIENCE} s.")
     told = max(heard.at.values()) - began
     return Took(accepted, told, process.cpu() - cpu, process.resident(), heard.posts)
-
-
-def _alertmanager(address: str) -> str:
-    return f"""
-route: {{receiver: hook, group_by: [service], group_wait: 0s, group_interval: 10s}}
-receivers: [{{name: hook, webhook_configs: [{{url: "{address}"}}]}}]
-"""
-
-
-def _nines(folder: Path, address: str, port: int) -> Path:
-    file = folder / "nines.yaml"
-    file.write_text(
-        f"""
-server: {{listen: "127.0.0.1:{port}", database: "sqlite:///{folder / "nines.db"}"}}
-services: {{}}
-alerting:
-  alertmanager_api: {{}}
-  receivers: {{hook: {{webhook: {{url: "{address}"}}, rate: 6000/1m}}}}
-  route: {{receivers: [hook], group_by: [service], group_wait: 0s, group_interval: 10s}}
-"""
-    )
-    return file
 
 
 if __name__ == "__main__":
