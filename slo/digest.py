@@ -35,6 +35,7 @@ _STATES = (
     BudgetState.HEALTHY, BudgetState.AT_RISK, BudgetState.EXHAUSTED, BudgetState.LEARNING
 )  # fmt: skip
 _HEALTHY, _AT_RISK, _EXHAUSTED, _LEARNING = range(4)
+_LEAST_SPARE = 1e-6  # of what is left: floats round off less than a thousandth of it
 SHEET = 200  # SLOs told together at most: some milliseconds to print
 
 Value = TypeVar("Value")
@@ -312,15 +313,16 @@ class _Clearance:
         gone = self._width * hour.bad / seconds
         spent = sums.of(BAD, self._own) > 0
         doubt = of & (hour.total > 0) & (spent | (hour.bad > 0))
+        pace = gone - come + 1e-9 * (gone + come)
         slot = int(micros.max()) // (self._width * _MILLION)
-        doubt &= ~self._is_proven(gone - come + 1e-9 * (gone + come), slot)
+        doubt &= ~self._is_proven(pace, slot)
         ends = np.zeros(len(of), np.bool_)
         for position in np.flatnonzero(doubt).tolist():
             slo, ledger = self._watched[position]
             now = _EPOCH + int(micros[position]) * _MICROSECOND
             ends[position] = forecast(slo, ledger, now).at is not None
-            if self._slot[position] != slot or self._spare[position] < 0:
-                self._walk(position, slot, now)
+            if not ends[position]:
+                self._walk(position, slot, now, pace[position])
         return ends
 
     def _is_proven(self, pace: _Floats, slot: int) -> _Mask:
@@ -334,7 +336,8 @@ class _Clearance:
         since &= (self._spare > 0) & (used < 0.999 * self._spare) & (pace <= self._pace)
         return since
 
-    def _walk(self, position: int, slot: int, now: datetime) -> None:
+    def _walk(self, position: int, slot: int, now: datetime, pace: float) -> None:
+        """Prove it for this pace and, while much is left, for a faster one."""
         slo, ledger = self._watched[position]
         self._spare[position] = -1.0
         if self._grid.grains[self._width].head > slot:
@@ -345,10 +348,14 @@ class _Clearance:
             return
         moves = bad - share * (good + bad)
         over = float(moves.sum())
-        spare = -over / 16
         left = over - np.cumsum(moves)  # after 1, 2 ... slots have gone
+        steps = np.arange(1, len(left) + 1)
+        # After a gap little came in an hour: at its pace less is spare than there usually is.
+        spare = min(-over / 16, float((-left - steps * pace).min()) / 2)
+        if spare <= -_LEAST_SPARE * over:
+            return
         self._spare[position] = spare
-        self._pace[position] = ((-left - spare) / np.arange(1, len(left) + 1)).min()
+        self._pace[position] = ((-left - spare) / steps).min()
         self._slot[position] = slot
         self._bad[position] = self._grid.lifetime[BAD, self._places[position]]
         self._taken[position] = self._grid.taken[self._places[position]]

@@ -139,6 +139,30 @@ def test_a_steady_budget_is_walked_over_once(monkeypatch: pytest.MonkeyPatch) ->
         assert compare([slo], ledgers, screen, at)
 
 
+def test_after_a_gap_of_an_hour_a_budget_is_not_walked_over_at_every_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slo = an_slo("99.9", window=5 * 24 * H, interval=15 * S)
+    ledgers, screen = watch([slo])
+    for number in range(5 * 288):
+        at = T0 + number * 5 * M
+        ledgers[0].book(at, BucketDelta(ledgers[0].bucket_of(at), 40_000, 20, 0, 20))
+    now = at + H + 7 * S
+    walks = 0
+
+    def counted(slo: SLO, ledger: Ledger, now: datetime) -> Forecast:
+        nonlocal walks
+        walks += 1
+        return forecast(slo, ledger, now)
+
+    monkeypatch.setattr(of_digest, "forecast", counted)
+    for number in range(200):
+        at = now + number * 15 * S
+        ledgers[0].book(at, BucketDelta(ledgers[0].bucket_of(at), 2_000, 1, 0, 1))
+        assert [one.budget_state for one in compare([slo], ledgers, screen, at)] == ["healthy"]
+    assert walks <= 2
+
+
 def test_what_is_not_at_rest_or_too_large_for_a_float_is_left_to_a_status() -> None:
     tiers = (a_tier(10 * M, 1 * M, "2"),)
     slos = [an_slo("90", window=2 * H, tiers=tiers, interval=10 * S) for _ in range(5)]
