@@ -9,7 +9,7 @@ import httpx
 import orjson
 
 from collectors.certificate import Certificate, first_to_expire, too_few_days
-from collectors.config import (
+from collectors.expectation import (
     HeaderPattern,
     HttpExpect,
     JsonCondition,

@@ -1,34 +1,65 @@
 """Probe an address over HTTP, each time on a fresh connection."""
 
 import asyncio
-import base64
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Literal, Self, cast
 
 import httpx
+from pydantic import model_validator
 
-from collectors.certificate import HTTP_ALPN, Trust
-from collectors.config import MAX_REDIRECTS, HttpConfig, PrometheusConfig, TlsOptions
-from collectors.decoding import ACCEPTED, BoundedBody
+from collectors.decoding import BoundedBody
 from collectors.expect import Answer, Body, judge, status_is
+from collectors.expectation import HttpExpect
 from collectors.look import Look
+from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
-from collectors.resolve import Resolver
+from collectors.request import (
+    HARMLESS_HEADERS,
+    TOO_MANY_REQUESTS,
+    TooManyRedirectsError,
+    request_headers,
+    secrets,
+    trust,
+)
 from collectors.runnable import Clock
-from collectors.target import without_secrets
+from collectors.settings import RequestSettings
+from collectors.size import Size
+from collectors.target import HttpUrl, without_secrets
 from collectors.transport import FreshTransport
+from slo.units import format_duration
 
-USER_AGENT = "Nines"
-TOO_MANY_REQUESTS = 429
-# Sent on wherever a redirect leads; what else is configured is meant for one host, and for TLS.
-_HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "connection", "user-agent"}
+MAX_REDIRECTS = 10
 _JUDGED_ASIDE_BYTES = 64 * 1024  # a larger body is judged in a thread, off the event loop
 
 
-class TooManyRedirectsError(Exception):
-    """The target redirects in circles, or as good as."""
+class HttpConfig(RequestSettings):
+    """Probe an address over HTTP."""
+
+    http: HttpUrl
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    body: str | None = None
+    body_limit: Size = 1 << 20
+    expect: HttpExpect = HttpExpect()
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if self.method == "HEAD" and self.expect.looks_at_body:
+            raise ValueError("an answer to HEAD has no body: expect nothing of it, or use GET")
+        plain = self.http.lower().startswith("http:") and not self.follow_redirects
+        if plain and self.expect.certificate_days is not None:
+            raise ValueError("certificate_days: there is no certificate without https")
+        return self
+
+    def within(self, timeout: timedelta) -> Iterator[tuple[tuple[str, ...], str]]:
+        late = self.expect.latency
+        if late is not None and late > timeout:
+            sentence = (
+                f"a latency of {format_duration(late)} is longer than the timeout, "
+                f"{format_duration(timeout)}, so that it could never be judged"
+            )
+            yield ("expect", "latency"), sentence
 
 
 class HttpProbe:
@@ -36,22 +67,14 @@ class HttpProbe:
 
     kind = "http"
 
-    def __init__(
-        self,
-        collector_id: str,
-        config: HttpConfig,
-        *,
-        interval: timedelta,
-        timeout: timedelta,
-        resolver: Resolver,
-    ) -> None:
+    def __init__(self, collector_id: str, config: HttpConfig, means: Means) -> None:
         """Raises ValueError in words when a TLS file cannot be read."""
         self.id = collector_id
         self.target = without_secrets(config.http)
-        self.interval = interval
-        self.timeout = timeout
+        self.interval = means.interval
+        self.timeout = means.timeout
         self._config = config
-        self._resolver = resolver
+        self._resolver = means.resolver
         self._trust = trust(config.tls)
         self._headers = request_headers(config)
         self._secrets = tuple(secrets(config))
@@ -140,7 +163,7 @@ class _Visit:
         in_clear = meant_for.scheme == "https" and request.url.scheme != "https"
         if request.url.host != meant_for.host or in_clear:
             for name in self._headers:
-                if name.lower() not in _HARMLESS_HEADERS:
+                if name.lower() not in HARMLESS_HEADERS:
                     request.headers.pop(name, None)
         return request
 
@@ -161,46 +184,6 @@ class _Visit:
             duration=self._look.watch.duration,
             chain=self._look.chain,
         )
-
-
-def trust(options: TlsOptions) -> Trust:
-    """Whom an HTTP client with these options trusts. Raises ValueError in words."""
-    return Trust(
-        ca_file=options.ca_file,
-        cert_file=options.cert_file,
-        key_file=options.key_file,
-        verify=not options.insecure_skip_verify,
-        alpn=HTTP_ALPN,
-    )
-
-
-def request_headers(config: HttpConfig | PrometheusConfig) -> dict[str, str]:
-    """Every header to send, ours first; what is configured wins."""
-    headers = {
-        "user-agent": USER_AGENT,
-        "accept": "*/*",
-        "accept-encoding": ACCEPTED,
-        "connection": "close",
-    }
-    if config.basic_auth is not None:
-        user = f"{config.basic_auth.username}:{config.basic_auth.password.value}".encode()
-        headers["authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    if config.bearer_token is not None:
-        headers["authorization"] = f"Bearer {config.bearer_token.value}"
-    headers.update({name.lower(): value.value for name, value in config.headers.items()})
-    return headers
-
-
-def secrets(config: HttpConfig | PrometheusConfig) -> Iterator[str]:
-    """What must not be shown, should an answer echo it."""
-    if config.basic_auth is not None:
-        yield config.basic_auth.password.value
-        yield request_headers(config)["authorization"].removeprefix("Basic ")
-    if config.bearer_token is not None:
-        yield config.bearer_token.value
-    for name, value in config.headers.items():
-        if name.lower() not in _HARMLESS_HEADERS | {"content-type", "host"}:
-            yield value.value
 
 
 def _named(config: HttpConfig) -> tuple[str, str] | None:

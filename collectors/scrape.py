@@ -5,25 +5,26 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
 import httpx
 
 from collectors.client import Client, Request, Response, is_secured, same_origin
-from collectors.config import PrometheusConfig
 from collectors.exposition import PageReader
 from collectors.exposition_line import PageError
 from collectors.exposition_protobuf import ProtobufReader
-from collectors.http import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
 from collectors.known import Known
 from collectors.look import Look
+from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
-from collectors.resolve import Resolver
+from collectors.request import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
 from collectors.runnable import Clock
 from collectors.selective import SelectiveReader
-from collectors.target import without_secrets
+from collectors.settings import RequestSettings
+from collectors.size import Size
+from collectors.target import HttpUrl, without_secrets
 from slo.definition import BUCKET
 from slo.exposition import Page
 
@@ -47,6 +48,13 @@ _READ_ASIDE_BYTES = 2 * 1024 * 1024  # raw bytes gathered before a thread reads 
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
 
 
+class PrometheusConfig(RequestSettings):
+    """Scrape a page of metrics."""
+
+    prometheus: HttpUrl
+    page_limit: Size = 64 << 20
+
+
 class Reader(Protocol):
     """Takes one page in chunks; `known` is what it taught, once it is closed."""
 
@@ -62,31 +70,22 @@ class Scrape:
 
     kind = "prometheus"
 
-    def __init__(
-        self,
-        collector_id: str,
-        config: PrometheusConfig,
-        *,
-        interval: timedelta,
-        timeout: timedelta,
-        resolver: Resolver,
-        wanted: Collection[str],
-    ) -> None:
+    def __init__(self, collector_id: str, config: PrometheusConfig, means: Means) -> None:
         """Raises ValueError in words when a TLS file cannot be read."""
         self.id = collector_id
         self.target = without_secrets(config.prometheus)
-        self.interval = interval
-        self.timeout = timeout
+        self.interval = means.interval
+        self.timeout = means.timeout
         self._config = config
-        self._resolver = resolver
-        self._wanted = frozenset(wanted)
+        self._resolver = means.resolver
+        self._wanted = means.wanted
         self._trust = trust(config.tls)
         self._url = httpx.URL(config.prometheus)
         name = config.tls.server_name
         self._named = (self._url.host, name) if name is not None else None
         self._known = Known()
         accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
-        own = {"accept": accept, _TIMEOUT_HEADER: f"{timeout.total_seconds():g}"}
+        own = {"accept": accept, _TIMEOUT_HEADER: f"{means.timeout.total_seconds():g}"}
         configured = {name.lower() for name in config.headers}
         self._headers = request_headers(config) | {
             name: value for name, value in own.items() if name not in configured

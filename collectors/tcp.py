@@ -2,17 +2,28 @@
 
 import asyncio
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from collectors.config import TcpConfig
+from pydantic import Field
+
 from collectors.expect import Words
 from collectors.look import Look
+from collectors.means import Means
 from collectors.observation import Cause, Observation
-from collectors.resolve import Resolver
 from collectors.runnable import Clock
+from collectors.settings import CollectorSettings
 from collectors.stream import Stream, connect
+from collectors.target import Target
 
 ANSWER_LIMIT_BYTES = 4096
+
+
+class TcpConfig(CollectorSettings):
+    """Open a TCP connection; perhaps say something, perhaps wait for an answer."""
+
+    tcp: Target
+    send: str | None = None
+    expect: str | None = Field(default=None, min_length=1)
 
 
 class TcpProbe:
@@ -20,21 +31,13 @@ class TcpProbe:
 
     kind = "tcp"
 
-    def __init__(
-        self,
-        collector_id: str,
-        config: TcpConfig,
-        *,
-        interval: timedelta,
-        timeout: timedelta,
-        resolver: Resolver,
-    ) -> None:
+    def __init__(self, collector_id: str, config: TcpConfig, means: Means) -> None:
         self.id = collector_id
         self.target = str(config.tcp)
-        self.interval = interval
-        self.timeout = timeout
+        self.interval = means.interval
+        self.timeout = means.timeout
         self._config = config
-        self._resolver = resolver
+        self._resolver = means.resolver
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""

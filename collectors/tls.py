@@ -2,15 +2,29 @@
 
 import asyncio
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import Field
 
 from collectors.certificate import Trust, first_to_expire, too_few_days
-from collectors.config import TlsConfig
 from collectors.look import Look
+from collectors.means import Means
 from collectors.observation import Cause, Observation
-from collectors.resolve import Resolver
 from collectors.runnable import Clock
+from collectors.settings import CollectorSettings
 from collectors.stream import connect
+from collectors.target import Target
+
+
+class TlsConfig(CollectorSettings):
+    """Make a TLS handshake and look at the certificate."""
+
+    tls: Target
+    server_name: str | None = None
+    ca_file: Path | None = None
+    insecure_skip_verify: bool = False
+    certificate_days: int | None = Field(default=None, ge=0, strict=True)
 
 
 class TlsProbe:
@@ -18,22 +32,14 @@ class TlsProbe:
 
     kind = "tls"
 
-    def __init__(
-        self,
-        collector_id: str,
-        config: TlsConfig,
-        *,
-        interval: timedelta,
-        timeout: timedelta,
-        resolver: Resolver,
-    ) -> None:
+    def __init__(self, collector_id: str, config: TlsConfig, means: Means) -> None:
         """Raises ValueError in words when the ca_file cannot be read."""
         self.id = collector_id
         self.target = str(config.tls)
-        self.interval = interval
-        self.timeout = timeout
+        self.interval = means.interval
+        self.timeout = means.timeout
         self._config = config
-        self._resolver = resolver
+        self._resolver = means.resolver
         self._trust = Trust(ca_file=config.ca_file, verify=not config.insecure_skip_verify)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:

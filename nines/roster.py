@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from collectors.build import build
+from collectors.kinds import build
 from collectors.runnable import Runnable
 from dashboards.source import ServiceCard
 from nines.config import Config
@@ -31,10 +31,9 @@ class Roster:
         for name, service in config.services.items():
             for collector_name, collector_config in service.collectors.items():
                 collector = build(
-                    name,
-                    collector_name,
+                    f"{name}/{collector_name}",
                     collector_config,
-                    wanted.get(f"{name}/{collector_name}", set()),
+                    wanted.get(f"{name}/{collector_name}", ()),
                 )
                 collectors[collector.id] = collector
                 cards.append(_card(collector))

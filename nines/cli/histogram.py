@@ -9,10 +9,10 @@ from fractions import Fraction
 import typer
 from pydantic import ValidationError
 
-from collectors.config import PrometheusConfig
+from collectors.means import Means
 from collectors.observation import Observation, Outcome
 from collectors.resolve import Resolver
-from collectors.scrape import Scrape
+from collectors.scrape import PrometheusConfig, Scrape
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 from nines.clock import SystemClock
 from nines.config.sentences import sentence
@@ -103,14 +103,8 @@ def show(question: Question, *, as_json: bool, expected: bool = False) -> int:
 async def _scrape(config: PrometheusConfig, selector: Selector) -> Observation:
     clock = SystemClock()
     timeout = config.timeout or parse_duration("5s")
-    scrape = Scrape(
-        "command/line",
-        config,
-        interval=timeout,
-        timeout=timeout,
-        resolver=Resolver(),
-        wanted={selector.metric, selector.metric + BUCKET},
-    )
+    wanted = frozenset({selector.metric, selector.metric + BUCKET})
+    scrape = Scrape("command/line", config, Means(timeout, timeout, Resolver(), wanted))
     return await scrape.run(clock.now(), clock)
 
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from collectors.config import HttpConfig
-from collectors.http import HttpProbe
+from collectors.http import HttpConfig, HttpProbe
+from collectors.means import Means
 from collectors.observation import Observation, Outcome
 from collectors.resolve import Resolver
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
@@ -55,9 +55,7 @@ def probe(looking: Looking, *, as_json: bool) -> int:
 async def _look(config: HttpConfig) -> Observation:
     clock = SystemClock()
     timeout = config.timeout or parse_duration("5s")
-    collector = HttpProbe(
-        "command/line", config, interval=timeout, timeout=timeout, resolver=Resolver()
-    )
+    collector = HttpProbe("command/line", config, Means(timeout, timeout, Resolver()))
     try:
         return await collector.run(clock.now(), clock)
     finally:

@@ -9,7 +9,8 @@ from typing import Any
 
 from alerting.config import AlertingConfig
 from alerting.delivery_sli import SERVICE
-from collectors.config import CollectorConfig, HttpConfig, PrometheusConfig
+from collectors.kinds import KINDS, kinds_in
+from collectors.settings import CollectorSettings, TlsOptions
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.document import Path
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
@@ -55,12 +56,12 @@ def assemble(
     mistake of its own. Files named in collectors are looked for from `directory`.
     """
     services: dict[str, ServiceConfig] = {}
-    by_id: dict[str, CollectorConfig] = {}
+    by_id: dict[str, CollectorSettings] = {}
     rules: list[Rule] = []
     found = [*_references(data), *derived_references(data), *_names(data), *_routes(data)]
     for name, service in file.services.items():
         at: Path = ("services", name)
-        collectors: dict[str, CollectorConfig] = {}
+        collectors: dict[str, CollectorSettings] = {}
         for key, collector in service.collectors.items():
             collectors[key], said = _resolved(collector, file.defaults, directory)
             found += [Finding((*at, "collectors", key, *path), words) for path, words in said]
@@ -123,7 +124,7 @@ _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of
 
 
 def _slos(
-    file: File, collectors: Mapping[str, CollectorConfig]
+    file: File, collectors: Mapping[str, CollectorSettings]
 ) -> tuple[tuple[SLO, ...], list[Finding]]:
     """Every SLO in the file's order, and what does not fit; `collectors` by id."""
     ordered, found = in_order(file)
@@ -147,7 +148,7 @@ def _slos(
 
 
 def _rule(
-    name: str, service: str, config: RuleConfig, feeding: CollectorConfig | None
+    name: str, service: str, config: RuleConfig, feeding: CollectorSettings | None
 ) -> tuple[Rule, _Said]:
     if feeding is None or feeding.interval is None:  # no sound collector, which was said
         return build_rule(name, config, RuleSurroundings(service, timedelta(seconds=1))), []
@@ -177,8 +178,8 @@ def _beyond_retention(slo: SLO, config: SLOConfig, file: File) -> _Said:
 
 
 def _resolved(
-    written: CollectorConfig, defaults: Defaults, directory: FilePath
-) -> tuple[CollectorConfig, _Said]:
+    written: CollectorSettings, defaults: Defaults, directory: FilePath
+) -> tuple[CollectorSettings, _Said]:
     """The collector with its defaults filled in and its files found."""
     interval = written.interval or defaults.interval
     timeout = written.timeout or defaults.timeout
@@ -190,16 +191,10 @@ def _resolved(
         if fault.startswith("an interval"):
             blamed.reverse()
         said.append((tuple(blamed[:1]), fault))
-    latency = filled.expect.latency if isinstance(filled, HttpConfig) else None
-    # Beside a timeout of its own the collector's model has looked at this already.
-    if latency is not None and written.timeout is None and latency > timeout:
-        words = (
-            f"a latency of {format_duration(latency)} is longer than the timeout, "
-            f"{format_duration(timeout)}, so that it could never be judged"
-        )
-        said.append((("expect", "latency"), words))
-    if isinstance(filled, HttpConfig | PrometheusConfig):
-        tls, at_fault = with_tls_files(filled.tls, directory)
+    said += filled.within(timeout)
+    options = getattr(filled, "tls", None)
+    if isinstance(options, TlsOptions):
+        tls, at_fault = with_tls_files(options, directory)
         said += [(("tls", key), words) for key, words in at_fault]
         return filled.model_copy(update={"tls": tls}), said
     filled, at_fault = with_tls_files(filled, directory)
@@ -248,15 +243,16 @@ def _references(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _wrong_kind(kind: str, name: str, collector: object, section: str) -> str | None:
-    if not isinstance(collector, Mapping):
+    kinds = list(kinds_in(collector)) if isinstance(collector, Mapping) else []
+    if len(kinds) != 1:
         return None
-    if kind == "probe" and "prometheus" in collector:
-        said = f"`{name}` is a prometheus collector, which counts no runs; "
+    looked_at = KINDS[kinds[0]]
+    if kind == "probe" and not looked_at.is_probe:
+        said = f"`{name}` is a {kinds[0]} collector, which counts no runs; "
         if section == "alerts":
             return said + "for what is on its page write `collector`"
         return said + "for its counters write `collector`, `total` and one of `bad` and `good`"
-    is_probe = any(key in collector for key in ("http", "tcp", "tls"))
-    if kind == "collector" and is_probe and "prometheus" not in collector:
+    if kind == "collector" and not looked_at.has_page:
         instead = f"probe: {name}, down_for: 1m" if section == "alerts" else None
         return (
             f"`{name}` is a probe and has no counters; write `"

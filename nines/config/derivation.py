@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from collectors.config import CollectorConfig
+from collectors.settings import CollectorSettings
 from nines.config.document import Path
 from nines.config.model import File
 from nines.config.references import below, unknown
@@ -88,7 +88,7 @@ def surroundings(
     place: Place,
     config: SLOConfig,
     file: File,
-    collectors: Mapping[str, CollectorConfig],
+    collectors: Mapping[str, CollectorSettings],
     slos: Mapping[str, SLO],
 ) -> Surroundings:
     """What this SLO takes from the rest: `collectors` and the first SLO of each SLI, by id.
@@ -106,7 +106,8 @@ def surroundings(
         for name in (full_name(reference, place.service) for reference in names)
         if name in collectors
     ]
-    intervals = [one.interval for one in (*feeding, *components.values()) if one.interval]
+    intervals = [one.interval for one in feeding if one.interval]
+    intervals += [one.interval for one in components.values() if one.interval]
     lags = [one.timeout for one in feeding if one.timeout]
     lags += [_lag(slo, collectors) for slo in components.values()]
     return Surroundings(
@@ -120,7 +121,7 @@ def surroundings(
     )
 
 
-def _lag(slo: SLO, collectors: Mapping[str, CollectorConfig]) -> timedelta:
+def _lag(slo: SLO, collectors: Mapping[str, CollectorSettings]) -> timedelta:
     """How long after its time it may be known what this SLO counted."""
     collector = collectors.get(slo.collector_id) if slo.collector_id is not None else None
     return slo.lag if collector is None else collector.timeout or timedelta(0)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from alerting.config import AlertingConfig
-from collectors.config import CollectorConfig
+from collectors.kinds import CollectorConfig
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue

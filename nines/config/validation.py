@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from collectors.config import KINDS
+from collectors.kinds import KINDS
 from nines.config.document import Path
 from nines.config.later import is_later, not_yet
 from nines.config.model import File

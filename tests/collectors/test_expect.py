@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from collectors.certificate import Certificate
-from collectors.config import HttpExpect
 from collectors.expect import Answer, Body, Failure, judge
+from collectors.expectation import HttpExpect
 from collectors.observation import Cause
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from collectors import schedule as schedule_module
-from collectors.build import build
-from collectors.config import HttpConfig
+from collectors.http import HttpConfig
+from collectors.kinds import build
 from collectors.observation import Cause, Observation, Outcome
 from collectors.runnable import Clock
 from collectors.schedule import Schedule
@@ -446,7 +446,7 @@ async def test_by_the_machines_own_clock_a_real_probe_runs_in_its_rhythm() -> No
             "timeout": "10s",
         }
         schedule = Schedule(SystemClock(), note)
-        schedule.set([build("shop", "health", HttpConfig.model_validate(config), ())])
+        schedule.set([build("shop/health", HttpConfig.model_validate(config), ())])
         await asyncio.wait_for(schedule.run(stop), 20)
 
     assert_each_due_once([seen.due for seen in told])

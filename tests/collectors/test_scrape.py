@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from collectors.config import PrometheusConfig
 from collectors.exposition import PageReader
 from collectors.exposition_line import PageError
+from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Address, Resolver
-from collectors.scrape import ACCEPT, Scrape, _Body
+from collectors.scrape import ACCEPT, PrometheusConfig, Scrape, _Body
 from nines.clock import SystemClock
 from slo.exposition import Sample, Series
 from tests.collectors.wire import DUE, SHORT, TIMEOUT, Server, Talk, answer, ends, hang, says
@@ -40,10 +40,12 @@ def scraper(
     return Scrape(
         "shop/metrics",
         PrometheusConfig.model_validate({"prometheus": url, **(settings or {})}),
-        interval=timedelta(seconds=10),
-        timeout=timeout,
-        resolver=resolver or Resolver(),
-        wanted={"http_requests_total"},
+        Means(
+            timedelta(seconds=10),
+            timeout,
+            resolver or Resolver(),
+            frozenset({"http_requests_total"}),
+        ),
     )
 
 

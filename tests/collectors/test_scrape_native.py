@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from collectors.config import PrometheusConfig
+from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome
 from collectors.resolve import Resolver
-from collectors.scrape import ACCEPT, ACCEPT_NATIVE, Scrape
+from collectors.scrape import ACCEPT, ACCEPT_NATIVE, PrometheusConfig, Scrape
 from nines.clock import SystemClock
 from slo.definition import EventsSLI, HistogramSLI, sources
 from slo.exposition import Sample, Series
@@ -42,10 +42,7 @@ async def look(
         scrape = Scrape(
             "shop/metrics",
             config,
-            interval=TIMEOUT,
-            timeout=TIMEOUT,
-            resolver=Resolver(),
-            wanted=names,
+            Means(TIMEOUT, TIMEOUT, Resolver(), frozenset(names)),
         )
         seen = await scrape.run(DUE, SystemClock())
     (asked,) = requests.headers

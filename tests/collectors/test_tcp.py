@@ -4,17 +4,19 @@ import asyncio
 import socket
 from datetime import timedelta
 
-from collectors.config import TcpConfig
+from collectors.means import Means
 from collectors.observation import Cause, Outcome, Phase
 from collectors.resolve import Resolver
-from collectors.tcp import TcpProbe
+from collectors.tcp import TcpConfig, TcpProbe
 from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
 
 
 def tcp(port: int, timeout: timedelta = TIMEOUT, **settings: object) -> TcpProbe:
     config = TcpConfig.model_validate({"tcp": f"127.0.0.1:{port}", **settings})
     return TcpProbe(
-        "shop/redis", config, interval=timedelta(seconds=10), timeout=timeout, resolver=Resolver()
+        "shop/redis",
+        config,
+        Means(timedelta(seconds=10), timeout, Resolver()),
     )
 
 

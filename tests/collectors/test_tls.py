@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from collectors.config import TlsConfig
+from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Resolver
-from collectors.tls import TlsProbe
+from collectors.tls import TlsConfig, TlsProbe
 from tests.collectors.wire import SHORT, TIMEOUT, Server, answer, hang, http, look, says
 
 Probe = Callable[..., Awaitable[Observation]]
@@ -52,9 +52,7 @@ async def bare(port: int, **settings: object) -> Observation:
         TlsProbe(
             "shop/tls",
             config,
-            interval=timedelta(seconds=10),
-            timeout=TIMEOUT,
-            resolver=Resolver(),
+            Means(timedelta(seconds=10), TIMEOUT, Resolver()),
         )
     )
 
@@ -159,7 +157,11 @@ async def test_a_target_without_tls_fails_in_tls(probe: Probe) -> None:
 async def test_a_handshake_that_hangs_times_out_in_tls() -> None:
     async with Server(hang) as server:
         config = TlsConfig.model_validate({"tls": f"127.0.0.1:{server.port}"})
-        probe = TlsProbe("shop/tls", config, interval=TIMEOUT, timeout=SHORT, resolver=Resolver())
+        probe = TlsProbe(
+            "shop/tls",
+            config,
+            Means(TIMEOUT, SHORT, Resolver()),
+        )
         seen = await look(probe)
         await server.all_hung_up()
 

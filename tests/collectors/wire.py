@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from collectors.config import HttpConfig
-from collectors.http import HttpProbe
+from collectors.http import HttpConfig, HttpProbe
+from collectors.means import Means
 from collectors.observation import Observation
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
@@ -130,7 +130,5 @@ def http(
     return HttpProbe(
         "shop/health",
         HttpConfig.model_validate({"http": url, **settings}),
-        interval=timedelta(seconds=10),
-        timeout=timeout,
-        resolver=resolver or Resolver(),
+        Means(timedelta(seconds=10), timeout, resolver or Resolver()),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collectors.config import HttpConfig
+from collectors.http import HttpConfig
 from nines.config import Config, ConfigError, load
 from tests.nines.config.files import SHOP, load_text, mistakes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from collectors.config import HttpConfig
+from collectors.http import HttpConfig
 from tests.nines.config.files import SHOP, load_text, mistakes
 
 HOME = "{http: https://shop.example/}"

@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from alerting.alert import AlertChange
-from collectors.config import AnyCollector, HttpConfig, PrometheusConfig
 from collectors.expect import Answer, Body, judge
 from collectors.exposition import PageReader
+from collectors.http import HttpConfig
 from collectors.observation import Cause, Observation, Outcome
+from collectors.scrape import PrometheusConfig
+from collectors.settings import CollectorSettings
 from nines.config import load
 from nines.demo.history import TRAFFIC
 from nines.demo.http_server import Request, Response
@@ -43,7 +45,7 @@ STEADY = timedelta(seconds=20)  # of live traffic before the drill, so that coun
 BUCKET = timedelta(seconds=10)
 
 
-def an_engine(services: dict[str, dict[str, AnyCollector]]) -> Engine:
+def an_engine(services: dict[str, dict[str, CollectorSettings]]) -> Engine:
     """What the demo watches, after eight clean hours."""
     engine = Engine(10, awake_since=BREAKS - timedelta(days=1))
     slos = [slo for slo in load(CONFIG, ENVIRON).slos if slo.collector_id is not None]
@@ -70,7 +72,9 @@ def an_engine(services: dict[str, dict[str, AnyCollector]]) -> Engine:
     return engine
 
 
-def look(platform: Platform, collector_id: str, config: AnyCollector, at: datetime) -> Observation:
+def look(
+    platform: Platform, collector_id: str, config: CollectorSettings, at: datetime
+) -> Observation:
     """One run of a collector, judged as it would be, without sockets."""
     outcome, cause, page = Outcome.PASSED, None, None
     target = config.http if isinstance(config, HttpConfig) else getattr(config, "prometheus", "")

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from collectors.build import build
-from collectors.config import AnyCollector, CollectorConfig, HttpConfig
+from collectors.http import HttpConfig
+from collectors.kinds import CollectorConfig, build
 from collectors.observation import Outcome
+from collectors.settings import CollectorSettings
 from tests.collectors.wire import Server, answer, look, says
 
 RHYTHM = {"interval": "10s", "timeout": "2s"}
@@ -31,8 +32,8 @@ RHYTHM = {"interval": "10s", "timeout": "2s"}
     ],
 )
 def test_every_kind_can_be_built(target: dict[str, str], kind: str, shown: str) -> None:
-    adapter: TypeAdapter[AnyCollector] = TypeAdapter(CollectorConfig)
-    built = build("pets", "health", adapter.validate_python(target | RHYTHM), {"up"})
+    adapter: TypeAdapter[CollectorSettings] = TypeAdapter(CollectorConfig)
+    built = build("pets/health", adapter.validate_python(target | RHYTHM), {"up"})
 
     assert (built.id, built.kind, built.target) == ("pets/health", kind, shown)
     assert (built.interval.total_seconds(), built.timeout.total_seconds()) == (10, 2)
@@ -41,14 +42,14 @@ def test_every_kind_can_be_built(target: dict[str, str], kind: str, shown: str) 
 async def test_what_was_built_looks() -> None:
     async with Server(says(answer())) as server:
         config = HttpConfig.model_validate({"http": f"http://127.0.0.1:{server.port}/"} | RHYTHM)
-        seen = await look(build("pets", "health", config, ()))
+        seen = await look(build("pets/health", config, ()))
 
     assert (seen.collector_id, seen.outcome) == ("pets/health", Outcome.PASSED)
 
 
 def test_a_collector_without_a_rhythm_is_refused() -> None:
     with pytest.raises(ValueError, match="pets/health has no interval"):
-        build("pets", "health", HttpConfig.model_validate({"http": "http://x/"}), ())
+        build("pets/health", HttpConfig.model_validate({"http": "http://x/"}), ())
 
 
 def test_a_file_that_cannot_be_read_is_told_with_the_collector(tmp_path: Path) -> None:
@@ -58,4 +59,4 @@ def test_a_file_that_cannot_be_read_is_told_with_the_collector(tmp_path: Path) -
     )
 
     with pytest.raises(ValueError, match=r"the collector pets/health: cert_file .*cannot be"):
-        build("pets", "health", config, ())
+        build("pets/health", config, ())

@@ -1,0 +1,102 @@
+"""The kinds of collectors: what can be looked at, and how."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+from collectors.http import HttpConfig, HttpProbe
+from collectors.means import Means
+from collectors.resolve import Resolver
+from collectors.runnable import Runnable
+from collectors.scrape import PrometheusConfig, Scrape
+from collectors.settings import CollectorSettings
+from collectors.tcp import TcpConfig, TcpProbe
+from collectors.tls import TlsConfig, TlsProbe
+
+
+class _Make(Protocol):
+    """Makes a collector of settings of its kind.
+
+    Raises ValueError in words when a file that they name cannot be used.
+    """
+
+    def __call__(self, collector_id: str, config: Any, means: Means, /) -> Runnable: ...  # noqa: ANN401 - of its kind
+
+
+class Kind(NamedTuple):
+    """What a kind of collector is made of.
+
+    The runs of a probe pass or fail: `probe: name` counts them. One that has a page reads values:
+    `collector: name` reads them. A kind may be both.
+    """
+
+    config: type[CollectorSettings]
+    make: _Make
+    is_probe: bool = True
+    has_page: bool = False
+
+
+# To add one: its file here, its line below, its test. The key is what holds the target.
+KINDS: Mapping[str, Kind] = {
+    "http": Kind(HttpConfig, HttpProbe),
+    "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
+    "tcp": Kind(TcpConfig, TcpProbe),
+    "tls": Kind(TlsConfig, TlsProbe),
+}
+_OF_CONFIG = {kind.config: kind for kind in KINDS.values()}
+
+
+def kinds_in(written: Mapping[str, object]) -> Iterator[str]:
+    """The kinds whose keys are written; one, where nothing is wrong."""
+    for kind in KINDS:
+        # `tls:` with options below it belongs to the collector beside it.
+        if kind in written and not (kind == "tls" and isinstance(written["tls"], Mapping)):
+            yield kind
+
+
+def _by_kind(value: object, _: ValidatorFunctionWrapHandler) -> CollectorSettings:
+    """Validate as the kind that the keys name, so that an error's place is the key's own."""
+    if isinstance(value, CollectorSettings):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "a collector is a mapping whose key is its kind, such as http: https://..."
+        )
+    kinds = list(kinds_in(value))
+    match kinds:
+        case [kind]:
+            return KINDS[kind].config.model_validate(value)
+        case []:
+            raise ValueError(f"a collector has a kind: one of {', '.join(KINDS)} holds its target")
+        case _:
+            raise ValueError(f"a collector has one kind, not {' and '.join(kinds)}")
+
+
+if TYPE_CHECKING:
+    _AnyKind = CollectorSettings
+else:  # for the schema, which tells every key that may stand in a collector
+    _AnyKind = Union[tuple(_OF_CONFIG)]  # noqa: UP007 - made of a table
+CollectorConfig = Annotated[_AnyKind, WrapValidator(_by_kind)]
+
+# One for the process, so that its bound on lookups at once is one; it holds nothing when idle.
+_RESOLVER = Resolver()
+
+
+def build(
+    collector_id: str,
+    config: CollectorSettings,
+    wanted: Collection[str] = (),
+    resolver: Resolver = _RESOLVER,
+) -> Runnable:
+    """The collector `service/collector`; of a page it keeps the samples whose names are `wanted`.
+
+    Raises ValueError in words: no interval or timeout was filled in, or a TLS file is unreadable.
+    """
+    if config.interval is None or config.timeout is None:
+        raise ValueError(f"the collector {collector_id} has no interval or no timeout")
+    means = Means(config.interval, config.timeout, resolver, frozenset(wanted))
+    try:
+        return _OF_CONFIG[type(config)].make(collector_id, config, means)
+    except ValueError as error:
+        raise ValueError(f"the collector {collector_id}: {error}") from error

@@ -1,0 +1,57 @@
+"""What every HTTP request of ours bears, and whom it trusts."""
+
+import base64
+from collections.abc import Iterator
+
+from collectors.certificate import HTTP_ALPN, Trust
+from collectors.decoding import ACCEPTED
+from collectors.settings import RequestSettings, TlsOptions
+
+USER_AGENT = "Nines"
+TOO_MANY_REQUESTS = 429
+# Sent on wherever a redirect leads; what else is configured is meant for one host, and for TLS.
+HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "connection", "user-agent"}
+
+
+class TooManyRedirectsError(Exception):
+    """The target redirects in circles, or as good as."""
+
+
+def trust(options: TlsOptions) -> Trust:
+    """Whom an HTTP client with these options trusts. Raises ValueError in words."""
+    return Trust(
+        ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
+        verify=not options.insecure_skip_verify,
+        alpn=HTTP_ALPN,
+    )
+
+
+def request_headers(config: RequestSettings) -> dict[str, str]:
+    """Every header to send, ours first; what is configured wins."""
+    headers = {
+        "user-agent": USER_AGENT,
+        "accept": "*/*",
+        "accept-encoding": ACCEPTED,
+        "connection": "close",
+    }
+    if config.basic_auth is not None:
+        user = f"{config.basic_auth.username}:{config.basic_auth.password.value}".encode()
+        headers["authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if config.bearer_token is not None:
+        headers["authorization"] = f"Bearer {config.bearer_token.value}"
+    headers.update({name.lower(): value.value for name, value in config.headers.items()})
+    return headers
+
+
+def secrets(config: RequestSettings) -> Iterator[str]:
+    """What must not be shown, should an answer echo it."""
+    if config.basic_auth is not None:
+        yield config.basic_auth.password.value
+        yield request_headers(config)["authorization"].removeprefix("Basic ")
+    if config.bearer_token is not None:
+        yield config.bearer_token.value
+    for name, value in config.headers.items():
+        if name.lower() not in HARMLESS_HEADERS | {"content-type", "host"}:
+            yield value.value
