@@ -42,6 +42,7 @@ class HealthFacts:
     storage_bytes: int | None
     storage_rows: dict[str, int]  # by table
     template_errors: dict[str, int]  # by receiver
+    discovered: dict[str, int]  # services, by group
     overdue: tuple[OverdueFacts, ...]
     heartbeat: HeartbeatFacts | None
 
@@ -62,6 +63,7 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
         storage_bytes=health.storage_bytes,
         storage_rows=dict(health.storage_rows),
         template_errors=dict(health.template_errors),
+        discovered=dict(health.discovered),
         overdue=tuple(OverdueFacts(str(one.what), one.sentence) for one in health.overdue),
         heartbeat=None if health.heartbeat is None else _heartbeat(health.heartbeat),
     )

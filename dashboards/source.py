@@ -92,6 +92,7 @@ class SystemHealth:
     storage_bytes: int | None = None  # None: not looked yet
     storage_rows: Mapping[str, int] = field(default_factory=dict)  # by table
     template_errors: Mapping[str, int] = field(default_factory=dict)  # by receiver
+    discovered: Mapping[str, int] = field(default_factory=dict)  # services, by group
     overdue: tuple[Overdue, ...] = ()
     heartbeat: Heartbeat | None = None  # None: nobody listens for one
 

@@ -40,6 +40,7 @@ from nines.auditor import Auditor
 from nines.canaries import Canaries
 from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
+from nines.discovery.following import Following
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
@@ -160,6 +161,7 @@ class Live:
         context: Callable[[], Context],
         canaries: Canaries,
         side_tasks: SideTasks,
+        discovery: Following,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -175,6 +177,7 @@ class Live:
         self._canary = canary
         self._canaries = canaries
         self._side_tasks = side_tasks
+        self._discovery = discovery
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -263,6 +266,7 @@ class Live:
             template_errors=dict(self._pulse.template_errors),
             storage_bytes=pulse.storage_bytes,
             storage_rows=pulse.storage_rows,
+            discovered=self._discovery.targets(),
             overdue=self._auditor.overdue,
             heartbeat=self._auditor.heartbeat if self._auditor.beats else None,
         )
@@ -545,6 +549,7 @@ class Live:
                 f"Evaluation is behind: the last one was {behind.total_seconds():.0f} s ago."
             )
         problems += self._side_tasks.problems()
+        problems += self._discovery.problems()
         problems += self._auditor.problems()
         problems += receiver_problems(pulse.receivers)
         problems += self._canaries.problems()

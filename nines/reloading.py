@@ -12,6 +12,7 @@ from nines.changes import Broadcast
 from nines.clock import Clock
 from nines.closing import close_all
 from nines.config import Config, ConfigError, load
+from nines.config.found import Found
 from nines.config.restart import needs_restart
 from nines.config.watch import Watch, digest
 from nines.configured import Configured
@@ -45,6 +46,7 @@ class Reloading:
         *,
         path: Path,
         environ: Mapping[str, str],
+        found: Callable[[], Mapping[str, Found]],
         build: Callable[[Config], dict[str, Receiver]],
         lock: asyncio.Lock,
         watching: Watching,
@@ -56,10 +58,14 @@ class Reloading:
         pulse: Pulse,
         clock: Clock,
     ) -> None:
-        """`build` makes receivers; `lock` is held by whoever changes what is watched."""
+        """`found` are the targets of discovery, and `build` makes receivers.
+
+        `lock` is held by whoever changes what is watched.
+        """
         self._configured = configured
         self._path = path
         self._environ = environ
+        self._found = found
         self._build = build
         self._lock = lock
         self._watching = watching
@@ -108,7 +114,7 @@ class Reloading:
             if self._files is not None:
                 # Before it is read: a mistake that is taken back at once is a change, too.
                 self._files.know(await asyncio.to_thread(digest, self._path))
-            config = await asyncio.to_thread(load, self._path, self._environ)
+            config = await asyncio.to_thread(load, self._path, self._environ, self._found())
         except ConfigError as error:
             return tuple(str(problem) for problem in error.problems)
         if fixed := needs_restart(self._configured.config, config):

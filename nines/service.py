@@ -33,6 +33,7 @@ from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
 from nines.configured import Configured
 from nines.deliveries import Deliveries, DeliveryCollector
+from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
 from nines.housekeeping import Housekeeping
@@ -57,6 +58,7 @@ from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
 from nines.storage.deliveries import deliveries
+from nines.storage.discovered import DiscoveredRecords
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
@@ -114,7 +116,7 @@ class Service:
         clock: Clock | None = None,
     ) -> "Service":
         """Load, migrate, resume. Raises ConfigError or StorageError; then nothing is left open."""
-        service = cls(path, environ, load(path, environ), clock or SystemClock())
+        service = cls(path, environ, load(path, environ, {}), clock or SystemClock())
         try:
             service.database = await service.threads.write(service._open_database)
         except BaseException:
@@ -131,6 +133,7 @@ class Service:
         return service
 
     async def _open(self) -> None:
+        await self._discover()
         self.counts = CountStore(self.database)
         self.records = AlertRecords(self.database)
         self.definitions = DefinitionRecords(self.database)
@@ -245,6 +248,7 @@ class Service:
             context=self.context,
             canaries=self.canaries,
             side_tasks=self.side_tasks,
+            discovery=self.discovery,
         )
         self.outbox = Outbox(
             records=self.records,
@@ -307,6 +311,7 @@ class Service:
             self.configured,
             path=self._path,
             environ=self._environ,
+            found=lambda: self.discovery.found,
             build=self._build_receivers,
             lock=self._reloading,
             watching=self.watching,
@@ -322,6 +327,28 @@ class Service:
         missed = book_our_absence(self.engine, self._clock.now())
         if missed:
             log.info("resumed", unknown_observations=missed)
+
+    async def _discover(self) -> None:
+        """Find the targets that come and go, and watch those that are there."""
+        path = self._path
+        self.discovery = Following(
+            config=lambda: self.config,
+            directory=path if path.is_dir() else path.parent,
+            store=DiscoveredRecords(self.database),
+            read=self.threads.read,
+            write=self.threads.write,
+            reload=lambda: self.reloading.reload(),
+            clock=self._clock,
+        )
+        await self.discovery.begin()
+        if self.discovery.found:
+            try:
+                found = self.discovery.found
+                self.configured.config = await asyncio.to_thread(load, path, self._environ, found)
+            except ConfigError as error:
+                # Better watch the rest than nothing: what one target is called must not stop us.
+                self.pulse.config_problem = f"Discovered targets are not watched: {error}"
+                log.warning("discovery_refused", problem=str(error))
 
     async def _open_callbacks(self) -> Callbacks:
         records = CallbackRecords(self.database)
@@ -401,6 +428,7 @@ class Service:
             "watch for receipts": self.receipts.run,
             "audit its own work": self.auditor.run,
             "send canaries": self.canaries.run,
+            "follow discovered targets": self.discovery.run,
         }
         if watch_file:
             aside["follow the configuration's files"] = self.reloading.follow_files

@@ -85,6 +85,9 @@ _MUTED = gauge("nines_alerts_muted", "How many of the alerts that fire are muted
 _NOTIFICATIONS = counter(
     "nines_notifications", "Attempts to deliver a notification, by how they ended."
 )
+_DISCOVERED = gauge(
+    "nines_discovered_services", "How many services a group of discovery is at the moment."
+)
 _TEMPLATE_ERRORS = counter(
     "nines_template_errors", "Messages that went out in other words, as the template failed."
 )
@@ -386,6 +389,12 @@ def _own(
     yield (
         _ROWS,
         _ROWS.lines(((("table", table),), rows) for table, rows in health.storage_rows.items()),
+    )
+    yield (
+        _DISCOVERED,
+        _DISCOVERED.lines(
+            ((("group", group),), count) for group, count in sorted(health.discovered.items())
+        ),
     )
     yield (
         _TEMPLATE_ERRORS,

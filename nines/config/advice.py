@@ -24,15 +24,28 @@ def advise(
     config: Config, data: Mapping[str, Any], shape: Shape, expanded: Expanded
 ) -> Iterator[Finding]:
     """One sentence for each thing that will not do what its author may expect."""
-    if not config.services:
+    if not config.services and not config.discovery:
         yield Finding((), "no services: nothing is watched")
     for slo in config.slos:
         yield from _coarse_probe(slo)
         yield from _sparse_short_window(slo)
         yield from _lowered_tiers(slo)
+    yield from _unwatched_targets(config)
     yield from _unread_scrapes(config)
     yield from _silent(config, data)
     yield from _plain_secrets(data, shape, expanded)
+
+
+def _unwatched_targets(config: Config) -> Iterator[Finding]:
+    """Targets that no service could be made of, and groups of which nobody is known yet."""
+    for group, sources in config.discovery.items():
+        left = [one for one in config.left if one.group == group]
+        if left:
+            more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
+            said = f"the target {left[0].target} is not watched: {left[0].sentence}{more}"
+            yield Finding(("discovery", group), said)
+        elif group not in config.discovered.values() and not sources.is_asked:
+            yield Finding(("discovery", group), "no target is there: nothing of it is watched")
 
 
 def _at(slo: SLO, *more: str | int) -> Path:

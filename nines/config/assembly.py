@@ -1,7 +1,7 @@
 """Put the sound pieces together: defaults filled in, references followed, SLOs built."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path as FilePath
 from types import MappingProxyType
@@ -12,7 +12,9 @@ from alerting.delivery_sli import SERVICE
 from collectors.kinds import KINDS, kinds_in
 from collectors.settings import CollectorSettings, TlsOptions
 from nines.config.derivation import derived_references, in_order, surroundings
+from nines.config.discovery import Sources
 from nines.config.document import Path
+from nines.config.generation import Generated, Left
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.own_service import own_service
 from nines.config.problem import Problem
@@ -41,6 +43,9 @@ class Config:
     rules: tuple[Rule, ...] = ()
     advice: tuple[Problem, ...] = ()
     exclusions: tuple[Plan, ...] = ()
+    discovery: Mapping[str, Sources] = field(default_factory=dict)
+    discovered: Mapping[str, str] = field(default_factory=dict)  # service to the group it is of
+    left: tuple[Left, ...] = ()  # targets that are not watched
 
     def slo(self, slo_id: str) -> SLO | None:
         """The SLO with the id `service/slo`."""
@@ -48,7 +53,7 @@ class Config:
 
 
 def assemble(
-    file: File, data: Mapping[str, Any], directory: FilePath
+    file: File, data: Mapping[str, Any], directory: FilePath, generated: Generated
 ) -> tuple[Config, list[Finding]]:
     """The configuration, and everything that does not fit together in it.
 
@@ -90,6 +95,9 @@ def assemble(
         rules=tuple(rules),
         alerting=alerting,
         exclusions=tuple(_exclusions(file)),
+        discovery=MappingProxyType(dict(file.discovery)),
+        discovered={name: origin.group for name, origin in generated.origins.items()},
+        left=generated.left,
     )
     found += _labels_of_nobody(file)
     return whole, found
@@ -112,7 +120,9 @@ def _exclusions(file: File) -> Iterator[Plan]:
 
 
 def _labels_of_nobody(file: File) -> Iterator[Finding]:
-    """Maintenance for labels that no service bears."""
+    """Maintenance for labels that no service bears, nor may bear one day."""
+    if file.discovery:
+        return
     for position, one in enumerate(file.maintenance):
         wanted = one.labels.items()
         if not any(wanted <= service.labels.items() for service in file.services.values()):

@@ -227,7 +227,11 @@ class _Composer:
                 here = _Scalar(key.value, key.text, self._place(item), key.plain)
                 node.items.append((here, value))
             else:
-                self._say(item, "a key must be one word, not a list or a mapping")
+                self._say(
+                    item,
+                    "a key must be one word, not a list or a mapping (a text that begins with { "
+                    "stands in quotes)",
+                )
         node.depth = self._depth(event, [value.depth for _, value in node.items])
         return node
 

@@ -8,6 +8,8 @@ from pathlib import Path as FilePath
 from nines.config.advice import advise
 from nines.config.assembly import Config, assemble, with_advice
 from nines.config.expansion import expand
+from nines.config.found import Found, discovered
+from nines.config.generation import generate
 from nines.config.model import schema
 from nines.config.problem import ConfigError, Problem
 from nines.config.routing import own_stand_ins, unmatchable
@@ -16,10 +18,14 @@ from nines.config.source import read
 from nines.config.validation import Finding, validate, without_nothing
 
 
-def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
+def load(
+    path: FilePath | str, environ: Mapping[str, str], found: Mapping[str, Found] | None = None
+) -> Config:
     """The configuration in a file, or in the *.yaml files of a directory.
 
-    Raises ConfigError with everything that is wrong. `environ` fills in `${NAME}`.
+    `environ` fills in `${NAME}`. `found` are the targets of groups by their sources' key; without
+    it files of targets are read here, and what is wrong with one is a mistake like others.
+    Raises ConfigError with everything that is wrong.
     """
     path = FilePath(path)
     reading = read(path)
@@ -27,22 +33,38 @@ def load(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     shape = _shape()
     expanded = expand(document, shape, environ)
     data = expanded.data if isinstance(expanded.data, dict) else {}
-    validated = validate(data, shape)
     directory = path if path.is_dir() else path.parent
-    config, unfitting = assemble(validated.file, without_nothing(data), directory)
+    targets, of_files = discovered(data, directory, found)
+    generated = generate(data, targets)
+    while True:  # ends, as each time there are fewer services
+        validated = validate(generated.data, shape)
+        config, unfitting = assemble(
+            validated.file, without_nothing(generated.data), directory, generated
+        )
+        faulty = generated.own_faults([*validated.findings, *unfitting])
+        if not faulty:
+            break
+        generated = generated.without(faulty)
 
     def placed(findings: list[Finding], told: list[Problem]) -> list[Problem]:
         """The findings as problems; what was told of the same place already is told once."""
         taken = {(problem.path, problem.line, problem.column) for problem in told}
-        return [
-            Problem.at(place, expanded.shown(finding.sentence))
-            for finding in findings
-            if astuple(place := document.place(finding.path, key=finding.on_key)) not in taken
-        ]
+        placed: list[Problem] = []
+        for finding in findings:
+            written = generated.template_of(finding.path)
+            place = document.place(written, key=finding.on_key)
+            if astuple(place) in taken:
+                continue
+            if written != finding.path:  # of a template: many services have the same mistake
+                taken.add(astuple(place))
+            placed.append(Problem.at(place, expanded.shown(finding.sentence)))
+        return placed
 
     problems = reading.problems + expanded.problems
+    if found is None:
+        problems += of_files
     problems += placed(validated.findings, problems)
-    unfitting += unmatchable(validated.file.alerting, without_nothing(data))
+    unfitting += unmatchable(validated.file.alerting, without_nothing(generated.data))
     unfitting += own_stand_ins(validated.file.alerting)
     if reading.whole:  # what is missing here may stand in the file that could not be read
         problems += placed(unfitting, problems)

@@ -15,12 +15,15 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
 from alerting.config import AlertingConfig
 from collectors.kinds import CollectorConfig
+from nines.config.discovery import Sources
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue
@@ -220,6 +223,27 @@ class ServiceConfig(BaseModel):
     )
 
 
+class ServiceTemplate(ServiceConfig):
+    """The service that each discovered target becomes, with `{{label}}` in its texts."""
+
+    name: str
+
+
+def _as_template(value: object, _: ValidatorFunctionWrapHandler) -> ServiceTemplate:
+    """Unread: what it means is known when the labels of a target are filled in."""
+    if not isinstance(value, Mapping):
+        raise ValueError("the service is a mapping with a `name`, such as shop-{{city}}")
+    if not isinstance(value.get("name"), str) or not value["name"]:
+        raise ValueError("the service lacks a `name`, such as shop-{{city}}")
+    return ServiceTemplate.model_construct(name=value["name"])
+
+
+class DiscoveryConfig(Sources):
+    """A group of targets, each of which becomes a service."""
+
+    service: Annotated[ServiceTemplate, WrapValidator(_as_template)]
+
+
 class File(BaseModel):
     """The configuration of Nines."""
 
@@ -231,6 +255,9 @@ class File(BaseModel):
         (), description="Time that does not count for services with certain labels."
     )
     services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
+    discovery: Mapping[Name, DiscoveryConfig] = Field(
+        default_factory=dict, description="Services of targets that come and go."
+    )
     alerting: AlertingConfig = AlertingConfig()
 
 

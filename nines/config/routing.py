@@ -46,7 +46,8 @@ def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[F
     `data` is what the file was made from: a service that is faulty elsewhere is there all the same.
     """
     services = below(data, "services")
-    if not services or _from_outside(alerting):
+    # What a discovered service is called, and which labels it bears, is not known beforehand.
+    if not services or data.get("discovery") or _from_outside(alerting):
         return
     known = {
         "alertname": sorted(ALERT_NAMES.values()),

@@ -16,6 +16,7 @@ _SHARED: tuple[tuple[str, ...], ...] = (
     ("defaults",),
     ("services",),
     ("services", _ANY),
+    ("discovery",),
     ("services", _ANY, "collectors"),
     ("services", _ANY, "slos"),
     ("alerting",),

@@ -435,3 +435,13 @@ signing_keys = Table(
     Column("name", Text, primary_key=True),
     Column("secret", Text, nullable=False),
 )
+
+# The targets of each group of `discovery`, as they were last found, in JSON.
+discovered = Table(
+    "discovered",
+    metadata,
+    Column("group", Text, primary_key=True),
+    Column("sources", Text, nullable=False),
+    Column("targets", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)

@@ -22,7 +22,7 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 10
+    assert len(BLOCKS) == 11
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_there_are_examples() -> None:
         *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig", "CanaryConfig"),
         "AlertmanagerApiConfig",
         "DeliverySLOConfig",
+        *("DiscoveryConfig", "DnsNames"),
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
     ],
