@@ -7,11 +7,14 @@ SEED ?= 1
 MINUTES ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo run test lint types imports format bench chaos screenshots lock clean
+.PHONY: help demo example run test lint types imports format bench chaos screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+example: $(VENV)/.run ## PLATFORM=petuniverse: one of the platforms in examples/, played and watched
+	@$(BIN)/python -m examples $(PLATFORM) $(FAULT)
 
 demo: $(VENV)/.run ## simulated platforms, 30 days of history, a live outage every few minutes, an inbox
 	@$(BIN)/nines demo

@@ -16,7 +16,6 @@ _OUTAGE = (
     Drill(
         "Mewayz",
         "dead database behind a 200",
-        "its database is dead behind a 200",
         seconds=600,
         pause=1,
     ),

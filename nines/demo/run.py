@@ -106,14 +106,10 @@ class Demo:
             await service.close()
 
     def _environ(self, folder: Path, inbox: Inbox, port: int) -> Mapping[str, str]:
-        servers = self.simulation.servers
         return {
             "DEMO_PORT": str(port),
             "DEMO_DATABASE": f"sqlite:///{folder}/nines.db",
-            "DEMO_PETUNIVERSE": servers["PetUniverse"].url,
-            "DEMO_MEWAYZ": servers["Mewayz"].url,
-            "DEMO_MEWAYZ_ADDRESS": servers["Mewayz"].url.removeprefix("http://"),
-            "DEMO_SHOP": servers["Shop"].url,
+            **self.simulation.environ,
             "DEMO_INBOX": inbox.url,
             "DEMO_SMTP": inbox.smtp_url,
         }

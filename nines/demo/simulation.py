@@ -6,29 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from nines.demo.http_server import HttpServer
-from nines.demo.platforms import Mewayz, PetUniverse, Platform, Shop
+from nines.demo.platforms.mewayz import Mewayz
+from nines.demo.platforms.petuniverse import PetUniverse
+from nines.demo.platforms.platform import Platform
+from nines.demo.platforms.shop import Shop
 
 _STEP_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One thing that breaks: where, what, for how long, and when somebody is paged at the latest.
-
-    `says` ends a sentence that begins with the platform's name.
-    """
+    """One thing that breaks, for how long, and when somebody is paged at the latest."""
 
     platform: str
     fault: str
-    says: str
     seconds: float = 100
     page_within: float = 65
     pause: float = 75  # quiet time before it
 
-    def __str__(self) -> str:
+    def told(self, says: str) -> str:
+        """A line about it; `says` is what the platform's name begins."""
         return (
-            f"{self.platform}: {self.says} for {self.seconds:.0f} s "
+            f"{self.platform}: {says} for {self.seconds:.0f} s "
             f"(a page within {self.page_within:.0f} s)"
         )
 
@@ -37,18 +36,18 @@ class Drill:
 # next look, 5 or 10 seconds later. The platforms take turns, so that each has been well for six
 # minutes, and its incident is resolved, before it breaks again.
 DRILLS = (
-    Drill("Mewayz", "dead database behind a 200", "its database is dead behind a 200", pause=15),
-    Drill("Shop", "failing checkout", "every checkout fails"),
-    Drill("PetUniverse", "cache down", "its cache is down"),
-    Drill("Mewayz", "half a body", "its answers break off"),
-    Drill("Shop", "restart", "it restarts, counters at zero, and fails every request"),
-    Drill("PetUniverse", "slow answers", "its pages take longer than promised"),
-    Drill("Mewayz", "dead cache behind a 200", "its cache is dead behind a 200"),
-    Drill("Shop", "errors everywhere", "every request fails"),
-    Drill("PetUniverse", "hanging answers", "it takes connections and never answers"),
-    Drill("Mewayz", "dead database behind a 200", "its database is dead behind a 200"),
-    Drill("Shop", "refused", "it refuses connections"),
-    Drill("PetUniverse", "database down", "its database is down"),
+    Drill("Mewayz", "dead database behind a 200", pause=15),
+    Drill("Shop", "failing checkout"),
+    Drill("PetUniverse", "cache down"),
+    Drill("Mewayz", "half a body"),
+    Drill("Shop", "restart"),
+    Drill("PetUniverse", "slow answers"),
+    Drill("Mewayz", "dead cache behind a 200"),
+    Drill("Shop", "errors everywhere"),
+    Drill("PetUniverse", "hanging answers"),
+    Drill("Mewayz", "dead database behind a 200"),
+    Drill("Shop", "refused"),
+    Drill("PetUniverse", "database down"),
 )
 
 
@@ -57,12 +56,7 @@ class Simulation:
 
     def __init__(self, now: Callable[[], datetime], rng: random.Random) -> None:
         self.platforms: dict[str, Platform] = {
-            "PetUniverse": PetUniverse(now),
-            "Mewayz": Mewayz(now, rng),
-            "Shop": Shop(now, rng),
-        }
-        self.servers = {
-            name: HttpServer(platform.answer) for name, platform in self.platforms.items()
+            kind.name: kind(now, rng) for kind in (PetUniverse, Mewayz, Shop)
         }
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -70,29 +64,29 @@ class Simulation:
         self, drills: tuple[Drill, ...] = DRILLS, tell: Callable[[str], None] | None = None
     ) -> None:
         """Open the servers; then time passes and drills follow one another until `stop`."""
-        for server in self.servers.values():
-            await server.start()
+        for platform in self.platforms.values():
+            await platform.start()
         self._tasks = [
             asyncio.create_task(self._pass_time(), name="demo-traffic"),
             asyncio.create_task(self._drill(drills, tell or (lambda _: None)), name="demo-drills"),
         ]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the configuration's variables are."""
+        return {k: v for one in self.platforms.values() for k, v in one.environ.items()}
 
     async def stop(self) -> None:
         """Close everything."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for server in self.servers.values():
-            await server.refuse()
+        for platform in self.platforms.values():
+            await platform.stop()
 
     async def break_now(self, platform: str, fault: str | None) -> None:
         """Set or (with None) mend one platform's fault."""
-        server = self.servers[platform]
-        if fault == "refused":
-            await server.refuse()
-        elif self.platforms[platform].fault == "refused":
-            await server.start()
-        self.platforms[platform].fault = fault
+        await self.platforms[platform].break_now(fault)
 
     async def _pass_time(self) -> None:
         while True:
@@ -104,7 +98,7 @@ class Simulation:
         while drills:
             for drill in drills:
                 await asyncio.sleep(drill.pause)
-                tell(str(drill))
+                tell(drill.told(self.platforms[drill.platform].faults[drill.fault]))
                 await self.break_now(drill.platform, drill.fault)
                 await asyncio.sleep(drill.seconds)
                 await self.break_now(drill.platform, None)

@@ -19,7 +19,7 @@ from collectors.settings import CollectorSettings
 from nines.config import load
 from nines.demo.history import TRAFFIC
 from nines.demo.http_server import Request, Response
-from nines.demo.platforms import Platform
+from nines.demo.platforms.platform import Platform
 from nines.demo.simulation import DRILLS, Drill, Simulation
 from nines.engine import Engine
 from nines.entry import Entry
@@ -32,10 +32,10 @@ CONFIG = Path(__file__).parents[3] / "nines" / "demo" / "config.yaml"
 ENVIRON = {
     "DEMO_PORT": "1",
     "DEMO_DATABASE": "sqlite:///unused.db",
-    "DEMO_PETUNIVERSE": "http://127.0.0.1:1",
-    "DEMO_MEWAYZ": "http://127.0.0.1:2",
-    "DEMO_MEWAYZ_ADDRESS": "127.0.0.1:2",
-    "DEMO_SHOP": "http://127.0.0.1:3",
+    "PETUNIVERSE_WEB": "http://127.0.0.1:1",
+    "MEWAYZ_WEB": "http://127.0.0.1:2",
+    "MEWAYZ_WEB_ADDRESS": "127.0.0.1:2",
+    "SHOP_WEB": "http://127.0.0.1:3",
     "DEMO_INBOX": "http://127.0.0.1:4",
     "DEMO_SMTP": "smtp://127.0.0.1:5",
 }

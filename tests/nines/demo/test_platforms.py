@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 
 from nines.demo.http_server import Misbehaviour, Request, Response
-from nines.demo.platforms import Mewayz, PetUniverse, Platform, Shop
+from nines.demo.platforms.mewayz import Mewayz
+from nines.demo.platforms.petuniverse import PetUniverse
+from nines.demo.platforms.platform import Platform
+from nines.demo.platforms.shop import Shop
 from tests.slo.builders import T0
 
 
@@ -28,7 +31,8 @@ def ask(platform: Platform, path: str) -> Response:
 def test_petuniverse_tells_its_health_by_status_and_booleans(
     fault: str | None, status: int, body: dict[str, bool]
 ) -> None:
-    platform = PetUniverse(lambda: T0, fault=fault)
+    platform = PetUniverse(lambda: T0, random.Random(1))  # noqa: S311 - a simulation
+    platform.fault = fault
 
     answer = ask(platform, "/api/health")
 
@@ -47,7 +51,8 @@ def test_petuniverse_tells_its_health_by_status_and_booleans(
 def test_mewayz_answers_200_whatever_is_broken(
     fault: str | None, database: str, redis: str
 ) -> None:
-    platform = Mewayz(lambda: T0, random.Random(1), fault=fault)  # noqa: S311 - a simulation
+    platform = Mewayz(lambda: T0, random.Random(1))  # noqa: S311 - a simulation
+    platform.fault = fault
 
     answer = ask(platform, "/health")
 
@@ -80,6 +85,7 @@ def test_a_restart_of_the_shop_sets_its_counters_to_zero() -> None:
 
 
 def test_a_hanging_platform_says_nothing() -> None:
-    platform = PetUniverse(lambda: T0, fault="hanging answers")
+    platform = PetUniverse(lambda: T0, random.Random(1))  # noqa: S311 - a simulation
+    platform.fault = "hanging answers"
 
     assert platform.answer(Request("GET", "/", {})) is Misbehaviour.HANG

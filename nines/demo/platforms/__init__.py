@@ -1,0 +1,1 @@
+"""The simulated platforms, each with its own faults."""
