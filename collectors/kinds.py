@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from collectors.http import HttpConfig, HttpProbe
+from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.means import Means
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
@@ -40,6 +41,7 @@ class Kind(NamedTuple):
 # To add one: its file here, its line below, its test. The key is what holds the target.
 KINDS: Mapping[str, Kind] = {
     "http": Kind(HttpConfig, HttpProbe),
+    "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),
     "tls": Kind(TlsConfig, TlsProbe),
@@ -78,6 +80,12 @@ if TYPE_CHECKING:
 else:  # for the schema, which tells every key that may stand in a collector
     _AnyKind = Union[tuple(_OF_CONFIG)]  # noqa: UP007 - made of a table
 CollectorConfig = Annotated[_AnyKind, WrapValidator(_by_kind)]
+
+
+def has_page(config: CollectorSettings) -> bool:
+    """Whether SLIs and threshold rules may read values of such a collector."""
+    return _OF_CONFIG[type(config)].has_page
+
 
 # One for the process, so that its bound on lookups at once is one; it holds nothing when idle.
 _RESOLVER = Resolver()

@@ -39,6 +39,16 @@ class JsonPath:
         except (jsonpath.JSONPathError, RecursionError) as error:
             raise ValueError(f"the document is nested too deeply for {self.text}") from error
 
+    def nodes(self, document: JsonValue) -> list[tuple[str, JsonValue]]:
+        """What it selects, each with its key or index. Raises ValueError in words."""
+        try:
+            return [
+                (str(match.parts[-1]) if match.parts else "", match.obj)  # type: ignore[misc] # JSON
+                for match in self._compiled.finditer(document)
+            ]
+        except (jsonpath.JSONPathError, RecursionError) as error:
+            raise ValueError(f"the document is nested too deeply for {self.text}") from error
+
     def __str__(self) -> str:
         return self.text
 

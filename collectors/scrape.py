@@ -3,27 +3,25 @@
 import asyncio
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
-import httpx
-
-from collectors.client import Client, Request, Response, is_secured, same_origin
+from collectors.client import Client, Response
 from collectors.exposition import PageReader
 from collectors.exposition_line import PageError
 from collectors.exposition_protobuf import ProtobufReader
 from collectors.known import Known
 from collectors.look import Look
 from collectors.means import Means
-from collectors.observation import Cause, Observation, Phase
-from collectors.request import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
+from collectors.observation import Observation, Phase
 from collectors.runnable import Clock
 from collectors.selective import SelectiveReader
 from collectors.settings import RequestSettings
 from collectors.size import Size
+from collectors.source import TIMEOUT_HEADER, Source, refused
 from collectors.target import HttpUrl, without_secrets
 from slo.definition import BUCKET
 from slo.exposition import Page
@@ -41,9 +39,6 @@ _FAMILIES = "io.prometheus.client.MetricFamily"
 ACCEPT_NATIVE = (
     f"{_PROTOBUF};proto={_FAMILIES};encoding=delimited;escaping=allow-utf-8;q=0.7,{ACCEPT}"
 )
-_TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
-_OWN_HEADERS = {"accept", "accept-encoding", "connection", "user-agent", _TIMEOUT_HEADER}
-_REDIRECTS_FOLLOWED = 5
 _READ_ASIDE_BYTES = 2 * 1024 * 1024  # raw bytes gathered before a thread reads them
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
 
@@ -77,87 +72,28 @@ class Scrape:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
         self._wanted = means.wanted
-        self._trust = trust(config.tls)
-        self._url = httpx.URL(config.prometheus)
-        name = config.tls.server_name
-        self._named = (self._url.host, name) if name is not None else None
         self._known = Known()
         accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
-        own = {"accept": accept, _TIMEOUT_HEADER: f"{means.timeout.total_seconds():g}"}
-        configured = {name.lower() for name in config.headers}
-        self._headers = request_headers(config) | {
-            name: value for name, value in own.items() if name not in configured
-        }
+        own = {"accept": accept, TIMEOUT_HEADER: f"{means.timeout.total_seconds():g}"}
+        self._source = Source(config.prometheus, config, means, own)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
-        try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                client = Client(
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    context=self._trust.context(),
-                    give_up_at=bound.when() or 0.0,
-                    named=self._named,
-                )
-                with closing(client):
-                    return await self._look(look, client)
-        except TooManyRedirectsError as error:
-            look.watch.stop()
-            return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
-        except PageError as error:
-            look.watch.stop()
-            return look.failed(Cause.BODY, str(error))
-        except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
-            return look.broke(error)
+        return await self._source.visit(look, partial(self._look, look))
 
     async def close(self) -> None:
         """Nothing outlives a run."""
 
     async def _look(self, look: Look, client: Client) -> Observation:
-        response = await self._fetch(look, client)
+        response = await self._source.fetch(look, client)
         if response.status != HTTPStatus.OK:
-            look.watch.stop()
-            return _refused(response, look)
+            return refused(response, look)
         page = await self._read(response, look)
         look.watch.stop()
         look.body_bytes = page.size_bytes
         return replace(look.passed(), page=page)
-
-    async def _fetch(self, look: Look, client: Client) -> Response:
-        """The last answer of the chain of redirects, its body unread."""
-        request = Request(self._url, self._headers)
-        for _ in range(_REDIRECTS_FOLLOWED + 1):
-            response = await client.send(request)
-            look.http_status = response.status
-            look.http_version = response.http_version
-            if client.stream is not None:
-                look.at(client.stream)
-            following = response.redirect(request.url) if self._config.follow_redirects else None
-            if following is None:
-                return response
-            look.redirects += 1
-            look.watch.enter(Phase.RESOLVE)
-            request = self._follow(request, following)
-        raise TooManyRedirectsError(f"the target redirects more than {_REDIRECTS_FOLLOWED} times")
-
-    def _follow(self, request: Request, url: httpx.URL) -> Request:
-        """What was configured for one host is not for another, nor for a connection in clear.
-
-        Another port of the host is not told who we are, but where it speaks TLS for the first.
-        """
-        headers = dict(request.headers)
-        downgraded = self._url.scheme == "https" and url.scheme != "https"
-        if url.host != self._url.host or downgraded:
-            headers = {name: text for name, text in headers.items() if name in _OWN_HEADERS}
-        elif not same_origin(request.url, url):
-            headers.pop("host", None)
-            if not is_secured(request.url, url):
-                headers.pop("authorization", None)
-        return Request(url, headers)
 
     async def _read(self, response: Response, look: Look) -> Page:
         """The page, decoded and parsed in threads while it comes."""
@@ -261,12 +197,3 @@ def _format(content_type: str) -> tuple[bool, str | None]:
     return False, (
         f"the page {told}: it was read as Prometheus text 0.0.4, which Prometheus 3 would refuse"
     )
-
-
-def _refused(response: Response, look: Look) -> Observation:
-    status = response.status
-    phrase = f"{status} {response.reason}".strip()[:80]
-    if status == TOO_MANY_REQUESTS:
-        look.warning = "the target's own rate limiter answered 429"
-        return look.unknown(look.warning)
-    return look.failed(Cause.STATUS, f"the target answered {phrase}; a page comes with 200")

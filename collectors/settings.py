@@ -54,6 +54,10 @@ class CollectorSettings(Strict):
         """What cannot be within this timeout: its place in these settings, and a sentence."""
         yield from ()
 
+    def metric_types(self) -> Mapping[str, str] | None:
+        """`counter` or `gauge` by metric, where the settings name all that there will be."""
+        return None
+
     @field_validator("interval", "timeout")
     @classmethod
     def _ispositive(cls, value: timedelta | None) -> timedelta | None:

@@ -1,6 +1,7 @@
 """Book what is observed into the counts of the SLIs that it feeds, and keep it to be stored."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -24,6 +25,7 @@ from slo.gauge import read_gauges
 from slo.grain import BAD, COLUMNS, GOOD, SEEN
 from slo.increment import Counted, Increment
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros
+from slo.selector import Selector
 
 # Beyond six hours no window looks at base buckets, so time that we slept through is booked there
 # in five-minute strides.
@@ -165,6 +167,11 @@ class Booking:
         target.counters, increments = advance(
             state, page, observation.due, feed.slis, target.interval
         )
+        if page.absent:
+            return {
+                name: _untold(increment, feed.slis[name], page)
+                for name, increment in increments.items()
+            }
         return increments
 
     def _book_counted(
@@ -293,13 +300,31 @@ def cause_label(observation: Observation) -> str:
     return str(observation.cause or Cause.PROTOCOL)
 
 
+def _untold(increment: Increment, sli: CounterSLI, page: Page) -> Increment:
+    """What it counted of a page that does not tell all that it reads: such events are unknown.
+
+    A bad counter that is not on a Prometheus page is 0; this one was looked for.
+    """
+    missing = _why_absent(sources(sli), page)
+    if not missing:
+        return increment
+    unknown = increment.good + increment.bad + increment.unknown
+    return replace(increment, good=0, bad=0, unknown=unknown, by={}, data=False, missing=missing)
+
+
+def _why_absent(selectors: Iterable[Selector], page: Page) -> str:
+    metrics = dict.fromkeys(one.metric for one in selectors)
+    return "; ".join(f"{one}: {page.absent[one]}" for one in metrics if one in page.absent)
+
+
 def _missing_series(slo: SLO, page: Page) -> str:
     sli = slo.sli
     selectors = sli.total if isinstance(sli, EventsSLI | HistogramSLI) else sources(sli)
     wanted = ", ".join(str(selector) for selector in selectors)
     # Whose lines were counted is only known of a page that was read whole.
     size = f" of {page.lines:,} lines" if page.lines else ""
-    return f"the page{size} has no series for {wanted}"
+    why = _why_absent(selectors, page)
+    return f"the page{size} has no series for {wanted}" + (f" ({why})" if why else "")
 
 
 def _older(observation: Observation, target: Target) -> bool:

@@ -86,3 +86,4 @@ class Page:
     size_bytes: int = 0
     advice: tuple[str, ...] = field(default_factory=tuple)  # what a strict reader would object to
     natives: Mapping[Series, NativeHistogram] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)  # why, by a metric that is not told

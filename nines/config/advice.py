@@ -6,6 +6,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+from collectors.kinds import has_page
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.expansion import Expanded
@@ -102,7 +103,7 @@ def _unread_scrapes(config: Config) -> Iterator[Finding]:
     read |= {rule.collector_id for rule in config.rules}
     for name, service in config.services.items():
         for key, collector in service.collectors.items():
-            if hasattr(collector, "prometheus") and f"{name}/{key}" not in read:
+            if has_page(collector) and f"{name}/{key}" not in read:
                 yield Finding(
                     ("services", name, "collectors", key),
                     f"nothing reads `{key}`: it is scraped for nothing",

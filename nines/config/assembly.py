@@ -17,6 +17,7 @@ from nines.config.document import Path
 from nines.config.generation import Generated, Left
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.own_service import own_service
+from nines.config.page_metrics import unread_metrics
 from nines.config.problem import Problem
 from nines.config.references import below, unknown
 from nines.config.templates import with_template
@@ -80,6 +81,7 @@ def assemble(
             found += [Finding((*at, "alerts", key, *path), words) for path, words in said]
     slos, said_of_slos = _slos(file, by_id)
     found += said_of_slos
+    found += unread_metrics(slos, rules, by_id)
     alerting, said_of_receivers = _alerting(file.alerting, directory)
     found += said_of_receivers
     own, said_of_us = own_service(file, data)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from collectors.kinds import KINDS, kinds_in
 from collectors.settings import CollectorSettings
 from nines.config.document import Path
 from nines.config.model import File
@@ -147,11 +148,12 @@ def _vantages(
             continue
         said = _not_there(data, service, reference, "collectors", "collector")
         owner, _, collector = full_name(reference, service).partition("/")
-        if "prometheus" in below(data, "services", owner, "collectors", collector):
-            said = (
-                f"`{reference}` is a prometheus collector, which counts no runs; a quorum is one "
-                "of probes"
-            )
+        for kind in kinds_in(below(data, "services", owner, "collectors", collector)):
+            if not KINDS[kind].is_probe:
+                said = (
+                    f"`{reference}` is a {kind} collector, which counts no runs; a quorum is one "
+                    "of probes"
+                )
         if said is None and f"{owner}/{collector}" in seen:
             said = f"`{reference}` is a vantage already"
         seen.add(f"{owner}/{collector}")
