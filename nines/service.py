@@ -25,6 +25,7 @@ from alerting.wording import moment, spent_most
 from nines import standing
 from nines.alertmanager import Alertmanager
 from nines.auditor import Auditor
+from nines.backfill import backfill
 from nines.callbacks import Callbacks
 from nines.canaries import Canaries
 from nines.changes import Broadcast
@@ -322,6 +323,13 @@ class Service:
             broadcast=self.broadcast,
             pulse=self.pulse,
             clock=self._clock,
+        )
+        await backfill(
+            self.config,
+            counts=self.counts,
+            threads=self.threads,
+            clock=self._clock,
+            new_id=self._new_id,
         )
         await self.watching.watch(self.config)
         missed = book_our_absence(self.engine, self._clock.now())

@@ -12,6 +12,20 @@ from tests.nines.config.files import NOBODY, load_text
 TEXT = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
 ENVIRON = {"ONCALL_URL": "https://oncall.example/hook", "ALERTS_TOKEN": "t"}
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+COLLECTORS = [
+    (file.stem, block)
+    for file in sorted((Path(__file__).parents[3] / "docs/collectors").glob("*.md"))
+    for block in re.findall(r"^```yaml\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("file", "block"), COLLECTORS)
+def test_every_example_of_a_collector_is_a_whole_file(
+    tmp_path: Path, file: str, block: str
+) -> None:
+    advice = load_text(tmp_path, block, ENVIRON).advice
+
+    assert {each.sentence for each in advice} <= {NOBODY}, file
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
