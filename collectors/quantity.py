@@ -4,7 +4,7 @@ import math
 import re
 from fractions import Fraction
 
-_UNITS: dict[str, Fraction] = {
+UNITS: dict[str, Fraction] = {
     "": Fraction(1),
     "ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "µs": Fraction(1, 10**6),
     "ms": Fraction(1, 1000), "s": Fraction(1), "sec": Fraction(1), "m": Fraction(60),
@@ -41,7 +41,7 @@ def read_quantity(value: object, scale: Fraction = _PLAIN) -> int | float | None
 
 def _of_text(text: str, scale: Fraction) -> int | float | None:
     match = _TEXT.fullmatch(text.strip()) if len(text) <= _LONGEST else None
-    unit = _UNITS.get(match[2]) if match is not None else None
+    unit = UNITS.get(match[2]) if match is not None else None
     if match is None or unit is None:
         return None
     return number(Fraction(match[1]) * unit * scale)

@@ -167,6 +167,8 @@ class Booking:
         target.counters, increments = advance(
             state, page, observation.due, feed.slis, target.interval
         )
+        if page.position is not None:
+            target.counters = replace(target.counters, position=page.position)
         if page.absent:
             return {
                 name: _untold(increment, feed.slis[name], page)

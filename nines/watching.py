@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from collectors.log import LogLines
 from collectors.runnable import Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
@@ -110,8 +112,16 @@ class Watching:
             running=self._engine.thresholds.watched,
         )
         self._engine.watch(entries, targets, rules)
+        for collector in roster.collectors.values():
+            if isinstance(collector, LogLines):
+                collector.go_on_from(partial(self._position_of, collector.id))
         self._recounting.exclude_from_rules(config)
         self._notices.watch(entries)
         self._configured.collectors = roster.collectors
         self._live.show(roster.services, roster.cards)
         self._schedule.set(list(roster.collectors.values()))
+
+    def _position_of(self, collector_id: str) -> str | None:
+        """How far what was counted reaches."""
+        target = self._engine.targets.get(collector_id)
+        return target.counters.position if target is not None and target.counters else None

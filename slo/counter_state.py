@@ -32,6 +32,7 @@ class TargetState:
     flips: int = 0
     calm: int = 0
     forgot: bool = False  # so many series vanished that not all of them are remembered
+    position: str | None = None  # where a source that reads on goes on
     selection: Selection | None = field(default=None, compare=False, repr=False)
     matches: Matches = field(default_factory=dict, compare=False, repr=False)
     layout: Layout | None = field(default=None, compare=False, repr=False)
@@ -76,7 +77,7 @@ class TargetState:
             "flips": self.flips,
             "calm": self.calm,
             "forgot": self.forgot,
-        }
+        } | ({} if self.position is None else {"position": self.position})
 
     @classmethod
     def from_json(cls, text: str) -> "TargetState":
@@ -101,6 +102,7 @@ class TargetState:
             flips=stored["flips"],
             calm=stored["calm"],
             forgot=stored["forgot"],
+            position=stored.get("position"),
         )
 
 

@@ -87,3 +87,4 @@ class Page:
     advice: tuple[str, ...] = field(default_factory=tuple)  # what a strict reader would object to
     natives: Mapping[Series, NativeHistogram] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)  # why, by a metric that is not told
+    position: str | None = None  # where its source goes on, for one that reads on

@@ -10,6 +10,7 @@ from typing import Any
 from alerting.config import AlertingConfig
 from alerting.delivery_sli import SERVICE
 from collectors.kinds import KINDS, kinds_in
+from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
@@ -204,6 +205,8 @@ def _resolved(
             blamed.reverse()
         said.append((tuple(blamed[:1]), fault))
     said += filled.within(timeout)
+    if isinstance(filled, LogConfig):
+        filled = filled.model_copy(update={"log": directory / filled.log})
     options = getattr(filled, "tls", None)
     if isinstance(options, TlsOptions):
         tls, at_fault = with_tls_files(options, directory)
