@@ -8,6 +8,7 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 from collectors.http import HttpConfig, HttpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.log import LogConfig, LogLines
+from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
 from collectors.promql import Promql, PromqlConfig
 from collectors.resolve import Resolver
@@ -45,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "http": Kind(HttpConfig, HttpProbe),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),
+    "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),

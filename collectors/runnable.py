@@ -1,7 +1,8 @@
 """What the schedule drives, and the clock that both are handed."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from collectors.observation import Observation
 
@@ -41,3 +42,11 @@ class Runnable(Protocol):
     async def run(self, due: datetime, clock: Clock) -> Observation: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ReadsOn(Protocol):
+    """A collector that reads every event of its source once; its pages tell their position."""
+
+    def go_on_from(self, left_at: Callable[[], str | None]) -> None:
+        """`left_at` gives the position up to which all is counted; asked at the first look."""

@@ -66,16 +66,23 @@ class Source:
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
 
-    async def fetch(self, look: Look, client: Client, url: httpx.URL | None = None) -> Response:
-        """The last answer of the chain of redirects, its body unread."""
-        request = Request(url if url is not None else self.url, self._headers)
+    async def fetch(
+        self, look: Look, client: Client, url: httpx.URL | None = None, content: bytes = b""
+    ) -> Response:
+        """The last answer of the chain of redirects, its body unread.
+
+        What has content is posted, and follows no redirect.
+        """
+        method = "POST" if content else "GET"
+        request = Request(url if url is not None else self.url, self._headers, method, content)
         for _ in range(_REDIRECTS_FOLLOWED + 1):
             response = await client.send(request)
             look.http_status = response.status
             look.http_version = response.http_version
             if client.stream is not None:
                 look.at(client.stream)
-            following = response.redirect(request.url) if self._follow_redirects else None
+            follows = self._follow_redirects and not content
+            following = response.redirect(request.url) if follows else None
             if following is None:
                 return response
             look.redirects += 1

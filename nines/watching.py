@@ -6,8 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from collectors.log import LogLines
-from collectors.runnable import Runnable
+from collectors.runnable import ReadsOn, Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
 from nines.configured import Configured
@@ -113,7 +112,7 @@ class Watching:
         )
         self._engine.watch(entries, targets, rules)
         for collector in roster.collectors.values():
-            if isinstance(collector, LogLines):
+            if isinstance(collector, ReadsOn):
                 collector.go_on_from(partial(self._position_of, collector.id))
         self._recounting.exclude_from_rules(config)
         self._notices.watch(entries)
