@@ -1,8 +1,11 @@
 """From a log's lines to counters and histograms."""
 
+import math
+import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import accumulate
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -14,10 +17,13 @@ from collectors.quantity import UNITS, read_quantity
 from collectors.settings import Strict
 from slo.exposition import Labels, Sample, Series
 from slo.fields import ThresholdValue
+from slo.threshold import Threshold
 
 MALFORMED = "log_malformed_lines_total"
 _LONGEST_LABEL = 200
 _OTHER = "other"  # the values of labels beyond the most series
+
+_BARE = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
 
 FieldName = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -52,101 +58,139 @@ class LogMetric(Strict):
         return (*self.above, *([self.histogram] if self.histogram is not None else ()))
 
 
+class _Cell:
+    """What one metric counted under one set of labels: lines, or by the bucket they fall into."""
+
+    __slots__ = ("counts", "series", "total")
+
+    def __init__(self, series: tuple[Series, ...], counts: int) -> None:
+        self.series = series
+        self.counts = [0] * counts
+        self.total = 0.0
+
+
+class _Counted:
+    """One metric. Its numbers are compared in the units of their fields: nothing is converted."""
+
+    def __init__(self, name: str, metric: LogMetric, units: Mapping[str, Fraction]) -> None:
+        def within(field: str, edge: Threshold) -> float:
+            return float(Fraction(edge.value) / units.get(field, 1))
+
+        self.name = name
+        self.labels = sorted(metric.labels.items())
+        self.where = list(metric.where.items())
+        self.above = [(field, within(field, edge)) for field, edge in metric.above.items()]
+        self.field = metric.histogram
+        self.scale = float(units.get(metric.histogram or "", 1))
+        self.edges = [within(metric.histogram or "", edge) for edge in metric.buckets]
+        self.texts = [*(f"{edge.value:f}" for edge in metric.buckets), "+Inf"]
+        self.cells: dict[tuple[str, ...], _Cell] = {}
+
+    def takes(self, fields: Fields, numbers: Mapping[str, float]) -> bool:
+        return all(numbers[field] > edge for field, edge in self.above) and all(
+            regex.found_in(text_of(fields, field)) for field, regex in self.where
+        )
+
+    def cell(self, values: tuple[str, ...]) -> _Cell:
+        """A new one for these values of its labels."""
+        labels = tuple(
+            (label, text[:_LONGEST_LABEL])
+            for (label, _), text in zip(self.labels, values, strict=True)
+            if text
+        )
+        names = (self.name,) if self.field is None else tuple(self._names())
+        series = tuple(
+            Series(name, tuple(sorted((*labels, *edge)))) for name, edge in map(_split, names)
+        )
+        cell = self.cells[values] = _Cell(series, len(self.texts) if self.field is not None else 1)
+        return cell
+
+    def _names(self) -> Iterator[str]:
+        yield from (f"{self.name}_bucket={text}" for text in self.texts)
+        yield from (f"{self.name}_count", f"{self.name}_sum")
+
+    def samples(self, cell: _Cell) -> Iterator[tuple[Series, Sample]]:
+        if self.field is None:
+            yield cell.series[0], Sample(cell.counts[0])
+            return
+        risen = list(accumulate(cell.counts))
+        values = (*risen, risen[-1], cell.total * self.scale)
+        yield from zip(cell.series, map(Sample, values), strict=True)
+
+
+def _split(name: str) -> tuple[str, Labels]:
+    metric, _, edge = name.partition("=")
+    return metric, (("le", edge),) if edge else ()
+
+
 class Counting:
     """What was counted since it began. A line counts for all metrics, or is malformed."""
 
     def __init__(self, metrics: Mapping[MetricName, LogMetric], units: Mapping[str, str]) -> None:
-        self._metrics = metrics
         self._units = {field: UNITS[unit] for field, unit in units.items()}
-        self._counts: dict[Series, int] = {}
-        self._sums: dict[Series, Fraction] = {}
-        self._edges = {
-            name: (
-                [Fraction(edge.value) for edge in metric.buckets],
-                [f"{edge.value:f}" for edge in metric.buckets],
-            )
-            for name, metric in metrics.items()
-        }
+        self._metrics = [_Counted(name, one, self._units) for name, one in metrics.items()]
+        self._numbers = {field for one in metrics.values() for field in one.numbers}
+        self._room = MOST_SERIES
         self.lines = self.malformed = 0
 
     def take(self, fields: Fields | None) -> bool:
         """Count a line; False where it cannot be read."""
         self.lines += 1
-        numbers = self._numbers(fields) if fields is not None else None
-        if fields is None or numbers is None:
+        numbers: dict[str, float] = {}
+        for field in self._numbers if fields is not None else ():
+            number = self._number(field_of(fields or {}, field), field)
+            if number is None:
+                fields = None
+                break
+            numbers[field] = number
+        if fields is None:
             self.malformed += 1
             return False
-        for name, metric in self._metrics.items():
-            matches = all(
-                regex.found_in(text_of(fields, key)) for key, regex in metric.where.items()
-            )
-            if matches and all(
-                numbers[key] > Fraction(edge.value) for key, edge in metric.above.items()
-            ):
-                self._count(name, metric, fields, numbers)
+        for metric in self._metrics:
+            if not metric.takes(fields, numbers):
+                continue
+            values = tuple([text_of(fields, field) for _, field in metric.labels])
+            cell = metric.cells.get(values) or self._new_cell(metric, values)
+            if metric.field is None:
+                cell.counts[0] += 1
+            else:
+                value = numbers[metric.field]
+                cell.counts[bisect_left(metric.edges, value)] += 1  # good is at or below an edge
+                cell.total += value
         return True
 
     def samples(self) -> dict[Series, Sample]:
         """Everything so far. A metric that counted nothing yet is 0: the log was read."""
         found = {Series(MALFORMED, ()): Sample(self.malformed)}
-        for name, metric in self._metrics.items():
-            bare = () if metric.histogram is None else tuple(self._edges[name][1])
-            if metric.histogram is None:
-                found[Series(name, ())] = Sample(0)
+        for metric in self._metrics:
+            if metric.field is None:
+                found[Series(metric.name, ())] = Sample(0)
             else:
-                found |= {
-                    Series(f"{name}_bucket", (("le", edge),)): Sample(0) for edge in (*bare, "+Inf")
-                }
-        found |= {series: Sample(count) for series, count in self._counts.items()}
-        found |= {series: Sample(float(total)) for series, total in self._sums.items()}
+                bucket = f"{metric.name}_bucket"
+                found |= {Series(bucket, (("le", edge),)): Sample(0) for edge in metric.texts}
+            for cell in metric.cells.values():
+                found.update(metric.samples(cell))
         return found
 
-    def _numbers(self, fields: Fields) -> dict[str, Fraction] | None:
-        """What must be numbers; None where one of them is not."""
-        found: dict[str, Fraction] = {}
-        for name in {name for metric in self._metrics.values() for name in metric.numbers}:
-            number = self._number(fields, name)
-            if number is None:
-                return None
-            found[name] = number
-        return found
-
-    def _number(self, fields: Fields, name: str) -> Fraction | None:
-        value = field_of(fields, name)
-        bare = not isinstance(value, str) or value.strip()[-1:].isdigit()
-        scale = self._units.get(name, Fraction(1)) if bare else Fraction(1)
-        read = read_quantity(value, scale)
-        if read is None:
+    def _number(self, value: object, field: str) -> float | None:
+        """In the unit of the field; None where it is no number."""
+        if isinstance(value, str) and not _BARE.fullmatch(value):
+            read = read_quantity(value)  # by a unit of its own
+            exact = None if read is None else Fraction(repr(read)) / self._units.get(field, 1)
+            return None if exact is None else float(exact)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             return None
-        return Fraction(read) if isinstance(read, int) else Fraction(repr(read))
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        return number if math.isfinite(number) else None
 
-    def _count(
-        self, name: str, metric: LogMetric, fields: Fields, numbers: Mapping[str, Fraction]
-    ) -> None:
-        labels = tuple(
-            (label, text[:_LONGEST_LABEL])
-            for label, field in sorted(metric.labels.items())
-            if (text := text_of(fields, field))
-        )
-        if metric.histogram is None:
-            self._add(Series(name, self._bounded(Series(name, labels))))
-            return
-        edges, texts = self._edges[name]
-        labels = self._bounded(Series(f"{name}_count", labels))
-        value = numbers[metric.histogram]
-        first = bisect_left(edges, value)  # good is at or below an edge
-        for at, text in enumerate((*texts, "+Inf")):
-            edge = tuple(sorted((*labels, ("le", text))))
-            self._add(Series(f"{name}_bucket", edge), int(at >= first))
-        self._add(Series(f"{name}_count", labels))
-        total = Series(f"{name}_sum", labels)
-        self._sums[total] = self._sums.get(total, Fraction(0)) + value
-
-    def _bounded(self, series: Series) -> Labels:
-        """Its labels; `other` for all of them where there are too many series already."""
-        if series in self._counts or len(self._counts) < MOST_SERIES:
-            return series.labels
-        return tuple((label, _OTHER) for label, _ in series.labels)
-
-    def _add(self, series: Series, count: int = 1) -> None:
-        self._counts[series] = self._counts.get(series, 0) + count
+    def _new_cell(self, metric: _Counted, values: tuple[str, ...]) -> _Cell:
+        """`other` for all labels where there are too many series already."""
+        others = (_OTHER,) * len(values)
+        if self._room <= 0 and values:
+            return metric.cells.get(others) or metric.cell(others)
+        cell = metric.cell(values)
+        self._room -= len(cell.series)
+        return cell
