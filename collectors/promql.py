@@ -22,7 +22,7 @@ from collectors.settings import RequestSettings
 from collectors.size import Size
 from collectors.source import Source, read_whole
 from collectors.target import HttpUrl, without_secrets
-from slo.exposition import Page, Sample, Series
+from slo.exposition import MANY_PROCESSES, Page, Sample, Series
 from slo.units import Duration
 
 _TENANT = "x-scope-orgid"
@@ -133,8 +133,8 @@ class Promql:
         first = (stretch.first - lag).timestamp()
         for moment, found in samples.items():
             steps = round((moment - first) / stretch.step.total_seconds())
-            pages[stretch.first + steps * stretch.step] = Page(found, absent=absent)
-        page = pages.get(stretch.last, Page({}, size_bytes=size, absent=absent))
+            pages[stretch.first + steps * stretch.step] = Page(found, MANY_PROCESSES, absent=absent)
+        page = pages.get(stretch.last, Page({}, MANY_PROCESSES, absent=absent))
         return replace(look.passed(), page=replace(page, size_bytes=size))
 
     async def _ask(

@@ -24,7 +24,7 @@ from nines.storage.counts import CountStore
 from nines.target import Target
 from nines.threads import StorageThreads
 from nines.threshold_memory import pack
-from slo.exposition import Page
+from slo.exposition import MANY_PROCESSES, Page
 
 _STEPS = 500  # looks that are asked for, booked and written at once
 _TOLD_EVERY = 20  # of these
@@ -148,7 +148,7 @@ def _at(seen: Observation, due: datetime, page: Page | None) -> Observation:
         lateness=timedelta(0),
         duration=timedelta(0),
         outcome=Outcome.PASSED,
-        page=page if page is not None else Page({}),
+        page=page if page is not None else Page({}, MANY_PROCESSES),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from slo.native import NativeHistogram
 
 Labels = tuple[tuple[str, str], ...]  # sorted by name
+# As the start of a process: the series are of many, each with restarts of its own, as in a store.
+MANY_PROCESSES = 0.0
 
 
 @dataclass(frozen=True, slots=True)
