@@ -1,7 +1,7 @@
 """Read metrics that a service tells as a JSON document."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -72,13 +72,18 @@ class JsonMetrics:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._uptimes = Uptimes()
+        self._uptimes: Uptimes | None = None
+        self._left_at: Callable[[], str | None] = lambda: None
         self._source = Source(config.json_, config, means, {"accept": "application/json"})
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         return await self._source.visit(look, partial(self._look, look, clock))
+
+    def go_on_from(self, left_at: Callable[[], str | None]) -> None:
+        """What was known of the processes; asked at the first look."""
+        self._left_at = left_at
 
     async def close(self) -> None:
         """Nothing outlives a run."""
@@ -96,9 +101,11 @@ class JsonMetrics:
         else:
             page, start = self._read(data)
         if isinstance(start, tuple):
-            page = replace(
-                page, process_start=self._uptimes.start(start[0], wall, came, came - asked)
-            )
+            if self._uptimes is None:
+                self._uptimes = Uptimes.of(self._left_at(), wall, came)
+            began = self._uptimes.start(start[0], wall, came, came - asked)
+            position = self._uptimes.to_text(wall, came)
+            page = replace(page, process_start=began, position=position)
         elif start is not None:
             page = replace(page, process_start=start)
         look.watch.stop()

@@ -46,7 +46,7 @@ class Runnable(Protocol):
 
 @runtime_checkable
 class ReadsOn(Protocol):
-    """A collector that reads every event of its source once; its pages tell their position."""
+    """A collector that goes on over our restarts from the position that its last page told."""
 
     def go_on_from(self, left_at: Callable[[], str | None]) -> None:
-        """`left_at` gives the position up to which all is counted; asked at the first look."""
+        """`left_at` gives the last counted page's position; asked at the first look."""

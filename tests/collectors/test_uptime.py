@@ -1,5 +1,7 @@
 """Starts of processes, by how long they say that they run."""
 
+import pytest
+
 from collectors.uptime import Uptimes
 
 WALL, AT = 1_790_000_000.0, 500.0
@@ -36,3 +38,18 @@ def test_a_machine_that_stood_still_is_no_restart() -> None:
     assert uptimes.start(1010, WALL + 80, AT + 80) == first  # it stood still
     assert uptimes.start(1090, WALL + 160, AT + 90) == first  # we stood still
     assert uptimes.start(60, WALL + 230, AT + 160) > first  # shorter than since then: it is new
+
+
+def test_over_our_own_restart_the_start_stays_though_clocks_run_apart() -> None:
+    before = Uptimes()
+    first = before.start(1000, WALL, AT)
+    left = before.to_text(WALL, AT)
+    after = Uptimes.of(left, WALL + 3600, 7.0)
+
+    assert after.start(4596.5, WALL + 3600, 7.0) == first
+    assert Uptimes.of(left, WALL + 3600, 7.0).start(3599, WALL + 3600, 7.0) != first
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", "null", '[["a", 1, 2]]'])
+def test_what_is_no_memory_is_none(text: str | None) -> None:
+    assert Uptimes.of(text, WALL, AT).start(100, WALL, AT) == WALL - 100

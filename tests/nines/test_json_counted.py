@@ -84,3 +84,39 @@ async def test_what_a_document_does_not_tell_is_unknown_and_never_passes() -> No
 
     assert lifetime == Counts(good=50 - 2, bad=2, unknown=100)
     assert said == "errors_total: $.performance.errors is not in the answer"
+
+
+async def test_our_own_restart_is_none_of_the_target_though_its_clock_runs_apart() -> None:
+    said = [
+        answer(json.dumps(document(uptime, requests, 0)).encode())
+        for uptime, requests in ((5000, 1000), (5000.2, 1010), (4998.5, 1015))
+    ]
+    config = JsonConfig.model_validate(
+        {
+            "json": "http://x/",
+            "metrics": {
+                "requests_total": {"path": "$.performance.requests", "type": "counter"},
+                "errors_total": {"path": "$.performance.errors", "type": "counter"},
+            },
+            "process_start": {"uptime": "$.system.uptime"},
+        }
+    )
+    sli = EventsSLI(
+        "metrics", (parse_selector("requests_total"),), (parse_selector("errors_total"),)
+    )
+    slo = replace(an_slo(), name="requests", sli=sli)
+    indicator = Indicator(slo, 1, "", Ledger(10, timedelta(days=30)))
+    engine = Engine(10, awake_since=T0)
+    engine.watch([Entry(slo, indicator)], {METRICS: Target(SECONDS)})
+    async with Server(says(*said)) as server:
+        config = config.model_copy(update={"json_": f"http://127.0.0.1:{server.port}/"})
+        for number in range(3):
+            due = T0 + number * SECONDS
+            # Made anew each time, as by a restart of ours.
+            one = JsonMetrics(METRICS, config, Means(SECONDS, SECONDS, Resolver()))
+            counters = engine.targets[METRICS].counters
+            position = counters.position if counters is not None else None
+            one.go_on_from(lambda left=position: left)  # type: ignore[misc] # bound now
+            engine.observe(await one.run(due, SystemClock()), due)
+
+    assert indicator.ledger.lifetime == Counts(good=15)
