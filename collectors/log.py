@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from collectors.json_values import MetricName
+from collectors.left_at import LeftAt, begins_anew
 from collectors.log_counting import MALFORMED, Counting, FieldName, LogMetric
 from collectors.log_line import PATTERNS, reader_of
 from collectors.look import Look
@@ -82,7 +83,7 @@ class LogLines:
         self._counting = Counting(config.metrics, config.units)
         self._left_at: Callable[[], str | None] = lambda: None
         self._tail: Tail | None = None
-        self._began: float | None = None
+        self._began = 0.0
         self._turn = asyncio.Lock()
         self._reading: asyncio.Future[Page] | None = None
 
@@ -122,8 +123,9 @@ class LogLines:
         if self._reading is None or self._reading.done():
             until = clock.monotonic() + self.timeout.total_seconds() * _READING_SHARE
             if self._tail is None:
-                self._tail = Tail(self._path, _position(self._left_at()))
-                self._began = clock.now().timestamp()
+                left = LeftAt.of(self._left_at())
+                self._tail = Tail(self._path, _position(left))
+                self._began = begins_anew(clock.now().timestamp(), left)
             reading = partial(self._count, self._tail, lambda: clock.monotonic() < until)
             self._reading = asyncio.get_running_loop().run_in_executor(None, reading)
         return await asyncio.shield(self._reading)
@@ -149,11 +151,11 @@ class LogLines:
             process_start=self._began,
             lines=lines,
             advice=tuple(said),
-            position=position.to_text() if position is not None else None,
+            position=LeftAt(self._began, position.to_text()).to_text() if position else None,
         )
 
 
-def _position(text: str | None) -> Position | None:
+def _position(left: LeftAt | None) -> Position | None:
     with suppress(ValueError):
-        return Position.of(text) if text is not None else None
+        return Position.of(left.place) if left is not None else None
     return None

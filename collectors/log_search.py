@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from collectors.client import Client
 from collectors.json_values import MOST_SERIES, MetricName
+from collectors.left_at import LeftAt, begins_anew
 from collectors.log_search_answer import (
     OTHER,
     RefusedSearchError,
@@ -96,8 +97,9 @@ class LogSearch:
             lately = look.due - self._config.lag
             end = lately - timedelta(microseconds=lately.microsecond % 1000)
             if self._until is None:
-                self._until = _moment(self._left_at()) or end
-                self._began = clock.now().timestamp()
+                left = LeftAt.of(self._left_at())
+                self._until = _moment(left) or end
+                self._began = begins_anew(clock.now().timestamp(), left)
             # A clock that was set back has nothing to count until it is where it was.
             span = Span(self._until, max(self._until, end))
             try:
@@ -139,13 +141,13 @@ class LogSearch:
             samples={series: Sample(count) for series, count in self._counts.items()},
             process_start=self._began,
             size_bytes=size,
-            position=self._until.isoformat(),
+            position=LeftAt(self._began, self._until.isoformat()).to_text(),
         )
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(left: LeftAt | None) -> datetime | None:
     """A moment of ours; None for what is none."""
     with suppress(ValueError):
-        at = datetime.fromisoformat(text) if text is not None else None
+        at = datetime.fromisoformat(left.place) if left is not None else None
         return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
     return None

@@ -54,6 +54,7 @@ class Shop:
     log: Path
     clock: Clock = field(default_factory=Clock)
     indicator: Indicator = field(init=False)
+    collector_clock: Clock | None = None  # another one, that stands
 
     def __post_init__(self) -> None:
         self.log.write_text("")
@@ -90,7 +91,7 @@ class Shop:
 
     async def look(self) -> None:
         self.clock.at += STEP
-        seen = await self.collector.run(self.clock.at, self.clock)
+        seen = await self.collector.run(self.clock.at, self.collector_clock or self.clock)
         self._engine.observe(seen, self.clock.at)
 
     def restart(self, away: timedelta) -> None:
@@ -160,3 +161,19 @@ async def test_lines_from_before_it_was_first_looked_at_are_not_counted(shop: Sh
     await shop.look()
 
     assert shop.counted == Counts(good=2)
+
+
+@pytest.mark.parametrize("set_by", [timedelta(0), timedelta(hours=-1)])
+async def test_two_reloads_in_a_moment_and_a_clock_that_was_set_back_lose_nothing(
+    shop: Shop, set_by: timedelta
+) -> None:
+    await shop.look()
+    shop.write(3, 1)
+    await shop.look()
+    for _ in range(3):
+        shop.reload()
+        shop.collector_clock = Clock(T0 + set_by)
+        shop.write(9, 1)
+        await shop.look()
+
+    assert shop.counted == Counts(good=30, bad=4)
