@@ -14,25 +14,24 @@ from alerting import backlog, outbox, result, wording
 from alerting.bucket import Rate
 from alerting.destination import Destination
 from alerting.digest import digest as put_together
+from alerting.first_try import Offer
 from alerting.incident import EventKind, IncidentEvent
 from alerting.lane import Lane, moves_on
 from alerting.lease import SKEW, LeaseError
 from alerting.notification import (
     Attempt,
     AttemptOutcome,
-    DeliveryError,
     Handle,
     Notification,
     NotificationKind,
     NotificationState,
-    Receipt,
     Receiver,
 )
 from alerting.pace import Pace
 from alerting.result import Result, Scene
 from alerting.store import AlertStore
+from alerting.trial import Clock, Sleep, Trial
 
-TRY_TIMEOUT = timedelta(seconds=30)
 # How far ahead the outbox is read, and how long it is left alone at most: another process may
 # have written to it, and a clock that was set must not put a page off.
 LOOK_AHEAD = timedelta(seconds=30)
@@ -41,24 +40,13 @@ BATCH = 200
 
 log = structlog.get_logger("alerting.delivery")
 T = TypeVar("T")
-
-
-class Clock(Protocol):
-    """Aware UTC time."""
-
-    def now(self) -> datetime: ...
+_Handling = Callable[[Pace, contextlib.ExitStack], Awaitable[bool]]
 
 
 class Run(Protocol):
     """Run a blocking call where blocking is allowed: the storage thread."""
 
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
-
-
-class Sleep(Protocol):
-    """`asyncio.sleep`, or a test's own."""
-
-    def __call__(self, seconds: float, /) -> Awaitable[None]: ...
 
 
 class Delivery:
@@ -92,11 +80,13 @@ class Delivery:
         self._receivers = receivers
         self._leaving: Mapping[str, Receiver] = {}
         self._clock = clock
-        self._rng = rng
+        self._trial = Trial(clock, rng, sleep)
         self._on_attempt = on_attempt
         self._sleep = sleep
         self._wake = asyncio.Event()
         self._stopping = False
+        self._recovered = False  # what the last process left open is closed
+        self._has_read = False  # all that waits is known, or was when there was news last
         self._lanes: dict[str, Lane] = {}
         self._busy: set[str] = set()  # ids that a lane sends, or whose result is not stored yet
         self._moved: set[str] = set()  # ids whose rows changed while the outbox was being read
@@ -111,18 +101,48 @@ class Delivery:
         """Something was put into the outbox: look at once."""
         self._wake.set()
 
+    def offer(self) -> Offer:
+        """Who can be called at once; nothing else is begun there until `begin` follows."""
+        now, free = self._clock.now(), list[str]()
+        news = self._wake.is_set() or not self._has_read  # older ones may wait, unread
+        if not (news or self._stopping or self._unstored):
+            for name in self._receivers:
+                lane = self._lane(name)
+                if lane.is_free(self._destination(name), now):
+                    lane.kept = True
+                    lane.pace.begun += 1
+                    free.append(name)
+        return Offer(self._name, tuple(free))
+
+    def begin(self, offer: Offer, begun: Sequence[tuple[Notification, Attempt]]) -> None:
+        """Send what was begun with a decision, now that it is stored; the others are free again."""
+        for name in offer.receivers:
+            self._lanes[name].kept = False
+        left = set(offer.receivers)
+        for notification, attempt in begun:
+            left.discard(notification.receiver)
+            lane = self._lanes[notification.receiver]
+            self._busy.add(notification.id)
+            lane.sending = {notification.id}
+            first = functools.partial(self._first, lane, notification, attempt)
+            lane.task = asyncio.create_task(self._step(lane, lane.pace, first))
+        for name in left:
+            self._lanes[name].pace.begin()
+        self._advance_all(self._lanes[name] for name in offer.receivers)
+
     async def run(self) -> None:
         """Deliver until `stop()`. A store that fails is waited for; nothing is lost meanwhile."""
-        recovered = False
         while not self._stopping:
             self._wake.clear()
+            self._has_read = False
             try:
-                if not recovered:
+                if not self._recovered:
                     await self._recover()
-                    recovered = True
+                    self._recovered = True
                 await self._heed_the_clock()
                 await self._store_results(tuple(self._unstored))
                 wait = await self._hand_out()
+                self._has_read = True
             except Exception:
                 wait = HOLD
                 log.exception("outbox unreadable", again_in_seconds=wait.total_seconds())
@@ -234,14 +254,21 @@ class Delivery:
             elif due > now:
                 later.append(due)
             else:
-                lane = self._lanes.setdefault(name, Lane(name))
-                lane.waiting[notification.id] = notification
+                self._lane(name).waiting[notification.id] = notification
         self._set_paces()
         self._advance_all(self._lanes.values())
         for name, lane in self._lanes.items():
             if lane.waiting and lane.task is None:
                 later += lane.resumes(self._destination(name), now)
         return self._until(later)
+
+    def _lane(self, name: str) -> Lane:
+        """The receiver's lane, with the pace of its destination."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(name)
+            self._set_paces()
+        return lane
 
     def _set_paces(self) -> None:
         """Let each lane keep the pace of its destination."""
@@ -286,7 +313,7 @@ class Delivery:
 
     def _advance(self, lane: Lane) -> None:
         """Begin the lane's next try, unless it is busy or paused, or we are stopping."""
-        if lane.task or self._stopping or not lane.waiting:
+        if lane.task or lane.kept or self._stopping or not lane.waiting:
             return
         destination = self._destination(lane.receiver)
         now = self._clock.now()
@@ -303,20 +330,21 @@ class Delivery:
         self._busy.add(notification.id)
         lane.sending = {notification.id}
         lane.pace.begun += 1
-        lane.task = asyncio.create_task(self._step(lane, notification, lane.pace))
+        handle = functools.partial(self._handle, lane, notification)
+        lane.task = asyncio.create_task(self._step(lane, lane.pace, handle))
 
-    async def _step(self, lane: Lane, notification: Notification, pace: Pace) -> None:
+    async def _step(self, lane: Lane, pace: Pace, handle: _Handling) -> None:
         again = True  # whether the outbox has to be read before this lane can go on
         begun = contextlib.ExitStack()
         begun.callback(pace.begin)
         try:
-            again = await self._handle(lane, notification, pace, begun)
+            again = await handle(pace, begun)
         except LeaseError:
             pass  # another worker has it
         except Exception:
             # Its row still says that it waits; others go first until this passes.
             self._held |= dict.fromkeys(lane.sending, self._clock.now() + HOLD)
-            log.exception("notification put off", notification=notification.id)
+            log.exception("notification put off", notification=", ".join(lane.sending))
         finally:
             self._moved |= lane.sending
             self._busy -= lane.sending - self._unstored.keys()
@@ -387,10 +415,38 @@ class Delivery:
             opened = await self._run(
                 lambda: self._store.begin_attempt(notification.id, self._name, now)
             )
-        attempt, handle = opened
+        return await self._try(receiver, notification, opened, scene, pace, begun)
+
+    async def _first(
+        self,
+        lane: Lane,
+        notification: Notification,
+        attempt: Attempt,
+        pace: Pace,
+        begun: contextlib.ExitStack,
+    ) -> bool:
+        """Make the try that was begun with the decision."""
+        name = lane.receiver
+        receiver = self._receivers.get(name)
+        if receiver is None:  # a reload came in between
+            return True
+        scene = Scene(self._destination(name), self._well(name), ())
+        return await self._try(receiver, notification, (attempt, {}), scene, pace, begun)
+
+    async def _try(
+        self,
+        receiver: Receiver,
+        notification: Notification,
+        opened: tuple[Attempt, Handle],
+        scene: Scene,
+        pace: Pace,
+        begun: contextlib.ExitStack,
+    ) -> bool:
+        """One try that has been written down. True: it will have to be tried again."""
+        name, (attempt, handle) = notification.receiver, opened
         pace.sent(attempt.started_at)
         begun.close()
-        done, pause = await self._send(receiver, notification, attempt, handle, scene)
+        done, pause = await self._trial.make(receiver, notification, attempt, handle, scene)
         pace.heard(done.attempt.status)
         self._unstored[notification.id] = done
         self._destinations[name] = done.destination
@@ -425,33 +481,6 @@ class Delivery:
         name, incident_id = notification.receiver, notification.incident_id
         return await self._run(lambda: self._store.backlog(incident_id, name))
 
-    async def _send(
-        self,
-        receiver: Receiver,
-        notification: Notification,
-        attempt: Attempt,
-        handle: Handle,
-        scene: Scene,
-    ) -> tuple[Result, timedelta | None]:
-        """One try: its result, and how long the receiver asks us to leave it alone."""
-        try:
-            receipt = await self._in_time(
-                receiver.deliver(notification.message, handle=handle, attempt=attempt.number)
-            )
-        except DeliveryError as error:
-            failure = error
-        except Exception as error:
-            # Our own mistake; the request may have been sent before it.
-            log.exception("receiver broke", receiver=notification.receiver)
-            text = f"our receiver broke with {type(error).__name__}: {error}"
-            failure = DeliveryError(text, outcome=AttemptOutcome.AMBIGUOUS)
-        else:
-            now = self._clock.now()
-            return result.delivered(notification, attempt, receipt, scene, now), None
-        now = self._clock.now()
-        done = result.failed(notification, attempt, failure, scene, now, self._rng)
-        return done, failure.retry_after
-
     def _destination(self, name: str) -> Destination:
         known = self._destinations.get(name) if self._knows(name) else None
         return known or Destination(name)
@@ -466,23 +495,6 @@ class Delivery:
             for name in self._receivers
             if name != besides and not self._destination(name).refuses
         )
-
-    async def _in_time(self, call: Awaitable[Receipt]) -> Receipt:
-        task = asyncio.ensure_future(call)
-        timer = asyncio.ensure_future(self._sleep(TRY_TIMEOUT.total_seconds()))
-        try:
-            await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                text = f"no answer within {wording.duration(TRY_TIMEOUT)}"
-                raise DeliveryError(text, outcome=AttemptOutcome.AMBIGUOUS)
-            if task.cancelled():
-                text = "the call was cancelled from within"
-                raise DeliveryError(text, outcome=AttemptOutcome.AMBIGUOUS)
-            return task.result()
-        finally:
-            timer.cancel()
-            task.cancel()
-            await asyncio.gather(task, timer, return_exceptions=True)
 
     async def _store_results(self, ids: Iterable[str]) -> None:
         """Write down how tries ended; what cannot be written now is kept for later."""

@@ -17,8 +17,9 @@ from alerting.result import expired
 class Lane:
     """`pace` is that of its destination, which other lanes may lead to as well.
 
-    `sending`: the ids of what its task is about. `overflows`: a digest of what is no page has been
-    put together, and there may be more.
+    `sending`: the ids of what its task is about. `kept` for a decision that is being stored, which
+    may begin a first try: nothing else does meanwhile. `overflows`: a digest of what is no page has
+    been put together, and there may be more.
     """
 
     receiver: str
@@ -26,6 +27,7 @@ class Lane:
     waiting: dict[str, Notification] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     sending: set[str] = field(default_factory=set)
+    kept: bool = False
     overflows: bool = False
 
     @property
@@ -33,6 +35,11 @@ class Lane:
         """Of what waits; which of the lanes to one destination goes first."""
         first = outbox.first(self.waiting.values())
         return outbox.urgency(first), first.severity.rank, first.created_at
+
+    def is_free(self, destination: Destination, now: datetime) -> bool:
+        """Whether something that is decided at this moment could be sent at once."""
+        busy = self.task is not None or self.kept or bool(self.waiting) or self.overflows
+        return not (busy or destination.refuses or self.pace.free_at(now) > now)
 
     def take(
         self, destination: Destination, well: Collection[str], now: datetime

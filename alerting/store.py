@@ -88,8 +88,8 @@ class Decision:
 
     Rows are told by their id: one that is stored already is replaced. Events are always new.
     `marks` are the budgets' marks by the SLO's id; `grounds` say why each alert was told or not;
-    `outside` is how alerts from outside stand, by fingerprint (None: over). `again` is no row: when
-    to look again, should nothing happen before.
+    `outside` is how alerts from outside stand, by fingerprint (None: over); `attempts` are first
+    tries that begin with it. `again` is no row: when to look again, should nothing happen before.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -100,6 +100,7 @@ class Decision:
     marks: Mapping[str, Marks] = field(default_factory=dict)
     grounds: tuple[Grounds, ...] = ()
     outside: Mapping[str, Outside | None] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
     again: datetime | None = None
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
@@ -13,8 +13,10 @@ from alerting import shadow
 from alerting.alert import Alert, AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.context import Context
 from alerting.desk import acknowledge, decide, review
+from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
 from alerting.incident import IncidentEvent
+from alerting.notification import Attempt, Notification
 from alerting.placing import begun_source, source_of
 from alerting.rules import Rules
 from alerting.store import Decision, IncidentFile
@@ -36,6 +38,15 @@ States: TypeAlias = Mapping[str, AlertState]  # by rule key
 _RETRY_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
+class FirstTries(Protocol):
+    """Whoever can call a receiver the moment that a decision is stored."""
+
+    def offer(self) -> Offer:
+        """Who is free; they are kept free until `begin`, which follows in any case."""
+
+    def begin(self, offer: Offer, begun: Sequence[tuple[Notification, Attempt]]) -> None: ...
+
+
 class Dispatch:
     """Hops 5 and 6 of the path from a socket to a pager.
 
@@ -52,6 +63,7 @@ class Dispatch:
         threads: StorageThreads,
         context: Callable[[], Context],
         decided: Callable[[], None],
+        tries: Callable[[], FirstTries],
         restored: Callable[[], None],
         broadcast: Broadcast,
         new_id: Callable[[], str],
@@ -59,8 +71,9 @@ class Dispatch:
         spent_most: Callable[[AlertChange], str | None] = lambda _: None,
         hidden: Callable[[Sequence[ShadowAlert]], None] = lambda _: None,
     ) -> None:
-        """`decided` is called after each write that may have put something into the outbox, and
-        `hidden` with what was written down of rules in shadow.
+        """`decided` is called after each write that may have put something into the outbox which
+        waits there; what `tries` offered to send at once is sent. `hidden` is called with what was
+        written down of rules in shadow.
 
         `marks_of` gives what is to be stored of budgets with these changes; `spent_most` says what
         took most of one, from storage. `restored` is called when a restore replaced the
@@ -72,6 +85,7 @@ class Dispatch:
         self._threads = threads
         self._context = context
         self._decided = decided
+        self._tries = tries
         self._restored = restored
         self.was_restored = False
         self._broadcast = broadcast
@@ -322,11 +336,19 @@ class Dispatch:
         hidden: list[ShadowAlert] = []
         again: list[datetime | None] = []
         begun: list[Alert] = []
+        tried: list[tuple[Notification, Attempt]] = []
+        waits: list[Notification] = []
         context = self._context()
 
         def write() -> None:
             decisions, states = decide_on(context)
-            decision = _together(decisions)
+            decision = begin_first_tries(_together(decisions), offer, context.now)
+            first = {one.notification_id: one for one in decision.attempts}
+            for one in decision.notifications:
+                if one.id in first:
+                    tried.append((one, first[one.id]))
+                else:
+                    waits.append(one)
             touched.update(incident.id for incident in decision.incidents)
             touched.update(event.incident_id for event in decision.events)
             events.extend(decision.events)
@@ -337,15 +359,22 @@ class Dispatch:
 
         async with self._lock:
             batch = self._batch() if with_counts else None
-            stored = await self._store(write, with_counts=with_counts)
+            tries, stored = self._tries(), False
+            offer = tries.offer()
+            try:
+                stored = await self._store(write, with_counts=with_counts)
+            finally:
+                # Before anything else: people are to hear of it.
+                tries.begin(offer, tried if stored else ())
         # Even where it failed: a commit whose answer was lost may have opened one.
         self._decisions_written += 1
         self._nothing_open = False
         if stored:
-            self._decided()  # before anything else: people are to hear of it
+            if waits or not tried:
+                self._decided()
             self._beginnings.add(begun)
-            for event in events:
-                log.info(str(event.kind), incident=event.incident_id, text=event.text)
+            # People first: what begins now is on its way before the log is told.
+            asyncio.get_running_loop().call_later(0, _report, events)
             self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
             self._look_again(soonest(again))
@@ -404,6 +433,11 @@ class Dispatch:
         return {rule: states[rule] for rule in rules if rule in states}
 
 
+def _report(events: Sequence[IncidentEvent]) -> None:
+    for event in events:
+        log.info(str(event.kind), incident=event.incident_id, text=event.text)
+
+
 def _together(decisions: Sequence[Decision]) -> Decision:
     return Decision(
         incidents=tuple(row for decision in decisions for row in decision.incidents),
@@ -414,6 +448,7 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
         grounds=tuple(row for decision in decisions for row in decision.grounds),
         outside={mark: entry for decision in decisions for mark, entry in decision.outside.items()},
+        attempts=tuple(row for decision in decisions for row in decision.attempts),
         again=soonest(decision.again for decision in decisions),
     )
 

@@ -168,6 +168,7 @@ class Service:
             threads=self.threads,
             context=self.context,
             decided=lambda: self.delivery.notify(),
+            tries=lambda: self.delivery,
             restored=self.stop.set,
             broadcast=self.broadcast,
             new_id=self._new_id,

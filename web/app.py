@@ -10,10 +10,11 @@ from starlette.types import ASGIApp
 
 from dashboards.source import Source
 from web.alertmanager.port import NO_ALERTMANAGER, Alertmanager
-from web.alertmanager.routes import PREFIX, alertmanager_router, coded
+from web.alertmanager.routes import PREFIX, alertmanager_router, coded, post_alerts
 from web.api import api_router
 from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
 from web.exporter import exporter_router
+from web.express import Endpoint, Express, Failed
 from web.health import health_router
 from web.pages import error_page, pages_router
 from web.problem import Problem, ProblemError, as_problem, problem_response
@@ -44,10 +45,10 @@ def create_app(
     )
     for router in (
         exporter_router(source, settings),  # asked by machines all the time: it is looked at first
+        alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
         health_router(settings),
         api_router(source, settings),
         callbacks_router(callbacks),
-        alertmanager_router(alertmanager, source, settings),
         pages_router(source, settings, callbacks),
     ):
         app.include_router(router)
@@ -70,6 +71,9 @@ def create_app(
 
     for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, failed)
+    app.failed = failed
+    # A page may hang on it.
+    app.express["POST", f"{PREFIX}/alerts"] = post_alerts(alertmanager, source, settings)
     return app
 
 
@@ -79,11 +83,15 @@ class Application(FastAPI):
     def __init__(self, settings: WebSettings, **options: Any) -> None:  # noqa: ANN401 FastAPI's own
         super().__init__(**options)
         self._settings = settings
+        self.express: dict[tuple[str, str], Endpoint] = {}
+        self.failed: Failed = lambda request, error: problem_response(
+            as_problem(error), request.url.path
+        )
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's stack, wrapped."""
         return Safety(
-            super().build_middleware_stack(),
+            Express(super().build_middleware_stack(), self.express, self.failed),
             external_url=self._settings.external_url,
             listen=self._settings.listen,
         )

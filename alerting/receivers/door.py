@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerting.notification import AttemptOutcome, DeliveryError
 from alerting.receivers import answers
 from alerting.receivers.address import CA_FILE, PROXY, Proxy, SecretAddress, host_of, trust
+from alerting.receivers.call import Call, Said, UnreachedError, make
 from alerting.receivers.text import without
 
 TIMEOUT = 15  # seconds, for all of it
@@ -57,35 +58,47 @@ class Door:
         headers: Mapping[str, str],
         within: float = TIMEOUT,
     ) -> Answer:
-        """One request by the transport itself. Raises DeliveryError when there is no answer in
-        `within` seconds.
+        """One request. Raises DeliveryError when there is no answer in `within` seconds."""
+        proxied = self._through_proxy if self._proxy else self._straight
+        try:
+            async with asyncio.timeout(within):
+                said = await proxied(Call(method, url, headers, content))
+        except UnreachedError as error:
+            raise answers.unreached(self.who, error) from error
+        except OSError as error:  # TimeoutError is one
+            raise answers.lost(self.who, error) from error
+        text = said.body.decode("utf-8", "replace")
+        return Answer(said.status, said.headers, without(text, *self._secrets))
 
-        The client around it would write the address, and the token in it, into the log, and would
-        read an answer of any length.
+    async def _straight(self, call: Call) -> Said:
+        return await make(call, self._tls, ANSWER_LIMIT)
+
+    async def _through_proxy(self, call: Call) -> Said:
+        """By httpx's transport itself: its client would write the address, and the token in it,
+        into the log, and would read an answer of any length.
         """
         request = httpx.Request(
-            method,
-            url,
-            content=content,
-            headers={"user-agent": "Nines", **headers},
-            extensions={"timeout": httpx.Timeout(within, connect=min(within, 5)).as_dict()},
+            call.method,
+            call.url,
+            content=call.content,
+            headers={"user-agent": "Nines", **call.headers},
+            extensions={"timeout": httpx.Timeout(TIMEOUT, connect=5).as_dict()},
         )
         proxy = httpx.Proxy(self._proxy) if self._proxy else None
         try:
-            async with (
-                asyncio.timeout(within),
-                httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as door,
-            ):
+            async with httpx.AsyncHTTPTransport(
+                verify=self._tls, trust_env=False, proxy=proxy
+            ) as door:
                 response = await door.handle_async_request(request)
                 try:
-                    said = await _beginning(response)
+                    body = await _beginning(response)
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise answers.unreached(self.who, error) from error
-        except (httpx.TransportError, TimeoutError) as error:
-            raise answers.lost(self.who, error) from error
-        return Answer(response.status_code, response.headers, without(said, *self._secrets))
+            raise UnreachedError from error
+        except httpx.TransportError as error:
+            raise OSError from error
+        return Said(response.status_code, response.headers, body)
 
     def refused(self, answer: Answer, words: str | None = None) -> DeliveryError:
         """The error for an answer that is no yes. `words`: what of it is worth telling."""
@@ -100,11 +113,11 @@ class Door:
         return answers.refused(self.who, status, headers, said if words is None else words)
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _beginning(response: httpx.Response) -> bytes:
     """As much of an answer as an error could quote."""
     read = b""
     async for chunk in response.aiter_raw():
         read += chunk
         if len(read) >= ANSWER_LIMIT:
             break
-    return read[:ANSWER_LIMIT].decode("utf-8", "replace")
+    return read[:ANSWER_LIMIT]

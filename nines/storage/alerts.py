@@ -1,16 +1,16 @@
 """What alerting decides, as rows, and the files that its decisions rest on."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, exists, select
 
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind
 from alerting.store import Decision, IncidentFile, Sent, told_and_said
 from nines.storage.batches import CountBatch, write_batch
-from nines.storage.codec import names_from_json, state_from_json, state_to_json
+from nines.storage.codec import names_from_json, names_to_json, state_from_json, state_to_json
 from nines.storage.database import Database
 from nines.storage.grounds import write_grounds
 from nines.storage.incident_records import IncidentRecords
@@ -20,20 +20,23 @@ from nines.storage.incident_rows import (
     incident_of,
     incident_values,
     replace_rows,
+    select_alerts,
     write_events,
 )
 from nines.storage.marks import write_marks
-from nines.storage.notification_rows import STANDS, notification_values
-from nines.storage.outbox import PENDING, OutboxRecords
+from nines.storage.notification_rows import PENDING, STANDS, attempt_values, notification_values
+from nines.storage.outbox import OutboxRecords
 from nines.storage.outside import write_outside
-from nines.storage.schema import alert_states, alerts, incidents, notifications
+from nines.storage.prepared import Prepared, among
+from nines.storage.schema import alert_states, alerts, attempts, incidents, notifications
 from nines.storage.shadows import write_shadows
-from nines.storage.upsert import upsert
+from nines.storage.upsert import add, upsert
 from slo.alert_state import AlertState
 from slo.severity import Severity
 
-_SERVICES_AT_ONCE = 500  # names in one question
 _PRUNE_INCIDENTS = 200  # a batch: the writer is never held up for long
+# Tries are counted by those who make them, whatever was known when the decision fell.
+_OF_TRIES = frozenset({"attempts", "lease_owner", "leased_until"})
 _OF_ROUTES = notifications.c.instead_of == ""  # what a fallback is sent follows its principal's
 
 
@@ -46,26 +49,23 @@ class AlertRecords(OutboxRecords, IncidentRecords):
 
     def open_incidents(self, service: str | None = None) -> list[IncidentFile]:
         """Files of the incidents that are not resolved, oldest first."""
-        where = [incidents.c.state != IncidentState.RESOLVED]
         if service is not None:
-            where.append(incidents.c.service == service)
+            return self.open_incidents_of([service])[service]
         with self._database.read() as connection:
-            return _files(connection, *where)
+            return _ALL_OPEN.of(connection, {})
 
     def open_incidents_of(self, services: Collection[str]) -> dict[str, list[IncidentFile]]:
         """The same of some services, by service; each is there."""
         found: dict[str, list[IncidentFile]] = {name: [] for name in services}
-        is_open = incidents.c.state != IncidentState.RESOLVED
         with self.database.read() as connection:
-            for names in _batched(found, _SERVICES_AT_ONCE):
-                for file in _files(connection, is_open, incidents.c.service.in_(names)):
-                    found[file.incident.service].append(file)
+            for file in _OPEN_OF.of(connection, {"services": names_to_json(tuple(found))}):
+                found[file.incident.service].append(file)
         return found
 
     def incident_file(self, incident_id: str) -> IncidentFile | None:
         """One incident's file, open or not; None when there is no such incident."""
         with self._database.read() as connection:
-            files = _files(connection, incidents.c.id == incident_id)
+            files = _ONE.of(connection, {"incident": incident_id})
         return files[0] if files else None
 
     def apply(
@@ -107,18 +107,13 @@ class AlertRecords(OutboxRecords, IncidentRecords):
             return connection.execute(delete(incidents).where(incidents.c.id.in_(old))).rowcount
 
 
-def _batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
-    left = iter(names)
-    while batch := list(islice(left, size)):
-        yield batch
-
-
 def write_decision(connection: Connection, decision: Decision) -> None:
     replace_rows(connection, incidents, map(incident_values, decision.incidents))
     replace_rows(connection, alerts, map(alert_values, decision.alerts))
-    # Tries are counted by those who make them, whatever was known when the decision fell.
-    tries = frozenset({"attempts"})
-    replace_rows(connection, notifications, map(notification_values, decision.notifications), tries)
+    replace_rows(
+        connection, notifications, map(notification_values, decision.notifications), _OF_TRIES
+    )
+    add(connection, attempts, [attempt_values(one) for one in decision.attempts])
     write_events(connection, decision.events)
     write_grounds(connection, decision.grounds)
     write_shadows(connection, decision.shadows)
@@ -145,21 +140,46 @@ def _write_states(connection: Connection, states: Mapping[str, AlertState]) -> N
     )
 
 
-def _files(connection: Connection, *where: ColumnElement[bool]) -> list[IncidentFile]:
-    query = select(incidents).where(*where).order_by(incidents.c.opened_at, incidents.c.id)
-    found = [incident_of(row) for row in connection.execute(query)]
-    of_each = alerts_by_incident(connection, *where)
-    sent = _sent(connection, *where)
-    files = []
-    for incident in found:
-        own = tuple(of_each.get(incident.id, ()))
-        files.append(IncidentFile(incident, own, *told_and_said(sent.get(incident.id, ()), own)))
-    return files
+_Where = Callable[[str], ColumnElement[bool]]  # by the dialect
 
 
-def _sent(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list[Sent]]:
-    """By incident, what was decided to be sent, in that order; of `where` incidents."""
-    query = (
+class _Files:
+    """The files of `where` incidents."""
+
+    def __init__(self, where: _Where) -> None:
+        self._incidents = Prepared(
+            lambda dialect: (
+                select(incidents)
+                .where(where(dialect))
+                .order_by(incidents.c.opened_at, incidents.c.id)
+            )
+        )
+        self._alerts = Prepared(lambda dialect: select_alerts(where(dialect)))
+        self._sent = Prepared(lambda dialect: _select_sent(where(dialect)))
+
+    def of(self, connection: Connection, values: Mapping[str, object]) -> list[IncidentFile]:
+        """Oldest first."""
+        found = [incident_of(row) for row in self._incidents.rows(connection, values)]
+        if not found:
+            return []
+        of_each = alerts_by_incident(self._alerts.rows(connection, values))
+        sent: dict[str, list[Sent]] = {}
+        for row in self._sent.rows(connection, values):
+            incident_id, receiver, kind, at, severity, told = row
+            ids = None if told is None else names_from_json(told)
+            one = Sent(receiver, NotificationKind(kind), at, Severity(severity), ids)
+            sent.setdefault(incident_id, []).append(one)
+        files = []
+        for incident in found:
+            own = tuple(of_each.get(incident.id, ()))
+            said = told_and_said(sent.get(incident.id, ()), own)
+            files.append(IncidentFile(incident, own, *said))
+        return files
+
+
+def _select_sent(where: ColumnElement[bool]) -> Select[Any]:
+    """What was decided to be sent about `where` incidents, in the order of the decisions."""
+    return (
         select(
             notifications.c.incident_id,
             notifications.c.receiver,
@@ -169,12 +189,12 @@ def _sent(connection: Connection, *where: ColumnElement[bool]) -> dict[str, list
             notifications.c.alerts,
         )
         .join(incidents, incidents.c.id == notifications.c.incident_id)
-        .where(STANDS, _OF_ROUTES, *where)
+        .where(STANDS, _OF_ROUTES, where)
         .order_by(notifications.c.revision, notifications.c.sequence)
     )
-    sent: dict[str, list[Sent]] = {}
-    for incident_id, receiver, kind, at, severity, told in connection.execute(query):
-        ids = None if told is None else names_from_json(told)
-        one = Sent(receiver, NotificationKind(kind), at, Severity(severity), ids)
-        sent.setdefault(incident_id, []).append(one)
-    return sent
+
+
+_IS_OPEN = incidents.c.state != IncidentState.RESOLVED
+_ALL_OPEN = _Files(lambda _: _IS_OPEN)
+_OPEN_OF = _Files(lambda dialect: and_(_IS_OPEN, among(incidents.c.service, "services", dialect)))
+_ONE = _Files(lambda _: incidents.c.id == bindparam("incident"))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import Connection as PostgresConnection
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nines.storage.errors import RestoredError, StorageError, storage_error
@@ -58,6 +59,9 @@ class Database:
         self.dialect = engine.dialect.name
         # A snapshot, so that two statements of one question see the same moment.
         self._readers = engine.execution_options(isolation_level="REPEATABLE READ")
+        self._writers = {
+            mode: engine.execution_options(sqlite_begin=mode) for mode in ("IMMEDIATE", "EXCLUSIVE")
+        }
         # SQLite has one writer; waiting here is fairer than polling its busy handler.
         self._one_writer: AbstractContextManager[object] = (
             threading.Lock() if self.dialect == "sqlite" else nullcontext()
@@ -75,11 +79,10 @@ class Database:
     def write(self, *, exclusive: bool = False) -> Iterator[Connection]:
         """One transaction: all of it is kept when the block ends, nothing when it raises."""
         mode = "EXCLUSIVE" if exclusive else "IMMEDIATE"
-        with self._sentences(), self._one_writer, self.engine.connect() as connection:
-            connection = connection.execution_options(sqlite_begin=mode)
-            with connection.begin():
-                self._look_whether_restored(connection)
-                yield connection
+        engine = self._writers[mode]
+        with self._sentences(), self._one_writer, engine.begin() as connection:
+            self._look_whether_restored(connection)
+            yield connection
 
     def rest_on_this_life(self) -> None:
         """From now on refuse to write, by RestoredError, what a restore has made obsolete."""
@@ -205,7 +208,13 @@ def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) ->
 
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    try:
+        driver.execute(f"BEGIN {mode}")
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            f"BEGIN {mode}", None, error, sqlite3.Error, dialect=connection.dialect
+        ) from error
 
 
 def _configure_postgres(connection: PostgresConnection[object], _: ConnectionPoolEntry) -> None:

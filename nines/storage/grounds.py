@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from alerting.grounds import Grounds
 from nines.storage.codec import grounds_from_json, grounds_to_json
 from nines.storage.schema import grounds
+from nines.storage.upsert import add
 
 
 def write_grounds(connection: Connection, found: Iterable[Grounds]) -> None:
@@ -20,8 +21,7 @@ def write_grounds(connection: Connection, found: Iterable[Grounds]) -> None:
         }
         for one in found
     ]
-    if rows:
-        connection.execute(insert(grounds), rows)
+    add(connection, grounds, rows)
 
 
 def grounds_of_alert(connection: Connection, alert_id: str) -> list[Grounds]:

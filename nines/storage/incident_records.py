@@ -18,7 +18,13 @@ from dashboards.source import IncidentDetail, IncidentPage
 from nines.storage.codec import grounds_from_json
 from nines.storage.database import Database
 from nines.storage.grounds import grounds_of_alert
-from nines.storage.incident_rows import alert_of, alerts_by_incident, event_of, incident_of
+from nines.storage.incident_rows import (
+    alert_of,
+    alerts_by_incident,
+    event_of,
+    incident_of,
+    select_alerts,
+)
 from nines.storage.notification_rows import attempt_of, notification_of
 from nines.storage.schema import (
     alerts,
@@ -101,7 +107,7 @@ class IncidentRecords:
             )
             return IncidentDetail(
                 incident=_incident_of(row),
-                alerts=tuple(alerts_by_incident(connection, of_this).get(incident_id, ())),
+                alerts=tuple(map(alert_of, connection.execute(select_alerts(of_this)))),
                 events=tuple(map(event_of, events)),
                 notifications=tuple(map(notification_of, sent)),
                 attempts=tuple(map(attempt_of, tries)),
@@ -189,11 +195,11 @@ class IncidentRecords:
             if not found:
                 return []
             # By a range and not by a list of ids, which may be longer than a database takes.
-            by_incident = alerts_by_incident(
-                connection,
+            query = select_alerts(
                 incidents.c.opened_at >= found[-1].opened_at,
                 incidents.c.opened_at <= found[0].opened_at,
             )
+            by_incident = alerts_by_incident(connection.execute(query))
         return [(one, tuple(by_incident.get(one.id, ()))) for one in found]
 
     def labels_between(self, start: datetime, end: datetime) -> dict[str, Mapping[str, str]]:

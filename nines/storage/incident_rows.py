@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from alerting.alert import Alert, AlertKind
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
@@ -16,7 +16,7 @@ from nines.storage.codec import (
     origin_to_json,
 )
 from nines.storage.schema import alerts, incident_events, incidents
-from nines.storage.upsert import upsert
+from nines.storage.upsert import add, upsert
 from slo.severity import Severity
 
 
@@ -95,8 +95,7 @@ def write_events(connection: Connection, events: Sequence[IncidentEvent]) -> Non
         {"incident_id": event.incident_id, "at": event.at, "kind": event.kind, "text": event.text}
         for event in events
     ]
-    if rows:
-        connection.execute(insert(incident_events), rows)
+    add(connection, incident_events, rows)
 
 
 def replace_rows(
@@ -111,17 +110,19 @@ def replace_rows(
         upsert(connection, table, new, key=("id",), change=[c for c in new[0] if c not in keep])
 
 
-def alerts_by_incident(
-    connection: Connection, *where: ColumnElement[bool]
-) -> dict[str, list[Alert]]:
-    """By incident, oldest first; `where` is about incidents."""
-    query = (
+def select_alerts(*where: ColumnElement[bool]) -> Select[Any]:
+    """The alerts of incidents, oldest first; `where` is about incidents."""
+    return (
         select(alerts)
         .join(incidents, incidents.c.id == alerts.c.incident_id)
         .where(*where)
         .order_by(alerts.c.started_at, alerts.c.id)
     )
+
+
+def alerts_by_incident(rows: Iterable[Row[Any]]) -> dict[str, list[Alert]]:
+    """The rows as alerts, by incident, in their order."""
     by_incident: dict[str, list[Alert]] = {}
-    for row in connection.execute(query):
+    for row in rows:
         by_incident.setdefault(row.incident_id, []).append(alert_of(row))
     return by_incident

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, and_, or_
+from sqlalchemy import ColumnElement, FromClause, Row, and_, literal_column, or_
 
 from alerting.lease import Lease
 from alerting.notification import (
@@ -17,6 +17,8 @@ from nines.storage.codec import message_from_json, message_to_json, names_from_j
 from nines.storage.schema import notifications
 from slo.severity import Severity
 
+# Spelled out: a partial index serves no parameter.
+PENDING = notifications.c.state == literal_column(f"'{NotificationState.PENDING}'")
 # `NotificationKind.stands`, of rows.
 STANDS = notifications.c.kind.in_([kind for kind in NotificationKind if kind.stands])
 
@@ -61,6 +63,8 @@ def notification_values(notification: Notification) -> dict[str, Any]:
             "failover": names_to_json(notification.failover) if notification.failover else None,
             "instead_of": notification.instead_of,
             "digest": notification.digest or None,
+            "lease_owner": notification.lease.by if notification.lease else None,
+            "leased_until": notification.lease.until if notification.lease else None,
         }
     )
 

@@ -1,7 +1,6 @@
 """The outbox as rows: what waits for whom, who sends it, and what became of each try."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +16,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
-    literal_column,
     or_,
     select,
     tuple_,
@@ -44,29 +41,25 @@ from alerting.result import Result
 from nines.storage.codec import (
     destination_from_json,
     destination_to_json,
-    mapping_from_json,
-    mapping_to_json,
     message_from_json,
     names_from_json,
 )
 from nines.storage.database import Database
 from nines.storage.incident_rows import replace_rows, write_events
 from nines.storage.notification_rows import (
-    attempt_values,
+    PENDING,
     content,
     notification_of,
     notification_values,
     progress,
 )
+from nines.storage.prepared import Prepared
 from nines.storage.schema import attempts, destinations, handles, incidents, notifications
+from nines.storage.tries import begin_try, end_try
 from nines.storage.upsert import upsert
 
-# Spelled out: a partial index serves no parameter.
-PENDING = notifications.c.state == literal_column(f"'{NotificationState.PENDING}'")
 _IDS_AT_ONCE = 500
 _SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
-_NO_LEASE: dict[str, Any] = {"lease_owner": None, "leased_until": None}
-_LOST = "The answer to this try was never recorded."
 _CRASHED = "Our process ended in the middle of this try."
 
 
@@ -95,8 +88,9 @@ def _due() -> Select[tuple[object, ...]]:
     )
 
 
-# Made once: it is asked every half a minute where there is nothing to do, and to make it is slow.
-_DUE = _due()
+# Asked every half a minute where there is nothing to do.
+_DUE = Prepared(lambda _: _due())
+_DESTINATIONS = Prepared(lambda _: select(destinations))
 
 
 _ORDER = (notifications.c.revision, notifications.c.sequence)
@@ -171,7 +165,7 @@ class OutboxRecords:
     def due_notifications(self, now: datetime, limit: int = 200) -> list[Notification]:
         """The head of each (incident, receiver) queue that is due, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_DUE, {"now": now, "most": limit}).all()
+            rows = list(_DUE.rows(connection, {"now": now, "most": limit}))
             said = {_version(row): self._said.get(_version(row)) for row in rows}
             new = [id_ for (id_, _, _), message in said.items() if message is None]
             texts = _messages(connection, new)
@@ -259,82 +253,18 @@ class OutboxRecords:
             write_events(connection, events)
 
     def begin_attempt(self, notification_id: str, by: str, at: datetime) -> tuple[Attempt, Handle]:
-        """Lease it and write down that a try begins; see `AlertStore`.
-
-        An earlier try without an end is closed as ambiguous: it must not hold up this one.
-        """
+        """Lease it and write down that a try begins; see `AlertStore`."""
         with self._database.write() as connection:
-            # Counting the try up first locks the row: two processes never get the same number.
-            found = connection.execute(
-                update(notifications)
-                .where(
-                    notifications.c.id == notification_id,
-                    PENDING,
-                    notifications.c.next_attempt_at <= at,
-                    _free(by, at),
-                )
-                .values(
-                    attempts=notifications.c.attempts + 1, lease_owner=by, leased_until=at + TERM
-                )
-                .returning(
-                    notifications.c.attempts,
-                    notifications.c.incident_id,
-                    notifications.c.receiver,
-                )
-            ).one_or_none()
-            if found is None:
-                raise LeaseError(f"The notification {notification_id} is not ours to send.")
-            of_this = attempts.c.notification_id == notification_id
-            _close_attempts(connection, at, _LOST, of_this)
-            attempt = Attempt(notification_id, found.attempts, at, by=by)
-            connection.execute(insert(attempts).values(attempt_values(attempt)))
-            stored = connection.execute(
-                select(handles.c.handle).where(
-                    handles.c.incident_id == found.incident_id,
-                    handles.c.receiver == found.receiver,
-                )
-            ).scalar()
-        return attempt, mapping_from_json(stored) if stored else {}
+            return begin_try(connection, notification_id, by, at)
 
     def finish_attempt(self, result: Result) -> None:
         """Write how a try ended, and all that comes of it.
 
         Raises LeaseError when it is not the newest try of its notification any more.
         """
-        attempt, notification = result.attempt, result.notification
         with self._database.write() as connection:
-            newest = connection.execute(
-                update(notifications)
-                .where(
-                    notifications.c.id == notification.id,
-                    notifications.c.attempts == attempt.number,
-                    notifications.c.lease_owner == attempt.by,
-                    PENDING,
-                )
-                .values(progress(replace(notification, attempts=attempt.number)) | _NO_LEASE)
-            )
-            if newest.rowcount != 1:
-                raise LeaseError(
-                    f"Try {attempt.number} of {attempt.notification_id} is not the one under way."
-                )
-            _follow(connection, notification)
-            connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.notification_id == attempt.notification_id,
-                    attempts.c.number == attempt.number,
-                )
-                .values(attempt_values(attempt))
-            )
-            if result.handle is not None:
-                key = {"incident_id": notification.incident_id, "receiver": notification.receiver}
-                upsert(
-                    connection,
-                    handles,
-                    [key | {"handle": mapping_to_json(result.handle)}],
-                    key=("incident_id", "receiver"),
-                    change=("handle",),
-                )
+            end_try(connection, result)
+            _follow(connection, result.notification)
             replace_rows(connection, notifications, map(notification_values, result.added))
             _write_destination(connection, result.destination)
             write_events(connection, result.events)
@@ -374,8 +304,10 @@ class OutboxRecords:
     def destinations(self) -> dict[str, Destination]:
         """How the receivers stand of which anything is remembered, by name."""
         with self._database.read() as connection:
-            rows = connection.execute(select(destinations)).all()
-        return {row.receiver: destination_from_json(row.state) for row in rows}
+            return {
+                row.receiver: destination_from_json(row.state)
+                for row in _DESTINATIONS.rows(connection, {})
+            }
 
     def probe(self, destination: Destination, now: datetime) -> None:
         """Remember how a receiver stands, and have what waits for it sent at once."""
@@ -410,7 +342,7 @@ class OutboxRecords:
         with self._database.write() as connection:
             closed = _close_attempts(connection, now, _CRASHED, of_ours)
             free = update(notifications).where(PENDING, notifications.c.lease_owner == by)
-            connection.execute(free.values(_NO_LEASE))
+            connection.execute(free.values({"lease_owner": None, "leased_until": None}))
             _pull_back(connection, now)  # it may have been set back while nobody was here
             return closed
 

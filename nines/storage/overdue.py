@@ -8,8 +8,7 @@ from alerting.audit import Owed
 from alerting.incident import IncidentState
 from alerting.notification import NotificationKind, NotificationState
 from nines.storage.database import Database
-from nines.storage.notification_rows import arrived
-from nines.storage.outbox import PENDING
+from nines.storage.notification_rows import PENDING, arrived
 from nines.storage.schema import incidents, notifications
 from slo.severity import Severity
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Self, TypeVar
 
 from alerting.delivery import Delivery, Run
-from alerting.notification import AttemptOutcome, Notification, NotificationKind
+from alerting.first_try import Offer, begin_first_tries
+from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationKind
 from alerting.routes import Route
 from alerting.store import Decision
 from tests.alerting.scene import ROUTES, Scene
@@ -29,6 +30,8 @@ class Night(Scene):
         self.outcomes: list[tuple[str, AttemptOutcome]] = []
         self.rng = random.Random(7)  # noqa: S311 - jitter, no secret
         self.run: Run = in_place
+        self.calls_at_once = True  # else all waits for the outbox to be read
+        self.loop: asyncio.AbstractEventLoop | None = None  # of those who act from outside
         self._start()
 
     def _start(self) -> None:
@@ -64,7 +67,25 @@ class Night(Scene):
         await settle()
 
     def keep(self, decision: Decision) -> Decision:
-        self.store.apply(decision, {})
+        """As the service does: whoever is free is called at once, once it is stored."""
+        if self.loop is None or self.loop.is_running():
+            return self._kept(decision)
+
+        async def within() -> Decision:
+            return self._kept(decision)
+
+        return self.loop.run_until_complete(within())
+
+    def _kept(self, decision: Decision) -> Decision:
+        offer = self.delivery.offer() if self.calls_at_once else Offer("nobody")
+        decision = begin_first_tries(decision, offer, self.clock.now())
+        begun: list[tuple[Notification, Attempt]] = []
+        try:
+            self.store.apply(decision, {})
+            tried = {one.notification_id: one for one in decision.attempts}
+            begun = [(n, tried[n.id]) for n in decision.notifications if n.id in tried]
+        finally:
+            self.delivery.begin(offer, begun)
         return decision
 
     async def told(self, decision: Decision) -> Decision:

@@ -67,6 +67,7 @@ class Promises(RuleBasedStateMachine):
         self.night = Night()
         self.configured: set[str] = set()
         self.runner.run(self._enter())
+        self.night.loop = self.runner.get_loop()
 
     async def _enter(self) -> None:
         await self.night.__aenter__()

@@ -29,24 +29,27 @@ class Commit(StrEnum):
 _VERB = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+\"?(\w+)", re.IGNORECASE)
 
 
-def commit_of(wrote: set[tuple[str, str]]) -> Commit | None:
-    """Which commit of a page's life wrote these (verb, table); None: it is about other things."""
+def commits_of(wrote: set[tuple[str, str]]) -> list[Commit]:
+    """Which commits of a page's life wrote these (verb, table); none: it is about other things.
+
+    A decision may begin the first tries of what it decides in the same commit.
+    """
+    found = [Commit.DECISION] if ("insert", "incidents") in wrote else []
     if ("insert", "attempts") in wrote:
-        return Commit.ATTEMPT
-    if ("update", "attempts") in wrote:
+        found.append(Commit.ATTEMPT)
+    elif ("update", "attempts") in wrote:
         said = ("insert", "incident_events") in wrote
-        return Commit.OUTCOME if said else Commit.RECOVERY
-    if ("insert", "incidents") in wrote:
-        return Commit.DECISION
-    if ("update", "notifications") in wrote or ("insert", "notifications") in wrote:
-        return Commit.TIDY
-    return None
+        found.append(Commit.OUTCOME if said else Commit.RECOVERY)
+    elif not found and {("update", "notifications"), ("insert", "notifications")} & wrote:
+        found.append(Commit.TIDY)
+    return found
 
 
 @dataclass(slots=True)
 class _Transaction:
     wrote: set[tuple[str, str]] = field(default_factory=set)
-    texts: set[str] = field(default_factory=set)  # of the parameters: ids are among them
+    # Of the parameters, by table: ids are among them.
+    texts: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, statement: str, parameters: object) -> None:
         found = _VERB.match(statement)
@@ -55,7 +58,7 @@ class _Transaction:
         verb, table = found[1].split()[0].lower(), found[2]
         self.wrote.add((verb, table))
         if table in ("attempts", "notifications"):
-            self.texts.update(_texts(parameters))
+            self.texts.setdefault(table, set()).update(_texts(parameters))
 
 
 def install(armed: Path, trace: Path) -> None:
@@ -78,11 +81,14 @@ def install(armed: Path, trace: Path) -> None:
 
     def about_to_commit(connection: Connection) -> None:
         known = transactions.pop(_key(connection), _Transaction())
-        name = commit_of(known.wrote)
-        committing.pop(_key(connection), None)
-        if name is not None:
-            receivers = _receivers(connection, known.texts)
-            committing[_key(connection)] = [f"{name}:{{}}:{one}" for one in receivers or [""]]
+        names = []
+        for name in commits_of(known.wrote):
+            about = known.texts.get(
+                "attempts" if name is Commit.ATTEMPT else "notifications", set()
+            )
+            receivers = _receivers(connection, about or set().union(*known.texts.values()))
+            names += [f"{name}:{{}}:{one}" for one in receivers or [""]]
+        committing[_key(connection)] = names
 
     def do_commit(dialect: DefaultDialect, connection: Any) -> None:  # noqa: ANN401 - any driver's
         names = committing.pop(id(getattr(connection, "driver_connection", connection)), [])

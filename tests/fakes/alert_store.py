@@ -56,6 +56,7 @@ class MemoryAlertStore:
         self.incidents.update((row.id, row) for row in decision.incidents)
         self.alerts.update((row.id, row) for row in decision.alerts)
         self.notifications.update((row.id, row) for row in decision.notifications)
+        self.attempts.extend(decision.attempts)
         self._log(decision.events)
         self.states.update(states)
         self.after("apply")

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from alerting.alert import AlertChange, AlertKind
 from alerting.context import Context
+from alerting.first_try import Offer
 from alerting.incident import Incident
 from alerting.inhibition import Inhibition
 from alerting.routes import Escalation, Route, Terms
@@ -54,6 +55,16 @@ def a_change(name: str, **changes: object) -> AlertChange:
         facts=FACTS,
     )
     return replace(change, **changes)  # type: ignore[arg-type]
+
+
+class Nobody:
+    """Calls nobody at once."""
+
+    def offer(self) -> Offer:
+        return Offer("nobody")
+
+    def begin(self, offer: Offer, begun: object) -> None:
+        assert (offer.receivers, begun) in (((), ()), ((), []))
 
 
 @dataclass
@@ -114,6 +125,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         threads=threads,
         context=lambda: built.context,
         decided=lambda: built.wrote(),
+        tries=lambda: Nobody(),
         restored=lambda: None,
         broadcast=Broadcast(),
         new_id=context.new_id,

@@ -168,6 +168,12 @@ def alertmanager_router(keeper: Alertmanager, source: Source, settings: WebSetti
     return router
 
 
+def post_alerts(keeper: Alertmanager, source: Source, settings: WebSettings) -> Endpoint:
+    """The endpoint that takes alerts, to be called without the router."""
+    api = AlertmanagerAPI(keeper, source, settings)
+    return api.guarded(api.post_alerts)
+
+
 def _id(request: Request) -> str:
     """The silence's id in the path. Raises RefusedBodyError."""
     id_ = str(request.path_params["silence_id"])
