@@ -86,6 +86,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._stopping = False
         self._recovered = False  # what the last process left open is closed
+        self._batch = BATCH  # how many are asked for at once
         self._has_read = False  # all that waits is known, or was when there was news last
         self._lanes: dict[str, Lane] = {}
         self._busy: set[str] = set()  # ids that a lane sends, or whose result is not stored yet
@@ -282,10 +283,10 @@ class Delivery:
 
     def _read(self, until: datetime) -> tuple[list[Notification], dict[str, Destination]]:
         """All that may be sent by then, and how receivers stand; blocks on the store."""
-        limit = BATCH
         # Many for one receiver must not hide another's.
-        while len(heads := self._store.due_notifications(until, limit)) >= limit:
-            limit *= 4
+        while len(heads := self._store.due_notifications(until, self._batch)) >= self._batch:
+            self._batch *= 4
+        self._batch = max(BATCH, self._batch // 4 if len(heads) * 16 < self._batch else self._batch)
         return heads, dict(self._store.destinations())
 
     def _until(self, moments: Iterable[datetime]) -> timedelta:

@@ -105,7 +105,8 @@ class Service:
         self.pulse = Pulse(started_at=now, config_loaded_at=now, version=VERSION)
         self.side_tasks = SideTasks(clock)
         self.engine = Engine(int(config.server.bucket.total_seconds()), awake_since=now)
-        self._new_id = ids(clock.now, secrets.randbits)
+        # Ids have to differ, and nobody has to fail to guess them.
+        self._new_id = ids(clock.now, random.Random(secrets.randbits(128)).getrandbits)  # noqa: S311
         self._reloading = asyncio.Lock()
         self._running = False
 

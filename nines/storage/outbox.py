@@ -59,6 +59,7 @@ from nines.storage.tries import begin_try, end_try
 from nines.storage.upsert import upsert
 
 _IDS_AT_ONCE = 500
+_FORGOTTEN_BEYOND = 2  # times what waits: of messages that are remembered as they were read
 _SAID_ALONE = [kind for kind in NotificationKind if kind.alone]
 _CRASHED = "Our process ended in the middle of this try."
 
@@ -166,13 +167,14 @@ class OutboxRecords:
         """The head of each (incident, receiver) queue that is due, oldest first."""
         with self._database.read() as connection:
             rows = list(_DUE.rows(connection, {"now": now, "most": limit}))
-            said = {_version(row): self._said.get(_version(row)) for row in rows}
-            new = [id_ for (id_, _, _), message in said.items() if message is None]
+            known = {_version(row): self._said.get(_version(row)) for row in rows}
+            new = [id_ for (id_, _, _), message in known.items() if message is None]
             texts = _messages(connection, new)
-        self._said = {
-            key: message or message_from_json(texts[key[0]]) for key, message in said.items()
-        }
-        return [notification_of(row, self._said[_version(row)]) for row in rows]
+        said = {key: message or message_from_json(texts[key[0]]) for key, message in known.items()}
+        self._said |= said
+        if len(self._said) > _FORGOTTEN_BEYOND * len(said) + _IDS_AT_ONCE:
+            self._said = dict(said)
+        return [notification_of(row, said[_version(row)]) for row in rows]
 
     def backlog(self, incident_id: str, receiver: str) -> Backlog:
         """What waits for a receiver about an incident; see `AlertStore`."""

@@ -34,7 +34,7 @@ class _Compiled(NamedTuple):
     fixed: Mapping[str, Any]  # parameters whose values are part of the statement
     given: Sequence[tuple[str, _Process | None]]  # the others
     order: Sequence[str] | None
-    results: Sequence[_Process | None]
+    results: Sequence[tuple[int, _Process]]  # of columns whose values are read otherwise
     row: Callable[[Iterable[Any]], Any]
     error: type[Exception]
 
@@ -63,16 +63,7 @@ class Prepared:
         """What it finds, with the columns' names as attributes; all of it has been read."""
         known = self._compiled(connection)
         found = run(connection, known.sql, [_bound(known, values)], known.error).fetchall()
-        results = known.results
-        if not any(results):
-            return map(known.row, found)
-        return (
-            known.row(
-                value if read is None else read(value)
-                for value, read in zip(row, results, strict=True)
-            )
-            for row in found
-        )
+        return map(known.row, found if not known.results else _read(found, known.results))
 
     def change(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run it once for each; gives how many rows that changed."""
@@ -108,6 +99,15 @@ def run(connection: Connection, sql: str, bound: Sequence[Any], error: type[Exce
     return cursor
 
 
+def _read(found: Iterable[Any], results: Sequence[tuple[int, _Process]]) -> Iterator[list[Any]]:
+    for row in found:
+        values = list(row)
+        for number, read in results:
+            if values[number] is not None:
+                values[number] = read(values[number])
+        yield values
+
+
 def _bound(known: _Compiled, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a tuple or a dict
     bound = dict(known.fixed)
     for name, write in known.given:
@@ -133,7 +133,11 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
         },
         given=[(name, write[name]) for name in asked],
         order=state.positiontup,
-        results=[_reader(column.type, dialect) for column in columns],
+        results=[
+            (number, read)
+            for number, column in enumerate(columns)
+            if (read := _reader(column.type, dialect)) is not None
+        ],
         row=_row(names),
         error=dialect.loaded_dbapi.Error,
     )
