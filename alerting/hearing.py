@@ -88,6 +88,7 @@ class _Ear:
 
     receiver: str
     view: list[Alert] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)  # ids of the view
     heard: set[str] = field(default_factory=set)  # ids of those that nobody holds back
     failover: dict[str, None] = field(default_factory=dict)
     wait: timedelta | None = None
@@ -96,7 +97,8 @@ class _Ear:
     escalated: timedelta | None = None  # after which time without acknowledgement, if so
 
     def take(self, alert: Alert, hit: Hit, *, held: bool) -> None:
-        if alert not in self.view:
+        if alert.id not in self.seen:
+            self.seen.add(alert.id)
             self.view.append(alert)
         if not held:
             self.heard.add(alert.id)

@@ -27,8 +27,7 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
     events: list[IncidentEvent] = []
     notifications: list[Notification] = []
     grounds: list[Grounds] = []
-    waits: list[Later] = []
-    edges: list[datetime] = []
+    looks: dict[str, datetime | None] = {}
     firing = inhibitors(cases, context)
     for case in cases:
         _rate(case, context)
@@ -39,8 +38,9 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
         said, later = hear(scene)
         hold_back(case, placed, context)
         grounds.extend(_grounds(case, scene, said, later, context))
-        waits.extend(later)
-        edges.extend(edges_of(placed, context.now))
+        looks[case.incident.id] = soonest(
+            [*(one.at for one in later), *edges_of(placed, context.now)]
+        )
         if not case.touched and not said and not case.carried:
             events.extend(case.events)
             continue
@@ -52,14 +52,13 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
         alerts.extend(alert for alert in case.alerts.values() if alert.id in moved)
         events.extend(case.events)
         notifications.extend(draft(say, case, context) for say in said)
-    again = soonest([*(one.at for one in waits), *edges])
     return Decision(
         tuple(incidents),
         tuple(alerts),
         tuple(events),
         tuple(notifications),
         grounds=tuple(grounds),
-        again=again,
+        looks=looks,
     )
 
 

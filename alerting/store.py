@@ -89,7 +89,8 @@ class Decision:
     Rows are told by their id: one that is stored already is replaced. Events are always new.
     `marks` are the budgets' marks by the SLO's id; `grounds` say why each alert was told or not;
     `outside` is how alerts from outside stand, by fingerprint (None: over); `attempts` are first
-    tries that begin with it. `again` is no row: when to look again, should nothing happen before.
+    tries that begin with it. `looks` are no rows: when to look at each incident again, should
+    nothing happen before; None: never.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -101,7 +102,12 @@ class Decision:
     grounds: tuple[Grounds, ...] = ()
     outside: Mapping[str, Outside | None] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
-    again: datetime | None = None
+    looks: Mapping[str, datetime | None] = field(default_factory=dict)
+
+    @property
+    def again(self) -> datetime | None:
+        """When the first of its incidents is to be looked at again."""
+        return min((at for at in self.looks.values() if at is not None), default=None)
 
     @property
     def empty(self) -> bool:

@@ -1,7 +1,7 @@
 """Turn alert changes into stored decisions, in their order, until storage takes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +35,7 @@ from slo.notices import Marks
 
 log = structlog.get_logger("nines.dispatch")
 States: TypeAlias = Mapping[str, AlertState]  # by rule key
+_LOGGED = 50  # events of one decision
 _RETRY_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -105,6 +106,7 @@ class Dispatch:
         self._refused: str | None = None  # why the decision that waits could not be written
         self._nothing_open = False  # as far as we know
         self._decisions_written = 0
+        self._due: dict[str, datetime] = {}  # by incident: when time may make a change
         self.next_review: datetime | None = None  # the next moment at which time makes a change
         self.rescheduled = Bell()  # rung whenever `next_review` comes to be earlier
 
@@ -146,31 +148,57 @@ class Dispatch:
                     failures += 1
                     await asyncio.sleep(pause)
 
-    async def review(self) -> None:
+    async def review(self, *, due: bool = False) -> None:
         """Do what time alone makes due: waits that are over, escalations, suppressors' edges.
 
-        Looks first, and writes only when there is something to write. Where nothing was open at
-        the last look, and nothing was decided since, nothing is.
+        Looks at all that is open, or at what is `due` alone; writes only when there is something to
+        write, about what it concerns. Where nothing was open at the last look, and nothing was
+        decided since, nothing is.
         """
         if self._nothing_open:
             return
         context, decided = self._context(), self._decisions_written
+        ids = [id_ for id_, at in self._due.items() if at <= context.now] if due else None
 
-        def look_at(context: Context) -> tuple[Decision, bool]:
+        def look() -> tuple[Decision, bool]:
+            if ids is not None:
+                return self._reviewed(ids, context), False
             files = self._records.open_incidents()
             return review(files, self._seeing_all(context, (), files)), not files
 
         try:
-            look, nothing_open = await self._threads.read(lambda: look_at(context))
+            found, nothing_open = await self._threads.read(look)
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
         # What was stored while we looked may have opened one, or come to be due sooner.
         unmoved = decided == self._decisions_written
         self._nothing_open = nothing_open and unmoved
-        self.next_review = look.again if unmoved else soonest((look.again, self.next_review))
-        if not look.empty:
-            await self._write(lambda now: ([look_at(now)[0]], {}))
+        if unmoved and ids is None:
+            self._due.clear()
+        self._heed(found.looks, over=unmoved)
+        if not found.empty:
+            concerned = {one.id for one in found.incidents}
+            concerned |= {event.incident_id for event in found.events}
+            concerned |= {alert.incident_id for alert in found.alerts}
+            await self._write(lambda now: ([self._reviewed(concerned, now)], {}))
+
+    def _reviewed(self, ids: Collection[str], context: Context) -> Decision:
+        return review(self._records.incident_files(ids), self._seeing_all(context))
+
+    def _heed(self, looks: Mapping[str, datetime | None], *, over: bool = True) -> None:
+        """Look at these incidents again then; `over`: and not before, whatever was known."""
+        for id_, at in looks.items():
+            known = None if over else self._due.get(id_)
+            sooner = soonest((at, known))
+            if sooner is None:
+                self._due.pop(id_, None)
+            else:
+                self._due[id_] = sooner
+        before = self.next_review
+        self.next_review = min(self._due.values(), default=None)
+        if self.next_review is not None and (before is None or self.next_review < before):
+            self.rescheduled.ring()
 
     async def take(self, changes: Sequence[AlertChange], page: Decision) -> None:
         """Decide on what came from outside, and write `page` with it; raises StorageError.
@@ -334,7 +362,7 @@ class Dispatch:
         touched: set[str] = set()
         events: list[IncidentEvent] = []
         hidden: list[ShadowAlert] = []
-        again: list[datetime | None] = []
+        looks: dict[str, datetime | None] = {}
         begun: list[Alert] = []
         tried: list[tuple[Notification, Attempt]] = []
         waits: list[Notification] = []
@@ -354,7 +382,7 @@ class Dispatch:
             events.extend(decision.events)
             hidden.extend(decision.shadows)
             begun.extend(decision.alerts)
-            again.append(decision.again)
+            looks.update(decision.looks)
             self._records.apply(decision, states, batch)
 
         async with self._lock:
@@ -377,13 +405,8 @@ class Dispatch:
             asyncio.get_running_loop().call_later(0, _report, events)
             self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
-            self._look_again(soonest(again))
+            self._heed(looks)
         return stored
-
-    def _look_again(self, at: datetime | None) -> None:
-        if at is not None and (self.next_review is None or at < self.next_review):
-            self.next_review = at
-            self.rescheduled.ring()
 
     def _batch(self) -> CountBatch | None:
         """The batch to write next: one whose writing failed keeps its id and goes first.
@@ -434,8 +457,11 @@ class Dispatch:
 
 
 def _report(events: Sequence[IncidentEvent]) -> None:
-    for event in events:
+    for event in events[:_LOGGED]:
         log.info(str(event.kind), incident=event.incident_id, text=event.text)
+    if len(events) > _LOGGED:  # in a storm; the timelines have all of them
+        incidents = len({event.incident_id for event in events})
+        log.info("and_more", events=len(events) - _LOGGED, incidents=incidents)
 
 
 def _together(decisions: Sequence[Decision]) -> Decision:
@@ -449,7 +475,7 @@ def _together(decisions: Sequence[Decision]) -> Decision:
         grounds=tuple(row for decision in decisions for row in decision.grounds),
         outside={mark: entry for decision in decisions for mark, entry in decision.outside.items()},
         attempts=tuple(row for decision in decisions for row in decision.attempts),
-        again=soonest(decision.again for decision in decisions),
+        looks={id_: at for decision in decisions for id_, at in decision.looks.items()},
     )
 
 

@@ -120,8 +120,8 @@ class Rounds:
         bucket = self._engine.bucket_seconds
         while True:
             now, due = self._clock.now(), self._dispatch.next_review
-            wait = bucket - now.timestamp() % bucket
-            if due is not None:
-                wait = min(wait, max((due - now).total_seconds(), 0))
-            if not await self._dispatch.rescheduled.heard_within(wait, self._clock):
-                await self._dispatch.review()
+            edge = bucket - now.timestamp() % bucket
+            sooner = edge if due is None else min(edge, max((due - now).total_seconds(), 0))
+            if not await self._dispatch.rescheduled.heard_within(sooner, self._clock):
+                # What depends on others, or on a clock that was set, is seen at the edges.
+                await self._dispatch.review(due=sooner < edge)

@@ -68,6 +68,11 @@ class AlertRecords(OutboxRecords, IncidentRecords):
             files = _ONE.of(connection, {"incident": incident_id})
         return files[0] if files else None
 
+    def incident_files(self, ids: Collection[str]) -> list[IncidentFile]:
+        """Those of several, oldest first."""
+        with self._database.read() as connection:
+            return _SOME.of(connection, {"ids": names_to_json(tuple(ids))})
+
     def apply(
         self,
         decision: Decision,
@@ -197,4 +202,5 @@ def _select_sent(where: ColumnElement[bool]) -> Select[Any]:
 _IS_OPEN = incidents.c.state != IncidentState.RESOLVED
 _ALL_OPEN = _Files(lambda _: _IS_OPEN)
 _OPEN_OF = _Files(lambda dialect: and_(_IS_OPEN, among(incidents.c.service, "services", dialect)))
+_SOME = _Files(lambda dialect: among(incidents.c.id, "ids", dialect))
 _ONE = _Files(lambda _: incidents.c.id == bindparam("incident"))

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -303,3 +303,36 @@ def told(scene: Scene) -> list[str]:
     """The services of which something was decided to be sent."""
     details = [scene.records.incident_detail(one.id) for one in scene.incidents()]
     return [d.incident.service for d in details if d is not None for _ in d.notifications]
+
+
+async def test_of_what_is_open_only_what_is_due_is_looked_at_between_the_edges(
+    scene: Scene,
+) -> None:
+    escalating = Route(
+        receivers=("oncall",), terms=Terms(escalate=(Escalation(timedelta(minutes=5), ("lead",)),))
+    )
+    scene.context = replace(scene.context, tree=escalating)
+    for minute, service in enumerate(("first", "second")):
+        scene.context = replace(scene.context, now=T0 + timedelta(minutes=minute))
+        change = a_change("up", service=service, rule=f"{service}/up#page", at=scene.context.now)
+        scene.dispatch.submit([change])
+        await scene.dispatch.settle()
+    await scene.dispatch.review()
+    assert scene.dispatch.next_review == T0 + timedelta(minutes=5)
+    read: list[list[str]] = []
+    inner = scene.records.incident_files
+
+    def files(ids: Collection[str]) -> list[IncidentFile]:
+        found = inner(ids)
+        read.append([file.incident.service for file in found])
+        return found
+
+    scene.records.incident_files = files  # type: ignore[method-assign]
+
+    scene.context = replace(scene.context, now=T0 + timedelta(minutes=5))
+    await scene.dispatch.review(due=True)
+
+    assert read == [["first"], ["first"]]  # to look, and to decide
+    assert scene.dispatch.next_review == T0 + timedelta(minutes=6)
+    told = [row.receiver for row in scene.records.due_notifications(T0 + timedelta(hours=1))]
+    assert told.count("lead") == 1

@@ -229,10 +229,13 @@ async def test_a_change_that_comes_to_be_due_earlier_is_reviewed_at_its_time(
     async with living(tmp_path, UP) as nines:
         clock, dispatch = nines.clock, nines.service.dispatch
         reviews: list[float] = []
+        alone: list[float] = []
 
-        async def review() -> None:
+        async def review(*, due: bool = False) -> None:
             dispatch.next_review = None
             reviews.append(clock.monotonic())
+            if due:
+                alone.append(clock.monotonic())
 
         dispatch.review = review  # type: ignore[method-assign]
         async with running(nines.service.rounds.review_when_due()):
@@ -244,6 +247,7 @@ async def test_a_change_that_comes_to_be_due_earlier_is_reviewed_at_its_time(
             await clock.advance(10 * SECOND)
 
     assert reviews == [10.0, 20.0, 23.5, 30.0]
+    assert alone == [23.5]  # what is due, and not all that is open
 
 
 async def test_what_a_write_opened_whose_answer_was_lost_is_reviewed(tmp_path: Path) -> None:
