@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
+from collectors.dns import DnsConfig, DnsProbe
 from collectors.http import HttpConfig, HttpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.log import LogConfig, LogLines
@@ -43,6 +44,7 @@ class Kind(NamedTuple):
 
 # To add one: its file here, its line below, its test. The key is what holds the target.
 KINDS: Mapping[str, Kind] = {
+    "dns": Kind(DnsConfig, DnsProbe, has_page=True),
     "http": Kind(HttpConfig, HttpProbe),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),

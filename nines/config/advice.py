@@ -99,7 +99,7 @@ def _lowered_tiers(slo: SLO) -> Iterator[Finding]:
 
 
 def _unread_scrapes(config: Config) -> Iterator[Finding]:
-    read = {slo.collector_id for slo in config.slos if not isinstance(slo.sli, ProbeSLI)}
+    read = {slo.collector_id for slo in config.slos}
     read |= {rule.collector_id for rule in config.rules}
     for name, service in config.services.items():
         for key, collector in service.collectors.items():

@@ -9,7 +9,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ("services", _ANY): frozenset({"depends_on"}),
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
-            "dns", "icmp", "grpc", "sql", "redis", "push", "heartbeat", "steps",
+            "icmp", "grpc", "sql", "redis", "push", "heartbeat", "steps",
             "websocket", "kafka",
         }
     ),

@@ -1,15 +1,10 @@
 """Who is asked for targets over real sockets, and what became of it."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
-import dns.flags
-import dns.message
 import dns.rcode
-import dns.rrset
 import pytest
 
 from nines.config.discovery import DnsNames
@@ -17,6 +12,7 @@ from nines.config.sd import Target
 from nines.demo.http_server import HttpServer, Misbehaviour, Request, Response
 from nines.discovery import asking
 from nines.discovery.asking import NotToldError, ask_dns, ask_http
+from tests.fakes.names import names, refuses, says
 
 GROUPS = json.dumps([{"targets": ["a:80"], "labels": {"city": "Berlin"}}]).encode()
 
@@ -68,76 +64,26 @@ async def test_who_does_not_tell_is_told_of(
             await ask_http(url, None, 30)
 
 
-class _Names(asyncio.DatagramProtocol):
-    """A name server; `answer` makes its answers."""
-
-    def __init__(self, answer: Callable[[dns.message.Message], dns.message.Message]) -> None:
-        self._answer = answer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        answer = self._answer(dns.message.from_wire(data))
-        self._transport.sendto(answer.to_wire(), addr)
-
-
-@asynccontextmanager
-async def names(
-    answer: Callable[[dns.message.Message], dns.message.Message],
-) -> AsyncIterator[list[str]]:
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Names(answer), local_addr=("127.0.0.1", 0)
-    )
-    try:
-        yield [f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"]
-    finally:
-        transport.close()
-
-
-def _says(*records: str) -> Callable[[dns.message.Message], dns.message.Message]:
-    def answer(query: dns.message.Message) -> dns.message.Message:
-        made = dns.message.make_response(query)
-        question = query.question[0]
-        if records:
-            made.answer.append(
-                dns.rrset.from_text(question.name, 60, "IN", question.rdtype, *records)
-            )
-        return made
-
-    return answer
-
-
-def _refuses(code: dns.rcode.Rcode) -> Callable[[dns.message.Message], dns.message.Message]:
-    def answer(query: dns.message.Message) -> dns.message.Message:
-        made = dns.message.make_response(query)
-        made.set_rcode(code)
-        return made
-
-    return answer
-
-
 async def test_records_are_targets_in_an_order_of_their_own() -> None:
     srv = DnsNames(names=("_web._tcp.shop.example",))
-    async with names(_says("0 0 8080 b.example.", "0 0 8080 a.example.")) as servers:
+    async with names(says("0 0 8080 b.example.", "0 0 8080 a.example.")) as servers:
         found = await ask_dns(srv, servers)
     assert [one.address for one in found] == ["a.example:8080", "b.example:8080"]
     assert found[0].labels["__meta_dns_name"] == "_web._tcp.shop.example"
 
-    async with names(_says("2001:db8::1")) as servers:
+    async with names(says("2001:db8::1")) as servers:
         v6 = await ask_dns(DnsNames(names=("shop.example",), type="AAAA", port=443), servers)
     assert [one.address for one in v6] == ["[2001:db8::1]:443"]
 
 
 async def test_a_name_that_is_not_there_has_no_targets() -> None:
-    for answer in (_refuses(dns.rcode.NXDOMAIN), _says()):
+    for answer in (refuses(dns.rcode.NXDOMAIN), says()):
         async with names(answer) as servers:
             assert await ask_dns(DnsNames(names=("shop.example",)), servers) == ()
 
 
 async def test_a_name_server_that_fails_has_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "WITHIN_SECONDS", 0.5)
-    async with names(_refuses(dns.rcode.SERVFAIL)) as servers:
+    async with names(refuses(dns.rcode.SERVFAIL)) as servers:
         with pytest.raises(NotToldError, match="it cannot be looked up"):
             await ask_dns(DnsNames(names=("shop.example",)), servers)
