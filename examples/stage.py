@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from nines.demo.inbox import Inbox
+from nines.demo.platforms.mewayz import Mewayz
 from nines.demo.platforms.petuniverse import PetUniverse
 from nines.demo.platforms.platform import Platform
 
 # To add one: its simulator, its folder with a config.yaml, its line here, its test.
 PLATFORMS: Mapping[str, type[Platform]] = {
+    "mewayz": Mewayz,
     "petuniverse": PetUniverse,
 }
 _SEED = 99_99

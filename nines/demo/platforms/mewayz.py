@@ -1,20 +1,26 @@
 """Mewayz: Express, MongoDB and Redis, behind a health endpoint that always answers 200."""
 
+import json
 import random
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 from nines.demo.http_server import Misbehaviour, Request, Response
-from nines.demo.platforms.platform import NOT_FOUND, Platform, iso, json_answer
+from nines.demo.platforms.platform import NOT_FOUND, Events, Platform, iso, json_answer
 
-_MEWAYZ_LIMIT = 100  # requests an address may make within
-_MEWAYZ_LIMIT_WINDOW = timedelta(minutes=15)
+_LIMIT = 100  # requests an address may make within
+_LIMIT_WINDOW = timedelta(minutes=15)
+_A_SECOND = 15.0  # requests of its users
+_URLS = ("/api/v1/products", "/api/v1/orders", "/api/v1/invoices")
 
 
 class Mewayz(Platform):
-    """`GET /health` always answers 200, whatever is broken; `GET /metrics` answers JSON.
+    """`GET /health` always answers 200, whatever is broken; `GET /metrics` answers JSON; the access
+    log has a JSON object a line.
 
     Every address (there is one here) may ask 100 times in 15 minutes, then it gets a 429.
     """
@@ -24,28 +30,68 @@ class Mewayz(Platform):
         "dead database behind a 200": "its database is dead behind a 200",
         "dead cache behind a 200": "its cache is dead behind a 200",
         "half a body": "its answers break off",
+        "refused": "it refuses connections",
+        "errors": "one request in ten fails",
+        "slow requests": "half of the requests take more than a second",
+        "cold cache": "its cache forgets everything",
+        "restart": "it restarts, counters at zero",
+        "somebody asks too often": "its rate limiter answers 429",
     }
 
     def __init__(self, now: Callable[[], datetime], rng: random.Random) -> None:
         super().__init__(now, rng)
+        self._asked: deque[datetime] = deque()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None  # while it runs
+        self._events: dict[str, Events] = {}
+        self._restarted = False
+        self._begin()
+
+    def _begin(self) -> None:
         self.uptime = 0.0
         self.requests = self.errors = self.slow = self.hits = self.misses = 0
-        self._asked: deque[datetime] = deque()
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {**super().environ, "MEWAYZ_LOG": str(self._log)}
+
+    @property
+    def _log(self) -> Path | None:
+        return Path(self._folder.name) / "access.log" if self._folder else None
+
+    async def start(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="mewayz-")
+        (Path(self._folder.name) / "access.log").touch()
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def refused(self) -> frozenset[str]:
+        return frozenset({"web"} if self.fault == "refused" else ())
 
     def pass_time(self, seconds: float) -> None:
-        """Serve some traffic."""
+        if self.fault == "restart" and not self._restarted:
+            self._begin()
+        self._restarted = self.fault == "restart"
         self.uptime += seconds
-        served = self.rng.randint(0, max(1, int(seconds * 30)))
-        broken = self.fault == "dead database behind a 200"
+        served = self._take("served", _A_SECOND * seconds)
+        failing = {"errors": 0.1, "dead database behind a 200": 0.5}.get(self.fault or "", 0.0001)
+        failed = min(served, self._take("failed", served * failing))
+        late = min(served, self._take("slow", served * (0.5 if self._is_slow else 0.001)))
+        cold = self.fault in ("dead cache behind a 200", "cold cache")
+        missed = min(served, self._take("missed", served * (1.0 if cold else 0.2)))
         self.requests += served
-        self.errors += served // 2 if broken else int(self.rng.random() < 0.01)
-        self.slow += served // 100
-        cold = self.fault == "dead cache behind a 200"
-        self.misses += served if cold else served // 5
-        self.hits += 0 if cold else served - served // 5
+        self.errors += failed
+        self.slow += late
+        self.misses += missed
+        self.hits += served - missed
+        self._write(served, failed, late)
 
     def answer(self, request: Request) -> Response | Misbehaviour:
-        if self._limited():
+        if self._limited() or self.fault == "somebody asks too often":
             return json_answer(429, {"error": "Too many requests, please try again later."})
         if request.path == "/health":
             answer = json_answer(200, self._health())
@@ -56,11 +102,37 @@ class Mewayz(Platform):
             return json_answer(200, self._metrics())
         return NOT_FOUND
 
+    @property
+    def _is_slow(self) -> bool:
+        return self.fault == "slow requests"
+
+    def _take(self, name: str, expected: float) -> int:
+        return self._events.setdefault(name, Events()).take(expected)
+
+    def _write(self, served: int, failed: int, late: int) -> None:
+        """A line for each request, as its logger writes them."""
+        if self._log is None:
+            return
+        at = iso(self.now())
+        with self._log.open("a") as log:
+            for number in range(served):
+                line = {
+                    "timestamp": at,
+                    "method": "GET",
+                    "url": _URLS[number % len(_URLS)],
+                    "status": 500 if number < failed else 200,
+                    "responseTime": "1840" if number >= served - late else "35",
+                    "userAgent": "Mozilla/5.0",
+                    "ip": "192.0.2.7",
+                    "userId": None,
+                }
+                log.write(json.dumps(line) + "\n")
+
     def _limited(self) -> bool:
         now = self.now()
-        while self._asked and now - self._asked[0] >= _MEWAYZ_LIMIT_WINDOW:
+        while self._asked and now - self._asked[0] >= _LIMIT_WINDOW:
             self._asked.popleft()
-        if len(self._asked) >= _MEWAYZ_LIMIT:
+        if len(self._asked) >= _LIMIT:
             return True
         self._asked.append(now)
         return False
