@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nines.demo.inbox import Inbox
+from nines.demo.platforms.active_active import ActiveActive
 from nines.demo.platforms.jain_shikanji import JainShikanji
 from nines.demo.platforms.mewayz import Mewayz
 from nines.demo.platforms.petuniverse import PetUniverse
@@ -15,6 +16,7 @@ from nines.demo.platforms.platform import Platform
 
 # To add one: its simulator, its folder with a config.yaml, its line here, its test.
 PLATFORMS: Mapping[str, type[Platform]] = {
+    "active-active": ActiveActive,
     "jain-shikanji": JainShikanji,
     "mewayz": Mewayz,
     "petuniverse": PetUniverse,
