@@ -13,6 +13,7 @@ from nines.demo.platforms.jain_shikanji import JainShikanji
 from nines.demo.platforms.mewayz import Mewayz
 from nines.demo.platforms.petuniverse import PetUniverse
 from nines.demo.platforms.platform import Platform
+from nines.demo.platforms.saverly import Saverly
 
 # To add one: its simulator, its folder with a config.yaml, its line here, its test.
 PLATFORMS: Mapping[str, type[Platform]] = {
@@ -20,6 +21,7 @@ PLATFORMS: Mapping[str, type[Platform]] = {
     "jain-shikanji": JainShikanji,
     "mewayz": Mewayz,
     "petuniverse": PetUniverse,
+    "saverly": Saverly,
 }
 _SEED = 99_99
 
