@@ -182,8 +182,8 @@ def _json(expect: HttpExpect, body: Body, words: Words) -> Iterator[Failure]:
         else:
             for value in _unmet(values, expected):
                 came = "is not in the answer" if value is _NOTHING else f"is {words.json(value)}"
-                wanted = _wanted(expected, words)
-                yield Failure(Cause.ASSERTION, f"{path} {came}; expected {wanted}")
+                sought = wanted(expected, words)
+                yield Failure(Cause.ASSERTION, f"{path} {came}; expected {sought}")
 
 
 def _unmet(values: Sequence[object], expected: JsonEquals | JsonCondition) -> Iterator[object]:
@@ -194,10 +194,11 @@ def _unmet(values: Sequence[object], expected: JsonEquals | JsonCondition) -> It
     elif not values:
         yield _NOTHING
     else:
-        yield from (value for value in values if not _meets(value, expected))
+        yield from (value for value in values if not meets(value, expected))
 
 
-def _meets(value: object, expected: JsonEquals | JsonCondition) -> bool:
+def meets(value: object, expected: JsonEquals | JsonCondition) -> bool:
+    """Whether a value that is there is as expected."""
     if isinstance(expected, JsonEquals):
         return _same(value, expected.equals)
     if expected.one_of is not None:
@@ -216,7 +217,8 @@ def _same(value: object, expected: Scalar) -> bool:
     return value == expected
 
 
-def _wanted(expected: JsonEquals | JsonCondition, words: Words) -> str:
+def wanted(expected: JsonEquals | JsonCondition, words: Words) -> str:
+    """What is expected, in words."""
     if isinstance(expected, JsonEquals):
         return words.json(expected.equals)
     if expected.one_of is not None:

@@ -12,6 +12,7 @@ from collectors.log import LogConfig, LogLines
 from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
 from collectors.promql import Promql, PromqlConfig
+from collectors.redis import RedisConfig, RedisProbe
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
 from collectors.scrape import PrometheusConfig, Scrape
@@ -51,6 +52,7 @@ KINDS: Mapping[str, Kind] = {
     "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
+    "redis": Kind(RedisConfig, RedisProbe, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),
     "tls": Kind(TlsConfig, TlsProbe),
 }

@@ -15,6 +15,7 @@ COMMANDS = {
     "chromium": "chromium",
     "prometheus": "promtool",
     "prometheus-alertmanager": "amtool",
+    "redis-server": "redis-server",
     "victoria-metrics": "victoria-metrics",
 }
 _LEFT_OUT: dict[str, list[str]] = {}
