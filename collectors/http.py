@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from http.cookiejar import CookieJar
 from typing import Literal, Self, cast
 
 import httpx
@@ -82,7 +83,7 @@ class HttpProbe:
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
-        visit = _Visit(self._config, self._headers, look)
+        visit = Visit(self._config, self._headers, look)
         try:
             async with asyncio.timeout(self.timeout.total_seconds()) as bound:
                 transport = FreshTransport(
@@ -90,39 +91,34 @@ class HttpProbe:
                     watch=look.watch,
                     context=self._trust.context(),
                     give_up_at=bound.when() or 0.0,
-                    named=_named(self._config),
+                    named=named(self._config),
                 )
                 answer = await visit.fetch(transport)
-            return await self._judged(answer, look)
+            return await judged(answer, look, self._config.expect, self._secrets)
         except TooManyRedirectsError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error, visit.where)
 
-    async def _judged(self, answer: Answer, look: Look) -> Observation:
-        if answer.status == TOO_MANY_REQUESTS and not status_is(429, self._config.expect.status):
-            after = answer.headers.get("retry-after")
-            wait = f"; it asks to come back after {after[:40]}" if after else ""
-            look.warning = f"the target's own rate limiter answered 429{wait}"
-            return look.unknown(look.warning)
-        arguments = (self._config.expect, answer, look.started, self._secrets)
-        if len(answer.body.data) > _JUDGED_ASIDE_BYTES and self._config.expect.looks_at_body:
-            failure = await asyncio.to_thread(judge, *arguments)
-        else:
-            failure = judge(*arguments)
-        return look.failed(failure.cause, failure.sentence) if failure else look.passed()
-
     async def close(self) -> None:
         """Nothing outlives a run."""
 
 
-class _Visit:
+class Visit:
     """One run's way from the first request to the last byte."""
 
-    def __init__(self, config: HttpConfig, headers: dict[str, str], look: Look) -> None:
+    def __init__(
+        self,
+        config: HttpConfig,
+        headers: dict[str, str],
+        look: Look,
+        cookies: CookieJar | None = None,
+    ) -> None:
+        """`cookies` are sent, and those that come are put there; one run's own by default."""
         self._config = config
         self._headers = headers
+        self._cookies = cookies
         self._look = look
         self.where = ""  # said after a failure that happened elsewhere than at the target
 
@@ -133,6 +129,7 @@ class _Visit:
             trust_env=False,
             timeout=None,  # noqa: S113 - the run as a whole has one
             headers=self._headers,
+            cookies=self._cookies,
         ) as client:
             request = client.build_request(
                 self._config.method, self._config.http, content=self._config.body
@@ -186,7 +183,25 @@ class _Visit:
         )
 
 
-def _named(config: HttpConfig) -> tuple[str, str] | None:
+def named(config: HttpConfig) -> tuple[str, str] | None:
+    """The host that is looked at, and the name that its certificate bears instead."""
     if config.tls.server_name is None:
         return None
     return httpx.URL(config.http).host, config.tls.server_name
+
+
+async def judged(
+    answer: Answer, look: Look, expect: HttpExpect, hidden: tuple[str, ...]
+) -> Observation:
+    """What the answer comes to; `hidden` is not shown. A limiter's 429 speaks of us."""
+    if answer.status == TOO_MANY_REQUESTS and not status_is(429, expect.status):
+        after = answer.headers.get("retry-after")
+        wait = f"; it asks to come back after {after[:40]}" if after else ""
+        look.warning = f"the target's own rate limiter answered 429{wait}"
+        return look.unknown(look.warning)
+    arguments = (expect, answer, look.started, hidden)
+    if len(answer.body.data) > _JUDGED_ASIDE_BYTES and expect.looks_at_body:
+        failure = await asyncio.to_thread(judge, *arguments)
+    else:
+        failure = judge(*arguments)
+    return look.failed(failure.cause, failure.sentence) if failure else look.passed()

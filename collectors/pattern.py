@@ -21,6 +21,14 @@ class Regex:
     def found_in(self, text: str) -> bool:
         return self._compiled.search(text) is not None
 
+    def first(self, text: str) -> str | None:
+        """Its first group where it is first found, the whole match without one."""
+        match = self._compiled.search(text)
+        if match is None:
+            return None
+        found: str | None = match.group(1 if match.groups() else 0)
+        return found
+
     def __str__(self) -> str:
         return self.text
 

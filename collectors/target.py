@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonS
 from slo.secret import HIDDEN
 
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^\s:/\[\]@?#]+)):(\d{1,5})")
-_TELLING = re.compile(r"key|token|secret|passw|auth|sig|credential|session|code", re.IGNORECASE)
+TELLING = re.compile(r"key|token|secret|passw|auth|sig|credential|session|code", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def without_secrets(address: str) -> str:
     except (httpx.InvalidURL, ValueError):
         return HIDDEN
     parameters = [
-        (name, HIDDEN if _TELLING.search(name) else value)
+        (name, HIDDEN if TELLING.search(name) else value)
         for name, value in url.params.multi_items()
     ]
     if any(value == HIDDEN for _, value in parameters):

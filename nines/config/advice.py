@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from collectors.kinds import has_page
+from collectors.step import VARIABLE
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.expansion import Expanded
@@ -17,7 +18,7 @@ from slo.definition import SLO, ProbeSLI
 from slo.units import format_duration, format_percent
 
 _TOO_MUCH_OF_THE_BUDGET = Fraction(1, 10)  # for one failed run
-_TELLING = re.compile(r"auth|cookie|key|secret|session|token", re.IGNORECASE)
+_TELLING = re.compile(r"auth|cookie|key|passw|secret|session|token", re.IGNORECASE)
 _LEAST_RUNS_OF_A_SHORT_WINDOW = 2
 
 
@@ -138,7 +139,10 @@ def _plain_secrets(data: Mapping[str, Any], shape: Shape, expanded: Expanded) ->
             return False
         if path == ("server", "database"):
             return "@" in value and ":" in value.split("@", maxsplit=1)[0].split("://")[-1]
-        # Headers are secrets one and all, so that none is printed; only these tell something.
-        return "headers" not in path or _TELLING.search(str(path[-1])) is not None
+        if "steps" in path and VARIABLE.search(value):
+            return False  # captured on the way
+        # These are secrets one and all, so that none is printed; only some tell something.
+        many = "headers" in path or "steps" in path
+        return not many or _TELLING.search(str(path[-1])) is not None
 
     yield from look(data, ())

@@ -81,6 +81,8 @@ class _Expansion:
                     "or $${ for the text itself",
                 )
                 return ""
+            if default is None and _is_captured(name, path, self._document.data):
+                return str(match[0])
             value = self._environ.get(name, "")
             if value or (name in self._environ and default is None):
                 self.outside.add(path)
@@ -107,6 +109,17 @@ class _Expansion:
 
     def _say(self, path: Path, sentence: str) -> None:
         self.problems.append(Problem.at(self._document.place(path), sentence))
+
+
+def _is_captured(name: str, path: Path, data: object) -> bool:
+    """Whether a step of the same journey fills it in while it runs."""
+    if "steps" not in path:
+        return False
+    for key in path[: path.index("steps") + 1]:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    steps = data if isinstance(data, list) else []
+    captures = [step.get("capture") for step in steps if isinstance(step, Mapping)]
+    return any(isinstance(each, Mapping) and name in each for each in captures)
 
 
 def _read_secret(file: FilePath) -> tuple[str, str | None]:

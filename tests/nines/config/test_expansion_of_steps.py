@@ -1,0 +1,50 @@
+"""`${name}` in a journey: captured on the way, or of the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from collectors.step import StepsConfig
+from nines.config import ConfigError
+from tests.nines.config.files import load_text
+
+JOURNEY = """
+services:
+  shop:
+    collectors:
+      account:
+        steps:
+          - name: log in
+            url: https://shop.example/login
+            json: {password: "${PASSWORD}"}
+            capture: {token: {json: $.token}}
+          - {name: orders, url: "https://shop.example/orders", bearer_token: "${token}"}
+    slos:
+      account: {objective: 99.9%, sli: {probe: account}}
+alerting: {route: {receivers: []}}
+"""
+
+
+def test_what_a_step_captures_is_left_for_the_run(tmp_path: Path) -> None:
+    environ = {"PASSWORD": "hush", "token": "of the environment"}
+    config = load_text(tmp_path, JOURNEY, environ).services["shop"].collectors["account"]
+
+    assert isinstance(config, StepsConfig)
+    first, second = config.steps
+    assert first.json_ is not None
+    assert first.json_["password"].value == "hush"
+    assert second.bearer_token is not None
+    assert second.bearer_token.value == "${token}"
+
+
+def test_what_no_step_captures_is_asked_of_the_environment(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the environment variable tokn is not set"):
+        load_text(tmp_path, JOURNEY.replace('"${token}"', '"${tokn}"'), {"PASSWORD": "hush"})
+
+
+def test_a_password_that_stands_in_a_journey_is_advised_against(tmp_path: Path) -> None:
+    plain = JOURNEY.replace("${PASSWORD}", "hush")
+    said = [each.sentence for each in load_text(tmp_path, plain).advice]
+
+    assert any("the secret `password` stands in the file" in sentence for sentence in said)
+    assert not any("bearer_token" in sentence for sentence in said)
