@@ -15,6 +15,7 @@ from collectors.expectation import (
     JsonCondition,
     JsonEquals,
     Scalar,
+    SizeExpect,
 )
 from collectors.observation import Cause
 from collectors.size import format_size
@@ -89,6 +90,8 @@ def status_is(status: int, expected: Sequence[int | str]) -> bool:
 def _failures(expect: HttpExpect, answer: Answer, now: datetime, words: Words) -> Iterator[Failure]:
     yield from _status(expect, answer)
     yield from _headers(expect, answer.headers, words)
+    if expect.compression is not None:
+        yield from _compression(expect.compression, answer.headers, words)
     if expect.looks_at_body:
         yield from _body(expect, answer, words)
     if expect.certificate_days is not None:
@@ -130,10 +133,34 @@ def _body(expect: HttpExpect, answer: Answer, words: Words) -> Iterator[Failure]
     if answer.body.trouble is not None:
         yield Failure(Cause.BODY, answer.body.trouble)
         return
+    if expect.size is not None:
+        yield from _size(expect.size, answer.body)
     if expect.body or expect.body_regex is not None:
         yield from _text(expect, answer, words)
     if expect.json_:
         yield from _json(expect, answer.body, words)
+
+
+def _compression(expected: str, headers: httpx.Headers, words: Words) -> Iterator[Failure]:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    is_plain = encoding in ("", "identity")
+    if expected == "gzip" and encoding not in ("gzip", "x-gzip"):
+        came = "not compressed" if is_plain else f"encoded as {words.quote(encoding)}"
+        yield Failure(Cause.ASSERTION, f"the body is {came}; expected gzip")
+    elif expected == "none" and not is_plain:
+        came = words.quote(encoding)
+        yield Failure(Cause.ASSERTION, f"the body is encoded as {came}; expected no compression")
+
+
+def _size(expect: SizeExpect, body: Body) -> Iterator[Failure]:
+    size = len(body.data)
+    came = f"more than {format_size(size)}" if body.cut_at else f"{size:,} bytes"
+    if expect.at_least is not None and size < expect.at_least:
+        least = format_size(expect.at_least)
+        yield Failure(Cause.BODY, f"the body has {came}; expected at least {least}")
+    if expect.at_most is not None and size > expect.at_most:
+        most = format_size(expect.at_most)
+        yield Failure(Cause.BODY, f"the body has {came}; expected at most {most}")
 
 
 def _text(expect: HttpExpect, answer: Answer, words: Words) -> Iterator[Failure]:

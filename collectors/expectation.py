@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -18,6 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from collectors.pattern import JsonPathText, RegexText
 from collectors.settings import Strict, positive
+from collectors.size import Size, format_size
 from slo.units import Duration
 
 Scalar = str | int | float | bool | None
@@ -176,6 +177,21 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+class SizeExpect(Strict):
+    """How long a body must be, once it is decoded."""
+
+    at_least: Size | None = None
+    at_most: Size | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("write at_least and/or at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError("nothing is of a size that is at least more than at most")
+        return self
+
+
 class HttpExpect(Strict):
     """What an answer must be; the first that it is not gives the run its cause."""
 
@@ -186,6 +202,8 @@ class HttpExpect(Strict):
     ] = ()
     body_regex: RegexText | None = None
     json_: Mapping[JsonPathText, JsonExpectation] = Field(default_factory=dict, alias="json")
+    size: SizeExpect | None = None
+    compression: Literal["gzip", "none"] | None = None
     latency: Duration | None = None
     certificate_days: int | None = Field(default=None, ge=0, strict=True)
 
@@ -197,4 +215,11 @@ class HttpExpect(Strict):
     @property
     def looks_at_body(self) -> bool:
         """Whether any assertion needs the body."""
-        return bool(self.body or self.body_regex or self.json_)
+        return bool(self.body or self.body_regex or self.json_ or self.size)
+
+    def beyond(self, body_limit: int) -> str | None:
+        """Why a size cannot be judged of a body that is left at this limit; None where it can."""
+        bounds = (self.size.at_least, self.size.at_most) if self.size is not None else ()
+        if any(bound is not None and bound >= body_limit for bound in bounds):
+            return f"body_limit, {format_size(body_limit)}, must be larger than what `size` expects"
+        return None

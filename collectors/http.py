@@ -48,6 +48,8 @@ class HttpConfig(RequestSettings):
     def _can_be_met(self) -> Self:
         if self.method == "HEAD" and self.expect.looks_at_body:
             raise ValueError("an answer to HEAD has no body: expect nothing of it, or use GET")
+        if (why := self.expect.beyond(self.body_limit)) is not None:
+            raise ValueError(why)
         plain = self.http.lower().startswith("http:") and not self.follow_redirects
         if plain and self.expect.certificate_days is not None:
             raise ValueError("certificate_days: there is no certificate without https")

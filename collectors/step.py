@@ -108,6 +108,8 @@ class StepsConfig(CollectorSettings):
         for step in self.steps:
             if names.count(step.name) > 1:
                 raise ValueError(f"two steps are named {step.name!r}")
+            if (why := step.expect.beyond(self.body_limit)) is not None:
+                raise ValueError(f"the step {step.name!r}: {why}")
             for name in step.uses():
                 if name not in known:
                     raise ValueError(

@@ -185,6 +185,11 @@ def test_every_problem_is_told_at_its_own_place() -> None:
             id="two conditions",
         ),
         pytest.param(
+            {"http": "http://x/", "body_limit": "1KiB", "expect": {"size": {"at_most": "1KiB"}}},
+            "must be larger than what `size` expects",
+            id="a size beyond what is read",
+        ),
+        pytest.param(
             {"http": "http://x/", "expect": {"status": []}}, "at least one", id="no status"
         ),
     ],

@@ -259,6 +259,40 @@ async def test_a_wrong_encoding_fails_the_body(body: bytes, encoding: str, said:
     assert said in seen.detail
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        pytest.param({"at_least": "1KiB"}, "has 8 bytes; expected at least 1KiB", id="too small"),
+        pytest.param({"at_most": "7B"}, "has 8 bytes; expected at most 7B", id="too large"),
+        pytest.param({"at_least": "8B", "at_most": "8B"}, "", id="as expected"),
+    ],
+)
+async def test_a_body_is_as_large_as_expected_once_decoded(size: object, said: str) -> None:
+    body = gzip.compress(b"all good")
+    seen = await judged(body, "Content-Encoding: gzip\r\n", size=size)
+
+    assert (seen.cause is Cause.BODY) is bool(said)
+    assert said in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected", "said"),
+    [
+        pytest.param("", "gzip", "the body is not compressed; expected gzip", id="missing"),
+        pytest.param("gzip", "gzip", "", id="there"),
+        pytest.param("gzip", "none", "is encoded as 'gzip'; expected no compr", id="unwanted"),
+        pytest.param("", "none", "", id="plain"),
+    ],
+)
+async def test_a_body_is_compressed_as_expected(encoding: str, expected: str, said: str) -> None:
+    body = gzip.compress(b"all good") if encoding else b"all good"
+    headers = f"Content-Encoding: {encoding}\r\n" if encoding else ""
+    seen = await judged(body, headers, compression=expected)
+
+    assert (seen.cause is Cause.ASSERTION) is bool(said)
+    assert said in seen.detail
+
+
 async def test_a_redirect_is_followed_and_its_phases_are_summed() -> None:
     moved = answer(b"", "302 Found", "Location: /there\r\n")
     async with Server(says(moved, answer(b"here"))) as server:
