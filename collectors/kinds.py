@@ -17,6 +17,7 @@ from collectors.resolve import Resolver
 from collectors.runnable import Runnable
 from collectors.scrape import PrometheusConfig, Scrape
 from collectors.settings import CollectorSettings
+from collectors.sql import SqlConfig, SqlProbe
 from collectors.step import StepsConfig
 from collectors.steps import Steps
 from collectors.tcp import TcpConfig, TcpProbe
@@ -55,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
+    "sql": Kind(SqlConfig, SqlProbe, has_page=True),
     "steps": Kind(StepsConfig, Steps, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),
     "tls": Kind(TlsConfig, TlsProbe),

@@ -1,0 +1,232 @@
+"""Ask a real PostgreSQL, over a relay that tests can break, and servers that are none."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from pydantic import ValidationError
+
+from collectors.means import Means
+from collectors.observation import Cause, Observation, Outcome, Phase
+from collectors.resolve import Resolver
+from collectors.sql import SqlConfig, SqlProbe
+from slo.exposition import Page
+from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
+from tests.conftest import PostgresServer
+
+POOL = "SELECT count(*) / 200.0 FROM pg_stat_activity"
+
+
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer) -> Iterator[str]:
+    name = postgres.create("template0")
+    yield name
+    postgres.drop(name)
+
+
+def relay(postgres: PostgresServer) -> Talk:
+    """To the server's socket: it listens on no port."""
+    folder = parse_qs(urlsplit(postgres.url("x")).query)["host"][0]
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        try:
+            await asyncio.gather(pass_on(reader, forth), pass_on(back, writer))
+        finally:
+            forth.transport.abort()
+
+    return talk
+
+
+def probe(
+    port: int, database: str = "shop", timeout: timedelta = TIMEOUT, **settings: object
+) -> SqlProbe:
+    raw = {"sql": f"postgresql://127.0.0.1:{port}/{database}", "username": "postgres", **settings}
+    means = Means(timedelta(seconds=10), timeout, Resolver())
+    return SqlProbe("shop/db", SqlConfig.model_validate(raw), means)
+
+
+@asynccontextmanager
+async def server(postgres: PostgresServer) -> AsyncIterator[int]:
+    async with Server(relay(postgres)) as running:
+        yield running.port
+
+
+async def ask(
+    postgres: PostgresServer,
+    database: str,
+    query: str,
+    timeout: timedelta = TIMEOUT,
+    **more: object,
+) -> Observation:
+    async with server(postgres) as port:
+        return await look(probe(port, database, timeout, queries={"answer": query}, **more))
+
+
+def values(page: Page | None) -> dict[str, int | float]:
+    assert page is not None
+    return {str(series): sample.value for series, sample in page.samples.items()}
+
+
+async def test_answers_are_values_and_their_times_too(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with server(postgres) as port:
+        queries = {"used": POOL, "big": "SELECT 9007199254740993", "replica": "SELECT false"}
+        seen = await look(probe(port, database, queries=queries, expect={"used": {"below": 1}}))
+
+    assert (seen.outcome, seen.detail) == (Outcome.PASSED, "")
+    told = values(seen.page)
+    assert 0 < told["used"] < 1
+    assert (told["big"], told["replica"]) == (9007199254740993, 0)
+    assert told['sql_query_seconds{query="used"}'] > 0
+    assert {Phase.RESOLVE, Phase.CONNECT, Phase.PROCESSING} <= set(seen.phases)
+    assert seen.address == "127.0.0.1"
+
+
+async def test_without_a_query_it_answers_one_all_the_same(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with server(postgres) as port:
+        seen = await look(probe(port, database))
+
+    assert (seen.outcome, values(seen.page)) == (Outcome.PASSED, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("SELECT 1 WHERE false", "gave no row"),
+        ("SELECT NULL::int", "gave null"),
+        ("SELECT 1, 2", "gave more than one value"),
+        ("SELECT generate_series(1, 100000000)", "gave more than one value"),
+        ("SELECT now()", "gave no number"),
+    ],
+)
+async def test_what_is_no_number_is_absent_and_never_nought(
+    postgres: PostgresServer, database: str, query: str, why: str
+) -> None:
+    seen = await ask(postgres, database, query)
+
+    assert seen.page is not None
+    assert seen.page.absent == {"answer": f"the query answer {why}"}
+    assert "answer" not in values(seen.page)
+
+
+async def test_what_is_not_as_expected_fails_and_is_read_all_the_same(
+    postgres: PostgresServer, database: str
+) -> None:
+    seen = await ask(postgres, database, "SELECT 85", expect={"answer": {"below": 80}})
+
+    assert (seen.outcome, seen.cause, seen.phase) == (Outcome.FAILED, Cause.ASSERTION, Phase.JUDGE)
+    assert seen.detail == "answer is 85; expected a number below 80"
+    assert values(seen.page)["answer"] == 85
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT 1 FROM nothing", 'relation "nothing" does not exist'),
+        ("SELECT 1/0", "division by zero"),
+        ("SELECT setval('s', 1) FROM (SELECT pg_notify('a', 'b')) x", "does not exist"),
+        ("WITH x AS (DELETE FROM pg_class RETURNING 1) SELECT * FROM x", "data-modifying"),
+        ("SELECT lo_create(0)", "read-only transaction"),
+    ],
+)
+async def test_a_query_that_fails_or_writes_is_told_in_the_servers_words(
+    postgres: PostgresServer, database: str, query: str, said: str
+) -> None:
+    seen = await ask(postgres, database, query)
+
+    assert (seen.outcome, seen.cause) == (Outcome.FAILED, Cause.STATUS)
+    assert seen.detail.startswith("the query answer was answered ")
+    assert said in seen.detail
+
+
+async def test_a_slow_query_is_cut_off(postgres: PostgresServer, database: str) -> None:
+    seen = await ask(postgres, database, "SELECT 1 FROM pg_sleep(60)", timedelta(seconds=1))
+
+    assert (seen.outcome, seen.cause, seen.phase) == (
+        Outcome.FAILED,
+        Cause.TIMEOUT,
+        Phase.PROCESSING,
+    )
+
+
+async def test_a_server_that_falls_silent_after_the_sign_in_is_cut_off(
+    postgres: PostgresServer, database: str
+) -> None:
+    talk = relay(postgres)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        only = asyncio.StreamReader()
+        only.feed_data(await reader.read(65536))
+        await talk(only, writer)
+
+    async with Server(silent) as running:
+        seen = await look(probe(running.port, database, timedelta(seconds=1)))
+
+    assert (seen.outcome, seen.cause, seen.phase) == (
+        Outcome.FAILED,
+        Cause.TIMEOUT,
+        Phase.PROCESSING,
+    )
+    assert seen.duration < timedelta(seconds=5)
+
+
+async def test_whom_the_server_will_not_have_is_told_so_without_the_password(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with server(postgres) as port:
+        nobody = await look(probe(port, database, username="hush-1", password="hush-1"))
+        nowhere = await look(probe(port, "nowhere"))
+
+    assert (nobody.outcome, nobody.cause) == (Outcome.FAILED, Cause.STATUS)
+    assert "does not exist" in nobody.detail
+    assert "hush" not in nobody.detail
+    assert 'database "nowhere" does not exist' in nowhere.detail
+
+
+async def test_a_server_that_is_not_there_hangs_or_is_another_is_down() -> None:
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+
+    gone = await look(probe(1))
+    async with Server(hang) as running:
+        hung = await look(probe(running.port, timeout=SHORT))
+    async with Server(other) as running:
+        foreign = await look(probe(running.port))
+
+    assert (gone.outcome, gone.cause) == (Outcome.FAILED, Cause.CONNECT)
+    assert (hung.outcome, hung.cause) == (Outcome.FAILED, Cause.TIMEOUT)
+    assert foreign.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"sql": "mysql://db.example/shop"}, "no other database is asked yet"),
+        ({"sql": "postgresql://u:hush@db.example/shop"}, "write username and password"),
+        ({"sql": "postgresql://db.example"}, "with host and database"),
+        ({"queries": {"a": "DELETE FROM x"}}, "one SELECT"),
+        ({"queries": {"a": "SELECT 1; COMMIT"}}, "without a semicolon"),
+        ({"expect": {"a": 1}}, "which no query does"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
+    raw = {"sql": "postgresql://db.example/shop", "username": "nines", **settings}
+    with pytest.raises(ValidationError, match=said) as caught:
+        SqlConfig.model_validate(raw)
+    assert "hush" not in str(caught.value)
