@@ -98,6 +98,10 @@ class ProtocolError(Exception):
     """What came is not proper HTTP."""
 
 
+class BeyondProxyError(Exception):
+    """Our proxy works, and says that it cannot reach the target."""
+
+
 def translate(error: BaseException, phase: Phase) -> Verdict:
     """Outcome, cause and sentence for what ended a run in `phase`; see semantics, "Probe".
 
@@ -162,6 +166,8 @@ def _of_client(error: BaseException, phase: Phase) -> Verdict:
             return _unknown(f"the address is not valid: {error}")
         case httpx.ProxyError() | httpcore.ProxyError():
             return _unknown(f"our own proxy failed: {error}")
+        case BeyondProxyError():
+            return _failed(Cause.CONNECT, str(error))
         case httpx.NetworkError() | httpcore.NetworkError() | EOFError() | ConnectionError():
             return _broken("the connection broke", phase)
         case MemoryError():

@@ -16,6 +16,7 @@ from collectors.expectation import HttpExpect
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
+from collectors.proxy import Proxy, ProxyOptions
 from collectors.request import (
     HARMLESS_HEADERS,
     TOO_MANY_REQUESTS,
@@ -42,6 +43,7 @@ class HttpConfig(RequestSettings):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     body: str | None = None
     body_limit: Size = 1 << 20
+    proxy: ProxyOptions | None = None
     expect: HttpExpect = HttpExpect()
 
     @model_validator(mode="after")
@@ -80,6 +82,7 @@ class HttpProbe:
         self._resolver = means.resolver
         self._trust = trust(config.tls)
         self._headers = request_headers(config)
+        self._proxy = Proxy(config.proxy) if config.proxy is not None else None
         self._secrets = tuple(secrets(config))
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
@@ -94,6 +97,7 @@ class HttpProbe:
                     context=self._trust.context(),
                     give_up_at=bound.when() or 0.0,
                     named=named(self._config),
+                    proxy=self._proxy,
                 )
                 answer = await visit.fetch(transport)
             return await judged(answer, look, self._config.expect, self._secrets)

@@ -9,6 +9,7 @@ from typing import cast
 import httpcore
 import httpx
 
+from collectors.proxy import Proxy
 from collectors.resolve import Resolver
 from collectors.stopwatch import Stopwatch
 from collectors.stream import Stream, connect
@@ -30,9 +31,11 @@ class FreshTransport(httpx.AsyncBaseTransport):
         context: ssl.SSLContext,
         give_up_at: float,
         named: Endpoint | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         """`give_up_at` is in the event loop's time."""
-        self._backend = _Backend(resolver, watch, give_up_at)
+        self._backend = _Backend(resolver, watch, give_up_at, proxy)
+        self._proxy = proxy
         self._context = context
         self._named = named
 
@@ -45,24 +48,34 @@ class FreshTransport(httpx.AsyncBaseTransport):
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"{request.url.scheme}:// is neither http nor https")
         self._backend.close()
+        in_clear = self._proxy if request.url.scheme == "http" else None
+        self._backend.tunnels = in_clear is None
+        headers = request.headers.raw
+        if in_clear is not None and in_clear.header is not None:
+            headers = [*headers, (b"Proxy-Authorization", in_clear.header.encode())]
         url = httpcore.URL(
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
             target=request.url.raw_path,
         )
+        asked = url
+        if in_clear is not None:
+            asked = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=bytes(url))
         connection = httpcore.AsyncHTTPConnection(
             origin=url.origin, ssl_context=self._context, network_backend=self._backend
         )
         answer = await connection.handle_async_request(
             httpcore.Request(
                 method=request.method,
-                url=url,
-                headers=request.headers.raw,
+                url=asked,
+                headers=headers,
                 content=request.stream,
                 extensions=self._extensions(request.url.host),
             )
         )
+        if in_clear is not None and answer.status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            raise httpx.ProxyError("it does not take our credentials: it answered 407")
         return httpx.Response(
             status_code=answer.status,
             headers=answer.headers,
@@ -90,10 +103,14 @@ class _Body(httpx.AsyncByteStream):
 class _Backend(httpcore.AsyncNetworkBackend):
     """Where httpcore gets its connections: timeouts are the run's own, not httpcore's."""
 
-    def __init__(self, resolver: Resolver, watch: Stopwatch, give_up_at: float) -> None:
+    def __init__(
+        self, resolver: Resolver, watch: Stopwatch, give_up_at: float, proxy: Proxy | None
+    ) -> None:
         self._resolver = resolver
         self._watch = watch
         self._give_up_at = give_up_at
+        self._proxy = proxy
+        self.tunnels = True
         self.stream: Stream | None = None
 
     async def connect_tcp(
@@ -104,6 +121,11 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - never asked for
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.AsyncNetworkStream:
+        if self._proxy is not None:
+            self.stream = await self._proxy.reach(self._resolver, self._watch, self._give_up_at)
+            if self.tunnels:
+                await self._proxy.tunnel(self.stream, host, port, self._watch, self._give_up_at)
+            return _CoreStream(self.stream)
         self.stream = await connect(
             host,
             port,
