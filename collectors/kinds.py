@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
+from collectors.amqp import AmqpConfig, AmqpProbe
 from collectors.dns import DnsConfig, DnsProbe
 from collectors.http import HttpConfig, HttpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
@@ -48,6 +49,7 @@ class Kind(NamedTuple):
 
 # To add one: its file here, its line below, its test. The key is what holds the target.
 KINDS: Mapping[str, Kind] = {
+    "amqp": Kind(AmqpConfig, AmqpProbe, has_page=True),
     "dns": Kind(DnsConfig, DnsProbe, has_page=True),
     "http": Kind(HttpConfig, HttpProbe),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),

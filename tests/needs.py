@@ -15,6 +15,7 @@ COMMANDS = {
     "chromium": "chromium",
     "prometheus": "promtool",
     "prometheus-alertmanager": "amtool",
+    "rabbitmq-server": "rabbitmq-server",
     "redis-server": "redis-server",
     "victoria-metrics": "victoria-metrics",
 }
