@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from http.cookiejar import CookieJar
 from typing import Literal, Self, cast
 
@@ -15,7 +16,8 @@ from collectors.expect import Answer, Body, judge, status_is
 from collectors.expectation import HttpExpect
 from collectors.look import Look
 from collectors.means import Means
-from collectors.observation import Cause, Observation, Phase
+from collectors.oauth2 import NoTokenError, OAuth2Options, Tokens
+from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.proxy import Proxy, ProxyOptions
 from collectors.request import (
     HARMLESS_HEADERS,
@@ -44,12 +46,18 @@ class HttpConfig(RequestSettings):
     body: str | None = None
     body_limit: Size = 1 << 20
     proxy: ProxyOptions | None = None
+    oauth2: OAuth2Options | None = None
     expect: HttpExpect = HttpExpect()
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
         if self.method == "HEAD" and self.expect.looks_at_body:
             raise ValueError("an answer to HEAD has no body: expect nothing of it, or use GET")
+        signed = (
+            self.basic_auth or self.bearer_token or "authorization" in map(str.lower, self.headers)
+        )
+        if self.oauth2 is not None and signed:
+            raise ValueError("with oauth2 its token is sent: leave the other credentials out")
         if (why := self.expect.beyond(self.body_limit)) is not None:
             raise ValueError(why)
         plain = self.http.lower().startswith("http:") and not self.follow_redirects
@@ -84,23 +92,48 @@ class HttpProbe:
         self._headers = request_headers(config)
         self._proxy = Proxy(config.proxy) if config.proxy is not None else None
         self._secrets = tuple(secrets(config))
+        self._tokens: Tokens | None = None
+        if config.oauth2 is not None:
+            self._tokens = Tokens(config.oauth2, means.resolver, self._trust)
+            self._secrets += (config.oauth2.client_secret.value,)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
-        visit = Visit(self._config, self._headers, look)
+        give_up_at = asyncio.get_running_loop().time() + self.timeout.total_seconds()
+        if self._tokens is None:
+            return await self._once(look, self._headers, self._secrets, give_up_at)
+        while True:
+            try:
+                token, is_new = await self._tokens.token(look, clock.monotonic(), give_up_at)
+            except NoTokenError as error:
+                look.warning = str(error)
+                return look.unknown(look.warning)
+            headers = self._headers | {"authorization": f"Bearer {token}"}
+            seen = await self._once(look, headers, (*self._secrets, token), give_up_at)
+            refused = seen.outcome is Outcome.FAILED and seen.http_status == HTTPStatus.UNAUTHORIZED
+            if is_new or not refused:
+                return seen
+            # It may have been revoked before its time, which is no failure of the target's.
+            self._tokens.forget()
+            look = Look.begin(self.id, due, clock)
+
+    async def _once(
+        self, look: Look, headers: dict[str, str], hidden: tuple[str, ...], give_up_at: float
+    ) -> Observation:
+        visit = Visit(self._config, headers, look)
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
+            async with asyncio.timeout_at(give_up_at):
                 transport = FreshTransport(
                     resolver=self._resolver,
                     watch=look.watch,
                     context=self._trust.context(),
-                    give_up_at=bound.when() or 0.0,
+                    give_up_at=give_up_at,
                     named=named(self._config),
                     proxy=self._proxy,
                 )
                 answer = await visit.fetch(transport)
-            return await judged(answer, look, self._config.expect, self._secrets)
+            return await judged(answer, look, self._config.expect, hidden)
         except TooManyRedirectsError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)

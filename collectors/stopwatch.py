@@ -18,6 +18,10 @@ class Stopwatch:
         self._seconds: dict[Phase, float] = {}
         self.phase = Phase.RESOLVE
 
+    def another(self) -> "Stopwatch":
+        """One by the same clock, at its beginning."""
+        return Stopwatch(self._monotonic)
+
     def enter(self, phase: Phase) -> None:
         """From now on time belongs to `phase`."""
         now = self._monotonic()
