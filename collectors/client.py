@@ -7,7 +7,7 @@ raised them, and as ProtocolError.
 
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
@@ -59,6 +59,7 @@ class Response:
     http_version: str
     headers: Mapping[str, str]  # names in lower case
     _answer: "_Answer" = field(repr=False, compare=False)
+    raw_headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)  # as they came
 
     async def read(self) -> bytes:
         """The next piece of the body, its transfer encoding undone; empty at its end.
@@ -152,6 +153,7 @@ class _Answer:
         self._parser = httptools.HttpResponseParser(self)
         self._status, self._reason, self._version = 0, b"", ""
         self._headers: dict[str, str] = {}
+        self._raw: list[tuple[bytes, bytes]] = []
         self._came: list[bytes] = []  # of the body, and not handed over yet
         self._missing = 0  # bytes, where the length is told
         self._has_head = False
@@ -172,9 +174,8 @@ class _Answer:
         self._framing = self._framed()
         if self._framing is _Framing.LENGTH:
             self._missing = int(self._headers["content-length"]) - sum(map(len, self._came))
-        return Response(
-            self._status, self._reason.decode("latin-1"), self._version, self._headers, self
-        )
+        reason = self._reason.decode("latin-1")
+        return Response(self._status, reason, self._version, self._headers, self, self._raw)
 
     async def read(self) -> bytes:
         """The next piece of the body; empty at its end."""
@@ -230,7 +231,7 @@ class _Answer:
     def on_message_begin(self) -> None:
         """Begin anew: whatever came before was an interim answer."""
         if not self._has_head:
-            self._headers, self._reason = {}, b""
+            self._headers, self._raw, self._reason = {}, [], b""
 
     def on_status(self, reason: bytes) -> None:
         if not self._has_head:
@@ -239,6 +240,7 @@ class _Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._has_head:
             return  # a trailer
+        self._raw.append((name, value))
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.cookiejar import CookieJar
@@ -11,6 +11,7 @@ from typing import Literal, Self, cast
 import httpx
 from pydantic import model_validator
 
+from collectors.client import Client, Request, Response
 from collectors.decoding import BoundedBody
 from collectors.expect import Answer, Body, judge, status_is
 from collectors.expectation import HttpExpect
@@ -124,21 +125,41 @@ class HttpProbe:
         visit = Visit(self._config, headers, look)
         try:
             async with asyncio.timeout_at(give_up_at):
-                transport = FreshTransport(
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    context=self._trust.context(),
-                    give_up_at=give_up_at,
-                    named=named(self._config),
-                    proxy=self._proxy,
-                )
-                answer = await visit.fetch(transport)
+                answer = await self._fetch(visit, look, give_up_at)
             return await judged(answer, look, self._config.expect, hidden)
         except TooManyRedirectsError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error, visit.where)
+
+    async def _fetch(self, visit: "Visit", look: Look, give_up_at: float) -> Answer:
+        """Ask on the short way; what its answer redirects to is followed by httpx."""
+        context, name = self._trust.context(), named(self._config)
+        begun: httpx.Response | None = None
+        if _is_plain(self._config):
+            client = Client(
+                resolver=self._resolver,
+                watch=look.watch,
+                context=context,
+                give_up_at=give_up_at,
+                named=name,
+            )
+            with closing(client):
+                response = await visit.ask(client)
+                if not visit.is_to_be_followed(response):
+                    return await visit.read_answer(response)
+            begun = httpx.Response(response.status, headers=list(response.raw_headers))
+        transport = FreshTransport(
+            resolver=self._resolver,
+            watch=look.watch,
+            context=context,
+            give_up_at=give_up_at,
+            named=name,
+            proxy=self._proxy,
+            begun=begun,
+        )
+        return await visit.fetch(transport)
 
     async def close(self) -> None:
         """Nothing outlives a run."""
@@ -160,6 +181,37 @@ class Visit:
         self._cookies = cookies
         self._look = look
         self.where = ""  # said after a failure that happened elsewhere than at the target
+
+    async def ask(self, client: Client) -> Response:
+        """The head of the first answer, with nothing between it and the socket."""
+        content = (self._config.body or "").encode()
+        headers = dict(self._headers)
+        if not content and self._config.method in ("POST", "PUT", "PATCH"):
+            headers.setdefault("content-length", "0")
+        url = httpx.URL(self._config.http)
+        response = await client.send(Request(url, headers, self._config.method, content))
+        self._look.http_status = response.status
+        self._look.http_version = response.http_version
+        if client.stream is not None:
+            self._look.at(client.stream)
+        return response
+
+    def is_to_be_followed(self, response: Response) -> bool:
+        """Whether it sends us elsewhere, and we go."""
+        if not self._config.follow_redirects or "location" not in response.headers:
+            return False
+        return httpx.Response(response.status, headers=dict(response.headers)).has_redirect_location
+
+    async def read_answer(self, response: Response) -> Answer:
+        """The answer with its body, up to the limit."""
+        headers = httpx.Headers(list(response.raw_headers))
+        body = BoundedBody(headers.get("content-encoding", ""), self._config.body_limit)
+        while part := await response.read():
+            if not body.feed(part):
+                break
+        else:
+            body.finish()
+        return self._answer(response.status, headers, body)
 
     async def fetch(self, transport: FreshTransport) -> Answer:
         """The last answer of the chain of redirects. Raises whatever went wrong."""
@@ -211,15 +263,23 @@ class Visit:
                     break
             else:
                 body.finish()
+        return self._answer(response.status_code, response.headers, body)
+
+    def _answer(self, status: int, headers: httpx.Headers, body: BoundedBody) -> Answer:
         self._look.watch.stop()
         self._look.body_bytes = len(body.data)
         return Answer(
-            status=response.status_code,
-            headers=response.headers,
+            status=status,
+            headers=headers,
             body=Body(body.data, self._config.body_limit if body.cut else None, body.trouble),
             duration=self._look.watch.duration,
             chain=self._look.chain,
         )
+
+
+def _is_plain(config: HttpConfig) -> bool:
+    """Whether nothing is asked for that only httpx can do."""
+    return config.proxy is None
 
 
 def named(config: HttpConfig) -> tuple[str, str] | None:

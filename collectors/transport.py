@@ -32,8 +32,10 @@ class FreshTransport(httpx.AsyncBaseTransport):
         give_up_at: float,
         named: Endpoint | None = None,
         proxy: Proxy | None = None,
+        begun: httpx.Response | None = None,
     ) -> None:
-        """`give_up_at` is in the event loop's time."""
+        """`give_up_at` is in the event loop's time; `begun` answered the first request already."""
+        self._begun = begun
         self._backend = _Backend(resolver, watch, give_up_at, proxy)
         self._proxy = proxy
         self._context = context
@@ -47,6 +49,9 @@ class FreshTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"{request.url.scheme}:// is neither http nor https")
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
         self._backend.close()
         in_clear = self._proxy if request.url.scheme == "http" else None
         self._backend.tunnels = in_clear is None

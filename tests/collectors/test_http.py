@@ -29,6 +29,13 @@ MEWAYZ_HEALTH = {
 }
 
 
+@pytest.fixture(autouse=True, params=["short way", "httpx"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fact holds on either way to an answer."""
+    if request.param == "httpx":
+        monkeypatch.setattr("collectors.http._is_plain", lambda _: False)
+
+
 def verdict(seen: Observation) -> tuple[Outcome, Cause | None, Phase | None]:
     return seen.outcome, seen.cause, seen.phase
 
