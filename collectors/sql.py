@@ -145,7 +145,7 @@ class SqlProbe:
             port=port,
             dbname=parts.path.strip("/"),
             user=config.username,
-            password=config.password.value if config.password is not None else None,
+            password=config.password.value if config.password is not None else "",  # not PGPASSWORD
             connect_timeout=max(2, math.ceil(self.timeout.total_seconds())),
             application_name="nines",
             passfile="/dev/null",  # nothing but the configuration signs us in

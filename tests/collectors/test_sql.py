@@ -1,6 +1,7 @@
 """Ask a real PostgreSQL, over a relay that tests can break, and servers that are none."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
-from collectors.resolve import Resolver
+from collectors.resolve import Address, Resolver
 from collectors.sql import SqlConfig, SqlProbe
 from slo.exposition import Page
 from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
@@ -230,3 +231,34 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], sa
     with pytest.raises(ValidationError, match=said) as caught:
         SqlConfig.model_validate(raw)
     assert "hush" not in str(caught.value)
+
+
+async def test_a_password_of_our_own_environment_is_sent_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    came = bytearray()
+
+    async def asks_in_clear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"R\0\0\0\x08\0\0\0\x03")  # AuthenticationCleartextPassword
+        await writer.drain()
+        came.extend(await reader.read(4096))
+
+    monkeypatch.setenv("PGPASSWORD", "hush-own")
+    async with Server(asks_in_clear) as running:
+        seen = await look(probe(running.port))
+
+    assert seen.outcome is Outcome.FAILED
+    assert b"hush" not in came
+
+
+async def test_a_resolver_of_ours_that_does_not_answer_is_our_failure() -> None:
+    def away(*_: object) -> list[Address]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    raw = {"sql": "postgresql://db.example/shop", "username": "nines"}
+    means = Means(timedelta(seconds=10), TIMEOUT, Resolver(away))
+    seen = await look(SqlProbe("shop/db", SqlConfig.model_validate(raw), means))
+
+    assert seen.outcome is Outcome.UNKNOWN
+    assert "our own resolver did not answer" in seen.detail
