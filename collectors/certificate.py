@@ -147,6 +147,7 @@ def _chain(tls: ssl.SSLObject) -> Sequence[bytes]:
     return [own] if own is not None else []
 
 
+@functools.lru_cache(maxsize=1024)
 def _read(der: bytes) -> Certificate:
     certificate = x509.load_der_x509_certificate(der)
     return Certificate(_subject(certificate), certificate.not_valid_after_utc)

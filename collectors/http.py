@@ -1,6 +1,7 @@
 """Probe an address over HTTP, each time on a fresh connection."""
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from datetime import datetime, timedelta
@@ -188,7 +189,7 @@ class Visit:
         headers = dict(self._headers)
         if not content and self._config.method in ("POST", "PUT", "PATCH"):
             headers.setdefault("content-length", "0")
-        url = httpx.URL(self._config.http)
+        url = _parsed(self._config.http)
         response = await client.send(Request(url, headers, self._config.method, content))
         self._look.http_status = response.status
         self._look.http_version = response.http_version
@@ -275,6 +276,12 @@ class Visit:
             duration=self._look.watch.duration,
             chain=self._look.chain,
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(address: str) -> httpx.URL:
+    """Taking an address apart costs as much as a connection."""
+    return httpx.URL(address)
 
 
 def _is_plain(config: HttpConfig) -> bool:
