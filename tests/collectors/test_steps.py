@@ -286,3 +286,13 @@ def test_no_way_of_printing_a_journey_tells_a_secret() -> None:
 
     for shown in (repr(config), str(config), config.model_dump_json()):
         assert "hush" not in shown
+
+
+async def test_a_secret_in_the_address_of_a_redirect_is_not_shown() -> None:
+    moved = answer(b"", "302 Found", f"Location: /gone/{TOKEN}\r\n")
+    gone = {f"gone_{TOKEN}": b"SSH-2.0\r\n\r\n"}
+    async with Server(Shop(0, orders=moved, **gone)) as server:
+        seen = await walk(log_in(server, capture=CAPTURED), orders(server, bearer_token="${token}"))
+
+    assert seen.cause is Cause.PROTOCOL
+    assert seen.detail.endswith("/gone/***)")
