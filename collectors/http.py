@@ -280,7 +280,7 @@ class Visit:
 
 @functools.lru_cache(maxsize=4096)
 def _parsed(address: str) -> httpx.URL:
-    """Taking an address apart costs as much as a connection."""
+    """The address taken apart: the same one comes with every run."""
     return httpx.URL(address)
 
 
