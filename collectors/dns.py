@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -25,12 +26,16 @@ from collectors.observation import Cause, Observation, Phase
 from collectors.pattern import RegexText
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings, Strict
+from collectors.stream import most_telling
 from collectors.target import HostPort, parse_host_port
 from slo.exposition import Page, Sample, Series
 
 _PORTS = {"udp": 53, "tcp": 53, "tls": 853}
 _TRIES = 3  # a datagram that was lost on the way is nobody's failure
 _SHOWN = 5  # answers
+# What a resolver answers that has found nothing out. Of a server that is the target, it is the
+# target's word; of one of ours, it says no more of the name than silence does.
+_FOUND_NOTHING_OUT = frozenset({dns.rcode.SERVFAIL, dns.rcode.REFUSED, dns.rcode.NOTIMP})
 
 
 def _name(value: str) -> str:
@@ -56,10 +61,27 @@ def _rcode(value: str) -> str:
 
 
 def _server(value: str) -> str:
-    host = value.strip().strip("[]")
-    if not host or "/" in host:
-        raise ValueError(f"{value!r} is no server: write 192.0.2.53, or ns1.shop.example:5353")
+    _host_port(value, _PORTS["udp"])
     return value.strip()
+
+
+def _host_port(server: str, default: int) -> HostPort:
+    """An address or name, with or without a port. Raises ValueError."""
+    text = server.strip()
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return HostPort(str(ip_address(bare)), default)
+    except ValueError:
+        pass
+    if re.fullmatch(r"[^\s:/\[\]@?#]+", text):
+        return HostPort(text, default)
+    try:
+        return parse_host_port(text)
+    except ValueError:
+        raise ValueError(
+            f"{server!r} is no server: write 192.0.2.53, or with a port from 1 to 65535 "
+            "ns1.shop.example:5353 or [2001:db8::53]:5353"
+        ) from None
 
 
 class DnsExpect(Strict):
@@ -108,7 +130,9 @@ class DnsProbe:
         self.timeout = means.timeout
         self._config = config
         self._resolver = means.resolver
-        self._server = None if config.server is None else _host_port(config)
+        self._server = (
+            None if config.server is None else _host_port(config.server, _PORTS[config.transport])
+        )
         self._trust = Trust(ca_file=config.ca_file)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
@@ -143,38 +167,81 @@ class DnsProbe:
 
     async def _ask(self, look: Look) -> dns.message.Message:
         question = dns.message.make_query(self._config.dns, self._config.record)
-        if self._server is not None:
-            look.watch.enter(Phase.RESOLVE)
-            found = await self._resolver.resolve(self._server.host, self._server.port)
-            look.address = str(found[0])
-            look.watch.enter(Phase.PROCESSING)
-            port, within = self._server.port, self.timeout.total_seconds()
-            return await self._once(question, str(found[0]), port, within)
+        if self._server is None:
+            return await self._ask_ours(question, look)
+        return await self._ask_at(self._server, question, look)
+
+    async def _ask_at(
+        self, server: HostPort, question: dns.message.Message, look: Look
+    ) -> dns.message.Message:
+        """The answer of the server that is the target, at the first of its addresses with one."""
+        clock = asyncio.get_running_loop()
+        give_up_at = clock.time() + self.timeout.total_seconds()
+        look.watch.enter(Phase.RESOLVE)
+        found = await self._resolver.resolve(server.host, server.port)
+        look.watch.enter(Phase.PROCESSING)
+        failures: list[OSError] = []
+        for tried, address in enumerate(found):
+            look.address = str(address)
+            within = (give_up_at - clock.time()) / (len(found) - tried)
+            try:
+                return await self._once(question, str(address), server.port, within)
+            except OSError as error:  # TimeoutError is one
+                failures.append(error)
+        raise most_telling(failures)
+
+    async def _ask_ours(self, question: dns.message.Message, look: Look) -> dns.message.Message:
+        """What a resolver of this machine found out. Raises _SilenceError when none did."""
         own = await asyncio.to_thread(_own_servers)
         within = self.timeout.total_seconds() / (len(own) + 1)
         look.watch.enter(Phase.PROCESSING)
+        heard: list[str] = []
         for server in own:
             look.address = server
             try:
-                return await self._once(question, server, _PORTS["udp"], within)
-            except (OSError, dns.exception.Timeout):
+                answer = await self._once(question, server, _PORTS["udp"], within)
+            except OSError:
+                heard.append(f"{server} did not answer")
                 continue
-        asked = ", ".join(own) or "none is set"
-        raise _SilenceError(f"no resolver of this machine answered ({asked})")
+            except dns.exception.DNSException:
+                heard.append(f"{server} answered with no proper message")
+                continue
+            code = dns.rcode.to_text(answer.rcode())
+            if answer.rcode() in _FOUND_NOTHING_OUT and code != self._config.expect.rcode:
+                heard.append(f"{server} answered {code}")
+                continue
+            return answer
+        said = "; ".join(heard) or "none is set"
+        raise _SilenceError(f"no resolver of this machine found out: {said}")
 
     async def _once(
         self, question: dns.message.Message, address: str, port: int, within: float
     ) -> dns.message.Message:
-        """The answer of one server. Raises dns.exception.Timeout, OSError, DNSException."""
-        match self._config.transport:
-            case "tls":
-                name = self._config.server_name or (self._server.host if self._server else None)
-                context = self._trust.context()
-                return await dns.asyncquery.tls(
-                    question, address, port=port, ssl_context=context, server_hostname=name
-                )
-            case "tcp":
-                return await dns.asyncquery.tcp(question, address, port=port)
+        """The answer of one server. Raises OSError (TimeoutError among them), DNSException."""
+        try:
+            match self._config.transport:
+                case "udp":
+                    return await self._by_datagram(question, address, port, within)
+                case "tcp":
+                    return await dns.asyncquery.tcp(question, address, within, port)
+            name = self._config.server_name or (self._server.host if self._server else None)
+            return await dns.asyncquery.tls(
+                question,
+                address,
+                within,
+                port,
+                ssl_context=self._trust.context(),
+                server_hostname=name,
+            )
+        except dns.exception.Timeout:
+            raise TimeoutError from None
+        except EOFError:
+            raise dns.exception.FormError from None  # the connection ended before it was whole
+
+    async def _by_datagram(
+        self, question: dns.message.Message, address: str, port: int, within: float
+    ) -> dns.message.Message:
+        """The answer over UDP; over TCP, where it was too long for a datagram."""
         for left in range(_TRIES - 1, -1, -1):
             try:
                 answer, _ = await dns.asyncquery.udp_with_fallback(
@@ -214,13 +281,6 @@ class DnsProbe:
 
 class _SilenceError(Exception):
     """Whoever we ask on this machine's behalf does not answer."""
-
-
-def _host_port(config: DnsConfig) -> HostPort:
-    server = config.server or ""
-    if re.fullmatch(r"\[[^\]]+\]:\d+|[^:]+:\d+", server):
-        return parse_host_port(server)
-    return HostPort(server.strip("[]"), _PORTS[config.transport])
 
 
 def _own_servers() -> list[str]:

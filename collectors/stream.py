@@ -142,7 +142,7 @@ async def connect(
         else:
             watch.enter(Phase.PROCESSING)
             return Stream(sock, address, watch)
-    raise _most_telling(failures)
+    raise most_telling(failures)
 
 
 async def _open(address: Address) -> socket.socket:
@@ -160,7 +160,8 @@ async def _open(address: Address) -> socket.socket:
     return sock
 
 
-def _most_telling(failures: Sequence[OSError]) -> OSError:
+def most_telling(failures: Sequence[OSError]) -> OSError:
+    """The failure that speaks of the target rather than of this machine, if there is one."""
     for failure in failures:
         if translate(failure, Phase.CONNECT)[0] is Outcome.FAILED:
             return failure

@@ -1,6 +1,8 @@
 """A name server on loopback that says what a test wants."""
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
@@ -28,9 +30,7 @@ class _Names(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def names(
-    answer: Answer,
-) -> AsyncIterator[list[str]]:
+async def names(answer: Answer) -> AsyncIterator[list[str]]:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
         lambda: _Names(answer), local_addr=("127.0.0.1", 0)
@@ -39,6 +39,39 @@ async def names(
         yield [f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"]
     finally:
         transport.close()
+
+
+@asynccontextmanager
+async def streamed_names(
+    answer: Answer,
+    *,
+    tls: ssl.SSLContext | None = None,
+    at: tuple[str, int] = ("127.0.0.1", 0),
+    junk: bytes | None = None,
+) -> AsyncIterator[int]:
+    """A name server over TCP, or TLS, and its port; `junk` is sent in the place of each answer."""
+    open_: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                query = dns.message.from_wire(await reader.readexactly(length))
+                if junk is not None:
+                    writer.write(junk)
+                    writer.close()
+                elif (made := answer(query)) is not None:
+                    wire = made.to_wire()
+                    writer.write(len(wire).to_bytes(2, "big") + wire)
+
+    server = await asyncio.start_server(serve, *at, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in open_:
+            writer.transport.abort()
 
 
 def says(*records: str) -> Answer:
