@@ -24,7 +24,7 @@ from collectors.proxy import Proxy, ProxyOptions
 from collectors.request import (
     HARMLESS_HEADERS,
     TOO_MANY_REQUESTS,
-    TooManyRedirectsError,
+    RedirectError,
     request_headers,
     secrets,
     trust,
@@ -128,7 +128,7 @@ class HttpProbe:
             async with asyncio.timeout_at(give_up_at):
                 answer = await self._fetch(visit, look, give_up_at)
             return await judged(answer, look, self._config.expect, hidden)
-        except TooManyRedirectsError as error:
+        except RedirectError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
@@ -234,9 +234,7 @@ class Visit:
                     return await self._read(response)
                 # Its body is of no interest, and may be endless.
                 request = self._follow(following)
-        raise TooManyRedirectsError(
-            f"the target redirects more than {MAX_REDIRECTS} times{self.where}"
-        )
+        raise RedirectError(f"the target redirects more than {MAX_REDIRECTS} times{self.where}")
 
     def _note(self, response: httpx.Response, transport: FreshTransport) -> None:
         self._look.http_status = response.status_code
@@ -251,6 +249,11 @@ class Visit:
         meant_for = httpx.URL(self._config.http)
         in_clear = meant_for.scheme == "https" and request.url.scheme != "https"
         if request.url.host != meant_for.host or in_clear:
+            if request.headers.get("content-length", "0") != "0":
+                raise RedirectError(
+                    "the target redirects our body to another host, or out of TLS, and it may hold "
+                    f"a password: it was not sent there{self.where}"
+                )
             for name in self._headers:
                 if name.lower() not in HARMLESS_HEADERS:
                     request.headers.pop(name, None)

@@ -13,8 +13,8 @@ TOO_MANY_REQUESTS = 429
 HARMLESS_HEADERS = {"accept", "accept-encoding", "accept-language", "connection", "user-agent"}
 
 
-class TooManyRedirectsError(Exception):
-    """The target redirects in circles, or as good as."""
+class RedirectError(Exception):
+    """The target redirects to where we do not go: in circles, or to others with what is ours."""
 
 
 def trust(options: TlsOptions) -> Trust:

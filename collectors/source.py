@@ -12,7 +12,7 @@ from collectors.exposition_line import PageError
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
-from collectors.request import TOO_MANY_REQUESTS, TooManyRedirectsError, request_headers, trust
+from collectors.request import TOO_MANY_REQUESTS, RedirectError, request_headers, trust
 from collectors.settings import RequestSettings
 from collectors.size import format_size
 
@@ -57,7 +57,7 @@ class Source:
                 )
                 with closing(client):
                     return await work(client)
-        except TooManyRedirectsError as error:
+        except RedirectError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
         except PageError as error:
@@ -88,7 +88,7 @@ class Source:
             look.redirects += 1
             look.watch.enter(Phase.RESOLVE)
             request = self._follow(request, following)
-        raise TooManyRedirectsError(f"the target redirects more than {_REDIRECTS_FOLLOWED} times")
+        raise RedirectError(f"the target redirects more than {_REDIRECTS_FOLLOWED} times")
 
     def _follow(self, request: Request, url: httpx.URL) -> Request:
         """What was configured for one host is not for another, nor for a connection in clear.

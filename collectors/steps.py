@@ -14,7 +14,7 @@ from collectors.http import HttpConfig, Visit, judged, named
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
-from collectors.request import TooManyRedirectsError, request_headers, secrets, trust
+from collectors.request import RedirectError, request_headers, secrets, trust
 from collectors.runnable import Clock
 from collectors.settings import BasicAuth
 from collectors.step import VARIABLE, Step, StepsConfig
@@ -102,7 +102,7 @@ class Steps:
             seen = await judged(answer, look, step.expect, tuple(captured.hidden))
             is_short = seen.outcome is Outcome.PASSED and missing
             return look.failed(Cause.ASSERTION, "; ".join(missing)) if is_short else seen
-        except TooManyRedirectsError as error:
+        except RedirectError as error:
             look.watch.stop()
             return look.failed(Cause.PROTOCOL, str(error), look.watch.phase)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said

@@ -345,6 +345,56 @@ async def test_a_redirect_to_another_host_does_not_get_our_secrets() -> None:
     assert b"hush" not in asked[0]
 
 
+@pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect"])
+async def test_a_redirect_to_another_host_does_not_get_our_body(status: str) -> None:
+    async with Server(says(answer())) as elsewhere:
+        there = f"http://localhost:{elsewhere.port}/in"
+        moved = answer(b"", status, f"Location: {there}\r\n")
+        async with Server(says(moved)) as server:
+            url = f"http://127.0.0.1:{server.port}/"
+            seen = await look(http(url, method="POST", body="password=hush"))
+
+        assert elsewhere.connections == 0
+    assert (seen.outcome, seen.cause) == (Outcome.FAILED, Cause.PROTOCOL)
+    assert "redirects our body to another host" in seen.detail
+    assert there in seen.detail
+
+
+async def test_a_redirect_within_the_host_gets_our_body() -> None:
+    asked: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.append(await reader.readexactly(4))
+        again = answer(b"", "307 Temporary Redirect", "Location: /there\r\n")
+        writer.write(again if len(asked) == 1 else answer())
+        await reader.read()
+
+    async with Server(listen) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        seen = await look(http(url, method="POST", body="body"))
+
+    assert (seen.outcome, asked) == (Outcome.PASSED, [b"body", b"body"])
+
+
+async def test_a_redirect_that_asks_anew_goes_on_without_our_body() -> None:
+    heads: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer())
+        await reader.read()
+
+    async with Server(listen) as elsewhere:
+        moved = answer(b"", "303 See Other", f"Location: http://localhost:{elsewhere.port}/\r\n")
+        async with Server(says(moved)) as server:
+            url = f"http://127.0.0.1:{server.port}/"
+            seen = await look(http(url, method="POST", body="password=hush"))
+
+    assert seen.outcome is Outcome.PASSED
+    assert heads[0].startswith(b"GET / ")
+
+
 async def test_cookies_live_for_one_run() -> None:
     asked: list[bytes] = []
 
