@@ -1,6 +1,7 @@
 """When something planned holds: once, or again and again by a rule of the calendar in a zone."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ _DAY = timedelta(days=1)
 _YEAR = timedelta(days=366)
 _LOOKED_AHEAD = 12 * _YEAR  # a 29 February may be eight years away
 _MOST_A_YEAR = 10_000
+_DAYS = {month: monthrange(2000, month)[1] for month in range(1, 13)}  # of a leap year
 _MOST_INTERVAL = 1_000
 _EARLIEST, _LATEST = 2000, 2200  # years
 
@@ -77,11 +79,15 @@ def recurring(rule: str, first: datetime, zone: ZoneInfo, length: timedelta) -> 
     schedule = Recurring(text, first, zone, length)
     parts = _parts(text)
     _check(parts)
+    starts: list[datetime] = []
     try:
-        # Without its COUNT, with which one that never occurs is not told from one that does soon.
-        endless = ";".join(f"{key}={value}" for key, value in parts.items() if key != "COUNT")
-        sample = _expanded(replace(schedule, rule=endless), first + _LOOKED_AHEAD)
-        starts = list(islice(sample, _MOST_A_YEAR + 1))
+        # Day by day, one that never comes would be looked for until the year 9999, for seconds.
+        if _is_on_the_calendar(parts):
+            # Without its COUNT, with which one that never occurs is not told from one that does
+            # soon.
+            endless = ";".join(f"{key}={value}" for key, value in parts.items() if key != "COUNT")
+            sample = _expanded(replace(schedule, rule=endless), first + _LOOKED_AHEAD)
+            starts = list(islice(sample, _MOST_A_YEAR + 1))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{rule!r} is not a recurrence rule: {error}") from None
     if not starts:
@@ -167,6 +173,18 @@ def _expanded(schedule: Recurring, high: datetime) -> Iterator[datetime]:
         if at > until:
             return
         yield at
+
+
+def _is_on_the_calendar(parts: Mapping[str, str]) -> bool:
+    """Whether some month that is meant has one of the days that are; not so 30 February.
+
+    Raises ValueError.
+    """
+    if "BYMONTHDAY" not in parts:
+        return True
+    months = [int(month) for month in parts.get("BYMONTH", "").split(",") if month]
+    longest = max((_DAYS[month] for month in months or _DAYS if month in _DAYS), default=0)
+    return any(abs(int(day)) <= longest for day in parts["BYMONTHDAY"].split(","))
 
 
 def _check(parts: Mapping[str, str]) -> None:

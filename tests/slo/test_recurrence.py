@@ -107,6 +107,10 @@ def test_a_count_ends_a_rule() -> None:
     [
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never occurs"),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=3", "never occurs"),
+        ("FREQ=DAILY;BYMONTH=4,6;BYMONTHDAY=-31", "never occurs"),
+        ("FREQ=MONTHLY;BYMONTHDAY=32", "never occurs"),
+        ("FREQ=MONTHLY;BYMONTH=13;BYMONTHDAY=1", "never occurs"),
+        ("FREQ=MONTHLY;BYMONTHDAY=x", "is not a recurrence rule"),
         ("FREQ=DAILY;UNTIL=20200101", "never occurs"),
         ("FREQ=HOURLY", "FREQ= one of DAILY, WEEKLY, MONTHLY, YEARLY"),
         ("INTERVAL=2", "FREQ= one of"),
