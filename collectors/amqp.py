@@ -1,7 +1,5 @@
 """Probe an AMQP 0-9-1 broker, such as RabbitMQ: sign in, and ask how deep its queues are."""
 
-import asyncio
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,15 +7,14 @@ from pamqp import commands
 from pydantic import Field
 
 from collectors.amqp_wire import Amqp, AmqpError
+from collectors.dialling import Dialling
 from collectors.expect import Words
-from collectors.failure import ProtocolError
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
-from collectors.request import trust
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings, TlsOptions
-from collectors.stream import Stream, connect
+from collectors.stream import Stream
 from collectors.target import Target
 from slo.exposition import Page, Sample, Series
 from slo.secret import SecretText
@@ -48,33 +45,19 @@ class AmqpProbe:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
-        self._trust = trust(config.tls) if config.tls is not None else None
+        self._dialling = Dialling.by(config.amqp, means, config.tls)
         self._words = Words((config.password.value,))
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                stream = await connect(
-                    self._config.amqp.host,
-                    self._config.amqp.port,
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    give_up_at=bound.when() or 0.0,
-                )
-                with closing(stream):
-                    look.address = str(stream.address)
-                    page = await self._look(look, stream)
+            async with self._dialling.connected(look) as stream:
+                page = await self._look(stream)
         except AmqpError as error:
             look.watch.stop()
             said = self._words.quote(str(error))
             return look.failed(Cause.STATUS, f"the broker answered {said}", Phase.TRANSFER)
-        except ProtocolError as error:
-            look.watch.stop()
-            words = f"the answer is not AMQP 0-9-1: {error}"
-            return look.failed(Cause.PROTOCOL, words, Phase.TRANSFER)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
         look.watch.stop()
@@ -83,13 +66,8 @@ class AmqpProbe:
     async def close(self) -> None:
         """Nothing outlives a run."""
 
-    async def _look(self, look: Look, stream: Stream) -> Page:
+    async def _look(self, stream: Stream) -> Page:
         config = self._config
-        if self._trust is not None and config.tls is not None:
-            name = config.tls.server_name or config.amqp.host
-            await stream.start_tls(self._trust.context(), name)
-            look.at(stream)
-        look.watch.enter(Phase.PROCESSING)
         broker = Amqp(stream)
         await broker.sign_in(config.username, config.password.value, config.vhost)
         samples: dict[Series, Sample] = {}
@@ -97,7 +75,6 @@ class AmqpProbe:
             # Passive: it makes no queue, and one that is not there is told.
             asked = commands.Queue.Declare(queue=queue, passive=True)
             told = await broker.ask(asked, commands.Queue.DeclareOk)
-            assert isinstance(told, commands.Queue.DeclareOk)  # noqa: S101 - it was asked for
             labels = (("queue", queue),)
             samples[Series("amqp_queue_messages_ready", labels)] = Sample(told.message_count or 0)
             samples[Series("amqp_queue_consumers", labels)] = Sample(told.consumer_count or 0)

@@ -65,6 +65,13 @@ class Captured:
     def fill_secret(self, secret: Secret) -> Secret:
         return Secret(self.fill(secret.value))
 
+    def fill_header(self, secret: Secret) -> Secret:
+        """Raises ValueError: what was captured cannot stand in a header."""
+        filled = self.fill_secret(secret)
+        if not filled.value.isascii():
+            raise ValueError("a value that was captured holds characters that no header can bear")
+        return filled
+
 
 def _found(capture: Capture, answer: Answer, jar: CookieJar) -> tuple[str | None, str]:
     if capture.header is not None:

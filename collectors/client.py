@@ -68,13 +68,17 @@ class Response:
         """
         return await self._answer.read()
 
+    @property
+    def redirects(self) -> bool:
+        """Whether it sends who asked elsewhere."""
+        return self.status in _FOLLOWED and "location" in self.headers
+
     def redirect(self, asked: httpx.URL) -> httpx.URL | None:
         """Where it sends who asked there; None where it does not. Raises ProtocolError."""
-        location = self.headers.get("location")
-        if self.status not in _FOLLOWED or location is None:
+        if not self.redirects:
             return None
         try:
-            url = httpx.URL(location)
+            url = httpx.URL(self.headers["location"])
             if url.scheme and not url.host:
                 url = url.copy_with(host=asked.host)
             return asked.join(url)
@@ -261,6 +265,11 @@ class _Answer:
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
     """Whether two addresses are of one scheme, host and port."""
     return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
+
+
+def leaves(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether what is meant for `one` is not for `other`: another host, or in clear after TLS."""
+    return one.host != other.host or (one.scheme == "https" and other.scheme != "https")
 
 
 def is_secured(one: httpx.URL, other: httpx.URL) -> bool:

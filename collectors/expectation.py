@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from collectors.pattern import JsonPathText, RegexText
 from collectors.settings import Strict, positive
 from collectors.size import Size, format_size
-from slo.units import Duration
+from slo.units import Duration, format_duration
 
 Scalar = str | int | float | bool | None
 
@@ -223,3 +223,11 @@ class HttpExpect(Strict):
         if any(bound is not None and bound >= body_limit for bound in bounds):
             return f"body_limit, {format_size(body_limit)}, must be larger than what `size` expects"
         return None
+
+
+def never_judged(latency: timedelta, timeout: timedelta) -> str:
+    """Why a latency beyond the timeout makes no sense."""
+    return (
+        f"a latency of {format_duration(latency)} is longer than the timeout, "
+        f"{format_duration(timeout)}, so that it could never be judged"
+    )

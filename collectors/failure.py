@@ -95,7 +95,9 @@ class RefusedAtError(ConnectionRefusedError):
 
 
 class ProtocolError(Exception):
-    """What came is not proper HTTP."""
+    """What came is not what its protocol allows."""
+
+    protocol = "proper HTTP"
 
 
 class BeyondProxyError(Exception):
@@ -111,6 +113,10 @@ def translate(error: BaseException, phase: Phase) -> Verdict:
         return _unknown("the run was cut short because this process is stopping or reloading")
     if isinstance(error, httpx.PoolTimeout | httpcore.PoolTimeout):
         return _unknown("no connection of ours was free in time")
+    if isinstance(error, ProtocolError):
+        return _failed(Cause.PROTOCOL, f"the answer is not {error.protocol}: {error}")
+    if isinstance(error, BeyondProxyError):
+        return _failed(Cause.CONNECT, str(error))
     roots = list(_roots(error))
     verdict = _of_roots(roots, phase)
     if verdict is not None:
@@ -158,7 +164,7 @@ def _of_client(error: BaseException, phase: Phase) -> Verdict:
             return _failed(Cause.PROTOCOL, f"the address is of no kind that is followed: {error}")
         case httpx.DecodingError():
             return _failed(Cause.BODY, f"the body is not encoded as its header says: {error}")
-        case ProtocolError() | httpx.RemoteProtocolError() | httpcore.RemoteProtocolError():
+        case httpx.RemoteProtocolError() | httpcore.RemoteProtocolError():
             return _failed(Cause.PROTOCOL, f"the answer is not proper HTTP: {error}")
         case httpx.LocalProtocolError() | httpcore.LocalProtocolError():
             return _unknown(f"our own request is not proper HTTP: {error}")
@@ -166,8 +172,6 @@ def _of_client(error: BaseException, phase: Phase) -> Verdict:
             return _unknown(f"the address is not valid: {error}")
         case httpx.ProxyError() | httpcore.ProxyError():
             return _unknown(f"our own proxy failed: {error}")
-        case BeyondProxyError():
-            return _failed(Cause.CONNECT, str(error))
         case httpx.NetworkError() | httpcore.NetworkError() | EOFError() | ConnectionError():
             return _broken("the connection broke", phase)
         case MemoryError():

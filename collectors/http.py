@@ -2,20 +2,20 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, closing
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.cookiejar import CookieJar
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import httpx
 from pydantic import model_validator
 
-from collectors.client import Client, Request, Response
+from collectors.client import Client, Request, Response, leaves
 from collectors.decoding import BoundedBody
 from collectors.expect import Answer, Body, judge, status_is
-from collectors.expectation import HttpExpect
+from collectors.expectation import HttpExpect, never_judged
 from collectors.look import Look
 from collectors.means import Means
 from collectors.oauth2 import NoTokenError, OAuth2Options, Tokens
@@ -33,8 +33,7 @@ from collectors.runnable import Clock
 from collectors.settings import RequestSettings
 from collectors.size import Size
 from collectors.target import HttpUrl, without_secrets
-from collectors.transport import FreshTransport
-from slo.units import format_duration
+from collectors.transport import FreshTransport, read_body
 
 MAX_REDIRECTS = 10
 _JUDGED_ASIDE_BYTES = 64 * 1024  # a larger body is judged in a thread, off the event loop
@@ -70,11 +69,7 @@ class HttpConfig(RequestSettings):
     def within(self, timeout: timedelta) -> Iterator[tuple[tuple[str, ...], str]]:
         late = self.expect.latency
         if late is not None and late > timeout:
-            sentence = (
-                f"a latency of {format_duration(late)} is longer than the timeout, "
-                f"{format_duration(timeout)}, so that it could never be judged"
-            )
-            yield ("expect", "latency"), sentence
+            yield ("expect", "latency"), never_judged(late, timeout)
 
 
 class HttpProbe:
@@ -117,7 +112,7 @@ class HttpProbe:
             if is_new or not refused:
                 return seen
             # It may have been revoked before its time, which is no failure of the target's.
-            self._tokens.forget()
+            self._tokens.forget(token)
             look = Look.begin(self.id, due, clock)
 
     async def _once(
@@ -148,7 +143,7 @@ class HttpProbe:
             )
             with closing(client):
                 response = await visit.ask(client)
-                if not visit.is_to_be_followed(response):
+                if not (self._config.follow_redirects and response.redirects):
                     return await visit.read_answer(response)
             begun = httpx.Response(response.status, headers=list(response.raw_headers))
         transport = FreshTransport(
@@ -191,17 +186,8 @@ class Visit:
             headers.setdefault("content-length", "0")
         url = _parsed(self._config.http)
         response = await client.send(Request(url, headers, self._config.method, content))
-        self._look.http_status = response.status
-        self._look.http_version = response.http_version
-        if client.stream is not None:
-            self._look.at(client.stream)
+        self._look.answered(response.status, response.http_version, client.stream)
         return response
-
-    def is_to_be_followed(self, response: Response) -> bool:
-        """Whether it sends us elsewhere, and we go."""
-        if not self._config.follow_redirects or "location" not in response.headers:
-            return False
-        return httpx.Response(response.status, headers=dict(response.headers)).has_redirect_location
 
     async def read_answer(self, response: Response) -> Answer:
         """The answer with its body, up to the limit."""
@@ -228,7 +214,7 @@ class Visit:
             )
             for _ in range(MAX_REDIRECTS + 1):
                 response = await client.send(request, stream=True, auth=None)
-                self._note(response, transport)
+                self._look.answered(response.status_code, response.http_version, transport.stream)
                 following = response.next_request if self._config.follow_redirects else None
                 if following is None:
                     return await self._read(response)
@@ -236,19 +222,11 @@ class Visit:
                 request = self._follow(following)
         raise RedirectError(f"the target redirects more than {MAX_REDIRECTS} times{self.where}")
 
-    def _note(self, response: httpx.Response, transport: FreshTransport) -> None:
-        self._look.http_status = response.status_code
-        self._look.http_version = response.http_version
-        if transport.stream is not None:
-            self._look.at(transport.stream)
-
     def _follow(self, request: httpx.Request) -> httpx.Request:
         self._look.redirects += 1
         self._look.watch.enter(Phase.RESOLVE)
         self.where = f" (after a redirect to {without_secrets(str(request.url))})"
-        meant_for = httpx.URL(self._config.http)
-        in_clear = meant_for.scheme == "https" and request.url.scheme != "https"
-        if request.url.host != meant_for.host or in_clear:
+        if leaves(httpx.URL(self._config.http), request.url):
             if request.headers.get("content-length", "0") != "0":
                 raise RedirectError(
                     "the target redirects our body to another host, or out of TLS, and it may hold "
@@ -260,13 +238,7 @@ class Visit:
         return request
 
     async def _read(self, response: httpx.Response) -> Answer:
-        body = BoundedBody(response.headers.get("content-encoding", ""), self._config.body_limit)
-        async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as parts:
-            async for part in parts:
-                if not body.feed(part):
-                    break
-            else:
-                body.finish()
+        body = await read_body(response, self._config.body_limit)
         return self._answer(response.status_code, response.headers, body)
 
     def _answer(self, status: int, headers: httpx.Headers, body: BoundedBody) -> Answer:

@@ -28,7 +28,7 @@ from collectors.settings import RequestSettings, Strict
 from collectors.size import Size
 from collectors.source import Source, read_whole, refused
 from collectors.target import HttpUrl, without_secrets
-from collectors.uptime import Uptimes
+from collectors.uptime import Processes
 from slo.exposition import Page
 
 _ASIDE_BYTES = 64 * 1024  # a larger document is read in a thread, off the event loop
@@ -72,8 +72,7 @@ class JsonMetrics:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._uptimes: Uptimes | None = None
-        self._left_at: Callable[[], str | None] = lambda: None
+        self._processes = Processes()
         self._source = Source(config.json_, config, means, {"accept": "application/json"})
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
@@ -83,7 +82,7 @@ class JsonMetrics:
 
     def go_on_from(self, left_at: Callable[[], str | None]) -> None:
         """What was known of the processes; asked at the first look."""
-        self._left_at = left_at
+        self._processes.go_on_from(left_at)
 
     async def close(self) -> None:
         """Nothing outlives a run."""
@@ -101,11 +100,7 @@ class JsonMetrics:
         else:
             page, start = self._read(data)
         if isinstance(start, tuple):
-            if self._uptimes is None:
-                self._uptimes = Uptimes.of(self._left_at(), wall, came)
-            began = self._uptimes.start(start[0], wall, came, came - asked)
-            position = self._uptimes.to_text(wall, came)
-            page = replace(page, process_start=began, position=position)
+            page = self._processes.dated(page, start[0], wall, came, came - asked)
         elif start is not None:
             page = replace(page, process_start=start)
         look.watch.stop()

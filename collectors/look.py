@@ -43,6 +43,13 @@ class Look:
             first = first_to_expire(self.chain)
             self.certificate_expires = first.expires if first is not None else None
 
+    def answered(self, status: int, version: str, stream: Stream | None) -> None:
+        """Note the head of an HTTP answer, and where it is from."""
+        self.http_status = status
+        self.http_version = version
+        if stream is not None:
+            self.at(stream)
+
     def passed(self) -> Observation:
         return self._observation(Outcome.PASSED)
 

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import cast
 
 import httpx
 import orjson
 
 from collectors.certificate import Trust
-from collectors.decoding import BoundedBody
 from collectors.look import Look
 from collectors.resolve import Resolver
 from collectors.settings import Strict
 from collectors.target import HttpUrl, without_secrets
-from collectors.transport import FreshTransport
+from collectors.transport import FreshTransport, read_body
 from slo.secret import SecretText
 
 _ANSWER_BYTES = 64 * 1024
@@ -47,13 +45,16 @@ class Tokens:
         self._token, self._until = "", 0.0
         self._where = f"the token endpoint {without_secrets(options.token_url)}"
 
-    def forget(self) -> None:
-        """The target does not take it."""
-        self._token = ""
+    def forget(self, token: str) -> None:
+        """The target does not take this one; one that came meanwhile is kept."""
+        if token == self._token:
+            self._token = ""
 
     async def token(self, look: Look, now: float, give_up_at: float) -> tuple[str, bool]:
         """The token, and whether it is a new one. `now` is monotonic. Raises NoTokenError."""
         loop = asyncio.get_running_loop()
+        # On a stopwatch of its own: this is not the target's time.
+        aside = Look(look.collector_id, look.due, look.started, look.watch.another())
         try:
             async with (
                 asyncio.timeout_at(loop.time() + (give_up_at - loop.time()) * _SHARE),
@@ -61,10 +62,10 @@ class Tokens:
             ):
                 if self._token and now < self._until:
                     return self._token, False
-                status, data = await self._ask(look, give_up_at)
+                status, data = await self._ask(aside, give_up_at)
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no token
-            said = "did not answer in time" if isinstance(error, TimeoutError) else "failed"
-            raise NoTokenError(f"no token: {self._where} {said}") from None
+            why = aside.broke(error).detail
+            raise NoTokenError(f"no token: {self._where} gave none: {why}") from None
         if not httpx.codes.is_success(status):
             raise NoTokenError(f"no token: {self._where} answered {status}")
         self._token, life = _granted(data)
@@ -73,9 +74,7 @@ class Tokens:
         self._until = now + life * _EARLY
         return self._token, True
 
-    async def _ask(self, look: Look, give_up_at: float) -> tuple[int, bytes]:
-        # On a stopwatch of its own: this is not the target's time.
-        aside = Look(look.collector_id, look.due, look.started, look.watch.another())
+    async def _ask(self, aside: Look, give_up_at: float) -> tuple[int, bytes]:
         options = self._options
         sent = {"grant_type": "client_credentials"}
         sent |= {"scope": options.scope} if options.scope is not None else {}
@@ -94,12 +93,7 @@ class Tokens:
             )
             auth = httpx.BasicAuth(options.client_id, options.client_secret.value)
             response = await client.send(request, stream=True, auth=auth)
-            body = BoundedBody(response.headers.get("content-encoding", ""), _ANSWER_BYTES)
-            async with aclosing(response.aiter_raw()) as parts:  # type: ignore[type-var]
-                async for part in parts:
-                    if not body.feed(part):
-                        break
-            return response.status_code, body.data
+            return response.status_code, (await read_body(response, _ANSWER_BYTES)).data
 
 
 def _granted(data: bytes) -> tuple[str, float]:

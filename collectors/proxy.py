@@ -5,7 +5,6 @@ is told from a target that does.
 """
 
 import asyncio
-import base64
 import re
 from typing import Self
 
@@ -39,21 +38,13 @@ class ProxyOptions(Strict):
             raise ValueError("a proxy is spoken to in clear: its address begins with http://")
         return self
 
-    @property
-    def header(self) -> str | None:
-        """What says who we are."""
-        if self.basic_auth is None:
-            return None
-        user = f"{self.basic_auth.username}:{self.basic_auth.password.value}".encode()
-        return f"Basic {base64.b64encode(user).decode()}"
-
 
 class Proxy:
     """One run's way through a proxy. Raises httpx.ProxyError for what ails the proxy itself."""
 
     def __init__(self, options: ProxyOptions) -> None:
         self._url = httpx.URL(options.url)
-        self.header = options.header
+        self.header = options.basic_auth.header if options.basic_auth is not None else None
 
     async def reach(self, resolver: Resolver, watch: Stopwatch, give_up_at: float) -> Stream:
         """A connection to the proxy."""

@@ -1,29 +1,26 @@
 """Probe a Redis server: sign in, ping it, and read what it tells of itself."""
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from collectors.dialling import Dialling
 from collectors.expect import Words
 from collectors.expectation import Scalar
 from collectors.facts import Expectations, read_scalar, samples, why_not
-from collectors.failure import ProtocolError
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Phase
-from collectors.request import trust
-from collectors.resp import RedisError, Resp
+from collectors.resp import BadRespError, RedisError, Resp
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings, TlsOptions
-from collectors.stream import Stream, connect
+from collectors.stream import Stream
 from collectors.target import Target
-from collectors.uptime import Uptimes
+from collectors.uptime import Processes
 from slo.exposition import Page, Sample, Series
 from slo.secret import SecretText
 
@@ -63,39 +60,24 @@ class RedisProbe:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
-        self._trust = trust(config.tls) if config.tls is not None else None
-        self._uptimes: Uptimes | None = None
-        self._left_at: Callable[[], str | None] = lambda: None
+        self._dialling = Dialling.by(config.redis, means, config.tls)
+        self._processes = Processes()
         self._words = Words((config.password.value,) if config.password is not None else ())
 
     def go_on_from(self, left_at: Callable[[], str | None]) -> None:
         """What was known of the processes; asked at the first look."""
-        self._left_at = left_at
+        self._processes.go_on_from(left_at)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                stream = await connect(
-                    self._config.redis.host,
-                    self._config.redis.port,
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    give_up_at=bound.when() or 0.0,
-                )
-                with closing(stream):
-                    look.address = str(stream.address)
-                    return await self._look(look, stream, clock)
+            async with self._dialling.connected(look) as stream:
+                return await self._look(look, stream, clock)
         except RedisError as error:
             look.watch.stop()
             said = self._words.quote(str(error))
             return look.failed(Cause.STATUS, f"the server answered {said}", Phase.TRANSFER)
-        except ProtocolError as error:
-            look.watch.stop()
-            words = f"the answer is not Redis's protocol: {error}"
-            return look.failed(Cause.PROTOCOL, words, Phase.TRANSFER)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
 
@@ -104,17 +86,12 @@ class RedisProbe:
 
     async def _look(self, look: Look, stream: Stream, clock: Clock) -> Observation:
         config = self._config
-        if self._trust is not None and config.tls is not None:
-            name = config.tls.server_name or config.redis.host
-            await stream.start_tls(self._trust.context(), name)
-            look.at(stream)
         server = Resp(stream, _ANSWER_LIMIT_BYTES)
-        look.watch.enter(Phase.PROCESSING)
         if config.password is not None:
             user = (config.username,) if config.username is not None else ()
             await server.ask("AUTH", *user, config.password.value)
         if (said := await server.ask("PING")) != "PONG":
-            raise ProtocolError(f"PING was answered with {self._words.quote(said)}")
+            raise BadRespError(f"PING was answered with {self._words.quote(said)}")
         if not config.info:
             look.watch.stop()
             return look.passed()
@@ -124,28 +101,14 @@ class RedisProbe:
         look.watch.enter(Phase.JUDGE)
         look.body_bytes = len(text)
         facts, labelled = read_info(text)
-        page = self._page(facts, labelled, asked, came, wall)
+        page = Page({**samples("redis", facts), **labelled})
+        uptime = facts.get("uptime_in_seconds")
+        if isinstance(uptime, int):
+            page = self._processes.dated(page, uptime, wall, came, came - asked)
         why = why_not(facts, config.expect, self._words)
         look.watch.stop()
         seen = look.passed() if why is None else look.failed(Cause.ASSERTION, why)
         return replace(seen, page=page)
-
-    def _page(
-        self,
-        facts: Mapping[str, Scalar],
-        labelled: Mapping[Series, Sample],
-        asked: float,
-        came: float,
-        wall: float,
-    ) -> Page:
-        page = Page({**samples("redis", facts), **labelled})
-        uptime = facts.get("uptime_in_seconds")
-        if not isinstance(uptime, int):
-            return page
-        if self._uptimes is None:
-            self._uptimes = Uptimes.of(self._left_at(), wall, came)
-        began = self._uptimes.start(uptime, wall, came, came - asked)
-        return replace(page, process_start=began, position=self._uptimes.to_text(wall, came))
 
 
 def read_info(text: str) -> tuple[dict[str, Scalar], dict[Series, Sample]]:

@@ -1,11 +1,10 @@
 """What every HTTP request of ours bears, and whom it trusts."""
 
-import base64
 from collections.abc import Iterator
 
 from collectors.certificate import HTTP_ALPN, Trust
 from collectors.decoding import ACCEPTED
-from collectors.settings import RequestSettings, TlsOptions
+from collectors.settings import RequestOptions, TlsOptions
 
 USER_AGENT = "Nines"
 TOO_MANY_REQUESTS = 429
@@ -28,7 +27,7 @@ def trust(options: TlsOptions) -> Trust:
     )
 
 
-def request_headers(config: RequestSettings) -> dict[str, str]:
+def request_headers(config: RequestOptions) -> dict[str, str]:
     """Every header to send, ours first; what is configured wins."""
     headers = {
         "user-agent": USER_AGENT,
@@ -37,19 +36,18 @@ def request_headers(config: RequestSettings) -> dict[str, str]:
         "connection": "close",
     }
     if config.basic_auth is not None:
-        user = f"{config.basic_auth.username}:{config.basic_auth.password.value}".encode()
-        headers["authorization"] = f"Basic {base64.b64encode(user).decode()}"
+        headers["authorization"] = config.basic_auth.header
     if config.bearer_token is not None:
         headers["authorization"] = f"Bearer {config.bearer_token.value}"
     headers.update({name.lower(): value.value for name, value in config.headers.items()})
     return headers
 
 
-def secrets(config: RequestSettings) -> Iterator[str]:
+def secrets(config: RequestOptions) -> Iterator[str]:
     """What must not be shown, should an answer echo it."""
     if config.basic_auth is not None:
         yield config.basic_auth.password.value
-        yield request_headers(config)["authorization"].removeprefix("Basic ")
+        yield config.basic_auth.header.removeprefix("Basic ")
     if config.bearer_token is not None:
         yield config.bearer_token.value
     for name, value in config.headers.items():

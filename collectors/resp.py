@@ -6,6 +6,12 @@ from collectors.stream import Stream
 _LINE_LIMIT_BYTES = 64 * 1024
 
 
+class BadRespError(ProtocolError):
+    """What came is not Redis's protocol, or too long."""
+
+    protocol = "Redis's protocol"
+
+
 class RedisError(Exception):
     """The server answered a command with an error; the message is its own."""
 
@@ -33,22 +39,22 @@ class Resp:
                 raise RedisError(rest)
             case b"$" if rest.isascii() and rest.isdigit():
                 return (await self._bulk(int(rest))).decode(errors="replace")
-        raise ProtocolError(f"it begins with {line[:40].decode(errors='replace')!r}")
+        raise BadRespError(f"it begins with {line[:40].decode(errors='replace')!r}")
 
     async def _line(self) -> bytes:
         while (end := self._came.find(b"\r\n")) < 0:
             if len(self._came) > _LINE_LIMIT_BYTES:
-                raise ProtocolError(f"a line is longer than {_LINE_LIMIT_BYTES} bytes")
+                raise BadRespError(f"a line is longer than {_LINE_LIMIT_BYTES} bytes")
             await self._more()
         return self._take(end)
 
     async def _bulk(self, size: int) -> bytes:
         if size > self._limit:
-            raise ProtocolError(f"it has {size} bytes; at most {self._limit} are read")
+            raise BadRespError(f"it has {size} bytes; at most {self._limit} are read")
         while len(self._came) < size + 2:
             await self._more()
         if self._came[size : size + 2] != b"\r\n":
-            raise ProtocolError("a text does not end where it says")
+            raise BadRespError("a text does not end where it says")
         return self._take(size)
 
     def _take(self, size: int) -> bytes:

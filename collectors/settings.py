@@ -1,5 +1,6 @@
 """What collectors of several kinds have in common in config.yaml."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,12 @@ class BasicAuth(Strict):
 
     username: str
     password: SecretText
+
+    @property
+    def header(self) -> str:
+        """As it is sent (RFC 7617)."""
+        user = f"{self.username}:{self.password.value}".encode()
+        return f"Basic {base64.b64encode(user).decode()}"
 
 
 class TlsOptions(Strict):
@@ -64,13 +71,12 @@ class CollectorSettings(Strict):
         return positive(value)
 
 
-class RequestSettings(CollectorSettings):
-    """What HTTP requests have in common, whatever is made of the answer."""
+class RequestOptions(Strict):
+    """What an HTTP request bears, and whether it goes on where it is sent."""
 
     headers: Mapping[str, SecretText] = Field(default_factory=dict)
     basic_auth: BasicAuth | None = None
     bearer_token: SecretText | None = None
-    tls: TlsOptions = TlsOptions()
     follow_redirects: bool = True
 
     @field_validator("headers")
@@ -92,6 +98,12 @@ class RequestSettings(CollectorSettings):
                 "only one of basic_auth, bearer_token and an Authorization header can be sent"
             )
         return self
+
+
+class RequestSettings(RequestOptions, CollectorSettings):
+    """What collectors that ask over HTTP have in common, whatever is made of the answer."""
+
+    tls: TlsOptions = TlsOptions()
 
 
 def positive(value: timedelta | None) -> timedelta | None:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import httpx
 
-from collectors.client import Client, Request, Response, is_secured, same_origin
+from collectors.client import Client, Request, Response, is_secured, leaves, same_origin
 from collectors.decoding import BoundedBody
 from collectors.exposition_line import PageError
 from collectors.look import Look
@@ -77,10 +77,7 @@ class Source:
         request = Request(url if url is not None else self.url, self._headers, method, content)
         for _ in range(_REDIRECTS_FOLLOWED + 1):
             response = await client.send(request)
-            look.http_status = response.status
-            look.http_version = response.http_version
-            if client.stream is not None:
-                look.at(client.stream)
+            look.answered(response.status, response.http_version, client.stream)
             follows = self._follow_redirects and not content
             following = response.redirect(request.url) if follows else None
             if following is None:
@@ -96,8 +93,7 @@ class Source:
         Another port of the host is not told who we are, but where it speaks TLS for the first.
         """
         headers = dict(request.headers)
-        downgraded = self.url.scheme == "https" and url.scheme != "https"
-        if url.host != self.url.host or downgraded:
+        if leaves(self.url, url):
             headers = {name: text for name, text in headers.items() if name in _OWN_HEADERS}
         elif not same_origin(request.url, url):
             headers.pop("host", None)

@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -83,9 +83,12 @@ class SqlConfig(CollectorSettings):
 
 @dataclass(slots=True)
 class _Answers:
-    facts: dict[str, Scalar]
-    samples: dict[Series, Sample]
-    absent: dict[str, str]
+    """What came so far, and the name of the query that is asked."""
+
+    facts: dict[str, Scalar] = field(default_factory=dict)
+    samples: dict[Series, Sample] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    asking: str = ""
 
 
 class SqlProbe:
@@ -104,22 +107,22 @@ class SqlProbe:
         self._config = config
         self._resolver = means.resolver
         self._words = Words((config.password.value,) if config.password is not None else ())
-        self._asking = ""
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         give_up_at = asyncio.get_running_loop().time() + self.timeout.total_seconds()
+        answers = _Answers()
         try:
             async with asyncio.timeout_at(give_up_at):
                 connection = await self._connect(look)
             try:
-                answers = await self._ask_within(connection, look, clock, give_up_at)
+                await self._ask_within(connection, answers, look, clock, give_up_at)
             finally:
                 await connection.close()
         except psycopg.Error as error:
             look.watch.stop()
-            return self._refused(look, error)
+            return self._refused(look, error, answers.asking)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
         why = why_not(answers.facts, self._config.expect, self._words)
@@ -156,8 +159,13 @@ class SqlProbe:
         return connection
 
     async def _ask_within(
-        self, connection: psycopg.AsyncConnection, look: Look, clock: Clock, give_up_at: float
-    ) -> _Answers:
+        self,
+        connection: psycopg.AsyncConnection,
+        answers: _Answers,
+        look: Look,
+        clock: Clock,
+        give_up_at: float,
+    ) -> None:
         """Ask everything. At `give_up_at` the socket is shut: the driver, told to cancel, would
         first ask a server that may never answer. Raises TimeoutError, psycopg.Error.
         """
@@ -165,7 +173,7 @@ class SqlProbe:
         loop = asyncio.get_running_loop()
         timer = loop.call_at(give_up_at, _shut, connection)
         try:
-            return await self._ask(connection, look, clock)
+            await self._ask(connection, answers, look, clock)
         except psycopg.Error:
             if loop.time() >= give_up_at:
                 raise TimeoutError from None
@@ -173,11 +181,12 @@ class SqlProbe:
         finally:
             timer.cancel()
 
-    async def _ask(self, connection: psycopg.AsyncConnection, look: Look, clock: Clock) -> _Answers:
-        answers = _Answers({}, {}, {})
+    async def _ask(
+        self, connection: psycopg.AsyncConnection, answers: _Answers, look: Look, clock: Clock
+    ) -> None:
         queries = self._config.queries or {"": "SELECT 1"}
         for name, query in queries.items():
-            self._asking = name
+            answers.asking = name
             began = clock.monotonic()
             # A cursor of the server's: what else would come is never sent.
             async with connection.cursor(name="nines") as cursor:
@@ -189,9 +198,8 @@ class SqlProbe:
                 answers.samples[Series("sql_query_seconds", labels)] = Sample(took)
                 _take(answers, name, rows)
         look.watch.enter(Phase.JUDGE)
-        return answers
 
-    def _refused(self, look: Look, error: psycopg.Error) -> Observation:
+    def _refused(self, look: Look, error: psycopg.Error, asking: str) -> Observation:
         """What the driver says, as a verdict."""
         said = " ".join(str(error).split())
         shown = self._words.quote(said)
@@ -202,7 +210,7 @@ class SqlProbe:
         if error.sqlstate is None:
             words = f"the connection broke while waiting for the answer: {shown}"
             return look.failed(Cause.PROTOCOL, words, Phase.PROCESSING)
-        which = f"the query {self._asking}" if self._asking else "the first question"
+        which = f"the query {asking}" if asking else "the first question"
         cause = Cause.TIMEOUT if error.sqlstate == _STATEMENT_TIMEOUT else Cause.STATUS
         return look.failed(cause, f"{which} was answered {shown}", Phase.PROCESSING)
 

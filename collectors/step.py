@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from collectors.expectation import HttpExpect
+from collectors.expectation import HttpExpect, never_judged
 from collectors.pattern import JsonPathText, RegexText
-from collectors.settings import BasicAuth, CollectorSettings, Strict, TlsOptions
+from collectors.settings import CollectorSettings, RequestOptions, Strict, TlsOptions
 from collectors.size import Size
 from collectors.target import TELLING, parse_http_url
 from slo.secret import SecretText
-from slo.units import Duration, format_duration
+from slo.units import Duration
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _MOST_STEPS = 20
@@ -53,19 +53,15 @@ class Capture(Strict):
         return self.cookie is not None or TELLING.search(name) is not None
 
 
-class Step(Strict):
+class Step(RequestOptions):
     """One request of a journey."""
 
     name: str = Field(min_length=1, max_length=60)
     url: Annotated[str, AfterValidator(_address)]
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | None = None
-    headers: Mapping[str, SecretText] = Field(default_factory=dict)
-    basic_auth: BasicAuth | None = None
-    bearer_token: SecretText | None = None
     body: SecretText | None = None
     form: Mapping[str, SecretText] | None = None
     json_: Mapping[str, SecretText] | None = Field(None, alias="json")
-    follow_redirects: bool = True
     expect: HttpExpect = HttpExpect()
     capture: Mapping[str, Capture] = Field(default_factory=dict, max_length=_MOST_CAPTURES)
 
@@ -74,8 +70,6 @@ class Step(Strict):
         bodies = [self.body, self.form, self.json_]
         if sum(body is not None for body in bodies) > 1:
             raise ValueError("a step sends one of body, form and json")
-        if self.basic_auth is not None and self.bearer_token is not None:
-            raise ValueError("only one of basic_auth and bearer_token can be sent")
         reads = any(one.json_ is not None or one.regex is not None for one in self.capture.values())
         if self.method == "HEAD" and (self.expect.looks_at_body or reads):
             raise ValueError("an answer to HEAD has no body: expect nothing of it, or use GET")
@@ -124,8 +118,4 @@ class StepsConfig(CollectorSettings):
             *((("steps",), step.expect.latency) for step in self.steps),
         ]:
             if late is not None and late > timeout:
-                sentence = (
-                    f"a latency of {format_duration(late)} is longer than the timeout, "
-                    f"{format_duration(timeout)}, so that it could never be judged"
-                )
-                yield place, sentence
+                yield place, never_judged(late, timeout)

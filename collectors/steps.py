@@ -109,7 +109,7 @@ class Steps:
             return look.broke(error, visit.where)
 
     def _asked(self, step: Step, captured: Captured) -> HttpConfig:
-        """The request with its variables filled in. Raises ValueError: it is no address."""
+        """The request with its variables filled in. Raises ValueError: it cannot be asked."""
         url = captured.fill_url(step.url)
         try:
             parse_http_url(url)
@@ -122,7 +122,7 @@ class Steps:
             )
         auth, token = step.basic_auth, step.bearer_token
         body = _body(step, captured)
-        headers = {name: captured.fill_secret(value) for name, value in step.headers.items()}
+        headers = {name: captured.fill_header(value) for name, value in step.headers.items()}
         # Not validated anew: each part was, and captured values hold no line break.
         return HttpConfig.model_construct(
             http=url,
@@ -133,7 +133,7 @@ class Steps:
             )
             if auth is not None
             else None,
-            bearer_token=captured.fill_secret(token) if token is not None else None,
+            bearer_token=captured.fill_header(token) if token is not None else None,
             tls=self._config.tls,
             follow_redirects=step.follow_redirects,
             body=body,

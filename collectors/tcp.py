@@ -1,18 +1,17 @@
 """Probe a TCP port: open a connection, perhaps say something, perhaps wait for an answer."""
 
-import asyncio
-from contextlib import closing
 from datetime import datetime
 
 from pydantic import Field
 
+from collectors.dialling import Dialling
 from collectors.expect import Words
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings
-from collectors.stream import Stream, connect
+from collectors.stream import Stream
 from collectors.target import Target
 
 ANSWER_LIMIT_BYTES = 4096
@@ -37,24 +36,15 @@ class TcpProbe:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
+        self._dialling = Dialling(config.tcp, means)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         heard = bytearray()
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                stream = await connect(
-                    self._config.tcp.host,
-                    self._config.tcp.port,
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    give_up_at=bound.when() or 0.0,
-                )
-                with closing(stream):
-                    look.at(stream)
-                    await self._talk(stream, heard)
+            async with self._dialling.connected(look) as stream:
+                await self._talk(stream, heard)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error, self._came(heard))
         look.watch.stop()

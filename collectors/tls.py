@@ -1,19 +1,17 @@
 """Probe a TLS port: make a full handshake and look at the certificate."""
 
-import asyncio
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field
 
 from collectors.certificate import Trust, first_to_expire, too_few_days
+from collectors.dialling import Dialling
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings
-from collectors.stream import connect
 from collectors.target import Target
 
 
@@ -39,28 +37,15 @@ class TlsProbe:
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
-        self._trust = Trust(ca_file=config.ca_file, verify=not config.insecure_skip_verify)
+        trust = Trust(ca_file=config.ca_file, verify=not config.insecure_skip_verify)
+        self._dialling = Dialling(config.tls, means, trust, config.server_name)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()) as bound:
-                stream = await connect(
-                    self._config.tls.host,
-                    self._config.tls.port,
-                    resolver=self._resolver,
-                    watch=look.watch,
-                    give_up_at=bound.when() or 0.0,
-                )
-                with closing(stream):
-                    look.address = str(stream.address)
-                    name = self._config.server_name or self._config.tls.host
-                    await stream.start_tls(self._trust.context(), name)
-                    look.watch.stop()
-                    look.at(stream)
-                    return self._judged(look)
+            async with self._dialling.connected(look):
+                return self._judged(look)
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
 

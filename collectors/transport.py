@@ -3,12 +3,14 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import cast
 
 import httpcore
 import httpx
 
+from collectors.decoding import BoundedBody
 from collectors.proxy import Proxy
 from collectors.resolve import Resolver
 from collectors.stopwatch import Stopwatch
@@ -95,6 +97,18 @@ class FreshTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         self._backend.close()
+
+
+async def read_body(response: httpx.Response, limit: int) -> BoundedBody:
+    """What is left of a streamed answer, decoded, up to the limit."""
+    body = BoundedBody(response.headers.get("content-encoding", ""), limit)
+    async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as parts:
+        async for part in parts:
+            if not body.feed(part):
+                break
+        else:
+            body.finish()
+    return body
 
 
 class _Body(httpx.AsyncByteStream):

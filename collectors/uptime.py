@@ -1,9 +1,12 @@
 """When a target's process began, told by how long it says that it runs."""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import orjson
+
+from slo.exposition import Page
 
 # An uptime may be told in whole seconds, and was told while the answer was on its way.
 _SLACK_SECONDS = 2.0
@@ -66,3 +69,22 @@ class Uptimes:
         self._known.remove(process)
         self._known.append(process)
         return process.start
+
+
+class Processes:
+    """Those of one target, over our own restarts too: it gives pages the start of theirs."""
+
+    def __init__(self) -> None:
+        self._uptimes: Uptimes | None = None
+        self._left_at: Callable[[], str | None] = lambda: None
+
+    def go_on_from(self, left_at: Callable[[], str | None]) -> None:
+        """What was known of them; asked at the first page."""
+        self._left_at = left_at
+
+    def dated(self, page: Page, uptime: float, wall: float, monotonic: float, took: float) -> Page:
+        """The page of a process that says so; the arguments are those of `Uptimes.start`."""
+        if self._uptimes is None:
+            self._uptimes = Uptimes.of(self._left_at(), wall, monotonic)
+        began = self._uptimes.start(uptime, wall, monotonic, took)
+        return replace(page, process_start=began, position=self._uptimes.to_text(wall, monotonic))

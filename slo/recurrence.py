@@ -1,7 +1,6 @@
 """When something planned holds: once, or again and again by a rule of the calendar in a zone."""
 
 import re
-from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,8 +21,10 @@ _DAY = timedelta(days=1)
 _YEAR = timedelta(days=366)
 _LOOKED_AHEAD = 12 * _YEAR  # a 29 February may be eight years away
 _MOST_A_YEAR = 10_000
-_DAYS = {month: monthrange(2000, month)[1] for month in range(1, 13)}  # of a leap year
 _MOST_INTERVAL = 1_000
+# A rule is walked through so much later, days of the month and of the week being the same after
+# each 400 years: one that has no further occurrence is looked through up to the year 9999.
+_LATER = 19 * timedelta(days=146_097)
 _EARLIEST, _LATEST = 2000, 2200  # years
 
 
@@ -79,15 +80,11 @@ def recurring(rule: str, first: datetime, zone: ZoneInfo, length: timedelta) -> 
     schedule = Recurring(text, first, zone, length)
     parts = _parts(text)
     _check(parts)
-    starts: list[datetime] = []
     try:
-        # Day by day, one that never comes would be looked for until the year 9999, for seconds.
-        if _is_on_the_calendar(parts):
-            # Without its COUNT, with which one that never occurs is not told from one that does
-            # soon.
-            endless = ";".join(f"{key}={value}" for key, value in parts.items() if key != "COUNT")
-            sample = _expanded(replace(schedule, rule=endless), first + _LOOKED_AHEAD)
-            starts = list(islice(sample, _MOST_A_YEAR + 1))
+        # Without its COUNT, with which one that never occurs is not told from one that does soon.
+        endless = ";".join(f"{key}={value}" for key, value in parts.items() if key != "COUNT")
+        sample = _expanded(replace(schedule, rule=endless), first + _LOOKED_AHEAD)
+        starts = list(islice(sample, _MOST_A_YEAR + 1))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{rule!r} is not a recurrence rule: {error}") from None
     if not starts:
@@ -161,30 +158,16 @@ def over_by(schedule: Schedule) -> datetime | None:
 def _expanded(schedule: Recurring, high: datetime) -> Iterator[datetime]:
     """The local starts up to `high`, oldest first."""
     parts = _parts(schedule.rule)
-    until = min(_until(parts.pop("UNTIL"), schedule.zone), high) if "UNTIL" in parts else high
-    counted = "COUNT" in parts
-    if not counted:
-        # With it a rule that has no further occurrence does not look for one until the year 9999.
-        parts["UNTIL"] = f"{until:%Y%m%dT%H%M%S}"
+    until = _until(parts.pop("UNTIL"), schedule.zone) if "UNTIL" in parts else high
+    last = min(until, high, datetime.max - _LATER)  # noqa: DTZ901 - local
     text = ";".join(f"{key}={value}" for key, value in parts.items())
-    rule = rrulestr(text, dtstart=schedule.first)
+    rule = rrulestr(text, dtstart=schedule.first + _LATER)
     assert isinstance(rule, rrule)  # noqa: S101 - a single rule, as `_RULE` saw to
-    for at in rule:
-        if at > until:
+    for later in rule:
+        at = later - _LATER
+        if at > last:
             return
         yield at
-
-
-def _is_on_the_calendar(parts: Mapping[str, str]) -> bool:
-    """Whether some month that is meant has one of the days that are; not so 30 February.
-
-    Raises ValueError.
-    """
-    if "BYMONTHDAY" not in parts:
-        return True
-    months = [int(month) for month in parts.get("BYMONTH", "").split(",") if month]
-    longest = max((_DAYS[month] for month in months or _DAYS if month in _DAYS), default=0)
-    return any(abs(int(day)) <= longest for day in parts["BYMONTHDAY"].split(","))
 
 
 def _check(parts: Mapping[str, str]) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-READY_WITHIN = (
-    60.0  # seconds; a machine that is busy is slow, and no test waits longer than it must
-)
+# Seconds; a machine that is busy is slow, and no test waits longer than it must.
+READY_WITHIN = 60.0
 
 
 @contextmanager

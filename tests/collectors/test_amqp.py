@@ -13,7 +13,6 @@ from pamqp import commands, frame
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
-from benchmarks.serving import free_port
 from collectors.amqp import AmqpConfig, AmqpProbe
 from collectors.amqp_wire import Amqp
 from collectors.means import Means
@@ -24,6 +23,7 @@ from collectors.stream import connect
 from nines.clock import SystemClock
 from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
 from tests.daemons import daemon, listens
+from tests.web.ports import free_port
 
 real = pytest.mark.needs("rabbitmq-server")
 

@@ -18,7 +18,7 @@ import pytest
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Address, Resolver
 from nines.clock import SystemClock
-from tests.collectors.wire import DUE, SHORT, Server, answer, ends, hang, http, look, says
+from tests.collectors.wire import DUE, SHORT, Server, answer, ends, hang, http, keeps, look, says
 
 MEWAYZ_HEALTH = {
     "status": "OK",
@@ -329,13 +329,7 @@ async def test_the_endless_body_of_a_redirect_is_not_read() -> None:
 
 async def test_a_redirect_to_another_host_does_not_get_our_secrets() -> None:
     asked: list[bytes] = []
-
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answer())
-        await reader.read()
-
-    async with Server(listen) as elsewhere:
+    async with Server(keeps(asked, answer())) as elsewhere:
         moved = answer(b"", "302 Found", f"Location: http://localhost:{elsewhere.port}/\r\n")
         async with Server(says(moved)) as server:
             url = f"http://127.0.0.1:{server.port}/"
@@ -379,13 +373,7 @@ async def test_a_redirect_within_the_host_gets_our_body() -> None:
 
 async def test_a_redirect_that_asks_anew_goes_on_without_our_body() -> None:
     heads: list[bytes] = []
-
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answer())
-        await reader.read()
-
-    async with Server(listen) as elsewhere:
+    async with Server(keeps(heads, answer())) as elsewhere:
         moved = answer(b"", "303 See Other", f"Location: http://localhost:{elsewhere.port}/\r\n")
         async with Server(says(moved)) as server:
             url = f"http://127.0.0.1:{server.port}/"

@@ -1,5 +1,6 @@
 """Probe a real redis-server, and servers that say what Redis says in trouble."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from benchmarks.serving import free_port
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.redis import RedisConfig, RedisProbe, read_info
 from collectors.resolve import Resolver
 from nines.clock import SystemClock
 from slo.exposition import Page
+from tests.collectors.clockwork import START, Clockwork
 from tests.collectors.wire import DUE, SHORT, TIMEOUT, Server, Talk, hang, look
 from tests.daemons import daemon, listens
+from tests.web.ports import free_port
 
 real = pytest.mark.needs("redis-server")
 
@@ -109,6 +111,30 @@ async def test_a_server_is_one_process_run_after_run(redis: Running) -> None:
     assert pages[0] is not None
     assert pages[1] is not None
     assert pages[0].process_start == pages[1].process_start
+
+
+async def test_a_restart_is_seen_by_the_uptime() -> None:
+    uptimes = [5000, 5060, 3]
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"+PONG\r\n")
+        await reader.readuntil(b"INFO\r\n")
+        told = b"uptime_in_seconds:%d\r\nkeyspace_hits:7\r\n" % uptimes.pop(0)
+        writer.write(b"$%d\r\n%b\r\n" % (len(told), told))
+        await reader.read()
+
+    clock, starts = Clockwork(), []
+    async with Server(talk) as server:
+        one = probe(server.port)
+        for _ in range(3):
+            page = (await one.run(DUE, clock)).page
+            assert page is not None
+            starts.append(page.process_start)
+            await clock.advance(60)
+
+    began = START.timestamp()
+    assert starts == [began - 5000, began - 5000, began + 117]
 
 
 @real

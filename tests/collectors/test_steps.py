@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -265,6 +266,13 @@ def problem(*steps: dict[str, object]) -> str:
         pytest.param({"url": "https://${host}/"}, "the host is written out", id="host"),
         pytest.param({"url": "ftp://x/"}, "begins with neither", id="scheme"),
         pytest.param({"body": "hush", "json": {}}, "one of body, form and json", id="bodies"),
+        pytest.param({"headers": {"A B": "hush"}}, "is not a header name", id="header"),
+        pytest.param({"headers": {"A": "hush\r\nB: c"}}, "cannot be sent", id="line break"),
+        pytest.param(
+            {"headers": {"Authorization": "hush"}, "bearer_token": "hush"},
+            "only one of basic_auth, bearer_token and an Authorization header",
+            id="two ways to sign in",
+        ),
         pytest.param({"capture": {"a": {}}}, "by one of json, regex", id="no place"),
         pytest.param({"capture": {"a-b": {"header": "x"}}}, "no name of a variable", id="name"),
         pytest.param({"method": "HEAD", "expect": {"body": "x"}}, "has no body", id="HEAD"),
@@ -296,3 +304,17 @@ async def test_a_secret_in_the_address_of_a_redirect_is_not_shown() -> None:
 
     assert seen.cause is Cause.PROTOCOL
     assert seen.detail.endswith("/gone/***)")
+
+
+@pytest.mark.parametrize(
+    "sent", [{"bearer_token": "${token}"}, {"headers": {"X": "${token}"}}], ids=["bearer", "header"]
+)
+async def test_what_no_header_can_bear_is_the_answers_fault(sent: dict[str, Any]) -> None:
+    body = json.dumps({"data": {"access": "schl\u00fcssel"}}, ensure_ascii=False).encode()
+    async with Server(Shop(login=answer(body))) as server:
+        seen = await walk(log_in(server, capture=CAPTURED), orders(server, **sent))
+
+    assert (seen.outcome, seen.cause) == (Outcome.FAILED, Cause.ASSERTION)
+    assert seen.detail.endswith(
+        "a value that was captured holds characters that no header can bear"
+    )

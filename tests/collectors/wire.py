@@ -92,6 +92,17 @@ def says(*answers: bytes) -> Talk:
     return talk
 
 
+def keeps(heads: list[bytes], said: bytes) -> Talk:
+    """Keep what is asked, and say an answer."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(said)
+        await reader.read()
+
+    return talk
+
+
 def ends(said: bytes) -> Talk:
     """Read a request, say something, and close in good order."""
 

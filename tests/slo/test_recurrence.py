@@ -108,6 +108,9 @@ def test_a_count_ends_a_rule() -> None:
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "never occurs"),
         ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=3", "never occurs"),
         ("FREQ=DAILY;BYMONTH=4,6;BYMONTHDAY=-31", "never occurs"),
+        ("FREQ=DAILY;BYMONTH=2;BYYEARDAY=-1", "never occurs"),
+        ("FREQ=DAILY;INTERVAL=7;BYDAY=FR", "never occurs"),  # its first day is a Thursday
+        ("FREQ=DAILY;BYSETPOS=2", "never occurs"),
         ("FREQ=MONTHLY;BYMONTHDAY=32", "never occurs"),
         ("FREQ=MONTHLY;BYMONTH=13;BYMONTHDAY=1", "never occurs"),
         ("FREQ=MONTHLY;BYMONTHDAY=x", "is not a recurrence rule"),
