@@ -68,10 +68,15 @@ class Words:
         """The value as JSON."""
         return self._cut(json.dumps(value, ensure_ascii=False, default=str))
 
-    def _cut(self, text: str) -> str:
-        # Hidden before it is cut: the cut must not leave half a secret that no longer matches.
+    def hide(self, text: str) -> str:
+        """The text without our secrets."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
+        return text
+
+    def _cut(self, text: str) -> str:
+        # Hidden before it is cut: the cut must not leave half a secret that no longer matches.
+        text = self.hide(text)
         return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 

@@ -23,6 +23,7 @@ from collectors.step import StepsConfig
 from collectors.steps import Steps
 from collectors.tcp import TcpConfig, TcpProbe
 from collectors.tls import TlsConfig, TlsProbe
+from collectors.websocket import WebSocketConfig, WebSocketProbe
 
 
 class _Make(Protocol):
@@ -62,6 +63,7 @@ KINDS: Mapping[str, Kind] = {
     "steps": Kind(StepsConfig, Steps, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),
     "tls": Kind(TlsConfig, TlsProbe),
+    "websocket": Kind(WebSocketConfig, WebSocketProbe, has_page=True),
 }
 _OF_CONFIG = {kind.config: kind for kind in KINDS.values()}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from collectors.certificate import HTTP_ALPN, Trust
 from collectors.decoding import ACCEPTED
-from collectors.settings import RequestOptions, TlsOptions
+from collectors.settings import HeaderOptions, TlsOptions
 
 USER_AGENT = "Nines"
 TOO_MANY_REQUESTS = 429
@@ -27,14 +27,15 @@ def trust(options: TlsOptions) -> Trust:
     )
 
 
-def request_headers(config: RequestOptions) -> dict[str, str]:
+def request_headers(config: HeaderOptions) -> dict[str, str]:
     """Every header to send, ours first; what is configured wins."""
-    headers = {
-        "user-agent": USER_AGENT,
-        "accept": "*/*",
-        "accept-encoding": ACCEPTED,
-        "connection": "close",
-    }
+    headers = {"accept": "*/*", "accept-encoding": ACCEPTED, "connection": "close"}
+    return headers | own_headers(config)
+
+
+def own_headers(config: HeaderOptions) -> dict[str, str]:
+    """Who asks, by its names in lower case: what is configured wins."""
+    headers = {"user-agent": USER_AGENT}
     if config.basic_auth is not None:
         headers["authorization"] = config.basic_auth.header
     if config.bearer_token is not None:
@@ -43,7 +44,7 @@ def request_headers(config: RequestOptions) -> dict[str, str]:
     return headers
 
 
-def secrets(config: RequestOptions) -> Iterator[str]:
+def secrets(config: HeaderOptions) -> Iterator[str]:
     """What must not be shown, should an answer echo it."""
     if config.basic_auth is not None:
         yield config.basic_auth.password.value

@@ -71,13 +71,12 @@ class CollectorSettings(Strict):
         return positive(value)
 
 
-class RequestOptions(Strict):
-    """What an HTTP request bears, and whether it goes on where it is sent."""
+class HeaderOptions(Strict):
+    """What an HTTP request bears of ours."""
 
     headers: Mapping[str, SecretText] = Field(default_factory=dict)
     basic_auth: BasicAuth | None = None
     bearer_token: SecretText | None = None
-    follow_redirects: bool = True
 
     @field_validator("headers")
     @classmethod
@@ -98,6 +97,12 @@ class RequestOptions(Strict):
                 "only one of basic_auth, bearer_token and an Authorization header can be sent"
             )
         return self
+
+
+class RequestOptions(HeaderOptions):
+    """What an HTTP request bears, and whether it goes on where it is sent."""
+
+    follow_redirects: bool = True
 
 
 class RequestSettings(RequestOptions, CollectorSettings):

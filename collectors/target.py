@@ -42,8 +42,18 @@ def parse_host_port(text: object) -> HostPort:
 
 def parse_http_url(text: object) -> str:
     """Check an http or https address. Raises ValueError; credentials in it are refused unread."""
+    return _parse_url(text, "http", "https://pets.example/health")
+
+
+def parse_websocket_url(text: object) -> str:
+    """Check a ws or wss address. Raises ValueError; credentials in it are refused unread."""
+    return _parse_url(text, "ws", "wss://pets.example/live")
+
+
+def _parse_url(text: object, scheme: str, example: str) -> str:
+    """Check an address of a scheme, or of the same over TLS."""
     if not isinstance(text, str):
-        raise ValueError("the target is an address, such as https://pets.example/health")
+        raise ValueError(f"the target is an address, such as {example}")
     try:
         url = httpx.URL(text.strip())
         host = url.host
@@ -51,8 +61,8 @@ def parse_http_url(text: object) -> str:
         raise ValueError(f"the address is not valid: {error}") from None
     if url.userinfo:
         raise ValueError("the address holds a user or password: write them under basic_auth")
-    if url.scheme not in ("http", "https"):
-        raise ValueError(f"{text!r} begins with neither http:// nor https://")
+    if url.scheme not in (scheme, f"{scheme}s"):
+        raise ValueError(f"{text!r} begins with neither {scheme}:// nor {scheme}s://")
     if not host or re.search(r"[\s%]", host):
         raise ValueError(f"{text!r} names no host that could be looked up")
     if url.port is not None and not 1 <= url.port <= 65535:
@@ -82,6 +92,11 @@ HttpUrl = Annotated[
     str,
     BeforeValidator(parse_http_url),
     WithJsonSchema({"type": "string", "pattern": "^https?://"}),
+]
+WebSocketUrl = Annotated[
+    str,
+    BeforeValidator(parse_websocket_url),
+    WithJsonSchema({"type": "string", "pattern": "^wss?://"}),
 ]
 Target = Annotated[
     HostPort,

@@ -10,7 +10,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
             "icmp", "grpc", "push", "heartbeat",
-            "websocket", "kafka",
+            "kafka",
         }
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
