@@ -13,6 +13,7 @@ from cryptography import x509
 _log = logging.getLogger(__name__)
 _DER = 2  # _ssl.ENCODING_DER
 HTTP_ALPN = ("http/1.1",)
+HTTP2_ALPN = ("h2",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from collectors.metric_family import (
     HISTOGRAM,
     SUMMARY,
     UNTYPED,
-    Message,
     MetricFamily,
 )
+from collectors.protobuf import Message
 from slo.exposition import Labels, Page, Sample, Series
 from slo.native import NativeHistogram, edge
 

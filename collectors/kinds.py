@@ -7,6 +7,7 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from collectors.amqp import AmqpConfig, AmqpProbe
 from collectors.dns import DnsConfig, DnsProbe
+from collectors.grpc import GrpcConfig, GrpcProbe
 from collectors.http import HttpConfig, HttpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.log import LogConfig, LogLines
@@ -52,6 +53,7 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "amqp": Kind(AmqpConfig, AmqpProbe, has_page=True),
     "dns": Kind(DnsConfig, DnsProbe, has_page=True),
+    "grpc": Kind(GrpcConfig, GrpcProbe),
     "http": Kind(HttpConfig, HttpProbe),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),

@@ -6,11 +6,7 @@ field that is not named here is skipped. `Timestamp` is google.protobuf's, and `
 the enum.
 """
 
-from typing import Any
-
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
+from collectors.protobuf import Message, messages
 
 COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = range(6)
 
@@ -43,29 +39,4 @@ _MESSAGES = {
 }
 _PACKAGE = "io.prometheus.client"
 
-
-def _file() -> FileDescriptorProto:
-    file = FileDescriptorProto(name="metrics.proto", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for text in fields.split(", "):
-            number, kind, field_name = text.split(" ")
-            field = message.field.add(name=field_name, number=int(number))
-            repeated = FieldDescriptorProto.LABEL_REPEATED
-            field.label = repeated if kind[-1] == "*" else FieldDescriptorProto.LABEL_OPTIONAL
-            kind = kind.removesuffix("*")
-            if kind in _MESSAGES:
-                field.type = FieldDescriptorProto.TYPE_MESSAGE
-                field.type_name = f".{_PACKAGE}.{kind}"
-            else:
-                field.type = FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
-    return file
-
-
-Message = Any  # its classes are made when the program runs, and have no types
-
-# A pool of its own: another library may have registered the same names in the default one.
-_pool = DescriptorPool()
-_pool.AddSerializedFile(_file().SerializeToString())
-
-MetricFamily: Message = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.MetricFamily"))
+MetricFamily: Message = messages(_PACKAGE, _MESSAGES)["MetricFamily"]

@@ -16,14 +16,14 @@ class RedirectError(Exception):
     """The target redirects to where we do not go: in circles, or to others with what is ours."""
 
 
-def trust(options: TlsOptions) -> Trust:
+def trust(options: TlsOptions, alpn: tuple[str, ...] = HTTP_ALPN) -> Trust:
     """Whom an HTTP client with these options trusts. Raises ValueError in words."""
     return Trust(
         ca_file=options.ca_file,
         cert_file=options.cert_file,
         key_file=options.key_file,
         verify=not options.insecure_skip_verify,
-        alpn=HTTP_ALPN,
+        alpn=alpn,
     )
 
 

@@ -9,7 +9,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ("services", _ANY): frozenset({"depends_on"}),
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
-            "icmp", "grpc", "push", "heartbeat",
+            "icmp", "push", "heartbeat",
             "kafka",
         }
     ),

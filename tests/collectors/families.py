@@ -12,9 +12,9 @@ from collectors.metric_family import (
     HISTOGRAM,
     SUMMARY,
     UNTYPED,
-    Message,
     MetricFamily,
 )
+from collectors.protobuf import Message
 from slo.exposition import Page
 from slo.native import NativeHistogram
 

@@ -27,9 +27,9 @@ from collectors.metric_family import (
     GAUGE_HISTOGRAM,
     HISTOGRAM,
     UNTYPED,
-    Message,
     MetricFamily,
 )
+from collectors.protobuf import Message
 from collectors.scrape import ACCEPT_NATIVE
 from slo.exposition import Sample, Series
 from slo.native import NativeHistogram
