@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from alerting import wording
-from alerting.notification import AttemptOutcome, Notification, NotificationKind
+from alerting.notification import AlertLine, AttemptOutcome, Notification, NotificationKind
 from slo.severity import Severity
 
 FIRST_BACKOFF = timedelta(seconds=1)
@@ -78,12 +78,14 @@ def first(waiting: Iterable[Notification]) -> Notification:
 
 def _rises(notification: Notification) -> bool:
     """Whether an update tells of a page that began after the incident had."""
-    message = notification.message
-    firing = [line for line in message.alerts if line.ended_at is None]
-    newest = max(firing, key=lambda line: line.started_at, default=None)
+    if notification.kind is not NotificationKind.UPDATE:
+        return False
+    newest: AlertLine | None = None
+    for line in notification.message.alerts:  # of all that waits, each time that something is sent
+        if line.ended_at is None and (newest is None or line.started_at > newest.started_at):
+            newest = line
     return (
-        notification.kind is NotificationKind.UPDATE
-        and newest is not None
+        newest is not None
         and newest.severity is Severity.PAGE
-        and newest.started_at > message.opened_at
+        and newest.started_at > notification.message.opened_at
     )

@@ -28,12 +28,14 @@ _Process = Callable[[Any], Any]
 
 
 class _Compiled(NamedTuple):
-    """`order`: the names of the parameters as the SQL takes them; None: by name."""
+    """`places`: the parameters in the order in which the SQL takes them, each as its name and how
+    it is written, or as a value that is part of the statement; None: by name.
+    """
 
     sql: str
     fixed: Mapping[str, Any]  # parameters whose values are part of the statement
     given: Sequence[tuple[str, _Process | None]]  # the others
-    order: Sequence[str] | None
+    places: Sequence[tuple[str | None, _Process | None, Any]] | None
     results: Sequence[tuple[int, _Process]]  # of columns whose values are read otherwise
     row: Callable[[Iterable[Any]], Any]
     error: type[Exception]
@@ -109,11 +111,18 @@ def _read(found: Iterable[Any], results: Sequence[tuple[int, _Process]]) -> Iter
 
 
 def _bound(known: _Compiled, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a tuple or a dict
+    if known.places is not None:
+        return tuple(
+            [
+                fixed if name is None else (values[name] if write is None else write(values[name]))
+                for name, write, fixed in known.places
+            ]
+        )
     bound = dict(known.fixed)
     for name, write in known.given:
         value = values[name]
         bound[name] = value if write is None else write(value)
-    return bound if known.order is None else tuple(bound[name] for name in known.order)
+    return bound
 
 
 def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
@@ -124,15 +133,22 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     write = {name: _writer(bind.type, dialect) for name, bind in compiled.binds.items()}
     columns = list(getattr(statement, "exported_columns", ()))
     names = [column.key for column in columns]
+    fixed = {
+        name: value if (own := write.get(name)) is None else own(value)
+        for name, value in state.parameters.items()
+        if name not in asked
+    }
+    order = state.positiontup
     return _Compiled(
         sql=state.statement,
-        fixed={
-            name: value if (own := write.get(name)) is None else own(value)
-            for name, value in state.parameters.items()
-            if name not in asked
-        },
+        fixed=fixed,
         given=[(name, write[name]) for name in asked],
-        order=state.positiontup,
+        places=None
+        if order is None
+        else [
+            (None, None, fixed[name]) if name in fixed else (name, write[name], None)
+            for name in order
+        ],
         results=[
             (number, read)
             for number, column in enumerate(columns)
