@@ -90,7 +90,7 @@ class Alertmanager:
         """All that fire, from outside and our own."""
         context = self._context()
         until = context.now + self._config().alertmanager_api.resolve_timeout
-        shown = [_from_outside(one) for one in self._intake.book.values()]
+        shown = [_from_outside(one) for one in self._intake.book.values() if one.over is None]
         shown += [_of_ours(one, until, context) for one in await self._own()]
         sources = [Source(None, one.rule, one.labels) for one in shown]
         marks = {one.rule: _mark(one) for one in shown}

@@ -36,6 +36,7 @@ from slo.notices import Marks
 log = structlog.get_logger("nines.dispatch")
 States: TypeAlias = Mapping[str, AlertState]  # by rule key
 _LOGGED = 50  # events of one decision
+_REVIEWED_AT_ONCE = 200  # incidents, in one transaction
 _RETRY_SECONDS = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -158,11 +159,11 @@ class Dispatch:
         if self._nothing_open:
             return
         context, decided = self._context(), self._decisions_written
-        ids = [id_ for id_, at in self._due.items() if at <= context.now] if due else None
+        if due:
+            await self._review_due(context.now)
+            return
 
         def look() -> tuple[Decision, bool]:
-            if ids is not None:
-                return self._reviewed(ids, context), False
             files = self._records.open_incidents()
             return review(files, self._seeing_all(context, (), files)), not files
 
@@ -174,17 +175,31 @@ class Dispatch:
         # What was stored while we looked may have opened one, or come to be due sooner.
         unmoved = decided == self._decisions_written
         self._nothing_open = nothing_open and unmoved
-        if unmoved and ids is None:
+        if unmoved:
             self._due.clear()
         self._heed(found.looks, over=unmoved)
         if not found.empty:
             concerned = {one.id for one in found.incidents}
             concerned |= {event.incident_id for event in found.events}
             concerned |= {alert.incident_id for alert in found.alerts}
-            await self._write(lambda now: ([self._reviewed(concerned, now)], {}))
+            await self._write(self._reviewing(concerned))
 
-    def _reviewed(self, ids: Collection[str], context: Context) -> Decision:
-        return review(self._records.incident_files(ids), self._seeing_all(context))
+    async def _review_due(self, now: datetime) -> None:
+        """The longest due first, and so many at a time that others can write in between."""
+        due = sorted(id_ for id_, at in self._due.items() if at <= now)
+        for start in range(0, len(due), _REVIEWED_AT_ONCE):
+            ids = due[start : start + _REVIEWED_AT_ONCE]
+            if not await self._write(self._reviewing(ids)):
+                self.next_review = None  # we come again at the next bucket
+                return
+
+    def _reviewing(
+        self, ids: Collection[str]
+    ) -> Callable[[Context], tuple[Sequence[Decision], States]]:
+        def decide_on(context: Context) -> tuple[Sequence[Decision], States]:
+            return [review(self._records.incident_files(ids), self._seeing_all(context))], {}
+
+        return decide_on
 
     def _heed(self, looks: Mapping[str, datetime | None], *, over: bool = True) -> None:
         """Look at these incidents again then; `over`: and not before, whatever was known."""
@@ -210,6 +225,15 @@ class Dispatch:
             return [*self._decisions(changes, context), page], {}
 
         if not await self._write(decide_on, with_counts=False):
+            raise StorageError(self.problem or "The database refused to store the alerts.")
+
+    async def store(self, page: Decision) -> None:
+        """Write what nobody has to hear of; raises StorageError."""
+        async with self._lock:
+            stored = await self._store(
+                lambda: self._records.apply(page, {}, None), with_counts=False
+            )
+        if not stored:
             raise StorageError(self.problem or "The database refused to store the alerts.")
 
     async def flush(self) -> bool:

@@ -1,7 +1,7 @@
 """Take in the alerts that others send: stored, with all that follows from them, before the yes."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -9,7 +9,18 @@ from functools import partial
 import structlog
 
 from alerting.alert import Facts
-from alerting.outside.book import MOST, RULE, Outside, Page, Terms, expire, take, turned
+from alerting.outside.book import (
+    MOST,
+    RULE,
+    Outside,
+    Terms,
+    changes_of,
+    expire,
+    loudest_first,
+    settled,
+    take,
+    turned,
+)
 from alerting.outside.config import AlertmanagerApiConfig
 from alerting.outside.posting import Posted, Posting, read_posting
 from alerting.routes import Route
@@ -24,6 +35,9 @@ from nines.threads import StorageThreads
 LOOK_EVERY = timedelta(seconds=1)
 _LATE = 5.0  # seconds by which a look may be late, or a clock set, without anybody noticing
 _TOGETHER = 2_000  # alerts of several postings that are written at once
+_AT_ONCE = 500  # alerts that are decided on in one transaction: others wait for it
+_MOST_REST = 1.0  # seconds between two rounds of decisions
+_RETRY_AFTER = 1.0  # seconds, when storage refused a decision
 _LARGE = 128 * 1024  # bytes of a body that are read beside the event loop
 
 log = structlog.get_logger("nines.intake")
@@ -38,7 +52,12 @@ class _Turn:
 
 
 class Intake:
-    """The alerts from outside that fire. What is posted at the same time is written together."""
+    """The alerts from outside that fire. What is posted at the same time is written together.
+
+    On what comes alone is decided as it is stored. In a storm alerts are stored and the yes is said
+    at once; who hears of them is decided in rounds, loudest first, with a rest after each of as
+    long as it took: a service of which twenty alerts come is thought about twice, not twenty times.
+    """
 
     def __init__(
         self,
@@ -61,11 +80,14 @@ class Intake:
         self._writing = asyncio.Lock()
         self._granted = clock.now()
         self._taken = Bell()
+        self._undecided: set[str] = set()
+        self._gathered = Bell()
+        self._rests_until = clock.monotonic()
         self.book: dict[str, Outside] = {}
 
     async def load(self) -> None:
         """Take up what is stored. That we were away is the end of no alert."""
-        self.book.update(await self._threads.read(self._records.load))
+        self._turn(await self._threads.read(self._records.load))
         self._grant()
 
     def present(self, own: Mapping[str, Facts]) -> Mapping[str, Facts]:
@@ -92,6 +114,14 @@ class Intake:
         full = f"{MOST:,} alerts fire already: {refused} of these were not taken"
         return (*posting.problems, full)
 
+    async def decide(self) -> None:
+        """Decide on what was only stored, until it is cancelled."""
+        while True:
+            await self._gathered.heard()
+            while self._undecided:
+                await self._clock.sleep(max(self._rests_until - self._clock.monotonic(), 0))
+                await self._decide_round()
+
     async def run(self) -> None:
         """End what is no longer sent, until it is cancelled."""
         wall, monotonic = self._clock.now(), self._clock.monotonic()
@@ -115,7 +145,7 @@ class Intake:
             page = expire(self.book, self._granted, self._terms())
             if page.entries:
                 try:
-                    await self._write(page)
+                    await self._write(page.entries)
                 except StorageError:  # whoever writes reports it, and the next look is soon
                     self._grant()
 
@@ -141,7 +171,7 @@ class Intake:
             async with self._writing:
                 page = take(self.book, alerts, self._terms())
                 if page.entries:
-                    await self._write(page)
+                    await self._write(page.entries)
         except BaseException as error:
             for turn in turns:
                 if not turn.done.done():
@@ -157,10 +187,52 @@ class Intake:
     def _terms(self) -> Terms:
         return Terms(self._clock.now(), self._config().meaning, self._tree())
 
-    async def _write(self, page: Page) -> None:
-        await self._dispatch.take(page.changes, Decision(outside=page.entries))
-        turned(self.book, page)
+    async def _write(self, entries: Mapping[str, Outside]) -> None:
+        """Store these, and decide on them in the same transaction when nothing else is going on."""
+        waiting = [one for one in entries.values() if one.waits]
+        resting = self._clock.monotonic() < self._rests_until
+        if not waiting or self._undecided or resting or len(waiting) > _AT_ONCE:
+            await self._dispatch.store(Decision(outside=entries))
+            self._turn(entries)
+        else:
+            began = self._clock.monotonic()
+            await self._decide(waiting, entries)
+            self._rest(began)
         self._taken.ring()
+
+    async def _decide_round(self) -> None:
+        """Decide on as many as wait now; those that others post meanwhile are stored in between."""
+        began, left = self._clock.monotonic(), len(self._undecided)
+        while left > 0 and self._undecided:
+            async with self._writing:
+                waiting = loudest_first(self.book[mark] for mark in self._undecided)[:_AT_ONCE]
+                try:
+                    await self._decide(waiting, {})
+                except StorageError:  # whoever writes reports it
+                    self._rests_until = self._clock.monotonic() + _RETRY_AFTER
+                    return
+            left -= len(waiting)
+        self._rest(began)
+
+    async def _decide(self, waiting: Sequence[Outside], others: Mapping[str, Outside]) -> None:
+        entries = {**others, **{one.fingerprint: settled(one) for one in waiting}}
+        changes = changes_of(waiting, self._clock.now())
+        await self._dispatch.take(changes, Decision(outside=entries))
+        self._turn(entries)
+
+    def _rest(self, began: float) -> None:
+        now = self._clock.monotonic()
+        self._rests_until = now + min(now - began, _MOST_REST)
+
+    def _turn(self, entries: Mapping[str, Outside | None]) -> None:
+        turned(self.book, entries)
+        for mark, entry in entries.items():
+            if entry is not None and entry.waits:
+                self._undecided.add(mark)
+            else:
+                self._undecided.discard(mark)
+        if self._undecided:
+            self._gathered.ring()
 
 
 class _Present(Mapping[str, Facts]):

@@ -433,6 +433,7 @@ class Service:
             "evaluate as time passes": self.rounds.tick_at_bucket_edges,
             "review what is open": self.rounds.review_when_due,
             "end what is no longer sent": self.intake.run,
+            "decide on what was stored": self.intake.decide,
             "say again what stands": self._remind,
             "act on callbacks": self.callbacks.run,
             "watch for receipts": self.receipts.run,

@@ -20,7 +20,8 @@ MOST = 50_000  # that fire at the same time; what is known goes on beyond it
 class Outside:
     """One that fires, as it was told last. `place`, `severity`: as they were when it began.
 
-    `open_ended`: nobody said when it ends, so `ends_at` is our own assumption.
+    `open_ended`: nobody said when it ends, so `ends_at` is our own assumption. `decided`: who is to
+    hear that it fires was decided on. `over`: why it ended, until that is decided on as well.
     """
 
     fingerprint: str
@@ -31,6 +32,8 @@ class Outside:
     open_ended: bool
     place: str
     severity: Severity
+    decided: bool = True
+    over: str | None = None
     facts: Facts = field(init=False)  # what it says of itself, worked out once
 
     def __post_init__(self) -> None:
@@ -40,6 +43,11 @@ class Outside:
     def rule(self) -> str:
         """Its rule's name, as our own alerts have one."""
         return f"{RULE}{self.fingerprint}"
+
+    @property
+    def waits(self) -> bool:
+        """Something about it is still to be decided on."""
+        return self.over is not None or not self.decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,68 +61,71 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is to be written: how alerts stand now, by fingerprint (None: over), and what that
-    changes for people. `refused`: the fingerprints of those that did not fit in.
+    """What is to be written: how alerts stand now, by fingerprint. What that changes for people is
+    still to be decided on. `refused`: the fingerprints of those that did not fit in.
     """
 
-    entries: Mapping[str, Outside | None] = field(default_factory=dict)
-    changes: tuple[AlertChange, ...] = ()
+    entries: Mapping[str, Outside] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
 
 
 def take(book: Mapping[str, Outside], posted: Iterable[Posted], terms: Terms) -> Page:
-    """These were posted. One that is over and never fired here changes nothing."""
-    entries: dict[str, Outside | None] = {}
+    """These were posted. One that is over and never fired here changes nothing.
 
-    def known_of(mark: str) -> Outside | None:
-        return entries[mark] if mark in entries else book.get(mark)
-
-    changes: list[AlertChange] = []
+    An end that was not decided on yet, and is taken back, was none.
+    """
+    entries: dict[str, Outside] = {}
     refused: set[str] = set()
     firing = len(book)
     for one in posted:
-        known = known_of(one.fingerprint)
-        if known is None:
-            if one.ends_at <= terms.now:
-                continue
+        known = entries.get(one.fingerprint) or book.get(one.fingerprint)
+        if known is not None:
+            entries[one.fingerprint] = _merged(known, one, terms.now)
+        elif one.ends_at > terms.now:
             if firing >= MOST:
                 refused.add(one.fingerprint)
                 continue
-            begun = _begun(one, terms)
-            entries[one.fingerprint] = begun
-            changes.append(_change(begun, terms.now, firing=True))
+            entries[one.fingerprint] = _begun(one, terms)
             firing += 1
-            continue
-        now_known = _merged(known, one, terms.now)
-        if now_known.ends_at > terms.now:
-            entries[one.fingerprint] = now_known
-            continue
-        entries[one.fingerprint] = None
-        changes.append(_change(now_known, terms.now, firing=False, why="Its sender says so."))
-        firing -= 1
-    return Page(entries, tuple(changes), frozenset(refused))
+    return Page(entries, frozenset(refused))
 
 
 def expire(book: Mapping[str, Outside], granted: datetime, terms: Terms) -> Page:
     """Those end of which nothing was heard until their end; nothing ends before `granted`."""
     if terms.now < granted:
         return Page()
-    over = [one for one in book.values() if one.ends_at <= terms.now]
-    changes = tuple(
-        _change(
-            one,
-            terms.now,
-            firing=False,
-            why=f"Nothing was heard of it since {moment(one.updated_at)}.",
-        )
-        for one in over
+    return Page(
+        {
+            one.fingerprint: replace(
+                one, over=f"Nothing was heard of it since {moment(one.updated_at)}."
+            )
+            for one in book.values()
+            if one.over is None and one.ends_at <= terms.now
+        }
     )
-    return Page({one.fingerprint: None for one in over}, changes)
 
 
-def turned(book: MutableMapping[str, Outside], page: Page) -> None:
-    """The page was stored: the book says it from now on."""
-    for mark, entry in page.entries.items():
+def loudest_first(waiting: Iterable[Outside]) -> list[Outside]:
+    """In the order to decide on them: pages first, and all of an incident's together."""
+    return sorted(waiting, key=lambda one: (one.severity.rank, one.place))
+
+
+def changes_of(waiting: Iterable[Outside], now: datetime) -> list[AlertChange]:
+    """What is to be decided on next about each of these: that it fires, and only then its end.
+
+    In one decision they would be nothing that anybody is told.
+    """
+    return [_change(one, now, firing=not one.decided) for one in waiting]
+
+
+def settled(one: Outside) -> Outside | None:
+    """The same once that was decided on; None when nothing is left of it."""
+    return replace(one, decided=True) if not one.decided else None
+
+
+def turned(book: MutableMapping[str, Outside], entries: Mapping[str, Outside | None]) -> None:
+    """These were stored: the book says so from now on."""
+    for mark, entry in entries.items():
         if entry is None:
             book.pop(mark, None)
         else:
@@ -132,6 +143,7 @@ def _begun(one: Posted, terms: Terms) -> Outside:
         open_ended=one.open_ended,
         place=terms.meaning.place(labels, terms.tree),
         severity=terms.meaning.severity(labels),
+        decided=False,
     )
 
 
@@ -150,10 +162,11 @@ def _merged(known: Outside, one: Posted, now: datetime) -> Outside:
         ends_at=ends_at,
         updated_at=now,
         open_ended=open_ended,
+        over=None if ends_at > now else "Its sender says so.",
     )
 
 
-def _change(one: Outside, now: datetime, *, firing: bool, why: str = "") -> AlertChange:
+def _change(one: Outside, now: datetime, *, firing: bool) -> AlertChange:
     return AlertChange(
         rule=one.rule,
         service=one.place,
@@ -162,6 +175,6 @@ def _change(one: Outside, now: datetime, *, firing: bool, why: str = "") -> Aler
         severity=one.severity,
         firing=firing,
         at=min(one.starts_at if firing else one.ends_at, now),
-        facts=replace(one.facts, reason=why) if why else one.facts,
+        facts=one.facts if firing else replace(one.facts, reason=one.over or ""),
         origin=one.origin,
     )

@@ -61,6 +61,8 @@ def _values(one: Outside) -> dict[str, Any]:
         "open_ended": one.open_ended,
         "place": one.place,
         "severity": one.severity,
+        "decided": one.decided,
+        "over": one.over,
     }
 
 
@@ -74,4 +76,6 @@ def _outside(row: Row[Any]) -> Outside:
         open_ended=row.open_ended,
         place=row.place,
         severity=Severity(row.severity),
+        decided=row.decided,
+        over=row.over,
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     text,
+    true,
 )
 
 from slo.ledger import epoch_micros
@@ -233,7 +234,7 @@ alerts = Table(
     Index(None, "started_at"),
 )
 
-# Alerts from outside that fire, as they were told last.
+# Alerts from outside that fire, as they were told last, and what is to be decided on about them.
 outside_alerts = Table(
     "outside_alerts",
     metadata,
@@ -245,6 +246,8 @@ outside_alerts = Table(
     Column("open_ended", Boolean, nullable=False),
     Column("place", Text, nullable=False),
     Column("severity", Text, nullable=False),
+    Column("decided", Boolean, nullable=False, server_default=true()),
+    Column("over", Text),
 )
 
 alert_states = Table(

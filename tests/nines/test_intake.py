@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerting.alert import AlertChange
 from alerting.outside.posting import RefusedBodyError
+from alerting.store import Decision
 from nines.storage.errors import StorageError
 from tests.nines.living import HEAD, Living
 
@@ -219,6 +222,115 @@ async def test_many_postings_at_once_are_one_transaction_each_answered(world: Li
     assert len(await incidents(world)) == 7
     await world.restart()
     assert len(world.service.intake.book) == 100
+
+
+@pytest.fixture
+def slowly(world: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each decision takes half a second."""
+    take = world.service.dispatch.take
+
+    async def slow(*args: Any) -> None:  # noqa: ANN401 - as it takes them
+        await take(*args)
+        world.clock.move(timedelta(seconds=0.5))
+
+    monkeypatch.setattr(world.service.dispatch, "take", slow)
+
+
+async def rounds(world: Living, until: Callable[[], bool]) -> None:
+    """Decide on what is only stored until that holds."""
+    deciding = asyncio.create_task(world.service.intake.decide())
+    for _ in range(200):
+        if until():
+            break
+        await world.clock.advance(timedelta(seconds=0.5))
+        await asyncio.sleep(0.01)  # storage has a thread of its own
+    deciding.cancel()
+    await asyncio.gather(deciding, return_exceptions=True)
+    assert until()
+
+
+def decided(world: Living) -> bool:
+    return not any(one.waits for one in world.service.intake.book.values())
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_what_comes_close_behind_is_stored_and_then_decided_on_together(
+    world: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(world, alert("A"))
+    for name in ("B", "C"):
+        await post(world, alert(name, service=name))
+    assert [one[0] for one in await incidents(world)] == ["cart"]
+    assert len(world.service.intake.book) == 3
+
+    taken: list[int] = []
+    take = world.service.dispatch.take
+
+    async def counted(changes: Sequence[AlertChange], page: Decision) -> None:
+        taken.append(len(changes))
+        await take(changes, page)
+
+    monkeypatch.setattr(world.service.dispatch, "take", counted)
+    await rounds(world, lambda: decided(world))
+
+    assert taken == [2]
+    assert [one[0] for one in await incidents(world)] == ["B", "C", "cart"]
+    assert await world.told() == ["trigger to oncall"] * 3
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_what_was_stored_and_not_decided_on_is_decided_on_after_a_restart(
+    world: Living,
+) -> None:
+    await post(world, alert("A"))
+    await post(world, alert("B", service="b"))
+    await world.restart()
+    assert [one[0] for one in await incidents(world)] == ["cart"]
+
+    await rounds(world, lambda: decided(world))
+
+    assert [one[0] for one in await incidents(world)] == ["b", "cart"]
+    assert await world.told() == ["trigger to oncall"] * 2
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_what_ends_before_it_was_decided_on_is_told_from_its_beginning(
+    world: Living,
+) -> None:
+    await post(world, alert("A"))
+    await post(world, alert("B", service="b"))
+    await post(world, alert("B", service="b", end=world.clock.now()))
+    await world.restart()
+    await rounds(world, lambda: len(world.service.intake.book) == 1)
+
+    assert await incidents(world) == [
+        ("b", "resolved", "page"),
+        ("cart", "triggered", "page"),
+    ]
+    told = ["trigger to oncall", "trigger to oncall", "resolve to oncall"]
+    assert sorted(await world.told()) == sorted(told)
+
+
+@pytest.mark.usefixtures("slowly")
+async def test_a_decision_that_storage_refuses_is_made_as_soon_as_it_takes_it(
+    world: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(world, alert("A"))
+    await post(world, alert("B", service="b"))
+    apply = world.service.records.apply
+    refused: list[Any] = []
+
+    def full(*args: Any) -> None:  # noqa: ANN401 - as it takes them
+        if len(refused) < 3:
+            refused.append(args)
+            raise StorageError("The disk is full.")
+        apply(*args)
+
+    monkeypatch.setattr(world.service.records, "apply", full)
+    await rounds(world, lambda: decided(world))
+
+    assert len(refused) == 3
+    assert await world.told() == ["trigger to oncall"] * 2
 
 
 async def test_the_button_in_a_message_silences_what_they_share(world: Living) -> None:

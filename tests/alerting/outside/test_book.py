@@ -6,7 +6,17 @@ import pytest
 
 from alerting.origin import Origin, fingerprint
 from alerting.outside import book as books
-from alerting.outside.book import Outside, Page, Terms, expire, take, turned
+from alerting.outside.book import (
+    Outside,
+    Page,
+    Terms,
+    changes_of,
+    expire,
+    loudest_first,
+    settled,
+    take,
+    turned,
+)
 from alerting.outside.meaning import Meaning, facts_of
 from alerting.outside.posting import Posted
 from alerting.routes import Route
@@ -39,8 +49,14 @@ class Book:
         return self._turn(expire(self.alerts, granted, self.terms))
 
     def _turn(self, page: Page) -> list[str]:
-        turned(self.alerts, page)
-        return [f"{one.slo} {'fires' if one.firing else 'ends'}" for one in page.changes]
+        """What is decided on, all at once."""
+        turned(self.alerts, page.entries)
+        said: list[str] = []
+        while waiting := [one for one in self.alerts.values() if one.waits]:
+            changes = changes_of(waiting, self.now)
+            said += [f"{one.slo} {'fires' if one.firing else 'ends'}" for one in changes]
+            turned(self.alerts, {one.fingerprint: settled(one) for one in waiting})
+        return said
 
     @property
     def one(self) -> Outside:
@@ -118,13 +134,44 @@ def test_one_that_is_over_and_was_never_seen_to_fire_changes_nothing() -> None:
 
 
 def test_what_begins_and_ends_in_one_posting_does_both() -> None:
+    assert Book().post(posted(), posted(end=NOW)) == ["Slow fires", "Slow ends"]
+
+
+def test_an_end_that_is_taken_back_before_it_was_decided_on_was_none() -> None:
     book = Book()
 
-    assert book.post(posted(), posted(end=NOW), posted()) == [
-        "Slow fires",
-        "Slow ends",
-        "Slow fires",
+    assert book.post(posted(), posted(end=NOW), posted()) == ["Slow fires"]
+    assert book.post(posted(end=NOW), posted(end=NOW + MINUTE)) == []
+
+
+def test_what_is_only_stored_is_decided_on_whole_later() -> None:
+    alerts: dict[str, Outside] = {}
+    terms = Terms(NOW, Meaning(), TREE)
+    for one in (posted(), posted(summary="slower"), posted(end=NOW)):
+        turned(alerts, take(alerts, [one], terms).entries)
+    (waiting,) = alerts.values()
+
+    (begun,) = changes_of([waiting], NOW)
+    assert (begun.firing, begun.facts.headline) == (True, "it is slow")
+    rest = settled(waiting)
+    assert rest is not None
+    assert rest.waits
+    (ended,) = changes_of([rest], NOW)
+    assert (ended.firing, ended.facts.reason) == (False, "Its sender says so.")
+    assert settled(rest) is None
+
+
+def test_pages_are_decided_on_first_and_an_incident_s_alerts_together() -> None:
+    terms = Terms(NOW, Meaning(), TREE)
+    several = [
+        posted(alertname="A", service="a", severity="warning"),
+        posted(alertname="B", service="b", severity="warning"),
+        posted(alertname="C", service="a", severity="warning"),
+        posted(alertname="D", service="z", severity="critical"),
     ]
+    waiting = loudest_first(take({}, several, terms).entries.values())
+
+    assert [one.origin.labels["alertname"] for one in waiting] == ["D", "A", "C", "B"]
 
 
 def test_beyond_the_most_the_known_go_on_and_the_new_are_named(
