@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 from collectors.certificate import Trust
+from collectors.lines import Lines
 from collectors.look import Look
 from collectors.means import Means
 from collectors.request import trust
@@ -30,13 +31,14 @@ class Dialling:
         """As options say, in clear without any. Raises ValueError in words: an unreadable file."""
         if tls is None:
             return cls(target, means)
-        return cls(target, means, trust(tls), tls.server_name)
+        return cls(target, means, trust(tls, alpn=()), tls.server_name)
 
     @asynccontextmanager
-    async def connected(self, look: Look) -> AsyncIterator[Stream]:
+    async def connected(self, look: Look, *, in_clear: bool = False) -> AsyncIterator[Stream]:
         """The connection, within the timeout of the run as a whole.
 
-        Raises OSError (TimeoutError and gaierror among them), ssl.SSLError.
+        With `in_clear`, `secure` begins TLS later. Raises OSError (TimeoutError and gaierror among
+        them), ssl.SSLError.
         """
         async with asyncio.timeout(self._means.timeout.total_seconds()) as bound:
             stream = await connect(
@@ -48,7 +50,14 @@ class Dialling:
             )
             with closing(stream):
                 look.address = str(stream.address)
-                if self._trust is not None:
+                if self._trust is not None and not in_clear:
                     await stream.start_tls(self._trust.context(), self._name)
                 look.at(stream)
                 yield stream
+
+    async def secure(self, lines: Lines, stream: Stream, look: Look) -> None:
+        """Go on under TLS on a connection that began in clear. Raises as `Lines.start_tls`."""
+        if self._trust is None:
+            raise RuntimeError("nobody said whom TLS is to trust")
+        await lines.start_tls(self._trust.context(), self._name)
+        look.at(stream)

@@ -1,5 +1,6 @@
 """What an answer is searched with: regular expressions in linear time, RFC 9535 paths."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -28,6 +29,19 @@ class Regex:
             return None
         found: str | None = match.group(1 if match.groups() else 0)
         return found
+
+    @property
+    def names(self) -> Collection[str]:
+        """Its named groups, (?P<name>...)."""
+        names: Collection[str] = self._compiled.groupindex
+        return names
+
+    def named(self, text: str) -> Mapping[str, str] | None:
+        """Its named groups where it is first found, "" where one took no part; None if nowhere."""
+        match = self._compiled.search(text)
+        if match is None:
+            return None
+        return {name: value or "" for name, value in match.groupdict().items()}
 
     def __str__(self) -> str:
         return self.text

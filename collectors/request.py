@@ -17,7 +17,7 @@ class RedirectError(Exception):
 
 
 def trust(options: TlsOptions, alpn: tuple[str, ...] = HTTP_ALPN) -> Trust:
-    """Whom an HTTP client with these options trusts. Raises ValueError in words."""
+    """Whom a client with these options trusts, HTTP's by default. Raises ValueError in words."""
     return Trust(
         ca_file=options.ca_file,
         cert_file=options.cert_file,

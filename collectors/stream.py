@@ -32,10 +32,12 @@ class Stream:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._hurried = 0
+        self._is_sealed = False
 
     async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Make the handshake, always a full one. Raises ssl.SSLError, OSError."""
         self._watch.enter(Phase.TLS)
+        self._is_sealed = True
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         while True:
             try:
@@ -57,6 +59,8 @@ class Stream:
     async def write(self, data: bytes) -> None:
         """Send everything. Raises OSError."""
         if self.tls is None:
+            if self._is_sealed:
+                raise RuntimeError("nothing is sent in clear once TLS was to begin")
             await asyncio.get_running_loop().sock_sendall(self._sock, data)
             return
         self.tls.write(data)
@@ -68,6 +72,12 @@ class Stream:
         if data and self._watch.phase is Phase.PROCESSING:
             self._watch.enter(Phase.TRANSFER)
         return data
+
+    def arrived(self) -> bytes:
+        """What has come by now and nobody read; in clear, before TLS began. Raises OSError."""
+        with contextlib.suppress(BlockingIOError):
+            return self._sock.recv(_READ_BYTES)
+        return b""
 
     async def _receive(self, max_bytes: int) -> bytes:
         if self.tls is None:

@@ -11,6 +11,7 @@ from nines.config.shape import Shape
 from slo.secret import secret_file
 
 _DOLLAR = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
+_GROUP = re.compile(r"\(\?P?<(\w+)>")  # of an expression, as RE2 writes it
 _MAX_SECRET_BYTES = 64 * 1024
 
 
@@ -112,13 +113,16 @@ class _Expansion:
 
 
 def _is_captured(name: str, path: Path, data: object) -> bool:
-    """Whether a step of the same journey fills it in while it runs."""
-    if "steps" not in path:
+    """Whether a step of the same journey or dialog fills it in while it runs."""
+    kind = next((key for key in ("steps", "dialog") if key in path), None)
+    if kind is None:
         return False
-    for key in path[: path.index("steps") + 1]:
+    for key in path[: path.index(kind) + 1]:
         data = data.get(key) if isinstance(data, Mapping) else None
-    steps = data if isinstance(data, list) else []
-    captures = [step.get("capture") for step in steps if isinstance(step, Mapping)]
+    steps = [step for step in data if isinstance(step, Mapping)] if isinstance(data, list) else []
+    if kind == "dialog":
+        return any(name in _GROUP.findall(str(step.get("expect"))) for step in steps)
+    captures = [step.get("capture") for step in steps]
     return any(isinstance(each, Mapping) and name in each for each in captures)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectors.step import StepsConfig
+from collectors.tcp import TcpConfig
 from nines.config import ConfigError
 from tests.nines.config.files import load_text
 
@@ -48,3 +49,36 @@ def test_a_password_that_stands_in_a_journey_is_advised_against(tmp_path: Path) 
 
     assert any("the secret `password` stands in the file" in sentence for sentence in said)
     assert not any("bearer_token" in sentence for sentence in said)
+
+
+DIALOG = r"""
+services:
+  mail:
+    collectors:
+      pop:
+        tcp: mail.example:110
+        dialog:
+          - {expect: '^\+OK (?P<stamp>\S+)$', send: "APOP probe ${stamp}\r\n"}
+          - {expect: '^\+OK', send: "PASS ${PASSWORD}\r\n"}
+    slos:
+      pop: {objective: 99.9%, sli: {probe: pop}}
+alerting: {route: {receivers: []}}
+"""
+
+
+def test_what_a_dialog_captures_is_left_for_the_run(tmp_path: Path) -> None:
+    environ = {"PASSWORD": "hush", "stamp": "of the environment"}
+    config = load_text(tmp_path, DIALOG, environ).services["mail"].collectors["pop"]
+
+    assert isinstance(config, TcpConfig)
+    sent = [step.send.value for step in config.dialog if step.send is not None]
+    assert sent == ["APOP probe ${stamp}\r\n", "PASS hush\r\n"]
+
+
+def test_a_password_that_stands_in_a_dialog_is_advised_against(tmp_path: Path) -> None:
+    def advice(text: str) -> list[str]:
+        return [each.sentence for each in load_text(tmp_path, text, {"PASSWORD": "hush"}).advice]
+
+    plain = DIALOG.replace("${PASSWORD}", "hush")
+    assert sum("the secret `send` stands in the file" in said for said in advice(plain)) == 1
+    assert not any("the secret" in said for said in advice(DIALOG))
