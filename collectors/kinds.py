@@ -19,6 +19,7 @@ from collectors.resolve import Resolver
 from collectors.runnable import Runnable
 from collectors.scrape import PrometheusConfig, Scrape
 from collectors.settings import CollectorSettings
+from collectors.smtp import SmtpConfig, SmtpProbe
 from collectors.sql import SqlConfig, SqlProbe
 from collectors.step import StepsConfig
 from collectors.steps import Steps
@@ -61,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
+    "smtp": Kind(SmtpConfig, SmtpProbe),
     "sql": Kind(SqlConfig, SqlProbe, has_page=True),
     "steps": Kind(StepsConfig, Steps, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),

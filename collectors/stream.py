@@ -34,6 +34,12 @@ class Stream:
         self._hurried = 0
         self._is_sealed = False
 
+    @property
+    def own_host(self) -> str:
+        """This side's address."""
+        host: str = self._sock.getsockname()[0]
+        return host
+
     async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Make the handshake, always a full one. Raises ssl.SSLError, OSError."""
         self._watch.enter(Phase.TLS)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from benchmarks.prometheus import prometheus
 from benchmarks.serving import last_core
@@ -23,3 +24,15 @@ def go_client(tmp_path: Path) -> Iterator[Callable[[str], bytes]]:
                 return bytes(answer.read())
 
         yield ask
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)

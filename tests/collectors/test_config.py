@@ -118,7 +118,9 @@ def test_every_problem_is_told_at_its_own_place() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        pytest.param({}, "redis, sql, steps, tcp, tls, websocket holds its target", id="no kind"),
+        pytest.param(
+            {}, "redis, smtp, sql, steps, tcp, tls, websocket holds its target", id="no kind"
+        ),
         pytest.param({"interval": "5s"}, "a collector has a kind", id="no target"),
         pytest.param({"tls": {"ca_file": "x"}}, "a collector has a kind", id="only TLS options"),
         pytest.param({"http": "http://x/", "tcp": "x:1"}, "not http and tcp", id="two kinds"),

@@ -21,7 +21,16 @@ from collectors.resolve import Resolver
 from collectors.stopwatch import Stopwatch
 from collectors.stream import connect
 from collectors.tcp import TcpConfig, TcpProbe
-from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
+from tests.collectors.wire import (
+    SHORT,
+    TIMEOUT,
+    Server,
+    Talk,
+    hang,
+    look,
+    script,
+    server_context,
+)
 
 Step = dict[str, Any]
 HANDSHAKE = 22  # the type of a record, RFC 8446 5.1
@@ -36,24 +45,6 @@ UPGRADE: list[Step] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-def context_of(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
-
 def probe(port: int, timeout: timedelta = TIMEOUT, **settings: object) -> TcpProbe:
     config = TcpConfig.model_validate({"tcp": f"127.0.0.1:{port}", **settings})
     return TcpProbe("shop/mail", config, Means(timedelta(seconds=10), timeout, Resolver()))
@@ -66,26 +57,6 @@ async def against(
         seen = await look(probe(server.port, timeout, dialog=dialog, **settings))
         await server.all_hung_up()
     return seen
-
-
-def script(*turns: bytes, heard: list[bytes] | None = None, hangs_up: bool = True) -> Talk:
-    """Say the first, and each of the next after a line was heard."""
-
-    async def talk(reader: Reader, writer: Writer) -> None:
-        for number, turn in enumerate(turns):
-            if number:
-                line = await reader.readline()
-                if heard is not None:
-                    heard.append(line)
-            writer.write(turn)
-            await writer.drain()
-        if hangs_up:
-            writer.write_eof()
-        rest = await reader.read()
-        if heard is not None and rest:
-            heard.append(rest)
-
-    return talk
 
 
 def upgrading(
@@ -194,7 +165,7 @@ async def test_bytes_are_expected_and_sent_as_hexadecimal(
         assert await reader.readexactly(8) == b"\0\0\0\x08\x04\xd2\x16\x2f"
         writer.write(b"S")
         await writer.drain()
-        await writer.start_tls(context_of(authority))
+        await writer.start_tls(server_context(authority))
         await reader.read()
 
     dialog: list[Step] = [
@@ -217,7 +188,7 @@ async def test_other_bytes_fail_and_are_shown() -> None:
 
 
 async def test_a_dialog_goes_on_under_tls(authority: trustme.CA, ca_file: str) -> None:
-    talk = upgrading(context_of(authority))
+    talk = upgrading(server_context(authority))
     seen = await against(talk, UPGRADE, tls={"ca_file": ca_file})
 
     assert (seen.outcome, seen.detail) == (Outcome.PASSED, "")
@@ -270,7 +241,7 @@ async def test_after_a_handshake_that_failed_nothing_is_sent_in_clear(
     authority: trustme.CA, ca_file: str, name: str, trusted: bool, said: str
 ) -> None:
     seen_in_clear = bytearray()
-    context = context_of(authority, name)
+    context = server_context(authority, name)
 
     async def serve(reader: Reader, writer: Writer) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -322,7 +293,7 @@ async def test_a_target_that_refuses_starttls_is_sent_nothing_more() -> None:
 async def test_tls_without_a_starttls_is_spoken_from_the_start_and_offers_no_protocol(
     authority: trustme.CA, ca_file: str
 ) -> None:
-    context = context_of(authority)
+    context = server_context(authority)
     context.set_alpn_protocols(["http/1.1"])
     chosen: list[str | None] = []
 

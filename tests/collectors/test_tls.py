@@ -15,29 +15,19 @@ from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Resolver
 from collectors.tls import TlsConfig, TlsProbe
-from tests.collectors.wire import SHORT, TIMEOUT, Server, answer, hang, http, look, says
+from tests.collectors.wire import (
+    SHORT,
+    TIMEOUT,
+    Server,
+    answer,
+    hang,
+    http,
+    look,
+    says,
+    server_context,
+)
 
 Probe = Callable[..., Awaitable[Observation]]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-def server_context(
-    authority: trustme.CA, name: str = "127.0.0.1", expires: datetime | None = None
-) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, not_after=expires).configure_cert(context)
-    return context
 
 
 async def over_https(port: int, **tls: object) -> Observation:

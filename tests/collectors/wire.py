@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+import trustme
+
 from collectors.http import HttpConfig, HttpProbe
 from collectors.means import Means
 from collectors.observation import Observation
@@ -115,11 +117,39 @@ def ends(said: bytes) -> Talk:
     return talk
 
 
+def script(*turns: bytes, heard: list[bytes] | None = None, hangs_up: bool = True) -> Talk:
+    """Say the first, and each of the next after a line was heard."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, turn in enumerate(turns):
+            if number:
+                line = await reader.readline()
+                if heard is not None:
+                    heard.append(line)
+            writer.write(turn)
+            await writer.drain()
+        if hangs_up:
+            writer.write_eof()
+        rest = await reader.read()
+        if heard is not None and rest:
+            heard.append(rest)
+
+    return talk
+
+
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Take everything, say nothing."""
     del writer
     while await reader.read(65536):
         pass
+
+
+def server_context(
+    authority: trustme.CA, name: str = "127.0.0.1", expires: datetime | None = None
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_after=expires).configure_cert(context)
+    return context
 
 
 async def look(probe: Runnable) -> Observation:
