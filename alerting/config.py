@@ -22,6 +22,7 @@ from pydantic import (
 
 from alerting.bucket import Rate
 from alerting.delivery_sli import SERVICE as SELF
+from alerting.dependency import LONGEST_WAIT, WAIT
 from alerting.inhibition import Inhibition
 from alerting.outside.config import AlertmanagerApiConfig
 from alerting.receivers import RECEIVERS
@@ -404,6 +405,11 @@ class AlertingConfig(BaseModel):
     inhibit_rules: tuple[InhibitRuleConfig, ...] = Field(
         (), description="Which alerts hold back which."
     )
+    dependency_wait: Duration = Field(
+        WAIT,
+        description="How long a service with `depends_on` waits for what it depends on to be "
+        "told first. At most 5m.",
+    )
     heartbeat: HeartbeatConfig | None = Field(
         None, description="Who is told that Nines lives, while nothing of its work is overdue."
     )
@@ -419,6 +425,15 @@ class AlertingConfig(BaseModel):
         description="How soon pages are to be receipted, as an SLO of Nines itself; or `off`. "
         "Default: as if it were empty, where there is a `heartbeat` or a `canary`.",
     )
+
+    @model_validator(mode="after")
+    def _waits_briefly(self) -> Self:
+        if self.dependency_wait > LONGEST_WAIT:
+            raise ValueError(
+                f"`dependency_wait: {format_duration(self.dependency_wait)}` would hold pages up; "
+                f"write at most {format_duration(LONGEST_WAIT)}"
+            )
+        return self
 
     @property
     def own_slo(self) -> DeliverySLOConfig | None:

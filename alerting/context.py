@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.alert import Facts
+from alerting.dependency import NOTHING, Dependencies, Ended, Looks
 from alerting.flapping import Recent
 from alerting.inhibition import Inhibition, Source
 from alerting.routes import Route
@@ -19,7 +20,8 @@ class Context:
     `present` are the facts of the rules that fire, by rule, as they are at this moment.
     `suppressors` says of an alert's labels which silences hold it back now. `inhibitions` are the
     rules by which one alert holds back another, `elsewhere` what fires beside what is decided on.
-    `recent`: when rules that may flap began to fire lately.
+    `recent`: when rules that may flap began to fire lately. `dependencies` are who depends on whom,
+    `ended` what fired until lately, and `looks` what the probes of a dependency saw last.
     """
 
     now: datetime
@@ -32,6 +34,14 @@ class Context:
     inhibitions: tuple[Inhibition, ...] = ()
     elsewhere: Sequence[Source] = ()
     recent: Recent = field(default_factory=dict)
+    dependencies: Dependencies = NOTHING
+    ended: Sequence[Ended] = ()
+    looks: Callable[[str], Looks | None] = lambda _: None
+
+    @property
+    def looks_beyond(self) -> bool:
+        """Whether what fires in one incident may hold back what fires in another."""
+        return bool(self.inhibitions or self.dependencies)
 
     def service(self, name: str) -> Service:
         """The service as configured; its bare name when it no longer is."""

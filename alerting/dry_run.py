@@ -1,9 +1,9 @@
 """What other routes would have said of recorded alerts: who would have been told, and when. Pure.
 
 Each alert is looked at alone, from its beginning to its end: the first moment at which a route is
-not held back by a time interval or an inhibition, and after that its `group_wait`, unless it is a
-page. Silences, acknowledgements, escalations and failed deliveries are not replayed: they were
-what people did about what they were told.
+not held back by a time interval, an inhibition or what it depends on, and after that its
+`group_wait`, unless it is a page. Silences, acknowledgements, escalations and failed deliveries are
+not replayed, as they were what people did about what they were told; nor is `dependency_wait`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerting.alert import Alert, AlertKind
+from alerting.dependency import NOTHING, Dependencies, Parents
 from alerting.inhibition import Inhibition, Source, inhibitors
 from alerting.routes import NO_TIME, Hit, Route
 from alerting.service import Service, labels_of
@@ -28,6 +29,18 @@ class Plan:
     tree: Route
     inhibitions: tuple[Inhibition, ...]
     services: Mapping[str, Service]
+    dependencies: Dependencies = NOTHING
+
+    @property
+    def looks_beyond(self) -> bool:
+        """Whether one alert may hold back another."""
+        return bool(self.inhibitions or self.dependencies)
+
+    def holds_back(self, labels: Mapping[str, str], firing: Sequence[Source]) -> bool:
+        """Whether any of what fires keeps an alert with these labels quiet."""
+        if inhibitors(self.inhibitions, labels, firing):
+            return True
+        return bool(Parents(self.dependencies, firing).suppressors(labels))
 
     def labels(self, alert: Alert) -> dict[str, str]:
         return labels_of(alert, self.services.get(alert.service) or Service(alert.service, ""))
@@ -68,7 +81,7 @@ def told(alert: Alert, plan: Plan, beside: Iterable[Alert], now: datetime) -> di
     others = [
         (one, Source(one.id, one.rule, plan.labels(one)))
         for one in beside
-        if one.id != alert.id and one.kind is not AlertKind.BUDGET and plan.inhibitions
+        if one.id != alert.id and one.kind is not AlertKind.BUDGET and plan.looks_beyond
     ]
     found: dict[str, datetime] = {}
     for hit in plan.tree.hits(labels):
@@ -98,7 +111,7 @@ def _heard(
     for start, until in pairwise([*moments, end]):
         begin = max(start, ready)
         firing = [source for one, source in others if one.fired_at(start)]
-        if begin >= until or inhibitors(plan.inhibitions, labels, firing):
+        if begin >= until or plan.holds_back(labels, firing):
             continue
         at = _spoken(hit, begin, until)
         if at is not None:

@@ -1,13 +1,14 @@
 """Where the routes take an alert, and who holds it back there."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerting import wording
 from alerting.alert import Alert, AlertChange, AlertKind, sli_of
 from alerting.case import Case
 from alerting.context import Context
+from alerting.dependency import Parents
 from alerting.flapping import flapping
 from alerting.hearing import Placed
 from alerting.incident import EventKind
@@ -30,22 +31,32 @@ def begun_source(change: AlertChange, context: Context) -> Source:
     return Source(None, change.rule, labels)
 
 
-def inhibitors(cases: Sequence[Case], context: Context) -> Inhibitors:
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What else fires, as far as it may hold an alert back."""
+
+    inhibitors: Inhibitors
+    parents: Parents
+
+
+def others(cases: Sequence[Case], context: Context) -> Others:
     """All that fires, here as it is after these changes, and elsewhere."""
-    if not context.inhibitions:
-        return Inhibitors((), ())
-    known = {id_ for case in cases for id_ in case.alerts}
-    here = [source_of(alert, context) for case in cases for alert in case.firing]
-    elsewhere = (source for source in context.elsewhere if source.id not in known)
-    return Inhibitors(context.inhibitions, [*here, *elsewhere])
+    firing: list[Source] = []
+    if context.looks_beyond:
+        known = {id_ for case in cases for id_ in case.alerts}
+        firing = [source_of(alert, context) for case in cases for alert in case.firing]
+        firing += [source for source in context.elsewhere if source.id not in known]
+    parents = Parents(context.dependencies, firing, context.ended, context.looks)
+    return Others(Inhibitors(context.inhibitions, firing), parents)
 
 
-def place(alert: Alert, case: Case, context: Context, firing: Inhibitors) -> Placed:
+def place(alert: Alert, case: Case, context: Context, beside: Others) -> Placed:
     """Where the routes take it, and who holds it back there."""
     labels = labels_of(alert, context.service(case.incident.service))
     everywhere = (
         *context.suppressors(labels),
-        *firing.suppressors(labels),
+        *beside.inhibitors.suppressors(labels),
+        *beside.parents.holding(alert, labels, context.now),
         *_flapping(alert, context),
     )
     return Placed(

@@ -14,7 +14,7 @@ from alerting.grounds import Grounds
 from alerting.hearing import Later, Placed, Say, Scene, hear, severity_moved, soonest
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Notification, NotificationKind
-from alerting.placing import edges_of, hold_back, inhibitors, place
+from alerting.placing import edges_of, hold_back, others, place
 from alerting.routes import join
 from alerting.service import labels_of
 from alerting.store import Decision
@@ -28,11 +28,11 @@ def settle(cases: Sequence[Case], context: Context) -> Decision:
     notifications: list[Notification] = []
     grounds: list[Grounds] = []
     looks: dict[str, datetime | None] = {}
-    firing = inhibitors(cases, context)
+    beside = others(cases, context)
     for case in cases:
         _rate(case, context)
         placed = [
-            place(alert, case, context, firing) for alert in in_order(newest(case.alerts.values()))
+            place(alert, case, context, beside) for alert in in_order(newest(case.alerts.values()))
         ]
         scene = _scene(case, placed, context)
         said, later = hear(scene)

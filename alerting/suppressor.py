@@ -12,6 +12,7 @@ class SuppressorKind(StrEnum):
     MUTE = "mute"  # the route is quiet in a time interval
     INACTIVE = "inactive"  # the route speaks only in a time interval
     INHIBITED = "inhibited"  # another alert says it already
+    DEPENDENCY = "dependency"  # what it depends on fires, and says it already
     FLAPPING = "flapping"  # its rule fires and clears again and again
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alerting.dependency import NOTHING, Dependencies, Parents
 from alerting.inhibition import Inhibition, Source, inhibitors
 from alerting.routes import Hit, Route
 from alerting.suppressor import Suppressor
@@ -44,11 +45,16 @@ def ways(
     now: datetime,
     *,
     inhibitions: Sequence[Inhibition] = (),
+    dependencies: Dependencies = NOTHING,
     firing: Sequence[Source] = (),
     silences: Callable[[Mapping[str, str]], tuple[Suppressor, ...]] = lambda _: (),
 ) -> list[Way]:
     """Every route that takes an alert with these labels; `firing` is what may hold it back."""
-    everywhere = (*silences(labels), *inhibitors(inhibitions, labels, firing))
+    everywhere = (
+        *silences(labels),
+        *inhibitors(inhibitions, labels, firing),
+        *Parents(dependencies, firing).suppressors(labels),
+    )
     return [
         Way(hit, hit.group(labels), (*everywhere, *hit.suppressors(now)))
         for hit in tree.hits(labels)

@@ -110,6 +110,11 @@ def has_page(config: CollectorSettings) -> bool:
     return _OF_CONFIG[type(config)].has_page
 
 
+def is_probe(config: CollectorSettings) -> bool:
+    """Whether the runs of such a collector pass or fail."""
+    return _OF_CONFIG[type(config)].is_probe
+
+
 # One for the process, so that its bound on lookups at once is one; it holds nothing when idle.
 _RESOLVER = Resolver()
 

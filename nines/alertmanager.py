@@ -10,6 +10,7 @@ from typing import Any
 from alerting.alert import Alert
 from alerting.config import AlertingConfig
 from alerting.context import Context
+from alerting.dependency import Parents
 from alerting.draft import page_of
 from alerting.inhibition import Inhibitors, Source
 from alerting.origin import fingerprint
@@ -95,7 +96,8 @@ class Alertmanager:
         sources = [Source(None, one.rule, one.labels) for one in shown]
         marks = {one.rule: _mark(one) for one in shown}
         inhibitors = Inhibitors(context.inhibitions, sources)
-        return [_placed(one, inhibitors, marks, context) for one in shown]
+        parents = Parents(context.dependencies, sources)
+        return [_placed(one, inhibitors, parents, marks, context) for one in shown]
 
     def receivers(self) -> Sequence[str]:
         """The names of all."""
@@ -139,9 +141,15 @@ def _mark(one: _Shown) -> str:
 
 
 def _placed(
-    one: _Shown, inhibitors: Inhibitors, marks: dict[str, str], context: Context
+    one: _Shown,
+    inhibitors: Inhibitors,
+    parents: Parents,
+    marks: dict[str, str],
+    context: Context,
 ) -> ShownAlert:
     hits = context.tree.hits(one.labels)
+    louder = [source for _, source in inhibitors.sources(one.labels)]
+    louder += [source for _, source in parents.sources(one.labels)]
     muted = [by.id for hit in hits for by in hit.suppressors(context.now)]
     return ShownAlert(
         fingerprint=marks[one.rule],
@@ -156,7 +164,7 @@ def _placed(
         silenced_by=tuple(
             by.id for by in context.suppressors(one.labels) if by.kind is SuppressorKind.SILENCE
         ),
-        inhibited_by=tuple(marks[by.rule] for _, by in inhibitors.sources(one.labels)),
+        inhibited_by=tuple(dict.fromkeys(marks[by.rule] for by in louder)),
         muted_by=tuple(dict.fromkeys(muted)),
     )
 

@@ -12,6 +12,7 @@ import structlog
 from alerting import shadow
 from alerting.alert import Alert, AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.context import Context
+from alerting.dependency import Ended
 from alerting.desk import acknowledge, decide, review
 from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
@@ -23,6 +24,7 @@ from alerting.store import Decision, IncidentFile
 from nines.beginnings import Beginnings
 from nines.bell import Bell
 from nines.changes import Broadcast
+from nines.endings import Endings
 from nines.engine import Engine
 from nines.storage.alerts import AlertRecords
 from nines.storage.batches import CountBatch
@@ -97,6 +99,7 @@ class Dispatch:
         self._hidden = hidden
         self._shadows = ShadowRecords(records.database)
         self._beginnings = Beginnings(records.beginnings)
+        self._endings = Endings(records.ended_since)
         self._unstored: CountBatch | None = None
         self._waiting: list[AlertChange | Remark] = []
         self._rules: Rules | None = None  # what is open is still to be made to fit them
@@ -357,9 +360,9 @@ class Dispatch:
         changes: Sequence[AlertChange | Remark] = (),
         files: Sequence[IncidentFile] | None = None,
     ) -> Context:
-        """The same, with what flaps and all that fires, as inhibition looks beyond one service."""
+        """The same, with what flaps and, where one alert may hold back another, all that fires."""
         context = replace(context, recent=self._beginnings.recent(context.now))
-        if not context.inhibitions:
+        if not context.looks_beyond:
             return context
         if files is None:
             files = self._records.open_incidents()
@@ -368,7 +371,14 @@ class Dispatch:
         begun = [one for one in moved if one.firing and one.kind is not AlertKind.BUDGET]
         firing = [alert for file in files for alert in file.alerts if alert.firing]
         sources = [source_of(alert, context) for alert in firing if alert.rule not in over]
-        return replace(context, elsewhere=[*sources, *(begun_source(c, context) for c in begun)])
+        ended: list[Ended] = []
+        if context.dependencies:
+            since = context.now - context.dependencies.wait
+            found = self._endings.since(since)
+            ended = [Ended(source_of(one, context), one.ended_at or since) for one in found]
+            ended += [Ended(begun_source(c, context), c.at) for c in moved if not c.firing]
+        elsewhere = [*sources, *(begun_source(c, context) for c in begun)]
+        return replace(context, elsewhere=elsewhere, ended=ended)
 
     def _explained(self, change: AlertChange) -> AlertChange:
         """A notice with what took most of the budget."""
@@ -425,6 +435,7 @@ class Dispatch:
             if waits or not tried:
                 self._decided()
             self._beginnings.add(begun)
+            self._endings.add(begun)
             # People first: what begins now is on its way before the log is told.
             asyncio.get_running_loop().call_later(0, _report, events)
             self._hidden(hidden)

@@ -34,6 +34,7 @@ from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
 from nines.configured import Configured
 from nines.deliveries import Deliveries, DeliveryCollector
+from nines.dependants import looks_of
 from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
@@ -505,6 +506,8 @@ class Service:
             present=self.intake.present(self.engine.present_facts()),
             suppressors=self.silencing.suppressors(now),
             inhibitions=self.config.alerting.inhibitions,
+            dependencies=self.config.dependencies,
+            looks=looks_of(self.config, self.engine),
         )
 
     def _spent_most(self, change: AlertChange) -> str | None:

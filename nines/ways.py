@@ -1,4 +1,4 @@
-"""Who would be told of an alert: the routes, silences and inhibitions of the running service."""
+"""Who would be told of an alert: by all that routes it, or holds it back, in a running service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,13 +29,14 @@ class Ways:
         context = self.context()
         service = context.services.get(labels.get("service", ""))
         whole = dict(labels) if service is None else with_labels_of(service, labels)
-        files = self.records.open_incidents() if context.inhibitions else []
+        files = self.records.open_incidents() if context.looks_beyond else []
         firing = [alert for file in files for alert in file.alerts if alert.firing]
         return whole, ways(
             context.tree,
             whole,
             at,
             inhibitions=context.inhibitions,
+            dependencies=context.dependencies,
             firing=[source_of(alert, context) for alert in firing],
             silences=self.silences(at),
         )

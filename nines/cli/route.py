@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -83,19 +84,26 @@ def diff(path: Path, new: Path, days: int, *, as_json: bool) -> int:
 
 def _ways(config: Config, labels: dict[str, str], now: datetime) -> list[Way]:
     """With the silences and the firing alerts of the database, where there is one."""
-    tree, inhibitions = config.alerting.route, config.alerting.inhibitions
+    asked = partial(
+        ways,
+        config.alerting.route,
+        labels,
+        now,
+        inhibitions=config.alerting.inhibitions,
+        dependencies=config.dependencies,
+    )
     url = config.server.database.value
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return ways(tree, labels, now, inhibitions=inhibitions)
+        return asked()
     database = open_database(url)
     try:
         if schema_version(database) is None:
-            return ways(tree, labels, now, inhibitions=inhibitions)
+            return asked()
         silences = Silences.of(SilenceStore(database).all()).suppressors(now)
         firing = _firing(config, database)
     finally:
         database.close()
-    return ways(tree, labels, now, inhibitions=inhibitions, firing=firing, silences=silences)
+    return asked(firing=firing, silences=silences)
 
 
 def _firing(config: Config, database: Database) -> list[Source]:
@@ -114,7 +122,8 @@ def _nobody(alert: Alert) -> Service:
 
 
 def _plan(config: Config) -> Plan:
-    return Plan(config.alerting.route, config.alerting.inhibitions, _services(config))
+    alerting = config.alerting
+    return Plan(alerting.route, alerting.inhibitions, _services(config), config.dependencies)
 
 
 def _services(config: Config) -> dict[str, Service]:

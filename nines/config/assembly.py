@@ -9,9 +9,11 @@ from typing import Any
 
 from alerting.config import AlertingConfig
 from alerting.delivery_sli import SERVICE
+from alerting.dependency import NOTHING, Dependencies
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
+from nines.config.dependencies import dependencies_of, dependency_faults
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
 from nines.config.document import Path
@@ -47,6 +49,7 @@ class Config:
     exclusions: tuple[Plan, ...] = ()
     discovery: Mapping[str, Sources] = field(default_factory=dict)
     discovered: Mapping[str, str] = field(default_factory=dict)  # service to the group it is of
+    dependencies: Dependencies = NOTHING
     left: tuple[Left, ...] = ()  # targets that are not watched
 
     def slo(self, slo_id: str) -> SLO | None:
@@ -66,6 +69,7 @@ def assemble(
     by_id: dict[str, CollectorSettings] = {}
     rules: list[Rule] = []
     found = [*_references(data), *derived_references(data), *_names(data), *_routes(data)]
+    found += dependency_faults(data)
     for name, service in file.services.items():
         at: Path = ("services", name)
         collectors: dict[str, CollectorSettings] = {}
@@ -100,6 +104,7 @@ def assemble(
         exclusions=tuple(_exclusions(file)),
         discovery=MappingProxyType(dict(file.discovery)),
         discovered={name: origin.group for name, origin in generated.origins.items()},
+        dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
     )
     found += _labels_of_nobody(file)

@@ -6,7 +6,6 @@ from nines.config.document import Path
 
 _ANY = "*"
 _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
-    ("services", _ANY): frozenset({"depends_on"}),
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
             "icmp", "push", "heartbeat",

@@ -78,6 +78,14 @@ def _name(value: object) -> object:
     return value
 
 
+def _dependency(value: object) -> object:
+    if not isinstance(value, str) or not 1 <= len(value.split("/")) <= 2:
+        raise ValueError(f"{value!r} is neither a service nor, as service/collector, a collector")
+    for name in value.split("/"):
+        _name(name)
+    return value
+
+
 def _label(value: str) -> str:
     if not _LABEL.fullmatch(value) or value.startswith("__"):
         raise ValueError(f"{value!r} is not a label name: letters, digits and _, no digit first")
@@ -125,6 +133,11 @@ Name = Annotated[
     str,
     BeforeValidator(_name),
     WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": 100}),
+]
+DependencyName = Annotated[
+    str,
+    BeforeValidator(_dependency),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}(/{NAME_PATTERN})?$"}),
 ]
 LabelName = Annotated[str, AfterValidator(_label)]
 WebAddress = Annotated[
@@ -215,6 +228,11 @@ class ServiceConfig(BaseModel):
     runbook: WebAddress | None = Field(None, description="What to do when it burns.")
     maintenance: tuple[ExclusionConfig, ...] = Field(
         (), description="Time that does not count for any of its SLOs."
+    )
+    depends_on: tuple[DependencyName, ...] = Field(
+        (),
+        description="Services, or collectors as service/collector, without which it fails: while "
+        "one fires, this is not told beside it.",
     )
     collectors: Mapping[Name, CollectorConfig] = Field(default_factory=dict)
     slos: Mapping[Name, SLOConfig] = Field(default_factory=dict)

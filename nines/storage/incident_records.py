@@ -128,6 +128,12 @@ class IncidentRecords:
                 found.setdefault(name, []).append(at)
         return found
 
+    def ended_since(self, at: datetime) -> list[Alert]:
+        """Those that ended after it, oldest first."""
+        query = select(alerts).where(alerts.c.ended_at > at).order_by(alerts.c.ended_at)
+        with self._database.read() as connection:
+            return [alert_of(row) for row in connection.execute(query)]
+
     def grounds(self, alert_id: str) -> list[Grounds]:
         """Why an alert was told or not, as it was decided, oldest first."""
         with self._database.read() as connection:

@@ -106,7 +106,7 @@ class Living:
 
     async def notifications(self) -> list[Notification]:
         """All that was ever decided to be said, oldest first; at one moment, by kind."""
-        page = await self.service.live.incidents(state=None, service=None, cursor=None, limit=100)
+        page = await self.service.live.incidents(state=None, service=None, cursor=None, limit=500)
         found: list[Notification] = []
         for incident in page.incidents:
             detail = await self.service.live.incident(incident.id)
