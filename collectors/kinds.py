@@ -9,6 +9,7 @@ from collectors.amqp import AmqpConfig, AmqpProbe
 from collectors.dns import DnsConfig, DnsProbe
 from collectors.grpc import GrpcConfig, GrpcProbe
 from collectors.http import HttpConfig, HttpProbe
+from collectors.icmp import IcmpConfig, IcmpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.log import LogConfig, LogLines
 from collectors.log_search import LogSearch, LogSearchConfig
@@ -56,6 +57,7 @@ KINDS: Mapping[str, Kind] = {
     "dns": Kind(DnsConfig, DnsProbe, has_page=True),
     "grpc": Kind(GrpcConfig, GrpcProbe),
     "http": Kind(HttpConfig, HttpProbe),
+    "icmp": Kind(IcmpConfig, IcmpProbe, has_page=True),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),
     "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),

@@ -8,6 +8,8 @@ from pathlib import Path
 import typer
 
 from alerting.receivers.source import Source
+from collectors.icmp import IcmpConfig
+from collectors.icmp_wire import why_not_permitted
 from nines.cli.problems import FINE, WRONG_USE
 from nines.config import Config, ConfigError, Problem, load, schema
 from nines.config.templates import fault_of
@@ -57,9 +59,9 @@ def summary(config: Config) -> str:
 
 
 def _loaded(path: Path) -> Config:
-    """The configuration. Raises ConfigError for what `load` finds and what the records show."""
+    """The configuration. Raises ConfigError for what `load`, the records or this machine show."""
     config = load(path, os.environ)
-    if faults := _faults_on_record(config, path):
+    if faults := [*_faults_on_record(config, path), *_faults_on_this_machine(config, path)]:
         raise ConfigError(faults)
     return config
 
@@ -83,6 +85,20 @@ def _faults_on_record(config: Config, path: Path) -> list[Problem]:
         for name, source in templates.items()
         if (fault := fault_of(source, messages)) is not None
     ]
+
+
+def _faults_on_this_machine(config: Config, path: Path) -> list[Problem]:
+    """What a collector would find missing here, where it would only ever see *unknown*."""
+    pinging = [
+        f"{service_name}/{name}"
+        for service_name, service in config.services.items()
+        for name, collector in service.collectors.items()
+        if isinstance(collector, IcmpConfig)
+    ]
+    if not pinging or (why := why_not_permitted()) is None:
+        return []
+    more = f" (and {len(pinging) - 1} more)" if len(pinging) > 1 else ""
+    return [Problem(str(path), 1, 1, f"the collector {pinging[0]}{more}: {why}")]
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ _ANY = "*"
 _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
-            "icmp", "push", "heartbeat",
+            "push", "heartbeat",
             "kafka",
         }
     ),

@@ -95,3 +95,19 @@ def test_variables_come_from_the_environment(shop: Path) -> None:
 
     assert run("check", shop).code == 2
     assert run("check", shop, environ={"SHOP_URL": "https://shop.example/"}).code == 0
+
+
+def test_echoes_that_may_not_be_sent_here_are_a_problem(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write_text(
+        SHOP.replace("    slos:", "      gateway: {icmp: router.example}\n    slos:", 1)
+    )
+    monkeypatch.setattr("nines.cli.check.why_not_permitted", lambda: "this process may not")
+    refused = run("check", shop)
+    monkeypatch.setattr("nines.cli.check.why_not_permitted", lambda: None)
+    allowed = run("check", shop)
+
+    assert refused.code == 2
+    assert refused.out == f"{shop}:1:1: the collector shop/gateway: this process may not\n"
+    assert allowed.code == 0
