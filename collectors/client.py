@@ -1,8 +1,8 @@
-"""HTTP/1.1 requests, each on a connection of its own, with little between socket and caller.
+"""HTTP requests, each on a connection of its own, with little between socket and caller.
 
 The body comes as the socket gives it: what is framed by its length or by the end of the connection
-is passed on as it is, chunks are taken apart by llhttp. Failures come out as the system and OpenSSL
-raised them, and as ProtocolError.
+is passed on as it is, chunks are taken apart by llhttp. HTTP/2, where TLS agrees on it, is taken
+apart by h2. Failures come out as the system and OpenSSL raised them, and as ProtocolError.
 """
 
 import contextlib
@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import Protocol
 
 import httptools
 import httpx
 
+from collectors.certificate import HTTP2_ALPN
 from collectors.failure import ProtocolError
+from collectors.http2 import Exchange
 from collectors.resolve import Resolver
 from collectors.stopwatch import Stopwatch
 from collectors.stream import Stream, connect
@@ -23,6 +26,7 @@ from collectors.stream import Stream, connect
 _READ_BYTES = 256 * 1024
 _HEAD_READ_BYTES = 64 * 1024
 _HEAD_BYTES = 100 * 1024  # of an answer before its body
+_OF_HTTP1 = {"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 _FOLLOWED = {
     HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER,
     HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT,
@@ -50,6 +54,12 @@ class Request:
         return start + lines.encode() + b"\r\n" + self.content
 
 
+class _Body(Protocol):
+    """What gives a body in pieces."""
+
+    async def read(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """The head of an answer; of a header that came several times the values are joined."""
@@ -58,7 +68,7 @@ class Response:
     reason: str
     http_version: str
     headers: Mapping[str, str]  # names in lower case
-    _answer: "_Answer" = field(repr=False, compare=False)
+    _answer: "_Body" = field(repr=False, compare=False)
     raw_headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)  # as they came
 
     async def read(self) -> bytes:
@@ -123,6 +133,8 @@ class Client:
         )
         if tls:
             await self.stream.start_tls(self._context, self._name_of(url))
+            if self.stream.agreed == HTTP2_ALPN[0]:
+                return await _by_http2(request, Exchange(self.stream, self._watch))
         # A server may answer before it has read everything.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await self.stream.write(message)
@@ -137,6 +149,29 @@ class Client:
         if self._named is not None and self._named[0] == url.host:
             return self._named[1]
         return url.raw_host.decode("ascii")
+
+
+async def _by_http2(request: Request, exchange: Exchange) -> Response:
+    """Ask by HTTP/2, whose head says in other fields what HTTP/1.1 says in its first lines."""
+    headers = {name: text for name, text in request.headers.items() if name not in _OF_HTTP1}
+    authority = request.headers.get("host", request.url.netloc.decode("ascii"))
+    asked = {
+        ":method": request.method,
+        ":scheme": request.url.scheme,
+        ":authority": authority,
+        ":path": request.url.raw_path.decode("ascii"),
+        **headers,
+    }
+    if request.content:
+        asked.setdefault("content-length", str(len(request.content)))
+    await exchange.ask([(k.encode(), v.encode()) for k, v in asked.items()], request.content)
+    raw = [pair for pair in await exchange.head() if not pair[0].startswith(b":")]
+    (status,) = (int(value) for name, value in await exchange.head() if name == b":status")
+    told: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        told[key] = f"{told[key]}, {text}" if key in told else text
+    return Response(status, "", "HTTP/2", told, exchange, raw)
 
 
 class _Framing(Enum):

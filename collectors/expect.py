@@ -44,6 +44,7 @@ class Answer:
     body: Body
     duration: timedelta
     chain: Sequence[Certificate] = ()
+    version: str = ""  # HTTP/1.1, HTTP/2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,9 @@ def status_is(status: int, expected: Sequence[int | str]) -> bool:
 
 def _failures(expect: HttpExpect, answer: Answer, now: datetime, words: Words) -> Iterator[Failure]:
     yield from _status(expect, answer)
+    if expect.version is not None and answer.version != f"HTTP/{expect.version}":
+        wanted = f"expected HTTP/{expect.version}"
+        yield Failure(Cause.ASSERTION, f"the answer came by {answer.version}; {wanted}")
     yield from _headers(expect, answer.headers, words)
     if expect.compression is not None:
         yield from _compression(expect.compression, answer.headers, words)

@@ -192,10 +192,25 @@ class SizeExpect(Strict):
         return self
 
 
+def _version(value: object) -> str:
+    """As it is said after `HTTP/`; YAML reads a number."""
+    text = str(value).removesuffix(".0") if value in (2, 2.0, "2.0") else str(value)
+    if isinstance(value, bool) or text not in _VERSIONS:
+        raise ValueError(f"{value!r} is no version of HTTP that is spoken here: write 1.1 or 2")
+    return text
+
+
+_VERSIONS = ("1.0", "1.1", "2")
+HttpVersion = Annotated[
+    str, PlainValidator(_version), WithJsonSchema({"enum": [1.0, 1.1, 2, *_VERSIONS]})
+]
+
+
 class HttpExpect(Strict):
     """What an answer must be; the first that it is not gives the run its cause."""
 
     status: Statuses = ("2xx",)
+    version: HttpVersion | None = None
     headers: Mapping[str, HeaderExpectation] = Field(default_factory=dict)
     body: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_one_or_many)

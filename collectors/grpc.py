@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 from collectors.certificate import HTTP2_ALPN
 from collectors.dialling import Dialling
 from collectors.expect import Words
-from collectors.grpc_wire import BadGrpcError, Call, Reply, unframed
+from collectors.failure import ProtocolError
+from collectors.grpc_wire import BadGrpcError, Reply, call, unframed
 from collectors.look import Look
 from collectors.means import Means
 from collectors.observation import Cause, Observation
@@ -96,8 +97,8 @@ class GrpcProbe:
                 reply = await self._ask(look, stream)
             look.watch.stop()
             return self._judged(look, reply)
-        except BadGrpcError as bad:
-            return look.broke(BadGrpcError(self._words.hide(str(bad))))
+        except ProtocolError as bad:
+            return look.broke(type(bad)(self._words.hide(str(bad))))
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
             return look.broke(error)
 
@@ -106,7 +107,7 @@ class GrpcProbe:
 
     async def _ask(self, look: Look, stream: Stream) -> Reply:
         config = self._config
-        if stream.tls is not None and stream.tls.selected_alpn_protocol() != HTTP2_ALPN[0]:
+        if stream.tls is not None and stream.agreed != HTTP2_ALPN[0]:
             raise BadGrpcError("the target does not agree on HTTP/2 (ALPN), which gRPC needs")
         headers = {
             ":method": "POST",
@@ -119,7 +120,7 @@ class GrpcProbe:
             "grpc-timeout": f"{self.timeout // timedelta(milliseconds=1)}m",
             **{key: secret.value for key, secret in config.metadata.items()},
         }
-        reply = await Call(stream, look.watch).make(headers, self._message)
+        reply = await call(stream, look.watch, headers, self._message)
         look.http_status, look.http_version = reply.http_status, "HTTP/2"
         look.body_bytes = len(reply.message)
         return reply

@@ -10,12 +10,13 @@ from http.cookiejar import CookieJar
 from typing import Literal, Self
 
 import httpx
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from collectors.certificate import HTTP2_ALPN, HTTP_ALPN
 from collectors.client import Client, Request, Response, leaves
 from collectors.decoding import BoundedBody
 from collectors.expect import Answer, Body, judge, status_is
-from collectors.expectation import HttpExpect, never_judged
+from collectors.expectation import HttpExpect, HttpVersion, never_judged
 from collectors.look import Look
 from collectors.means import Means
 from collectors.oauth2 import NoTokenError, OAuth2Options, Tokens
@@ -33,7 +34,7 @@ from collectors.runnable import Clock
 from collectors.settings import RequestSettings
 from collectors.size import Size
 from collectors.target import HttpUrl, without_secrets
-from collectors.transport import FreshTransport, read_body
+from collectors.transport import FreshTransport, OwnTransport, read_body
 
 MAX_REDIRECTS = 10
 _JUDGED_ASIDE_BYTES = 64 * 1024  # a larger body is judged in a thread, off the event loop
@@ -48,6 +49,7 @@ class HttpConfig(RequestSettings):
     body_limit: Size = 1 << 20
     proxy: ProxyOptions | None = None
     oauth2: OAuth2Options | None = None
+    version: HttpVersion = Field("1.1", description="2 offers it; 1.1 may come all the same.")
     expect: HttpExpect = HttpExpect()
 
     @model_validator(mode="after")
@@ -64,7 +66,18 @@ class HttpConfig(RequestSettings):
         plain = self.http.lower().startswith("http:") and not self.follow_redirects
         if plain and self.expect.certificate_days is not None:
             raise ValueError("certificate_days: there is no certificate without https")
+        if self.version == "1.0":
+            raise ValueError("version: HTTP/1.0 is not asked for: write 1.1 or 2")
+        if self.offers_http2 and self.proxy is not None:
+            raise ValueError("HTTP/2 is not spoken through a proxy")
+        if self.expect.version == "2" and plain:
+            raise ValueError("expect.version: HTTP/2 is agreed on by TLS: it needs https")
         return self
+
+    @property
+    def offers_http2(self) -> bool:
+        """Whether TLS may agree on it."""
+        return "2" in (self.version, self.expect.version)
 
     def within(self, timeout: timedelta) -> Iterator[tuple[tuple[str, ...], str]]:
         late = self.expect.latency
@@ -85,13 +98,14 @@ class HttpProbe:
         self.timeout = means.timeout
         self._config = config
         self._resolver = means.resolver
-        self._trust = trust(config.tls)
+        alpn = (*HTTP2_ALPN, *HTTP_ALPN) if config.offers_http2 else HTTP_ALPN
+        self._trust = trust(config.tls, alpn)
         self._headers = request_headers(config)
         self._proxy = Proxy(config.proxy) if config.proxy is not None else None
         self._secrets = tuple(secrets(config))
         self._tokens: Tokens | None = None
         if config.oauth2 is not None:
-            self._tokens = Tokens(config.oauth2, means.resolver, self._trust)
+            self._tokens = Tokens(config.oauth2, means.resolver, trust(config.tls))
             self._secrets += (config.oauth2.client_secret.value,)
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
@@ -132,30 +146,33 @@ class HttpProbe:
     async def _fetch(self, visit: "Visit", look: Look, give_up_at: float) -> Answer:
         """Ask on the short way; what its answer redirects to is followed by httpx."""
         context, name = self._trust.context(), named(self._config)
-        begun: httpx.Response | None = None
-        if _is_plain(self._config):
-            client = Client(
+        if not _is_plain(self._config):
+            transport = FreshTransport(
                 resolver=self._resolver,
                 watch=look.watch,
                 context=context,
                 give_up_at=give_up_at,
                 named=name,
+                proxy=self._proxy,
             )
-            with closing(client):
-                response = await visit.ask(client)
-                if not (self._config.follow_redirects and response.redirects):
-                    return await visit.read_answer(response)
-            begun = httpx.Response(response.status, headers=list(response.raw_headers))
-        transport = FreshTransport(
+            return await visit.fetch(transport)
+        client = Client(
             resolver=self._resolver,
             watch=look.watch,
             context=context,
             give_up_at=give_up_at,
             named=name,
-            proxy=self._proxy,
-            begun=begun,
         )
-        return await visit.fetch(transport)
+        with closing(client):
+            response = await visit.ask(client)
+            if not (self._config.follow_redirects and response.redirects):
+                return await visit.read_answer(response)
+            begun = httpx.Response(
+                response.status,
+                headers=list(response.raw_headers),
+                extensions={"http_version": response.http_version.encode()},
+            )
+            return await visit.fetch(OwnTransport(client, begun))
 
     async def close(self) -> None:
         """Nothing outlives a run."""
@@ -200,7 +217,7 @@ class Visit:
             body.finish()
         return self._answer(response.status, headers, body)
 
-    async def fetch(self, transport: FreshTransport) -> Answer:
+    async def fetch(self, transport: FreshTransport | OwnTransport) -> Answer:
         """The last answer of the chain of redirects. Raises whatever went wrong."""
         async with httpx.AsyncClient(
             transport=transport,
@@ -250,6 +267,7 @@ class Visit:
             body=Body(body.data, self._config.body_limit if body.cut else None, body.trouble),
             duration=self._look.watch.duration,
             chain=self._look.chain,
+            version=self._look.http_version or "",
         )
 
 

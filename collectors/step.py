@@ -73,6 +73,8 @@ class Step(RequestOptions):
         reads = any(one.json_ is not None or one.regex is not None for one in self.capture.values())
         if self.method == "HEAD" and (self.expect.looks_at_body or reads):
             raise ValueError("an answer to HEAD has no body: expect nothing of it, or use GET")
+        if self.expect.version == "2":
+            raise ValueError("expect.version: a step speaks HTTP/1.1")
         for name in self.capture:
             if VARIABLE.fullmatch(f"${{{name}}}") is None:
                 raise ValueError(f"{name!r} is no name of a variable: letters, digits and _")

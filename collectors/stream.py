@@ -62,6 +62,11 @@ class Stream:
         self.tls = tls
         self._watch.enter(Phase.PROCESSING)
 
+    @property
+    def agreed(self) -> str | None:
+        """The protocol that both sides of TLS agreed on (ALPN)."""
+        return self.tls.selected_alpn_protocol() if self.tls is not None else None
+
     async def write(self, data: bytes) -> None:
         """Send everything. Raises OSError."""
         if self.tls is None:

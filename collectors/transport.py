@@ -10,6 +10,7 @@ from typing import cast
 import httpcore
 import httpx
 
+from collectors.client import Client, Request, Response
 from collectors.decoding import BoundedBody
 from collectors.proxy import Proxy
 from collectors.resolve import Resolver
@@ -34,10 +35,8 @@ class FreshTransport(httpx.AsyncBaseTransport):
         give_up_at: float,
         named: Endpoint | None = None,
         proxy: Proxy | None = None,
-        begun: httpx.Response | None = None,
     ) -> None:
-        """`give_up_at` is in the event loop's time; `begun` answered the first request already."""
-        self._begun = begun
+        """`give_up_at` is in the event loop's time."""
         self._backend = _Backend(resolver, watch, give_up_at, proxy)
         self._proxy = proxy
         self._context = context
@@ -51,9 +50,6 @@ class FreshTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"{request.url.scheme}:// is neither http nor https")
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            return begun
         self._backend.close()
         in_clear = self._proxy if request.url.scheme == "http" else None
         self._backend.tunnels = in_clear is None
@@ -109,6 +105,42 @@ async def read_body(response: httpx.Response, limit: int) -> BoundedBody:
         else:
             body.finish()
     return body
+
+
+class OwnTransport(httpx.AsyncBaseTransport):
+    """For httpx on a client of our own, which speaks HTTP/2 where its TLS agrees on it."""
+
+    def __init__(self, client: Client, begun: httpx.Response) -> None:
+        """`begun` answered the first request already."""
+        self._client = client
+        self._begun: httpx.Response | None = begun
+
+    @property
+    def stream(self) -> Stream | None:
+        """The connection of the latest request."""
+        return self._client.stream
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Request(request.url, headers, request.method, await request.aread())
+        response = await self._client.send(asked)
+        return httpx.Response(
+            response.status,
+            headers=list(response.raw_headers),
+            stream=_Body(_pieces(response)),
+            extensions={"http_version": response.http_version.encode()},
+        )
+
+    async def aclose(self) -> None:
+        self._client.close()
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    while part := await response.read():
+        yield part
 
 
 class _Body(httpx.AsyncByteStream):

@@ -3,15 +3,12 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h2.config
-import h2.connection
-import h2.events
 import pytest
 import trustme
 from pydantic import ValidationError
@@ -20,6 +17,8 @@ from collectors.grpc import GrpcConfig, GrpcProbe
 from collectors.means import Means
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Resolver
+from tests.collectors.http2_wire import goes_away, resets, speaks
+from tests.collectors.http2_wire import says as says_http2
 from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
 from tests.daemons import daemon, listens
 from tests.web.ports import free_port
@@ -113,37 +112,14 @@ async def against(talk: Talk, timeout: timedelta = TIMEOUT) -> Observation:
         return seen
 
 
-def speaks(answer: Callable[[h2.connection.H2Connection, int], None]) -> Talk:
-    """A server of HTTP/2 that answers a call as it is told to."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-        http.initiate_connection()
-        writer.write(http.data_to_send())
-        while data := await reader.read(65536):
-            for event in http.receive_data(data):
-                if isinstance(event, h2.events.StreamEnded):
-                    answer(http, event.stream_id)
-            writer.write(http.data_to_send())
-
-    return talk
+_STATUS_OK = (("grpc-status", "0"),)
 
 
 def says(
-    data: bytes, trailers: Sequence[tuple[str, str]] = (("grpc-status", "0"),), status: str = "200"
+    data: bytes, trailers: Sequence[tuple[str, str]] = _STATUS_OK, status: str = "200"
 ) -> Talk:
     """A head, data, and what comes after them."""
-
-    def answer(http: h2.connection.H2Connection, stream: int) -> None:
-        http.send_headers(stream, [(":status", status), ("content-type", "application/grpc")])
-        for at in range(0, len(data), 16384):
-            http.send_data(stream, data[at : at + 16384])
-        if not trailers:
-            http.end_stream(stream)
-        else:
-            http.send_headers(stream, list(trailers), end_stream=True)
-
-    return speaks(answer)
+    return speaks(says_http2(data, trailers, status, [("content-type", "application/grpc")]))
 
 
 def raw(said: bytes) -> Talk:
@@ -155,15 +131,6 @@ def raw(said: bytes) -> Talk:
         await reader.read()
 
     return talk
-
-
-def goes_away(http: h2.connection.H2Connection, stream: int) -> None:
-    del stream
-    http.close_connection(error_code=11)
-
-
-def resets(http: h2.connection.H2Connection, stream: int) -> None:
-    http.reset_stream(stream, error_code=7)
 
 
 @pytest.mark.parametrize(
@@ -187,14 +154,14 @@ def resets(http: h2.connection.H2Connection, stream: int) -> None:
         ),
         pytest.param(says(b"no route", (), "404"), Cause.STATUS, "the status is 404 of HTTP",
                      id="a proxy's own answer"),
-        pytest.param(speaks(resets), Cause.PROTOCOL, "reset the call (REFUSED_STREAM)", id="reset"),
+        pytest.param(speaks(resets), Cause.PROTOCOL, "reset the request (REFUSED", id="reset"),
         pytest.param(speaks(goes_away), Cause.PROTOCOL, "goes away (ENHANCE_YOUR_CALM)", id="away"),
         pytest.param(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Cause.PROTOCOL, "speaks HTTP/1 here",
                      id="HTTP/1"),
         pytest.param(raw(b"220 mail.example ESMTP ready\r\n" * 9), Cause.PROTOCOL,
-                     "not proper gRPC", id="another protocol"),
-        pytest.param(raw(b""), Cause.PROTOCOL, "the connection broke", id="hung up"),
-        pytest.param(says(b"\0" * 40_000), Cause.PROTOCOL, "more than 32,768 bytes",
+                     "not proper HTTP/2", id="another protocol"),
+        pytest.param(raw(b""), Cause.PROTOCOL, "closed the connection", id="hung up"),
+        pytest.param(says(b"\0" * 40_000), Cause.PROTOCOL, "longer than 32,768 bytes",
                      id="a flood"),
     ],
 )  # fmt: skip
