@@ -1,7 +1,7 @@
 """Turn alert changes into stored decisions, in their order, until storage takes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from alerting.dependency import Ended
 from alerting.desk import acknowledge, decide, review
 from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
-from alerting.incident import IncidentEvent
+from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
 from alerting.placing import begun_source, source_of
 from alerting.rules import Rules
@@ -108,7 +108,8 @@ class Dispatch:
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self._failed: str | None = None  # why the newest writing did
         self._refused: str | None = None  # why the decision that waits could not be written
-        self._nothing_open = False  # as far as we know
+        # The service of each open incident, by its id; None: storage has to be asked.
+        self._open: dict[str, str] | None = None
         self._decisions_written = 0
         self._due: dict[str, datetime] = {}  # by incident: when time may make a change
         self.next_review: datetime | None = None  # the next moment at which time makes a change
@@ -159,26 +160,27 @@ class Dispatch:
         write, about what it concerns. Where nothing was open at the last look, and nothing was
         decided since, nothing is.
         """
-        if self._nothing_open:
+        if self._open is not None and not self._open:
             return
         context, decided = self._context(), self._decisions_written
         if due:
             await self._review_due(context.now)
             return
 
-        def look() -> tuple[Decision, bool]:
+        def look() -> tuple[Decision, dict[str, str]]:
             files = self._records.open_incidents()
-            return review(files, self._seeing_all(context, (), files)), not files
+            services = {file.incident.id: file.incident.service for file in files}
+            return review(files, self._seeing_all(context, (), files)), services
 
         try:
-            found, nothing_open = await self._threads.read(look)
+            found, services = await self._threads.read(look)
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
         # What was stored while we looked may have opened one, or come to be due sooner.
         unmoved = decided == self._decisions_written
-        self._nothing_open = nothing_open and unmoved
         if unmoved:
+            self._open = services
             self._due.clear()
         self._heed(found.looks, over=unmoved)
         if not found.empty:
@@ -340,7 +342,7 @@ class Dispatch:
         if not by_service and not hidden and rules is None:
             return []
         context = self._seeing_all(context, changes)
-        files = self._records.open_incidents_of(by_service)
+        files = self._open_incidents_of(by_service.keys())
         decisions = [
             decide(
                 of_service,
@@ -353,6 +355,15 @@ class Dispatch:
         if hidden or rules is not None:
             decisions.append(shadow.record(hidden, self._shadows.open(), context, rules))
         return decisions
+
+    def _open_incidents_of(self, services: Set[str]) -> Mapping[str, list[IncidentFile]]:
+        """Of each service; one that is known to have none open is not asked about."""
+        known = self._open
+        asked = services if known is None else services & set(known.values())
+        found: dict[str, list[IncidentFile]] = {service: [] for service in services}
+        if asked:
+            found.update(self._records.open_incidents_of(asked))
+        return found
 
     def _seeing_all(
         self,
@@ -394,6 +405,7 @@ class Dispatch:
     ) -> bool:
         """Read, decide and write on the one writing thread, so that nothing comes in between."""
         touched: set[str] = set()
+        moved: list[Incident] = []
         events: list[IncidentEvent] = []
         hidden: list[ShadowAlert] = []
         looks: dict[str, datetime | None] = {}
@@ -411,6 +423,7 @@ class Dispatch:
                     tried.append((one, first[one.id]))
                 else:
                     waits.append(one)
+            moved.extend(decision.incidents)
             touched.update(incident.id for incident in decision.incidents)
             touched.update(event.incident_id for event in decision.events)
             events.extend(decision.events)
@@ -428,9 +441,14 @@ class Dispatch:
             finally:
                 # Before anything else: people are to hear of it.
                 tries.begin(offer, tried if stored else ())
-        # Even where it failed: a commit whose answer was lost may have opened one.
         self._decisions_written += 1
-        self._nothing_open = False
+        if not stored:  # a commit whose answer was lost may have opened one
+            self._open = None
+        elif self._open is not None:
+            self._open.update((one.id, one.service) for one in moved if one.open)
+            for one in moved:
+                if not one.open:
+                    self._open.pop(one.id, None)
         if stored:
             if waits or not tried:
                 self._decided()
