@@ -56,7 +56,9 @@ class Alertmanager:
         self._config = config
         self._now = now
         self._url = f"{config.url.value.rstrip('/').removesuffix(PATH)}{PATH}"
-        self._door = Door("Alertmanager", config, *plain(config.headers).values())
+        self._door = Door(
+            "Alertmanager", config, *plain(config.headers).values(), twice_is_once=True
+        )
         self._turn = asyncio.Lock()  # what stands must not overtake what is news
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
@@ -75,7 +77,8 @@ class Alertmanager:
             return await self._post(said)
 
     async def close(self) -> None:
-        """Nothing is kept open between two deliveries."""
+        """Nothing stays open."""
+        self._door.close()
 
     async def _post(self, body: list[Alert]) -> Receipt:
         headers: Mapping[str, str] = {

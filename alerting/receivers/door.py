@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerting.notification import AttemptOutcome, DeliveryError
 from alerting.receivers import answers
 from alerting.receivers.address import CA_FILE, PROXY, Proxy, SecretAddress, host_of, trust
-from alerting.receivers.call import Call, Said, UnreachedError, make
+from alerting.receivers.call import Call, Said, Spare, UnreachedError, make
 from alerting.receivers.text import without
 
 TIMEOUT = 15  # seconds, for all of it
@@ -42,13 +42,19 @@ class Answer(NamedTuple):
 
 
 class Door:
-    """The way to one address. Redirects are not followed, and nothing is kept open."""
+    """The way to one address. Redirects are not followed."""
 
-    def __init__(self, what: str, config: AddressConfig, *secrets: str) -> None:
+    def __init__(
+        self, what: str, config: AddressConfig, *secrets: str, twice_is_once: bool = False
+    ) -> None:
+        """`twice_is_once`: the other side tells a repetition from news, so that a connection may be
+        kept for a moment, and what it lost be said again at once.
+        """
         self.who = f"{what} at {host_of(config.url.value)}"
         self._proxy = config.proxy
         self._secrets = (config.url.value, *secrets)
         self._tls: ssl.SSLContext = trust(config.ca_file)
+        self._spare = Spare() if twice_is_once else None
 
     async def send(
         self,
@@ -71,7 +77,7 @@ class Door:
         return Answer(said.status, said.headers, without(text, *self._secrets))
 
     async def _straight(self, call: Call) -> Said:
-        return await make(call, self._tls, ANSWER_LIMIT)
+        return await make(call, self._tls, ANSWER_LIMIT, self._spare)
 
     async def _through_proxy(self, call: Call) -> Said:
         """By httpx's transport itself: its client would write the address, and the token in it,
@@ -99,6 +105,11 @@ class Door:
         except httpx.TransportError as error:
             raise OSError from error
         return Said(response.status_code, response.headers, body)
+
+    def close(self) -> None:
+        """Keep nothing open."""
+        if self._spare is not None:
+            self._spare.close()
 
     def refused(self, answer: Answer, words: str | None = None) -> DeliveryError:
         """The error for an answer that is no yes. `words`: what of it is worth telling."""

@@ -153,7 +153,7 @@ class Webhook:
         self._external_url = external_url
         self._now = now
         values = plain(config.headers).values()
-        self._door = Door("The webhook", config, *values)
+        self._door = Door("The webhook", config, *values, twice_is_once=True)
 
     async def deliver(self, message: Message, *, handle: Handle, attempt: int) -> Receipt:
         """Post once; any 2xx is a yes."""
@@ -170,7 +170,8 @@ class Webhook:
         return Receipt(f"{self._door.who} answered {answer.status}", answer.status)
 
     async def close(self) -> None:
-        """Nothing is kept open between two deliveries."""
+        """Nothing stays open."""
+        self._door.close()
 
 
 def build(config: WebhookConfig, *, external_url: str) -> Webhook:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from alerting.receivers.call import Call, UnreachedError, make
+from alerting.receivers.call import Call, Spare, UnreachedError, make
 
 TLS = ssl.create_default_context()
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -135,3 +135,91 @@ async def test_of_several_addresses_the_one_that_answers_is_used(
 async def test_a_header_that_would_be_two_is_refused() -> None:
     with pytest.raises(ValueError, match="line break"):
         await make(Call("POST", "http://127.0.0.1:1/", {"X-A": "1\r\nX-B: 2"}, b""), TLS, 10)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Keeping:
+    """A server that says these on one connection after the other, and what it heard on each.
+
+    None hangs up when it has heard a request, and so does the end of a connection's answers.
+    """
+
+    def __init__(self, *connections: tuple[bytes | None, ...]) -> None:
+        self._answers = list(connections)
+        self.heard: list[int] = []  # requests, by connection
+        self.ended = asyncio.Event()  # the newest connection
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.ended.clear()
+        answers, number = self._answers.pop(0), len(self.heard)
+        self.heard.append(0)
+        try:
+            for answer in answers:
+                await reader.readuntil(b"\r\n\r\n{}")
+                self.heard[number] += 1
+                if answer is None:
+                    return
+                writer.write(answer)
+            if answers[-1] is OK:
+                await reader.read(1)  # until the other side hangs up
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            self.ended.set()
+
+
+async def asked(keeping: Keeping, times: int, spare: Spare) -> list[bytes]:
+    async with serving(keeping.talk) as port:
+        said = [(await make(post(port), TLS, 100, spare)).body for _ in range(times)]
+        spare.close()
+    return said
+
+
+async def test_a_spare_connection_is_asked_again() -> None:
+    keeping = Keeping((OK, OK, OK))
+
+    assert await asked(keeping, 3, Spare()) == [b"ok"] * 3
+    assert keeping.heard == [3]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        OK + b"HTTP/1.1 408 Timeout\r\n\r\n",
+    ],
+)
+async def test_one_that_does_not_go_on_is_not_kept(first: bytes) -> None:
+    keeping = Keeping((first,), (OK,))
+
+    assert await asked(keeping, 2, Spare()) == [b"ok"] * 2
+    assert keeping.heard == [1, 1]
+
+
+async def test_what_a_dying_spare_connection_took_is_said_again_on_a_new_one() -> None:
+    keeping = Keeping((OK, None), (OK,))
+
+    assert await asked(keeping, 2, Spare()) == [b"ok"] * 2
+    assert keeping.heard == [2, 1]
+
+
+async def test_half_an_answer_on_a_spare_connection_is_one_all_the_same() -> None:
+    keeping = Keeping((OK, OK[:-1]), (OK,))
+
+    with pytest.raises(OSError, match="closed before an answer"):
+        await asked(keeping, 2, Spare())
+    assert keeping.heard == [2]
+
+
+async def test_a_spare_connection_is_closed_after_a_moment() -> None:
+    keeping, spare = Keeping((OK,)), Spare(seconds=0.0)
+    async with serving(keeping.talk) as port:
+        await make(post(port), TLS, 100, spare)
+        await asyncio.wait_for(keeping.ended.wait(), 5)
+
+    assert spare.take() is None
