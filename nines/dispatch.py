@@ -108,7 +108,7 @@ class Dispatch:
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self._failed: str | None = None  # why the newest writing did
         self._refused: str | None = None  # why the decision that waits could not be written
-        # The service of each open incident, by its id; None: storage has to be asked.
+        # The service of each open incident, by its id; None: storage is to be asked.
         self._open: dict[str, str] | None = None
         self._decisions_written = 0
         self._due: dict[str, datetime] = {}  # by incident: when time may make a change
@@ -167,21 +167,21 @@ class Dispatch:
             await self._review_due(context.now)
             return
 
-        def look() -> tuple[Decision, dict[str, str]]:
+        def look() -> tuple[Decision, bool]:
             files = self._records.open_incidents()
-            services = {file.incident.id: file.incident.service for file in files}
-            return review(files, self._seeing_all(context, (), files)), services
+            return review(files, self._seeing_all(context, (), files)), not files
 
         try:
-            found, services = await self._threads.read(look)
+            found, nothing_open = await self._threads.read(look)
         except StorageError:  # whoever writes reports it, and we come again at the next bucket
             self.next_review = None
             return
         # What was stored while we looked may have opened one, or come to be due sooner.
         unmoved = decided == self._decisions_written
         if unmoved:
-            self._open = services
             self._due.clear()
+            if nothing_open:
+                self._open = {}
         self._heed(found.looks, over=unmoved)
         if not found.empty:
             concerned = {one.id for one in found.incidents}
@@ -415,6 +415,8 @@ class Dispatch:
         context = self._context()
 
         def write() -> None:
+            if self._open is None:
+                self._open = self._records.open_services()
             decisions, states = decide_on(context)
             decision = begin_first_tries(_together(decisions), offer, context.now)
             first = {one.notification_id: one for one in decision.attempts}
@@ -442,13 +444,15 @@ class Dispatch:
                 # Before anything else: people are to hear of it.
                 tries.begin(offer, tried if stored else ())
         self._decisions_written += 1
+        known = self._open
         if not stored:  # a commit whose answer was lost may have opened one
             self._open = None
-        elif self._open is not None:
-            self._open.update((one.id, one.service) for one in moved if one.open)
+        elif known is not None:
             for one in moved:
-                if not one.open:
-                    self._open.pop(one.id, None)
+                if one.open:
+                    known[one.id] = one.service
+                else:
+                    known.pop(one.id, None)
         if stored:
             if waits or not tried:
                 self._decided()

@@ -62,6 +62,12 @@ class AlertRecords(OutboxRecords, IncidentRecords):
                 found[file.incident.service].append(file)
         return found
 
+    def open_services(self) -> dict[str, str]:
+        """The service of each incident that is not resolved, by the incident's id."""
+        query = select(incidents.c.id, incidents.c.service).where(_IS_OPEN)
+        with self.database.read() as connection:
+            return {row.id: row.service for row in connection.execute(query)}
+
     def incident_file(self, incident_id: str) -> IncidentFile | None:
         """One incident's file, open or not; None when there is no such incident."""
         with self._database.read() as connection:

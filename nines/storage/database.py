@@ -13,17 +13,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import Connection as PostgresConnection
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from nines.storage.errors import RestoredError, StorageError, storage_error
+from nines.storage.prepared import Prepared
+from nines.storage.schema import incarnation
 
 _BUSY_SECONDS = 5.0
 _POOL_SIZE = 8  # one writer and a handful of readers
 _POOL_WAIT_SECONDS = 30
 # Any number will do as long as every Nines takes the same one.
 _MIGRATION_LOCK = 0x6E696E6573
+_LIFE = Prepared(lambda _: select(incarnation.c.id))  # each writing asks for it
 _SQLITE_SETTINGS = (
     "PRAGMA synchronous = FULL",  # a committed page survives a power cut
     "PRAGMA foreign_keys = ON",
@@ -118,7 +121,7 @@ class Database:
 
 
 def _life(connection: Connection) -> str:
-    return str(connection.exec_driver_sql("SELECT id FROM incarnation").scalar())
+    return next((str(row.id) for row in _LIFE.rows(connection, {})), "none yet")
 
 
 def open_database(url: str, *, busy_seconds: float = _BUSY_SECONDS) -> Database:

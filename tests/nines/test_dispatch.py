@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -336,3 +337,42 @@ async def test_of_what_is_open_only_what_is_due_is_looked_at_between_the_edges(
     assert scene.dispatch.next_review == T0 + timedelta(minutes=6)
     told = [row.receiver for row in scene.records.due_notifications(T0 + timedelta(hours=1))]
     assert told.count("lead") == 1
+
+
+async def test_storage_is_asked_about_no_service_of_which_nothing_is_open(scene: Scene) -> None:
+    asked: list[set[str]] = []
+    inner = scene.records.open_incidents_of
+
+    def of(services: Collection[str]) -> dict[str, list[IncidentFile]]:
+        asked.append(set(services))
+        return inner(services)
+
+    scene.records.open_incidents_of = of  # type: ignore[method-assign]
+    for service in ("first", "second"):
+        scene.dispatch.submit([a_change("up", service=service, rule=f"{service}/up#page")])
+        await scene.dispatch.settle()
+    assert asked == []
+
+    scene.dispatch.submit([a_change("slow", service="first", rule="first/slow#page")])
+    await scene.dispatch.settle()
+    assert asked == [{"first"}]
+    assert len(scene.incidents()) == 2
+
+
+async def test_after_a_commit_whose_answer_was_lost_storage_says_what_is_open(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.dispatch.settle()
+    apply = scene.records.apply
+
+    def lost(*args: Any) -> None:  # noqa: ANN401 - as it takes them
+        apply(*args)
+        monkeypatch.setattr(scene.records, "apply", apply)
+        raise StorageError("The connection broke.")
+
+    monkeypatch.setattr(scene.records, "apply", lost)
+    monkeypatch.setattr("nines.dispatch._RETRY_SECONDS", (0.0,))
+    scene.dispatch.submit([a_change("up", service="first", rule="first/up#page")])
+    await scene.dispatch.settle()
+
+    assert [one.service for one in scene.incidents()] == ["first"]
