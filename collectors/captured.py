@@ -31,7 +31,7 @@ class Captured:
 
     def keep(self, name: str, capture: Capture, answer: Answer, jar: CookieJar) -> str | None:
         """Take a value out of an answer; why it could not be, None when it was."""
-        value, where = _found(capture, answer, jar)
+        value, where = find(capture, answer, jar)
         if value is None:
             return f"{where} is not in the answer, so that ${{{name}}} has no value"
         if len(value) > _LONGEST or any(sign in value for sign in "\r\n\0"):
@@ -73,7 +73,8 @@ class Captured:
         return filled
 
 
-def _found(capture: Capture, answer: Answer, jar: CookieJar) -> tuple[str | None, str]:
+def find(capture: Capture, answer: Answer, jar: CookieJar) -> tuple[str | None, str]:
+    """What is captured of an answer, None where it is not there; and where it was looked for."""
     if capture.header is not None:
         return answer.headers.get(capture.header), f"the header {capture.header}"
     if capture.cookie is not None:

@@ -17,6 +17,7 @@ from collectors.client import Client, Request, Response, leaves
 from collectors.decoding import BoundedBody
 from collectors.expect import Answer, Body, judge, status_is
 from collectors.expectation import HttpExpect, HttpVersion, never_judged
+from collectors.login import LoginOptions, Logins, NoLoginError, is_refused
 from collectors.look import Look
 from collectors.means import Means
 from collectors.oauth2 import NoTokenError, OAuth2Options, Tokens
@@ -49,6 +50,7 @@ class HttpConfig(RequestSettings):
     body_limit: Size = 1 << 20
     proxy: ProxyOptions | None = None
     oauth2: OAuth2Options | None = None
+    login: LoginOptions | None = None
     version: HttpVersion = Field("1.1", description="2 offers it; 1.1 may come all the same.")
     expect: HttpExpect = HttpExpect()
 
@@ -61,6 +63,16 @@ class HttpConfig(RequestSettings):
         )
         if self.oauth2 is not None and signed:
             raise ValueError("with oauth2 its token is sent: leave the other credentials out")
+        if self.login is not None and self.oauth2 is not None:
+            raise ValueError("one of oauth2 and login signs in")
+        by_token = self.login is not None and self.login.token is not None
+        if (
+            by_token
+            and signed
+            and self.login is not None
+            and self.login.header.lower() == "authorization"
+        ):
+            raise ValueError("the login's token is sent: leave the other credentials out")
         if (why := self.expect.beyond(self.body_limit)) is not None:
             raise ValueError(why)
         plain = self.http.lower().startswith("http:") and not self.follow_redirects
@@ -107,11 +119,18 @@ class HttpProbe:
         if config.oauth2 is not None:
             self._tokens = Tokens(config.oauth2, means.resolver, trust(config.tls))
             self._secrets += (config.oauth2.client_secret.value,)
+        self._logins: Logins | None = None
+        if config.login is not None:
+            plain = trust(config.tls)
+            self._logins = Logins(config.login, config.http, means.resolver, plain, named(config))
+            self._secrets += self._logins.hidden
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
         give_up_at = asyncio.get_running_loop().time() + self.timeout.total_seconds()
+        if self._config.login is not None and self._logins is not None:
+            return await self._signed_in(self._config.login, self._logins, look, clock, give_up_at)
         if self._tokens is None:
             return await self._once(look, self._headers, self._secrets, give_up_at)
         while True:
@@ -129,10 +148,33 @@ class HttpProbe:
             self._tokens.forget(token)
             look = Look.begin(self.id, due, clock)
 
-    async def _once(
-        self, look: Look, headers: dict[str, str], hidden: tuple[str, ...], give_up_at: float
+    async def _signed_in(
+        self, login: LoginOptions, logins: Logins, look: Look, clock: Clock, give_up_at: float
     ) -> Observation:
-        visit = Visit(self._config, headers, look)
+        """Look with a session that is kept; one that is no longer taken is renewed once."""
+        while True:
+            try:
+                session, is_new = await logins.session(look, clock.monotonic(), give_up_at)
+            except NoLoginError as error:
+                return error.seen
+            headers, hidden = self._headers | session.headers, (*self._secrets, *session.hidden)
+            seen = await self._once(look, headers, hidden, give_up_at, session.jar)
+            if not is_refused(seen, login):
+                logins.taken()
+                return seen
+            if not logins.renews(session, clock.monotonic(), is_new=is_new):
+                return seen
+            look = Look.begin(self.id, look.due, clock)
+
+    async def _once(
+        self,
+        look: Look,
+        headers: dict[str, str],
+        hidden: tuple[str, ...],
+        give_up_at: float,
+        jar: CookieJar | None = None,
+    ) -> Observation:
+        visit = Visit(self._config, headers, look, jar)
         try:
             async with asyncio.timeout_at(give_up_at):
                 answer = await self._fetch(visit, look, give_up_at)
@@ -163,6 +205,8 @@ class HttpProbe:
             give_up_at=give_up_at,
             named=name,
         )
+        if visit.has_cookies:
+            return await visit.fetch(OwnTransport(client))
         with closing(client):
             response = await visit.ask(client)
             if not (self._config.follow_redirects and response.redirects):
@@ -194,6 +238,11 @@ class Visit:
         self._cookies = cookies
         self._look = look
         self.where = ""  # said after a failure that happened elsewhere than at the target
+
+    @property
+    def has_cookies(self) -> bool:
+        """Whether cookies are sent from the first request on, which is httpx's to do."""
+        return self._cookies is not None
 
     async def ask(self, client: Client) -> Response:
         """The head of the first answer, with nothing between it and the socket."""

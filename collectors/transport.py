@@ -110,10 +110,10 @@ async def read_body(response: httpx.Response, limit: int) -> BoundedBody:
 class OwnTransport(httpx.AsyncBaseTransport):
     """For httpx on a client of our own, which speaks HTTP/2 where its TLS agrees on it."""
 
-    def __init__(self, client: Client, begun: httpx.Response) -> None:
+    def __init__(self, client: Client, begun: httpx.Response | None = None) -> None:
         """`begun` answered the first request already."""
         self._client = client
-        self._begun: httpx.Response | None = begun
+        self._begun = begun
 
     @property
     def stream(self) -> Stream | None:

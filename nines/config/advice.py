@@ -20,6 +20,7 @@ from slo.units import format_duration, format_percent
 _TOO_MUCH_OF_THE_BUDGET = Fraction(1, 10)  # for one failed run
 _TELLING = re.compile(r"auth|cookie|key|passw|secret|session|token", re.IGNORECASE)
 _SAYS_A_PASSWORD = re.compile(r"\b(?:pass|login|auth(?:enticate)?)[ \t]+\S+", re.IGNORECASE)
+_MANY = {"headers", "login", "metadata", "steps"}
 _LEAST_RUNS_OF_A_SHORT_WINDOW = 2
 
 
@@ -145,7 +146,7 @@ def _plain_secrets(data: Mapping[str, Any], shape: Shape, expanded: Expanded) ->
         if "dialog" in path:
             return _SAYS_A_PASSWORD.search(value) is not None and not VARIABLE.search(value)
         # These are secrets one and all, so that none is printed; only some tell something.
-        many = "headers" in path or "steps" in path
+        many = not _MANY.isdisjoint(path)
         return not many or _TELLING.search(str(path[-1])) is not None
 
     yield from look(data, ())

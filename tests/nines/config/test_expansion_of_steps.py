@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.http import HttpConfig
 from collectors.step import StepsConfig
 from collectors.tcp import TcpConfig
 from nines.config import ConfigError
@@ -82,3 +83,41 @@ def test_a_password_that_stands_in_a_dialog_is_advised_against(tmp_path: Path) -
     plain = DIALOG.replace("${PASSWORD}", "hush")
     assert sum("the secret `send` stands in the file" in said for said in advice(plain)) == 1
     assert not any("the secret" in said for said in advice(DIALOG))
+
+
+LOGIN = """
+services:
+  shop:
+    collectors:
+      account:
+        http: https://shop.example/me
+        login:
+          url: https://shop.example/login
+          json: {email: probe@shop.example, password: "${PASSWORD}"}
+          token: {json: $.token}
+      orders: {grpc: "orders.example:50051", metadata: {tenant: shop, authorization: "${PASSWORD}"}}
+    slos:
+      account: {objective: 99.9%, sli: {probe: account}}
+      orders: {objective: 99.9%, sli: {probe: orders}}
+alerting: {route: {receivers: []}}
+"""
+
+
+def test_of_what_a_login_or_a_call_bears_only_what_sounds_secret_is_advised_against(
+    tmp_path: Path,
+) -> None:
+    config = load_text(tmp_path, LOGIN, {"PASSWORD": "hush"})
+    account = config.services["shop"].collectors["account"]
+    plain = load_text(tmp_path, LOGIN.replace("${PASSWORD}", "hush"))
+
+    assert isinstance(account, HttpConfig)
+    assert account.login is not None
+    assert account.login.json_ is not None
+    assert account.login.json_["password"].value == "hush"
+    assert not [each for each in config.advice if "the secret" in each.sentence]
+    assert sorted(
+        each.sentence.split("`")[1] for each in plain.advice if "the secret" in each.sentence
+    ) == [
+        "authorization",
+        "password",
+    ]
