@@ -50,6 +50,7 @@ class Facts:
     exhausts_at: datetime | None = None
     lasts: bool | None = None  # at this pace the budget lasts beyond the window
     top_cause: str | None = None  # "status: 212 of 230 failures"
+    found: str | None = None  # what a look by other means saw after the first failure
     spent_most: str | None = None  # what took most of the budget, as a sentence
     # Of a threshold rule, which has no objective: what it saw, against which limit, and where.
     measured: str | None = None  # "83.2 %"

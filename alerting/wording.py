@@ -324,13 +324,18 @@ def _story(service_title: str, line: AlertLine, now: datetime) -> list[str]:
     facts = line.facts
     since = f"since {moment(line.started_at)}"
     if line.kind is AlertKind.NO_DATA or facts.burn_long is None:
-        return [f"{service_title} {line.slo}, {since}: {facts.headline}", capital(facts.reason)]
+        return [
+            f"{service_title} {line.slo}, {since}: {facts.headline}",
+            capital(facts.reason),
+            capital(facts.found or ""),
+        ]
     return [
         _pace(service_title, line) + f", {since}",
         _counted(facts),
         _left(facts),
         _runs_out(facts, now),
         f"Mostly {facts.top_cause}" if facts.top_cause else "",
+        capital(facts.found or ""),
     ]
 
 

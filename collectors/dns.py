@@ -61,11 +61,11 @@ def _rcode(value: str) -> str:
 
 
 def _server(value: str) -> str:
-    _host_port(value, _PORTS["udp"])
+    server_at(value, _PORTS["udp"])
     return value.strip()
 
 
-def _host_port(server: str, default: int) -> HostPort:
+def server_at(server: str, default: int) -> HostPort:
     """An address or name, with or without a port. Raises ValueError."""
     text = server.strip()
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
@@ -131,7 +131,7 @@ class DnsProbe:
         self._config = config
         self._resolver = means.resolver
         self._server = (
-            None if config.server is None else _host_port(config.server, _PORTS[config.transport])
+            None if config.server is None else server_at(config.server, _PORTS[config.transport])
         )
         self._trust = Trust(ca_file=config.ca_file)
 

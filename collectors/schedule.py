@@ -150,20 +150,31 @@ class Schedule:
         self._requeue()
         self._wake()
 
-    def look_again(self, collector_id: str, after: timedelta, tell: Sink) -> None:
+    def look_again(
+        self,
+        collector_id: str,
+        after: timedelta,
+        tell: Sink,
+        *,
+        by: Runnable | None = None,
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
         """Run a collector once more, out of turn, and tell `tell` alone what it saw.
 
         It meets no due instant and stands in no tally. Of a collector that is gone by then nothing
-        is told.
+        is told. `by` runs in its place, by other means, and is closed; `over` is called at the end,
+        whatever came of it.
         """
         collector = self._collectors.get(collector_id)
         if collector is None or self._ending:
+            over()
             return
         looking = asyncio.create_task(
-            self._look_aside(collector, after, tell), name=f"look again {collector_id}"
+            self._look_aside(collector, by, after, tell), name=f"look again {collector_id}"
         )
         self._aside.add(looking)
         looking.add_done_callback(self._aside.discard)
+        looking.add_done_callback(lambda _: over())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Drive the collectors until `stop` is set or this is cancelled; leave no task behind."""
@@ -350,7 +361,9 @@ class Schedule:
         self._tell(seen)
         self._start_waiting(collector)
 
-    async def _look_aside(self, collector: _Collector, after: timedelta, tell: Sink) -> None:
+    async def _look_aside(
+        self, collector: _Collector, by: Runnable | None, after: timedelta, tell: Sink
+    ) -> None:
         await self._clock.sleep(after.total_seconds())
         if collector.retired or self._ending:
             return
@@ -358,17 +371,21 @@ class Schedule:
         collector.aside.append(run)
         self._run_begins()
         try:
-            seen = await self._observe(collector, run)
+            seen = await self._observe(collector, run, by)
         finally:
             collector.aside.remove(run)
             self._running -= 1
+            if by is not None:
+                await self._close(by)
         try:
             tell(seen)
         except Exception:  # noqa: BLE001 - who listens must not stop who looks
             _log.exception("a look at %s was not taken", collector.runnable.id)
 
-    async def _observe(self, collector: _Collector, run: _Run) -> Observation:
-        runnable = collector.runnable
+    async def _observe(
+        self, collector: _Collector, run: _Run, by: Runnable | None = None
+    ) -> Observation:
+        runnable = by or collector.runnable
         due = from_us(run.due_us)
         try:
             seen = await runnable.run(due, self._clock)

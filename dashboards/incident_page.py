@@ -454,6 +454,8 @@ def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
         found.append(("Spent", facts.spent_most))
     if facts.top_cause:
         found.append(("Top cause", facts.top_cause))
+    if facts.found:
+        found.append(("Looked again", facts.found))
     return tuple(found)
 
 

@@ -8,10 +8,11 @@ from itertools import chain
 from alerting.alert import AlertChange, Facts, Remark
 from alerting.rules import Rules
 from alerting.wording import NoDataCause
-from collectors.observation import Observation
+from collectors.observation import Observation, Outcome
 from nines.booking import Booking
 from nines.entry import Entry, rule_key
 from nines.evidence import Evidence
+from nines.findings import Findings
 from nines.indicator import Indicator
 from nines.judging import Judging
 from nines.setback import STEP, Setback, has_overwritten, pull_back, states_by, wants_recount
@@ -41,9 +42,10 @@ class Engine:
         self.bucket_seconds = bucket_seconds
         self._looked_at: datetime | None = None
         self.entries: dict[str, Entry] = {}
-        self._evidence = Evidence(self._last_of)
+        self.findings = Findings()  # of looks by other means
+        self._evidence = Evidence(self._last_of, self.findings)
         self._judging = Judging(self._evidence, awake_since, self._is_blind)
-        self.thresholds = ThresholdRules(self._last_of, self._judging.has_slo)
+        self.thresholds = ThresholdRules(self._last_of, self._judging.has_slo, self.findings)
         self._booking = Booking(bucket_seconds, self.thresholds.counters)
         self._grids: dict[tuple[int, int], Grid] = {}
         self.setback: Setback | None = None  # until time has caught up with what the clock showed
@@ -80,6 +82,7 @@ class Engine:
         gets the counts that storage did not have.
         """
         self._booking.targets = dict(targets)
+        self.findings.keep(set(targets))
         self.recount(entries)
         self.thresholds.watch(rules)
         self._booking.forget_feeds()
@@ -137,6 +140,13 @@ class Engine:
             *self._judging.heard(observation.collector_id, now),
             *self.thresholds.observe(observation, since, increments, now, self.awake_since),
         ]
+
+    def begins_to_fail(self, observation: Observation) -> bool:
+        """Whether this run failed, and the newest one before it did not."""
+        if observation.outcome is not Outcome.FAILED:
+            return False
+        last = self._last_of(observation.collector_id)
+        return last is None or last.outcome is not Outcome.FAILED
 
     def confirm(self, observation: Observation, now: datetime) -> list[AlertChange | Remark]:
         """Take in a look that a rule asked for: evidence, never an event."""

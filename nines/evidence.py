@@ -8,6 +8,7 @@ from alerting.alert import NO_DATA_SEVERITY, AlertChange, AlertKind, Facts
 from alerting.wording import NoDataCause, data_again_facts, facts_of, no_data_facts
 from collectors.observation import Observation
 from nines.entry import Entry, rule_key
+from nines.findings import Findings
 from nines.indicator import Indicator
 from nines.no_data import why_no_data as why_no_data_of
 from nines.no_data import why_together
@@ -17,10 +18,15 @@ from slo.status import SLOStatus
 
 
 class Evidence:
-    """`last_of` gives a collector's newest observation, where there was one."""
+    """`last_of` gives a collector's newest observation, where there was one; `findings` are what
+    looks by other means saw.
+    """
 
-    def __init__(self, last_of: Callable[[str | None], Observation | None]) -> None:
+    def __init__(
+        self, last_of: Callable[[str | None], Observation | None], findings: Findings
+    ) -> None:
         self._last_of = last_of
+        self._findings = findings
 
     def change(
         self, entry: Entry, status: SLOStatus, key: str, *, firing: bool, now: datetime
@@ -43,7 +49,18 @@ class Evidence:
             return data_again_facts(status)
         reading = next(reading for reading in status.tiers if reading.tier.key == key)
         top_cause = _top_cause(entry, reading.tier.long, status.at)
-        return replace(facts_of(status, reading), top_cause=top_cause)
+        found = self._found(entry.indicator, status.at - reading.tier.long)
+        return replace(facts_of(status, reading), top_cause=top_cause, found=found)
+
+    def _found(self, indicator: Indicator, since: datetime) -> str | None:
+        """By a look at one of its collectors; of one that is made of many, the first that failed
+        of which anything is known.
+        """
+        for part in indicator.whole:
+            found = self._findings.since(part.slo.collector_id or "", since)
+            if found is not None:
+                return found
+        return None
 
     def why_no_data(self, indicator: Indicator, now: datetime) -> tuple[NoDataCause, str]:
         """Why nothing comes to be counted, by its collectors' last runs."""

@@ -9,6 +9,7 @@ from collectors.observation import Observation
 from collectors.schedule import Schedule
 from nines.changes import Broadcast
 from nines.clock import Clock, next_edge
+from nines.confirming import Confirming
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.live import Live, Pulse
@@ -34,6 +35,7 @@ class Rounds:
         pulse: Pulse,
         clock: Clock,
         counted: Callable[[], None],
+        confirming: Confirming,
     ) -> None:
         """`counted` is called whenever there may be counts to store."""
         self._engine = engine
@@ -45,6 +47,7 @@ class Rounds:
         self._pulse = pulse
         self._clock = clock
         self._counted = counted
+        self._confirming = confirming
         self.schedule = Schedule(clock, self.on_observation)
 
     def on_observation(self, observation: Observation) -> None:
@@ -53,9 +56,12 @@ class Rounds:
         if collector_log is not None:
             collector_log.add(observation)
         now = self._clock.now()
+        is_news = self._engine.begins_to_fail(observation)
         self._dispatch.submit(self._engine.observe(observation, now))
         for look in self._engine.thresholds.take_looks():
             self.schedule.look_again(look.collector_id, look.after, self.on_confirming_look)
+        if is_news:
+            self._confirming.look(self.schedule, observation)
         if self._broadcast.is_heard:
             self._broadcast.tell(self._engine.changed(now, observation.collector_id))
         self._counted()

@@ -33,6 +33,7 @@ from nines.clock import Clock, SystemClock
 from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
 from nines.configured import Configured
+from nines.confirming import Confirming
 from nines.deliveries import Deliveries, DeliveryCollector
 from nines.dependants import looks_of
 from nines.discovery.following import Following
@@ -274,6 +275,12 @@ class Service:
             pulse=self.pulse,
             clock=self._clock,
             counted=self.storing.counted,
+            confirming=Confirming(
+                lambda: self.config,
+                self.engine.findings,
+                lambda remark: self.dispatch.submit([remark]),
+                self._clock.now,
+            ),
         )
         self._housekeeping = Housekeeping(
             database=self.database,

@@ -12,6 +12,7 @@ from alerting.rule_wording import (
     passed_remark,
 )
 from collectors.observation import Observation, Outcome
+from nines.findings import Findings
 from nines.no_data import why_no_data
 from slo.alert_state import AlertState, Phase, freeze, not_after, step
 from slo.definition import CounterSLI
@@ -94,13 +95,18 @@ class WantedLook:
 
 class ThresholdRules:
     """Every threshold rule. `last_of` gives a collector's newest observation; `has_slo` whether
-    an SLO is fed by it, which then tells that it went silent.
+    an SLO is fed by it, which then tells that it went silent; `findings` what looks by other means
+    saw.
     """
 
     def __init__(
-        self, last_of: Callable[[str], Observation | None], has_slo: Callable[[str], bool]
+        self,
+        last_of: Callable[[str], Observation | None],
+        has_slo: Callable[[str], bool],
+        findings: Findings,
     ) -> None:
         self._last_of = last_of
+        self._findings = findings
         self._has_slo = has_slo
         self.watched: dict[str, Watched] = {}  # by the rules' ids
         self._fed_by: dict[str, list[Watched]] = {}
@@ -298,7 +304,10 @@ class ThresholdRules:
 
     def _facts(self, one: Watched, key: str, *, firing: bool) -> Facts:
         if key == one.rule.id:
-            return facts_of_rule(one.status())
+            facts, first = facts_of_rule(one.status()), one.outage.first
+            if first is None:
+                return facts
+            return replace(facts, found=self._findings.since(one.rule.collector_id, first))
         if not firing:
             return data_again_of_rule(one.rule)
         why = why_no_data(self._last_of(one.rule.collector_id), one.missing)

@@ -95,3 +95,5 @@ def _of_burning(line: AlertLine) -> Iterator[tuple[str, str]]:
         yield "Failed", f"{facts.bad:,} of {facts.total:,} events in {facts.long}"
     if facts.top_cause:
         yield "Mostly", facts.top_cause
+    if facts.found:
+        yield "Looked again", wording.capital(facts.found)

@@ -1,10 +1,12 @@
 """The whole file as a model: what may stand in it, with a sentence about each key for editors."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -22,7 +24,9 @@ from pydantic import (
 )
 
 from alerting.config import AlertingConfig
+from collectors.dns import server_at
 from collectors.kinds import CollectorConfig
+from collectors.target import HostPort
 from nines.config.discovery import Sources
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
@@ -34,6 +38,7 @@ from slo.units import format_duration
 
 BUCKETS = (1, 2, 5, 10)  # seconds: 10 and its divisors
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
+_LATEST_CONFIRMATION = timedelta(minutes=1)
 _DETAIL_FLOOR = timedelta(days=3)  # windows up to here are summed from detail
 _OWN_LABELS = frozenset(
     {"alertname", "service", "slo", "alert", "severity", "owner", "kind", "rule"}
@@ -121,6 +126,17 @@ def _database(value: object) -> Secret:
     return secret
 
 
+def _resolver(value: object) -> HostPort:
+    if isinstance(value, HostPort):
+        return value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            server = server_at(value, 53)
+            ip_address(server.host)
+            return server
+    raise ValueError(f"{value!r} is no address of a resolver: write 192.0.2.53 or [::1]:5353")
+
+
 def _bucket(value: timedelta) -> timedelta:
     if value not in {timedelta(seconds=seconds) for seconds in BUCKETS}:
         raise ValueError(
@@ -153,6 +169,12 @@ ListenAddress = Annotated[
     WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9919"]}),
 ]
 DatabaseURL = Annotated[SecretText, PlainValidator(_database)]
+ResolverAddress = Annotated[
+    HostPort,
+    PlainValidator(_resolver),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "examples": ["192.0.2.53", "[::1]:5353"]}),
+]
 Bucket = Annotated[
     PositiveDuration,
     AfterValidator(_bucket),
@@ -202,6 +224,23 @@ class ServerConfig(BaseModel):
     retention: Retention = Retention()
 
 
+class ConfirmConfig(BaseModel):
+    """The look by other means that follows a probe's first failure."""
+
+    model_config = _STRICT
+
+    after: PositiveDuration = Field(timedelta(seconds=1), description="How soon. At most 1m.")
+    resolver: ResolverAddress | None = Field(
+        None, description="The address of a second resolver, such as 192.0.2.53 or [::1]:5353."
+    )
+
+    @model_validator(mode="after")
+    def _is_soon(self) -> Self:
+        if self.after > _LATEST_CONFIRMATION:
+            raise ValueError("`after` is how soon the look follows a failure: write at most 1m")
+        return self
+
+
 class Defaults(BaseModel):
     """What collectors and SLOs take when they say nothing themselves."""
 
@@ -210,9 +249,18 @@ class Defaults(BaseModel):
     interval: PositiveDuration = timedelta(seconds=15)
     timeout: PositiveDuration = timedelta(seconds=5)
     window: WindowValue = timedelta(days=30)
+    confirm: ConfirmConfig | Literal["off"] = Field(
+        ConfirmConfig(),
+        description="The look by other means that follows a probe's first failure; or `off`.",
+    )
     notices: BudgetMarks = Field(
         DEFAULT_MARKS, description="Marks of the remaining error budget to be told of; [] for none."
     )
+
+    @property
+    def confirming(self) -> ConfirmConfig | None:
+        """How to look once more; None where nobody is to."""
+        return None if self.confirm == "off" else self.confirm
 
 
 class ServiceConfig(BaseModel):

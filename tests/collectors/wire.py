@@ -25,7 +25,13 @@ SHORT = timedelta(milliseconds=250)  # for runs that must be ended
 class Server:
     """A TCP server on the loopback; every connection is handed to `talk`."""
 
-    def __init__(self, talk: Talk, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        talk: Talk,
+        context: ssl.SSLContext | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        self._at = at
         self._talk = talk
         self._context = context
         self._server: asyncio.Server | None = None
@@ -34,7 +40,7 @@ class Server:
         self.connected = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._serve, *self._at, ssl=self._context)
         return self
 
     async def __aexit__(

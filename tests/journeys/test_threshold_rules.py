@@ -16,6 +16,7 @@ from tests.web.ports import free_port
 CONFIG = """
 server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", bucket: 1s,
          database: "sqlite:///{database}"}}
+defaults: {{confirm: off}}
 services:
   shop:
     title: Shop

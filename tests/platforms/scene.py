@@ -137,8 +137,17 @@ class Scene:
             await asyncio.sleep(0.01)
 
     def _look_again(
-        self, collector_id: str, after: timedelta, tell: Callable[[Observation], None]
+        self,
+        collector_id: str,
+        after: timedelta,
+        tell: Callable[[Observation], None],
+        *,
+        by: Runnable | None = None,
+        over: Callable[[], None] = lambda: None,
     ) -> None:
+        if by is not None:  # there is one way to a stage
+            over()
+            return
         runnable = self.service.configured.collectors[collector_id]
         self._looks.append((self.clock.now() + after, runnable, tell))
 
