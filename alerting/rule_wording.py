@@ -16,7 +16,16 @@ from alerting.wording import (
 )
 from slo.limit import Unit
 from slo.outage import Outage
-from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule
+from slo.rule import (
+    DownCheck,
+    FailuresCheck,
+    GaugeCheck,
+    QuantileCheck,
+    RateCheck,
+    RatioCheck,
+    Rule,
+    RunCheck,
+)
 from slo.rule_reading import Reading, Value
 from slo.rule_status import RuleStatus
 from slo.selector import Selector
@@ -29,11 +38,13 @@ _SERIES_SHOWN = 3
 def limit_text(rule: Rule) -> str:
     """`above 70% for 5m, until below 60%`: what it takes."""
     check = rule.check
+    if isinstance(check, FailuresCheck):
+        return f"{check.least} of the last {check.of} runs failed" + _until(check)
     if isinstance(check, DownCheck):
         runs = "a run failed"
         if check.down_for:
             runs = f"every run failed for {format_duration(check.down_for)}"
-        return f"{runs}, and so did a look {format_duration(check.recheck)} later"
+        return f"{runs}, and so did a look {format_duration(check.recheck)} later" + _until(check)
     text = str(check.bounds)
     match check:
         case GaugeCheck():
@@ -48,6 +59,10 @@ def limit_text(rule: Rule) -> str:
         back = "below" if check.bounds.side == "above" else "above"
         text += f", until {back} {check.bounds.clear}"
     return text
+
+
+def _until(check: RunCheck) -> str:
+    return f", until {check.recovery} in a row passed" if check.recovery > 1 else ""
 
 
 def value_text(value: Value, unit: Unit) -> str:
@@ -65,6 +80,8 @@ def measured_text(seen: RuleStatus) -> str:
     match check:
         case DownCheck():
             return _run_text(seen.outage)
+        case FailuresCheck():
+            return _runs_text(seen.outage)
         case GaugeCheck():
             if reading.value is None:
                 return "nothing yet"
@@ -87,7 +104,7 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
     """The evidence for a rule that fires, or no longer does."""
     rule, check = seen.rule, seen.rule.check
     measured = measured_text(seen)
-    headline = measured if isinstance(check, DownCheck) else f"{measured}, {limit_text(rule)}"
+    headline = measured if isinstance(check, RunCheck) else f"{measured}, {limit_text(rule)}"
     if isinstance(check, QuantileCheck):
         headline = f"{_quantile(check.quantile)} {check.bounds}: {measured}"
     if isinstance(check, GaugeCheck) and seen.reading.series:
@@ -98,7 +115,7 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
         measured=measured,
         limit=limit_text(rule),
         series=series_text(seen) or None,
-        since=seen.outage.first if isinstance(check, DownCheck) else None,
+        since=seen.outage.first if isinstance(check, RunCheck) else None,
     )
 
 
@@ -107,11 +124,13 @@ def reason(seen: RuleStatus) -> str:
     measured = measured_text(seen)
     if seen.excluded:
         return f"planned work goes on, in which it says nothing: {measured}"
-    if seen.verdict is Verdict.FROZEN and not isinstance(seen.rule.check, DownCheck):
+    if seen.verdict is Verdict.FROZEN and not isinstance(seen.rule.check, RunCheck):
         return _why_frozen(seen)
     match seen.rule.check:
         case DownCheck():
             return _why_down(seen.rule, seen.outage)
+        case FailuresCheck():
+            return _why_counted(seen.outage)
         case GaugeCheck() as check:
             return _why_gauge(check, seen)
         case RateCheck(counter=counter):
@@ -168,6 +187,22 @@ def _why_down(rule: Rule, outage: Outage) -> str:
     return text
 
 
+def _runs_text(outage: Outage) -> str:
+    if not outage.failures:
+        return "up"
+    return f"{outage.failures} of the last {len(outage.runs)} runs failed"
+
+
+def _why_counted(outage: Outage) -> str:
+    if not outage.failures or outage.first is None:
+        return "the probe passes"
+    text = f"{_runs_text(outage)} since {outage.first:%H:%M:%S} UTC, the newest: {outage.detail}"
+    if outage.passes:
+        runs = "run has" if outage.passes == 1 else "runs have"
+        text += f"; the last {outage.passes} {runs} passed"
+    return text
+
+
 def _why_gauge(check: GaugeCheck, seen: RuleStatus) -> str:
     reading, names = seen.reading, _names(check.metric)
     how_many = f"{reading.beyond:,}" if reading.beyond else "none"
@@ -185,7 +220,7 @@ def _names(selectors: Iterable[Selector]) -> str:
 
 def _why_frozen(seen: RuleStatus) -> str:
     check, reading = seen.rule.check, seen.reading
-    if isinstance(check, GaugeCheck | DownCheck) or reading.sums is None:
+    if isinstance(check, GaugeCheck | RunCheck) or reading.sums is None:
         if reading.seen_at is None:
             return "no value has come yet: nothing can be said"
         return f"no value has come since {moment(reading.seen_at)}: nothing can be said"

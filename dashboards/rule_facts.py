@@ -6,7 +6,7 @@ from datetime import datetime
 from alerting.rule_wording import limit_text, measured_text, reason
 from dashboards.rule_row import state_of
 from slo.limit import Unit
-from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck
+from slo.rule import DownCheck, FailuresCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck
 from slo.rule_status import RuleStatus
 
 
@@ -60,6 +60,8 @@ def rule_facts(status: RuleStatus) -> RuleFacts:
     value = None if reading.value is None else float(reading.value)
     if isinstance(rule.check, DownCheck):
         value = status.outage.lasted.total_seconds() if status.last_seen else None
+    if isinstance(rule.check, FailuresCheck):
+        value = float(status.outage.failures) if status.last_seen else None
     sums = reading.sums
     return RuleFacts(
         id=rule.id,
@@ -92,6 +94,8 @@ def _limit(status: RuleStatus) -> tuple[str, Unit, float]:
     match status.rule.check:
         case DownCheck(down_for=down_for):
             return "down", Unit.SECONDS, down_for.total_seconds()
+        case FailuresCheck(least=least):
+            return "failures", Unit.NUMBER, float(least)
         case QuantileCheck(allowed=allowed):
             return "quantile", Unit.SHARE, float(allowed)
         case GaugeCheck(bounds=bounds):

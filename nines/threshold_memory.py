@@ -19,7 +19,7 @@ from slo.alert_state import AlertState, Phase
 from slo.counter_state import TargetState
 from slo.outage import Outage
 from slo.recent import Recent
-from slo.rule import NO_DATA, DownCheck, GaugeCheck, Rule
+from slo.rule import NO_DATA, GaugeCheck, Rule, RunCheck
 
 _RULES = "rules"
 _COUNTERS = "counters"
@@ -71,7 +71,7 @@ def resume(
         # It fired, and that was not stored: it does so again as soon as it is true.
         began = watched.outage.first or watched.state.since - rule.for_
         watched.state = AlertState(Phase.PENDING, began)
-    if isinstance(rule.check, DownCheck):
+    if isinstance(rule.check, RunCheck):
         watched.outage = replace(watched.outage, state=watched.state)
     return watched
 
@@ -112,7 +112,7 @@ def _recall(watched: Watched, stored: Mapping[str, Any]) -> None:
     if stored["last_seen"] is not None:
         watched.last_seen = datetime.fromisoformat(stored["last_seen"])
     check = watched.rule.check
-    if not isinstance(check, GaugeCheck | DownCheck):
+    if not isinstance(check, GaugeCheck | RunCheck):
         watched.recent = {
             key: Recent.from_rows(check.over, rows) for key, rows in stored["recent"].items()
         }

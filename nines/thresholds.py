@@ -22,7 +22,17 @@ from slo.exposition import Page
 from slo.increment import Increment
 from slo.outage import Outage, confirm, failed, passed, unknown
 from slo.recent import Recent
-from slo.rule import CLEAR, NO_DATA, DownCheck, GaugeCheck, RateCheck, Rule, WindowCheck
+from slo.rule import (
+    CLEAR,
+    NO_DATA,
+    DownCheck,
+    FailuresCheck,
+    GaugeCheck,
+    RateCheck,
+    Rule,
+    RunCheck,
+    WindowCheck,
+)
 from slo.rule_reading import Reading, judge, read_gauge, read_window
 from slo.rule_status import RuleStatus
 from slo.status import Verdict
@@ -151,7 +161,7 @@ class ThresholdRules:
         """
         mine = self.fed_by(observation.collector_id)
         for one in mine:
-            if isinstance(one.rule.check, DownCheck):
+            if isinstance(one.rule.check, RunCheck):
                 self._run(one, one.rule.check, observation)
             elif observation.page is not None:
                 _read(one, observation.page, observation.due, since, increments)
@@ -191,6 +201,7 @@ class ThresholdRules:
                 state=not_after(outage.state, now),
                 first=outage.first and min(outage.first, now),
                 last=outage.last and min(outage.last, now),
+                run_at=outage.run_at and min(outage.run_at, now),
             )
             one.recent = dict.fromkeys(one.recent)
             one.watched_from = min(one.watched_from, now)
@@ -225,7 +236,7 @@ class ThresholdRules:
             if state.phase is Phase.FIRING
         }
 
-    def _run(self, one: Watched, check: DownCheck, observation: Observation) -> None:
+    def _run(self, one: Watched, check: RunCheck, observation: Observation) -> None:
         asked = one.outage.asked
         match observation.outcome:
             case Outcome.FAILED if one.overlay.at(observation.due) is not None:
@@ -241,7 +252,7 @@ class ThresholdRules:
         if observation.outcome is not Outcome.UNKNOWN:
             one.last_seen = max(one.last_seen or observation.due, observation.due)
         one.verdict = _VERDICTS[observation.outcome]
-        if one.outage.asked and not asked:
+        if one.outage.asked and not asked and isinstance(check, DownCheck):
             self._looks.append(WantedLook(observation.collector_id, check.recheck))
 
     def _judge_all(
@@ -259,7 +270,7 @@ class ThresholdRules:
 
     def _judge(self, one: Watched, now: datetime, awake_since: datetime) -> list[AlertChange]:
         before = one.states()
-        if isinstance(one.rule.check, DownCheck):
+        if isinstance(one.rule.check, RunCheck):
             one.state = one.outage.state  # its time is that of the runs
         else:
             one.state = _judged(one, now)
@@ -318,7 +329,7 @@ class ThresholdRules:
 def _judged(one: Watched, now: datetime) -> AlertState:
     """The state after one more look at what is known; of all but outages."""
     rule, check = one.rule, one.rule.check
-    if not isinstance(check, GaugeCheck | DownCheck):
+    if not isinstance(check, GaugeCheck | RunCheck):
         at_limit, at_clear = one.recent.get(rule.id), one.recent.get(rule.id + CLEAR)
         if at_limit is not None:
             one.reading = read_window(check, at_limit, now, one.last_seen)
@@ -343,7 +354,7 @@ def _read(
 ) -> None:
     """Take in what a page says."""
     match one.rule.check:
-        case DownCheck():
+        case DownCheck() | FailuresCheck():
             return
         case GaugeCheck() as check:
             seen = read_gauge(check, page, due)

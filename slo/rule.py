@@ -98,14 +98,28 @@ class QuantileCheck:
 
 @dataclass(frozen=True, slots=True)
 class DownCheck:
-    """Every run of a probe failed for `down_for`, and one more look `recheck` later did."""
+    """Every run of a probe failed for `down_for`, and one more look `recheck` later did.
+
+    Once it fires, it is over when `recovery` runs in a row passed.
+    """
 
     down_for: timedelta
     recheck: timedelta
+    recovery: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class FailuresCheck:
+    """At least `least` of the last `of` runs of a probe failed; over when `recovery` passed."""
+
+    least: int
+    of: int
+    recovery: int = 1
+
+
+RunCheck = DownCheck | FailuresCheck  # told by a probe's runs, one by one
 WindowCheck = RateCheck | RatioCheck | QuantileCheck
-Check = GaugeCheck | WindowCheck | DownCheck
+Check = GaugeCheck | WindowCheck | RunCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +161,7 @@ class Rule:
                     for key, edge in edges.items()
                     if edge is not None
                 }
-            case GaugeCheck() | DownCheck():
+            case GaugeCheck() | DownCheck() | FailuresCheck():
                 return {}
 
     def sources(self) -> tuple[Selector, ...]:

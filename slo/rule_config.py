@@ -1,5 +1,6 @@
 """What a threshold rule may look like in the configuration, and the rule it becomes."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from slo.rule import (
     Bounds,
     Check,
     DownCheck,
+    FailuresCheck,
     GaugeCheck,
     QuantileCheck,
     RateCheck,
@@ -39,6 +41,8 @@ _RECHECK = timedelta(seconds=1)
 _LONGEST_RECHECK = timedelta(minutes=1)
 _LONGEST_OVER = timedelta(days=7)
 _LONGEST_FOR = timedelta(days=7)
+_MOST_RUNS = 100
+_FAILURES = re.compile(r"([0-9]{1,3}) +of +([0-9]{1,3})")
 
 LimitValue = Annotated[
     Limit,
@@ -50,6 +54,38 @@ LimitValue = Annotated[
             "examples": ["70%", "2s", "12/m", 1000],
         }
     ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """So many of the last `of` runs, as it is written: `3 of 5`."""
+
+    least: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.least} of {self.of}"
+
+
+def parse_failures(value: object) -> Failures:
+    """Read `3 of 5`. Raises ValueError."""
+    if isinstance(value, Failures):
+        return value
+    match = _FAILURES.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match[1]) <= int(match[2]) <= _MOST_RUNS:
+        raise ValueError(
+            f"{value!r} is not so many of the last runs: write it such as 3 of 5, at most "
+            f"{_MOST_RUNS} of {_MOST_RUNS}"
+        )
+    return Failures(int(match[1]), int(match[2]))
+
+
+FailuresValue = Annotated[
+    Failures,
+    BeforeValidator(parse_failures),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": _FAILURES.pattern, "examples": ["3 of 5"]}),
 ]
 
 
@@ -73,7 +109,9 @@ class RuleConfig(BaseModel):
     )
     quantile: Percent | None = Field(None, description="Which one, such as 99%.")
     probe: str | None = Field(
-        None, description="The http, tcp or tls collector that must not fail; goes with `down_for`."
+        None,
+        description="The collector that must not fail, of a kind whose runs pass or fail; goes "
+        "with `down_for` or `failures`.",
     )
     down_for: Duration | None = Field(
         None,
@@ -81,6 +119,15 @@ class RuleConfig(BaseModel):
     )
     recheck: PositiveDuration | None = Field(
         None, description="How soon after that one more look has to fail too. Default: 1s."
+    )
+    failures: FailuresValue | None = Field(
+        None, description="How many of the last runs have to fail, such as `3 of 5`."
+    )
+    recovery: int | None = Field(
+        None,
+        ge=1,
+        le=_MOST_RUNS,
+        description="How many runs in a row have to pass before it is over. Default: 1.",
     )
     over: PositiveDuration | None = Field(
         None, description="The last stretch of time that is counted."
@@ -123,7 +170,7 @@ class RuleConfig(BaseModel):
         "counter": _OF_LIMITS | {"over"},
         "total": _OF_LIMITS | {"bad", "good", "over", "at_least"},
         "histogram": (_OF_LIMITS - {"below", "clear_above"}) | {"quantile", "over", "at_least"},
-        "probe": frozenset({"down_for", "recheck"}),
+        "probe": frozenset({"down_for", "recheck", "failures", "recovery"}),
     }
 
     @model_validator(mode="after")
@@ -133,7 +180,7 @@ class RuleConfig(BaseModel):
             raise ValueError(
                 "an alert says what it watches: `metric` (a gauge), `counter` (a rate), `total` "
                 "with one of `bad` and `good` (a ratio), `histogram` with `quantile`, or `probe` "
-                "with `down_for`"
+                "with `down_for` or `failures`"
             )
         kind, *others = kinds
         if others:
@@ -163,8 +210,19 @@ class RuleConfig(BaseModel):
         return self
 
     def _is_down(self) -> Self:
+        if self.failures is not None:
+            for key in ("down_for", "recheck"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"`failures` and `{key}` exclude each other: so many of the last runs, or "
+                        "every run for so long and one more look"
+                    )
+            return self
         if self.down_for is None:
-            raise ValueError("`down_for` is missing: how long every run has to fail, such as 1m")
+            raise ValueError(
+                "`down_for` is missing: how long every run has to fail, such as 1m (or write "
+                "`failures`, such as 3 of 5)"
+            )
         if self.recheck is not None and self.recheck > _LONGEST_RECHECK:
             raise ValueError("`recheck` is how soon one more look follows: write at most 1m")
         return self
@@ -229,7 +287,10 @@ class RuleConfig(BaseModel):
     def check(self) -> Check:
         """What it looks at."""
         if self.probe is not None:
-            return DownCheck(self.down_for or timedelta(0), self.recheck or _RECHECK)
+            recovery = self.recovery or 1
+            if self.failures is not None:
+                return FailuresCheck(self.failures.least, self.failures.of, recovery)
+            return DownCheck(self.down_for or timedelta(0), self.recheck or _RECHECK, recovery)
         bounds, over = self._bounds(), self.over or timedelta(0)
         if self.metric is not None:
             return GaugeCheck(self.metric, bounds, self.by)

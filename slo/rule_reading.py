@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from slo.exposition import Page, Series
 from slo.recent import Recent, Sums
-from slo.rule import DownCheck, GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule, WindowCheck
+from slo.rule import GaugeCheck, QuantileCheck, RateCheck, RatioCheck, Rule, RunCheck, WindowCheck
 from slo.selection import selects
 from slo.status import Verdict
 from slo.threshold import Side
@@ -85,7 +85,7 @@ def judge(
     `clear` is the reading at a quantile's clearing limit.
     """
     check = rule.check
-    if isinstance(check, DownCheck):
+    if isinstance(check, RunCheck):
         return Verdict.FROZEN  # told by its runs, one by one
     if isinstance(check, GaugeCheck):
         if is_stale(rule, reading, now):

@@ -36,6 +36,7 @@ _INSTANTS = {
     "frozen_since",
     "first",
     "last",
+    "run_at",
     "exhausts_at",
     "started_at",
     "ended_at",

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from slo.alert_state import Phase
-from tests.nines.living import START, Living, a_look, living
+from tests.nines.living import START, STEP, Living, a_look, living
 
 MINUTE = timedelta(minutes=1)
 SLOS = "calm: {objective: 50%, sli: {probe: back}}"
@@ -111,3 +111,23 @@ maintenance:
         await world.edit(SLOS, DOWN)  # it is over before its time
         await world.pass_time(timedelta(seconds=70), failing=["front"])
         assert phase(world) is Phase.PENDING
+
+
+async def test_failures_among_the_last_runs_are_counted_on_over_a_kill(tmp_path: Path) -> None:
+    flaky = "alerts: {flaky: {probe: front, failures: 3 of 5, recovery: 2, severity: page}}"
+    slos = "up: {objective: 50%, sli: {probe: front}}"
+    async with living(tmp_path, slos, flaky) as world:
+        await world.pass_time(MINUTE)
+        await world.pass_time(2 * STEP, failing=["front"])
+        await world.restart()
+        assert await world.told("oncall") == []
+
+        await world.pass_time(STEP, failing=["front"])
+
+        assert await world.told("oncall") == ["trigger to oncall"]
+        facts = (await world.notifications())[0].message.alerts[0].facts
+        assert facts.headline == "3 of the last 5 runs failed"
+        assert facts.limit == "3 of the last 5 runs failed, until 2 in a row passed"
+        status = world.service.engine.entries["shop/up"].status
+        assert status is not None
+        assert (status.window.counts.bad, status.window.counts.total) == (3, 9)

@@ -6,7 +6,7 @@ import pytest
 
 from slo.alert_state import Phase
 from slo.outage import Outage, confirm, failed, passed, unknown
-from slo.rule import DownCheck, Rule
+from slo.rule import DownCheck, FailuresCheck, Rule
 from slo.status import Verdict
 from tests.slo.builders import T0
 from tests.slo.rules import S, a_rule
@@ -124,3 +124,80 @@ def test_time_that_was_frozen_is_left_out_also_after_an_unconfirmed_look() -> No
     outage = confirm(outage, Verdict.FROZEN, T0 + 61 * S, "")
 
     assert outage.state.since == T0 + timedelta(seconds=50)
+
+
+SOME = a_rule("flaky", probe="health", failures="3 of 5", recovery=2, severity="page")
+
+
+def count(runs: str, outage: Outage | None = None, start: datetime = T0) -> list[bool]:
+    """Whether it fires after each run: f failed, p passed, u we could not look."""
+    outage = outage or Outage()
+    fires = []
+    for n, letter in enumerate(runs):
+        due = start + n * 10 * S
+        match letter:
+            case "f":
+                outage = failed(SOME, some(), outage, due, f"failure {n}")
+            case "p":
+                outage = passed(SOME, some(), outage, due)
+            case "u":
+                outage = unknown(outage, due)
+        fires.append(outage.state.phase is Phase.FIRING)
+    return fires
+
+
+def some() -> FailuresCheck:
+    assert isinstance(SOME.check, FailuresCheck)
+    return SOME.check
+
+
+@pytest.mark.parametrize(
+    ("runs", "fires"),
+    [
+        pytest.param("ff", False, id="two are not three"),
+        pytest.param("fff", True, id="three in a row"),
+        pytest.param("fpfpf", True, id="three of the last five"),
+        pytest.param("fpfppf", False, id="the first of them is too long ago"),
+        pytest.param("ffuuuf", True, id="a run that we could not make is none of the five"),
+        pytest.param("ff" + "u" * 6 + "f", False, id="what was before a gap is forgotten"),
+        pytest.param("fffp" + "f", True, id="one that passed is no recovery"),
+        pytest.param("fffpp" + "p" * 5, True, id="it goes on for keep_firing_for"),
+        pytest.param("fffpp" + "p" * 6, False, id="two in a row that passed, and a minute"),
+        pytest.param("fffpfppppppp", True, id="they have to be in a row"),
+        pytest.param("fffppppfpppp", False, id="one failure later is no outage"),
+        pytest.param("fffpppppppp" + "ff", False, id="once it is over it begins anew"),
+        pytest.param("fffpppppppp" + "fff", True, id="and may fire again"),
+    ],
+)
+def test_so_many_of_the_last_runs_fire_and_some_in_a_row_end_it(runs: str, fires: bool) -> None:
+    assert count(runs)[-1] is fires
+
+
+def test_what_counts_failures_asks_for_no_look_and_tells_the_first_of_them() -> None:
+    outage = Outage()
+    for n, run in enumerate("pfpff"):
+        due = T0 + n * 10 * S
+        if run == "f":
+            outage = failed(SOME, some(), outage, due, f"failure {n}")
+        else:
+            outage = passed(SOME, some(), outage, due)
+
+    assert outage.state.phase is Phase.FIRING
+    assert not outage.asked
+    assert (outage.first, outage.failures, outage.runs) == (T0 + 10 * S, 3, "pfpff")
+
+
+def test_an_outage_without_a_pass_to_spare_ends_at_the_second_pass_in_a_row() -> None:
+    rule = a_rule("down", probe="health", down_for="0s", recovery=2, severity="page")
+    assert isinstance(rule.check, DownCheck)
+    outage = confirm(failed(rule, rule.check, Outage(), T0, "no"), Verdict.TRUE, T0 + S, "no")
+    cooling = []
+    for n, run in enumerate("pfpp", start=1):
+        due = T0 + n * 10 * S
+        if run == "f":
+            outage = failed(rule, rule.check, outage, due, "no")
+        else:
+            outage = passed(rule, rule.check, outage, due)
+        cooling.append(outage.state.false_since is not None)
+
+    assert cooling == [False, False, False, True]
