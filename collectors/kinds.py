@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, Union
+from urllib.parse import urlsplit
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from collectors.amqp import AmqpConfig, AmqpProbe
-from collectors.dns import DnsConfig, DnsProbe
+from collectors.dns import DnsConfig, DnsProbe, server_at
 from collectors.grpc import GrpcConfig, GrpcProbe
 from collectors.http import HttpConfig, HttpProbe
 from collectors.icmp import IcmpConfig, IcmpProbe
@@ -24,6 +25,7 @@ from collectors.smtp import SmtpConfig, SmtpProbe
 from collectors.sql import SqlConfig, SqlProbe
 from collectors.step import StepsConfig
 from collectors.steps import Steps
+from collectors.target import HostPort
 from collectors.tcp import TcpConfig, TcpProbe
 from collectors.tls import TlsConfig, TlsProbe
 from collectors.websocket import WebSocketConfig, WebSocketProbe
@@ -115,6 +117,21 @@ def has_page(config: CollectorSettings) -> bool:
 def is_probe(config: CollectorSettings) -> bool:
     """Whether the runs of such a collector pass or fail."""
     return _OF_CONFIG[type(config)].is_probe
+
+
+def hosts(config: CollectorSettings) -> list[str]:
+    """The hosts that one run asks, one for each request, as far as they are written down."""
+    if isinstance(config, StepsConfig):
+        return [host for step in config.steps if (host := urlsplit(step.url).hostname)]
+    if isinstance(config, DnsConfig):
+        return [] if config.server is None else [server_at(config.server, 53).host.lower()]
+    key = next(name for name, kind in KINDS.items() if kind.config is type(config))
+    # Where the key is a name that a model has already, the field has another.
+    target = getattr(config, f"{key}_", None) or getattr(config, key, None)
+    if isinstance(target, HostPort):
+        return [target.host.lower()]
+    host = urlsplit(target).hostname if isinstance(target, str) else None
+    return [host] if host else []
 
 
 # One for the process, so that its bound on lookups at once is one; it holds nothing when idle.

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from collectors.grid import Grid, from_us, to_us
 from collectors.observation import Cause, Observation, Outcome
+from collectors.rate_limit import Pace, RateLimit, Refused
 from collectors.runnable import Clock, Runnable
 from slo.units import format_duration
 
@@ -104,6 +105,7 @@ class Schedule:
     def __init__(self, clock: Clock, sink: Sink) -> None:
         self._clock = clock
         self._sink = sink
+        self._pace = Pace()
         self._collectors: dict[str, _Collector] = {}
         self._retired: list[_Collector] = []
         self._tallies: dict[str, Runs] = {}
@@ -149,6 +151,12 @@ class Schedule:
         }
         self._requeue()
         self._wake()
+
+    def limit(self, limits: Mapping[str, RateLimit], asks: Mapping[str, Mapping[str, int]]) -> None:
+        """Ask no more than so often from now on; `asks` are a run's requests, by collector and
+        limit. Runs wait for each other, and one that would be too late is told as unknown.
+        """
+        self._pace.set(limits, asks, self._clock.monotonic())
 
     def look_again(
         self,
@@ -387,6 +395,8 @@ class Schedule:
     ) -> Observation:
         runnable = by or collector.runnable
         due = from_us(run.due_us)
+        if (refused := await self._wait_for_room(runnable, run)) is not None:
+            return self._ours(runnable.id, run, str(refused))
         try:
             seen = await runnable.run(due, self._clock)
         except asyncio.CancelledError:
@@ -402,6 +412,18 @@ class Schedule:
                 return self._excused(seen, run)
         said = f"the run did not end within its timeout of {format_duration(runnable.timeout)}"
         return self._ours(runnable.id, run, f"{said}, and was cut short")
+
+    async def _wait_for_room(self, runnable: Runnable, run: _Run) -> Refused | None:
+        """Until the limits of its target let it begin; or why it cannot, without being too late."""
+        late = (self._now_us() - run.due_us) / 1_000_000
+        patience = max(runnable.timeout.total_seconds() - late, 0.0)
+        wait = self._pace.wait(runnable.id, self._clock.monotonic(), patience)
+        if isinstance(wait, Refused):
+            return wait
+        if wait:
+            run.began += wait  # its timeout is that of the look itself
+            await self._clock.sleep(wait)
+        return None
 
     def _ours(self, collector_id: str, run: _Run, detail: str) -> Observation:
         duration = timedelta(seconds=self._clock.monotonic() - run.began)

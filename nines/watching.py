@@ -9,6 +9,7 @@ from pathlib import Path
 from collectors.runnable import ReadsOn, Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
+from nines.config.rate_limits import requests
 from nines.configured import Configured
 from nines.dispatch import Dispatch
 from nines.engine import Engine
@@ -118,6 +119,9 @@ class Watching:
         self._notices.watch(entries)
         self._configured.collectors = roster.collectors
         self._live.show(roster.services, roster.cards)
+        self._schedule.limit(
+            {name: one.at_most for name, one in config.rate_limits.items()}, requests(config)
+        )
         self._schedule.set(list(roster.collectors.values()))
 
     def _position_of(self, collector_id: str) -> str | None:

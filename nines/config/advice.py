@@ -11,6 +11,7 @@ from collectors.step import VARIABLE
 from nines.config.assembly import Config
 from nines.config.document import Path
 from nines.config.expansion import Expanded
+from nines.config.rate_limits import beyond_limits
 from nines.config.routing import unheard
 from nines.config.shape import Shape
 from nines.config.validation import Finding
@@ -34,6 +35,7 @@ def advise(
         yield from _coarse_probe(slo)
         yield from _sparse_short_window(slo)
         yield from _lowered_tiers(slo)
+    yield from beyond_limits(config)
     yield from _unwatched_targets(config)
     yield from _unread_scrapes(config)
     yield from _silent(config, data)

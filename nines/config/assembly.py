@@ -18,7 +18,7 @@ from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
 from nines.config.document import Path
 from nines.config.generation import Generated, Left
-from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
+from nines.config.model import Defaults, File, RateLimitConfig, ServerConfig, ServiceConfig
 from nines.config.own_service import own_service
 from nines.config.page_metrics import unread_metrics
 from nines.config.problem import Problem
@@ -50,6 +50,7 @@ class Config:
     discovery: Mapping[str, Sources] = field(default_factory=dict)
     discovered: Mapping[str, str] = field(default_factory=dict)  # service to the group it is of
     dependencies: Dependencies = NOTHING
+    rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
     left: tuple[Left, ...] = ()  # targets that are not watched
 
     def slo(self, slo_id: str) -> SLO | None:
@@ -104,6 +105,7 @@ def assemble(
         exclusions=tuple(_exclusions(file)),
         discovery=MappingProxyType(dict(file.discovery)),
         discovered={name: origin.group for name, origin in generated.origins.items()},
+        rate_limits=MappingProxyType(dict(file.rate_limits)),
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
     )

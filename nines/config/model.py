@@ -26,6 +26,7 @@ from pydantic import (
 from alerting.config import AlertingConfig
 from collectors.dns import server_at
 from collectors.kinds import CollectorConfig
+from collectors.rate_limit import RateLimit, parse_rate_limit
 from collectors.target import HostPort
 from nines.config.discovery import Sources
 from slo.config import SLOConfig
@@ -310,6 +311,46 @@ class DiscoveryConfig(Sources):
     service: Annotated[ServiceTemplate, WrapValidator(_as_template)]
 
 
+def _host_pattern(value: str) -> str:
+    host = value.strip().lower()
+    if not re.fullmatch(r"(\*\.)?[^\s*/@?#]+", host) or (":" in host and not _is_address(host)):
+        raise ValueError(
+            f"{value!r} is no host: write api.shop.example, *.shop.example or an address, without "
+            "a port"
+        )
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+class RateLimitConfig(BaseModel):
+    """How often hosts may be asked, all of them together."""
+
+    model_config = _STRICT
+
+    hosts: tuple[Annotated[str, AfterValidator(_host_pattern)], ...] = Field(
+        min_length=1, description="Host names, addresses, or *.name for all below it."
+    )
+    at_most: Annotated[
+        RateLimit,
+        PlainValidator(parse_rate_limit),
+        PlainSerializer(str),
+        WithJsonSchema({"type": "string", "examples": ["100/15m"]}),
+    ] = Field(description="Requests in a time.")
+
+    def takes(self, host: str) -> bool:
+        """Whether a host is one of them."""
+        return any(
+            host.endswith(one[1:]) if one.startswith("*.") else host == one for one in self.hosts
+        )
+
+
 class File(BaseModel):
     """The configuration of Nines."""
 
@@ -319,6 +360,9 @@ class File(BaseModel):
     defaults: Defaults = Defaults()
     maintenance: tuple[MaintenanceConfig, ...] = Field(
         (), description="Time that does not count for services with certain labels."
+    )
+    rate_limits: Mapping[Name, RateLimitConfig] = Field(
+        default_factory=dict, description="How often targets may be asked."
     )
     services: Mapping[Name, ServiceConfig] = Field(default_factory=dict)
     discovery: Mapping[Name, DiscoveryConfig] = Field(

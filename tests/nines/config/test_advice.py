@@ -188,3 +188,28 @@ def test_a_database_address_is_a_secret_when_it_holds_a_password(
 
 def test_nothing_to_watch(tmp_path: Path) -> None:
     assert advice(tmp_path, "server: {}\n") == ["1:1: no services: nothing is watched"]
+
+
+LIMIT = """rate_limits:
+  provider: {hosts: ["*.example"], at_most: %s}
+"""
+
+
+def test_more_is_asked_of_a_host_than_it_allows(tmp_path: Path) -> None:
+    assert advice(tmp_path, SHOP + LIMIT % "100/15m") == [
+        (
+            "13:13: 2 collectors make 120 requests in 15m, and 90 of the 100 can be made (the rest "
+            "is for what comes at once): runs beyond that are unknown; make the intervals 1.34 "
+            "times as long"
+        )
+    ]
+
+
+def test_a_host_that_allows_as_much_needs_none(tmp_path: Path) -> None:
+    assert advice(tmp_path, SHOP + LIMIT % "134/15m") == []
+
+
+def test_a_limit_of_hosts_that_nobody_asks(tmp_path: Path) -> None:
+    text = SHOP + LIMIT.replace("*.example", "*.example.org") % "50/15m"
+
+    assert advice(tmp_path, text) == ["13:13: no collector asks any of these hosts"]

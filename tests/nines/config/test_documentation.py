@@ -36,7 +36,7 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 13
+    assert len(BLOCKS) == 14
 
 
 @pytest.mark.parametrize(
