@@ -92,11 +92,15 @@ def serve(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How log lines look.")
     ] = LogFormat.AUTO,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait for another Nines on the same database to end."),
+    ] = False,
 ) -> None:
     """Watch, evaluate, alert and show: the whole service."""
     from nines.cli import serve as command
 
-    raise typer.Exit(command.serve(config, log_format.value))
+    raise typer.Exit(command.serve(config, log_format.value, standby=standby))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`nines serve`: run the whole service until it is told to stop."""
 
+import asyncio
 import logging
 import os
 import sys
@@ -10,20 +11,25 @@ import typer
 from structlog.typing import Processor
 
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
-from nines.config import ConfigError
+from nines.clock import SystemClock
+from nines.config import ConfigError, load
 from nines.service import Service
 from nines.signals import handle_signals
-from nines.storage.errors import StorageError
+from nines.standby import stand_by
+from nines.storage.errors import HeldError, StorageError
 from web.serve import ListenError, run
 
 _KEYS = ("timestamp", "level", "logger", "event")
 
 
-def serve(path: Path, log_format: str) -> int:
-    """Run until SIGTERM or SIGINT; 2 for a faulty configuration, 1 when something else fails."""
+def serve(path: Path, log_format: str, *, standby: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; 2 for a faulty configuration, 1 when something else fails.
+
+    `standby`: wait for another Nines that has the database, in place of failing.
+    """
     set_up_logs(log_format)
     try:
-        run(_serve(path))
+        run(_serve(path, standby=standby))
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
@@ -33,10 +39,12 @@ def serve(path: Path, log_format: str) -> int:
     return FINE
 
 
-async def _serve(path: Path) -> None:
-    """Run until told to stop, over every restore of the database in between."""
+async def _serve(path: Path, *, standby: bool) -> None:
+    """Run until told to stop, over every restore of the database, or takeover, in between."""
     while True:
-        service = await Service.open(path, os.environ)
+        service = await _open(path, standby=standby)
+        if service is None:
+            return
         try:
             for advice in service.config.advice:
                 structlog.get_logger("nines.config").info("advice", at=str(advice))
@@ -46,6 +54,24 @@ async def _serve(path: Path) -> None:
             await service.close()
         if service.told_to_stop or not service.was_restored:
             return
+
+
+async def _open(path: Path, *, standby: bool) -> Service | None:
+    """The service, as soon as the database is free; None when told to stop before."""
+    stop = asyncio.Event()
+
+    async def later() -> None:
+        """Nothing to reload: the configuration is read when it is our turn."""
+
+    while not stop.is_set():
+        try:
+            return await Service.open(path, os.environ)
+        except HeldError:
+            if not standby:
+                raise
+        handle_signals(stop.set, later)
+        await stand_by(load(path, os.environ, {}), stop, SystemClock())
+    return None
 
 
 def set_up_logs(log_format: str, *, quiet: bool = False) -> None:

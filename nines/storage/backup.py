@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -11,12 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, delete, insert, text
+from sqlalchemy import Connection, Table, text
 
-from nines.storage.database import RESTORE_LOCK, Database, migrate, open_database, schema_version
+from nines.storage.database import (
+    RESTORE_LOCK,
+    Database,
+    migrate,
+    open_database,
+    renew,
+    schema_version,
+)
 from nines.storage.errors import HeldError, StorageError
 from nines.storage.instance import hold
-from nines.storage.schema import incarnation, metadata
+from nines.storage.schema import metadata
 
 _ROWS_TOGETHER = 2_000
 
@@ -159,8 +165,7 @@ def _replace_all(source: Database, target: Database, *, replace: bool) -> int:
         for table in reversed(metadata.sorted_tables):
             writer.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608 - the name is ours
         rows = sum(_copy(reader, writer, table) for table in metadata.sorted_tables)
-        writer.execute(delete(incarnation))
-        writer.execute(insert(incarnation).values(id=secrets.token_hex(8)))
+        renew(writer)
         if target.dialect == "postgresql":
             _number_on(writer)
     return rows

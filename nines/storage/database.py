@@ -1,6 +1,7 @@
 """Open the database, bring its schema up to date, and hand out transactions."""
 
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import Connection as PostgresConnection
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -92,6 +103,14 @@ class Database:
         with self.read() as connection:
             self._life = _life(connection)
 
+    def begin_life(self) -> None:
+        """What an earlier process still has in memory is obsolete from now on: it writes nothing
+        more, and so sends nothing more, even where it never heard that the database let go of it.
+        """
+        with self.write() as connection:
+            renew(connection)
+        self.rest_on_this_life()
+
     def _look_whether_restored(self, connection: Connection) -> None:
         if self._life is None:
             return
@@ -99,8 +118,8 @@ class Database:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({RESTORE_LOCK})")
         if _life(connection) != self._life:
             raise RestoredError(
-                f"The database {self.name} was replaced by a backup: what was in memory does not"
-                " belong to it any more."
+                f"The database {self.name} was replaced by a backup, or another Nines took it over:"
+                " what was in memory does not belong to it any more."
             )
 
     def ping(self) -> None:
@@ -122,6 +141,14 @@ class Database:
 
 def _life(connection: Connection) -> str:
     return next((str(row.id) for row in _LIFE.rows(connection, {})), "none yet")
+
+
+def renew(connection: Connection) -> None:
+    """Begin another life, once nobody writes who knows only the old one."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({RESTORE_LOCK})")
+    connection.execute(delete(incarnation))
+    connection.execute(insert(incarnation).values(id=secrets.token_hex(8)))
 
 
 def open_database(url: str, *, busy_seconds: float = _BUSY_SECONDS) -> Database:

@@ -29,6 +29,18 @@ def hold(database: Database) -> Hold:
     return _SessionHold(database)
 
 
+def is_free(url: str) -> bool:
+    """Whether nobody has the database at this moment. Raises StorageError when nobody can say."""
+    database = open_database(url)
+    try:
+        hold(database).release()
+    except HeldError:
+        return False
+    finally:
+        database.close()
+    return True
+
+
 def open_held(url: str) -> tuple[Database, Hold]:
     """The database at `url` for this process alone, its schema brought up to date.
 
@@ -42,7 +54,7 @@ def open_held(url: str) -> tuple[Database, Hold]:
         raise
     try:
         migrate(database)
-        database.rest_on_this_life()
+        database.begin_life()
     except StorageError:
         held.release()
         database.close()

@@ -27,8 +27,9 @@ class Target:
 class Nines:
     """One process. `kill` it as hard as possible, `start` it again on the same database."""
 
-    def __init__(self, config: Path, port: int) -> None:
+    def __init__(self, config: Path, port: int, *arguments: str) -> None:
         self.config = config
+        self._arguments = arguments
         self.url = f"http://127.0.0.1:{port}"
         self.client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=5)
         self._process: asyncio.subprocess.Process | None = None
@@ -44,6 +45,7 @@ class Nines:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "nines", "serve", "--config", str(self.config)),
+                *self._arguments,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
