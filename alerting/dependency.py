@@ -74,10 +74,12 @@ class Looks:
 
     `passed_at`: when the oldest of their newest runs began, where all of them passed; else None.
     `burns`: a budget of it burns in a short window, though its rule may not fire yet.
+    `failing_since`: when the first of the failures that go on was due; None where none fails.
     """
 
     passed_at: datetime | None
     burns: bool = False
+    failing_since: datetime | None = None
 
     def well_since(self, at: datetime) -> bool:
         """Whether it was seen well, by looks that began after this."""
@@ -155,7 +157,9 @@ class Parents:
         until = alert.started_at + self._dependencies.wait
         if now >= until or alert.kind is AlertKind.NO_DATA or _rank(labels) is None:
             return ()
-        since = alert.facts.since or alert.started_at
+        own = self._looks(alert.service)
+        began = own.failing_since if own is not None else None
+        since = min(alert.facts.since or alert.started_at, began or alert.started_at)
         said = f"this depends on it, and it may speak first until {until:%H:%M:%S} UTC"
         return tuple(
             Suppressor(SuppressorKind.DEPENDENCY, parent.name, said, min(until, now + _LOOK_EVERY))

@@ -91,7 +91,8 @@ class Booking:
         self._book_counted(feed, observation, increments)
         self._book_gauges(target, feed, observation)
         if target.last_due is None or observation.due >= target.last_due:
-            target.last_due, target.last = observation.due, observation
+            target.last_due = observation.due
+            target.saw(observation)
         self._dirty.add(observation.collector_id)
         return increments
 

@@ -32,7 +32,12 @@ def looks_of(config: Config, engine: Engine) -> Callable[[str], Looks | None]:
         last = [target.last for target in targets]
         passed = [one.started for one in last if one and one.outcome is Outcome.PASSED]
         whole = len(passed) == len(targets)
-        return Looks(min(passed) if whole else None, burns=not collector and service in burning)
+        failing = [target.failing_since for target in targets if target.failing_since]
+        return Looks(
+            min(passed) if whole else None,
+            burns=not collector and service in burning,
+            failing_since=min(failing, default=None),
+        )
 
     return looks
 

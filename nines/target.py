@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from collectors.observation import Observation
+from collectors.observation import Observation, Outcome
 from nines.setback import counters_by
 from slo.counter_state import TargetState
 
@@ -17,6 +17,7 @@ class Target:
     interval: timedelta
     last_due: datetime | None = None
     last: Observation | None = None
+    failing_since: datetime | None = None  # the first of its failures since it passed was due
     counters: TargetState | None = None  # None: a probe, or a page that was never read
     met: dict[datetime, None] = field(default_factory=dict)  # the runs that were counted lately
 
@@ -29,8 +30,19 @@ class Target:
             del self.met[next(iter(self.met))]
         return True
 
+    def saw(self, observation: Observation) -> None:
+        """This is its newest run."""
+        self.last = observation
+        match observation.outcome:
+            case Outcome.PASSED:
+                self.failing_since = None
+            case Outcome.FAILED:
+                self.failing_since = self.failing_since or observation.due
+
     def pull_back(self, now: datetime) -> None:
         """The clock was set back: nothing was due later than now."""
         if self.last_due is not None:
             self.last_due = min(self.last_due, now)
+        if self.failing_since is not None:
+            self.failing_since = min(self.failing_since, now)
         self.counters = counters_by(self.counters, now)

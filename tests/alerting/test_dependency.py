@@ -106,6 +106,14 @@ def test_a_first_failure_counts_and_not_the_moment_that_made_it_an_alert() -> No
     assert held(parents, down) == []
 
 
+def test_the_failures_that_go_on_count_from_their_first() -> None:
+    own = Looks(None, failing_since=NOW - 60 * S)
+    seen = Looks(NOW - 10 * S)
+    parents = Parents(ON_GATEWAY, [], (), lambda name: own if name == "shop" else seen)
+
+    assert held(parents) == []
+
+
 def test_after_a_recovery_there_is_time_to_follow() -> None:
     gone = [Ended(source(), NOW + 300 * S)]
     parents = Parents(ON_GATEWAY, [], gone)

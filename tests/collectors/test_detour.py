@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import dns.message
 import dns.rcode
 import pytest
 
@@ -16,7 +15,7 @@ from collectors.observation import Observation, Outcome
 from collectors.resolve import Address, Lookup, Resolver
 from collectors.target import parse_host_port
 from tests.collectors.wire import DUE, TIMEOUT, Server, answer, look, says
-from tests.fakes.names import Answer, names, refuses
+from tests.fakes.names import Answer, names, only_a, refuses
 from tests.fakes.names import says as answers
 
 FOUR, OTHER_FOUR = (Address(socket.AF_INET, (ip, 80)) for ip in ("127.0.0.1", "127.0.0.2"))
@@ -39,16 +38,6 @@ def knows(*addresses: str) -> Lookup:
 
 def knows_nothing(_host: str, _port: int) -> Sequence[Address]:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
-def only_a(address: str) -> Answer:
-    """A name server that has no AAAA record."""
-    said, nothing = answers(address), answers()
-
-    def answer_(query: dns.message.Message) -> dns.message.Message | None:
-        return (said if query.question[0].rdtype == 1 else nothing)(query)
-
-    return answer_
 
 
 @asynccontextmanager

@@ -87,6 +87,16 @@ def says(*records: str) -> Answer:
     return answer
 
 
+def only_a(address: str) -> Answer:
+    """A name server that has no AAAA record."""
+    said, nothing = says(address), says()
+
+    def answer(query: dns.message.Message) -> dns.message.Message | None:
+        return (said if query.question[0].rdtype == 1 else nothing)(query)
+
+    return answer
+
+
 def refuses(code: dns.rcode.Rcode) -> Answer:
     def answer(query: dns.message.Message) -> dns.message.Message:
         made = dns.message.make_response(query)

@@ -4,7 +4,9 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from tests.collectors.wire import Server, answer, says
 from tests.fakes.clock import settle
+from tests.fakes.names import names, only_a
 from tests.nines.living import Living, living
 
 S, M = timedelta(seconds=1), timedelta(minutes=1)
@@ -76,6 +78,24 @@ async def test_a_threshold_rule_tells_it_too_and_the_timeline_keeps_it(tmp_path:
 
         page = next(one for one in await nines.notifications() if one.receiver == "oncall")
         assert SAID in (page.message.alerts[0].facts.found or "")
+
+
+async def test_the_second_resolver_of_the_file_is_asked(tmp_path: Path) -> None:
+    async with Server(says(answer())) as shop, names(only_a("127.0.0.1")) as (server,):
+        nines = Living(tmp_path)
+        nines._head = f'defaults: {{confirm: {{resolver: "{server}"}}}}\n' + nines._head.replace(
+            "http://127.0.0.1:1/front", f"http://shop.invalid:{shop.port}/"
+        )
+        nines.write(UP)
+        await nines.open()
+        await nines.pass_time(M)
+        nines.look(["front"])
+        await the_look_comes_back(nines)
+
+        found = nines.service.engine.findings.since("shop/front", nines.clock.now() - M) or ""
+        way = f"its name asked of {server}, on a fresh connection to 127.0.0.1 (IPv4), passed"
+        assert way in found
+        await nines.service.close()
 
 
 async def test_where_nobody_wants_it_nobody_looks(tmp_path: Path) -> None:

@@ -154,6 +154,16 @@ async def test_one_that_fails_alone_is_paged_once_the_gateway_was_seen_well(
         assert await nines.pages() == ["trigger of shop-0"]
 
 
+async def test_beside_a_gateway_that_passes_its_looks_nobody_waits(tmp_path: Path) -> None:
+    async with fleet(tmp_path, behind_a_gateway(1)) as nines:
+        await nines.run(2 * M)
+        while not await nines.explained("shop-0"):
+            nines.see_one("gateway", bad=False)  # between two runs of the shop
+            await nines.see(["shop-0"], order=["shop-0"])
+
+        assert await nines.pages() == ["trigger of shop-0"]
+
+
 async def test_one_whose_gateway_nobody_can_see_is_paged_when_the_wait_is_over(
     tmp_path: Path,
 ) -> None:
