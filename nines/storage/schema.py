@@ -346,6 +346,13 @@ notifications = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    # What a digest tells: few ever are told by one.
+    Index(
+        "ix_notifications_digest",
+        "digest",
+        sqlite_where=text("digest IS NOT NULL"),
+        postgresql_where=text("digest IS NOT NULL"),
+    ),
     # Whose receipt may still be awaited: looked for after each delivery.
     Index(
         "ix_notifications_delivered_triggers",
