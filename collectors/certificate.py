@@ -26,7 +26,21 @@ class Certificate:
 
 def presented(tls: ssl.SSLObject) -> Sequence[Certificate]:
     """The chain that the target sent, its own certificate first; trusted or not."""
-    return tuple(_read(der) for der in _chain(tls))
+    return tuple(_read(der) for der in presented_der(tls))
+
+
+def presented_der(tls: ssl.SSLObject) -> Sequence[bytes]:
+    """The certificates that the target sent, its own first."""
+    chain = _chain(tls, "get_unverified_chain")
+    if chain is not None:
+        return chain
+    own = tls.getpeercert(binary_form=True)
+    return [own] if own is not None else []
+
+
+def verified_der(tls: ssl.SSLObject) -> Sequence[bytes]:
+    """From the target's certificate to the root that is trusted; only where it was verified."""
+    return _chain(tls, "get_verified_chain") or []
 
 
 def first_to_expire(chain: Sequence[Certificate]) -> Certificate | None:
@@ -135,17 +149,16 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def _chain(tls: ssl.SSLObject) -> Sequence[bytes]:
-    public = getattr(tls, "get_unverified_chain", None)  # Python 3.13 and later
+def _chain(tls: ssl.SSLObject, asked: str) -> Sequence[bytes] | None:
+    public = getattr(tls, asked, None)  # Python 3.13 and later
     if public is not None:
         return [bytes(der) for der in public() or ()]
     # Python 3.11 and 3.12 have it one level down.
     inner = getattr(tls, "_sslobj", None)
-    chain = inner.get_unverified_chain() if inner is not None else None
-    if chain is not None:
-        return [certificate.public_bytes(_DER) for certificate in chain]
-    own = tls.getpeercert(binary_form=True)
-    return [own] if own is not None else []
+    chain = getattr(inner, asked)() if inner is not None else None
+    if chain is None:
+        return None
+    return [certificate.public_bytes(_DER) for certificate in chain]
 
 
 @functools.lru_cache(maxsize=1024)

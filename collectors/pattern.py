@@ -1,6 +1,6 @@
 """What an answer is searched with: regular expressions in linear time, RFC 9535 paths."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -29,6 +29,13 @@ class Regex:
             return None
         found: str | None = match.group(1 if match.groups() else 0)
         return found
+
+    def groups(self, text: str) -> Sequence[str] | None:
+        """The whole match where it is first found and its groups; None if nowhere."""
+        match = self._compiled.search(text)
+        if match is None:
+            return None
+        return [match.group(0), *(value or "" for value in match.groups())]
 
     @property
     def names(self) -> Collection[str]:

@@ -22,6 +22,7 @@ from alerting.service import common_labels
 from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
+from collectors.blackbox.probe import Prober
 from nines import standing
 from nines.alertmanager import Alertmanager
 from nines.auditor import Auditor
@@ -553,7 +554,11 @@ class Service:
             started_at=self.pulse.started_at,
         )
         app = create_app(
-            self.live, settings=settings, callbacks=self.callbacks, alertmanager=alertmanager
+            self.live,
+            settings=settings,
+            callbacks=self.callbacks,
+            alertmanager=alertmanager,
+            prober=Prober(lambda: self.config.probe_endpoint, self._clock),
         )
         await serve(app, listen.host, listen.port, self.stop, self._on_started)
 

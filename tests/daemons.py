@@ -19,6 +19,7 @@ def daemon(
     ready: Callable[[], bool],
     log: Path,
     environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The process, once `ready`; it and all that it started are gone at the end."""
     with log.open("wb") as output:
@@ -28,6 +29,7 @@ def daemon(
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environ or {})},
+            cwd=cwd,
             start_new_session=True,
         )
     try:

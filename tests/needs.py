@@ -15,6 +15,7 @@ COMMANDS = {
     "chromium": "chromium",
     "prometheus": "promtool",
     "prometheus-alertmanager": "amtool",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "rabbitmq-server": "rabbitmq-server",
     "redis-server": "redis-server",
     "victoria-metrics": "victoria-metrics",

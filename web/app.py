@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from collectors.blackbox.probe import Prober
 from dashboards.source import Source
 from web.alertmanager.port import NO_ALERTMANAGER, Alertmanager
 from web.alertmanager.routes import PREFIX, alertmanager_router, coded, post_alerts
@@ -17,11 +18,14 @@ from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
 from web.health import health_router
 from web.pages import error_page, pages_router
+from web.probe import probe_router
 from web.problem import Problem, ProblemError, as_problem, problem_response
 from web.safety import Safety
 from web.settings import WebSettings
 
-_FOR_PROGRAMS = ("/api/", "/-/", "/metrics", "/callbacks/slack/", "/callbacks/pagerduty/")
+_FOR_PROGRAMS = (
+    "/api/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
+)  # fmt: skip
 
 
 def create_app(
@@ -30,6 +34,7 @@ def create_app(
     settings: WebSettings,
     callbacks: Callbacks = NO_CALLBACKS,
     alertmanager: Alertmanager = NO_ALERTMANAGER,
+    prober: Prober | None = None,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     app = Application(
@@ -46,6 +51,7 @@ def create_app(
     for router in (
         exporter_router(source, settings),  # asked by machines all the time: it is looked at first
         alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
+        probe_router(prober),
         health_router(settings),
         api_router(source, settings),
         callbacks_router(callbacks),

@@ -10,6 +10,7 @@ from typing import Any
 from alerting.config import AlertingConfig
 from alerting.delivery_sli import SERVICE
 from alerting.dependency import NOTHING, Dependencies
+from collectors.blackbox.probe import Endpoint
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
@@ -52,6 +53,7 @@ class Config:
     dependencies: Dependencies = NOTHING
     rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
     left: tuple[Left, ...] = ()  # targets that are not watched
+    probe_endpoint: Endpoint | None = None  # what may be asked of /probe
 
     def slo(self, slo_id: str) -> SLO | None:
         """The SLO with the id `service/slo`."""

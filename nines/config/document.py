@@ -5,6 +5,7 @@ built here, because its constructors stop at the first duplicate key and follow 
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +61,11 @@ class Document:
         return self.values[path]
 
 
-def read_yaml(content: bytes, path: str) -> tuple[Document, list[Problem]]:
-    """Read one file's bytes. Everything that is wrong comes back beside what could be read."""
+def read_yaml(content: bytes, path: str, *, binary: bool = False) -> tuple[Document, list[Problem]]:
+    """Read one file's bytes. Everything that is wrong comes back beside what could be read.
+
+    With `binary`, what is tagged `!!binary` is bytes; it is refused otherwise.
+    """
     start = Place(path)
     nothing = Document(None, {}, {(): start})
     if len(content) > MAX_BYTES:
@@ -70,7 +74,7 @@ def read_yaml(content: bytes, path: str) -> tuple[Document, list[Problem]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return nothing, [_not_utf8(content, error, path)]
-    composer = _Composer(path)
+    composer = _Composer(path, binary=binary)
     try:
         root = composer.compose(text)
     except _StopError as stop:
@@ -88,7 +92,7 @@ def read_yaml(content: bytes, path: str) -> tuple[Document, list[Problem]]:
 
 @dataclass(frozen=True, slots=True)
 class _Scalar:
-    value: str | int | float | bool | None
+    value: str | bytes | int | float | bool | None
     text: str
     place: Place
     plain: bool
@@ -123,9 +127,10 @@ class _StopError(Exception):
 class _Composer:
     """Builds nodes from the parser's events."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, binary: bool) -> None:
         self.problems: list[Problem] = []
         self._path = path
+        self._binary = binary
         self._anchors: dict[str, _Node | None] = {}  # None: begun, not ended
         self._events: Iterator[Event] = iter(())
         self._last = Place(path)
@@ -203,10 +208,19 @@ class _Composer:
     def _scalar(self, event: ScalarEvent) -> _Scalar:
         plain = event.style is None
         tag = event.ctag
+        if self._binary and str(tag) == f"{_CORE_TAG}binary":
+            return _Scalar(self._bytes(event), event.value, self._place(event), plain)
         if tag is not None and str(tag) != f"{_CORE_TAG}str":
             self._say(event, f"the tag `{_tag(str(tag))}` is not supported; write a plain value")
         value = _resolve(event.value) if plain and tag is None else event.value
         return _Scalar(value, event.value, self._place(event), plain)
+
+    def _bytes(self, event: ScalarEvent) -> bytes:
+        try:
+            return b64decode("".join(event.value.split()), validate=True)
+        except ValueError:
+            self._say(event, "what stands behind `!!binary` is not Base64")
+            return b""
 
     def _sequence(self, event: SequenceStartEvent, depth: int) -> _Sequence:
         self._no_tag(event)

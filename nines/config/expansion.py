@@ -12,7 +12,7 @@ from slo.secret import secret_file
 
 _DOLLAR = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?")
 _GROUP = re.compile(r"\(\?P?<(\w+)>")  # of an expression, as RE2 writes it
-_MAX_SECRET_BYTES = 64 * 1024
+MAX_SECRET_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class _Expansion:
         self.outside.add(path)
         place = self._document.place((*path, "file"))
         directory = FilePath(place.path).parent
-        secret, ailment = _read_secret(directory / name)
+        secret, ailment = read_secret(directory / name)
         if ailment is not None:
             self._say((*path, "file"), f"the secret in {name} {ailment}")
             return "unread"  # not empty, so that nothing else is said of it
@@ -126,13 +126,13 @@ def _is_captured(name: str, path: Path, data: object) -> bool:
     return any(isinstance(each, Mapping) and name in each for each in captures)
 
 
-def _read_secret(file: FilePath) -> tuple[str, str | None]:
+def read_secret(file: FilePath, most_bytes: int = MAX_SECRET_BYTES) -> tuple[str, str | None]:
     """The secret without its last line break, or "" and what ails the file."""
     try:
         with file.open("rb") as opened:
-            content = opened.read(_MAX_SECRET_BYTES + 1)
-        if len(content) > _MAX_SECRET_BYTES:
-            return "", "cannot be used: it is larger than 64 KiB"
+            content = opened.read(most_bytes + 1)
+        if len(content) > most_bytes:
+            return "", f"cannot be used: it is larger than {most_bytes // 1024} KiB"
         secret = content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         return "", "is not UTF-8 text"

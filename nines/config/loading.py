@@ -1,7 +1,7 @@
 """Load the configuration: from a path to values that make sense, or every mistake at once."""
 
 from collections.abc import Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path as FilePath
 
@@ -11,6 +11,7 @@ from nines.config.expansion import expand
 from nines.config.found import Found, discovered
 from nines.config.generation import generate
 from nines.config.model import schema
+from nines.config.modules import probe_endpoint
 from nines.config.problem import ConfigError, Problem
 from nines.config.routing import own_stand_ins, unmatchable
 from nines.config.shape import Shape
@@ -64,13 +65,17 @@ def load(
     if found is None:
         problems += of_files
     problems += placed(validated.findings, problems)
+    endpoint, of_modules = probe_endpoint(validated.file.probe_endpoint, directory)
+    problems += of_modules.problems + placed(of_modules.findings, problems)
     unfitting += unmatchable(validated.file.alerting, without_nothing(generated.data))
     unfitting += own_stand_ins(validated.file.alerting)
     if reading.whole:  # what is missing here may stand in the file that could not be read
         problems += placed(unfitting, problems)
     if problems:
         raise ConfigError(problems)
-    return with_advice(config, placed(list(advise(config, data, shape, expanded)), []))
+    config = replace(config, probe_endpoint=endpoint)
+    told = placed(list(advise(config, data, shape, expanded)), [])
+    return with_advice(config, told + of_modules.advice)
 
 
 @cache

@@ -29,6 +29,7 @@ from collectors.kinds import CollectorConfig
 from collectors.rate_limit import RateLimit, parse_rate_limit
 from collectors.target import HostPort
 from nines.config.discovery import Sources
+from nines.config.probe_endpoint import ProbeEndpoint
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue
@@ -369,6 +370,9 @@ class File(BaseModel):
         default_factory=dict, description="Services of targets that come and go."
     )
     alerting: AlertingConfig = AlertingConfig()
+    probe_endpoint: ProbeEndpoint | None = Field(
+        None, description="/probe, for a Prometheus that asks for blackbox_exporter."
+    )
 
 
 def schema() -> dict[str, Any]:

@@ -53,7 +53,7 @@ def validate(data: Mapping[str, Any], shape: Shape) -> Validated:
         if attempt == 0:
             findings += [
                 finding
-                for finding in _translated(details, sound, shape)
+                for finding in translated(details, sound, shape)
                 if finding.path not in incomplete
             ]
         # All of them before the first goes: a place is found in the data as it was validated.
@@ -97,9 +97,10 @@ def _later(data: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
-def _translated(
+def translated(
     errors: Iterable[ErrorDetails], data: Mapping[str, Any], shape: Shape
 ) -> list[Finding]:
+    """What pydantic found, in our own words, each at its place in `data`."""
     by_place: dict[tuple[Path, bool], list[str]] = {}
     located = [(error, *_existing(error["loc"], data)) for error in errors]
     for error, path, rest in located:

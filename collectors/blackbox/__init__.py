@@ -1,0 +1,1 @@
+"""Probes upon request: blackbox_exporter's modules and metrics, our own collectors."""
