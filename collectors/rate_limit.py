@@ -48,7 +48,8 @@ def parse_rate_limit(value: object) -> RateLimit:
 class _Spread:
     """One limit in use (a generic cell rate algorithm, ITU-T I.371).
 
-    It begins with nothing to spare: what was asked before we began is not known.
+    It begins with all that may come at once: collectors that ask as much as is allowed would never
+    come to have any to spare, and those that are due together would be late for ever.
     """
 
     def __init__(self, limit: RateLimit, largest: int, now: float) -> None:
@@ -56,7 +57,7 @@ class _Spread:
         self.largest = largest
         self._burst = limit.burst(largest)
         self._spacing = limit.per.total_seconds() / limit.steady(largest)
-        self._next = now + (self._burst - 1) * self._spacing
+        self._next = now
 
     def start(self, requests: int, now: float) -> float:
         """When so many may be made at the soonest."""
