@@ -26,6 +26,7 @@ from nines.bell import Bell
 from nines.changes import Broadcast
 from nines.endings import Endings
 from nines.engine import Engine
+from nines.standing_open import StandingOpen
 from nines.storage.alerts import AlertRecords
 from nines.storage.batches import CountBatch
 from nines.storage.counts import CountStore
@@ -108,8 +109,7 @@ class Dispatch:
         self._settling = asyncio.Lock()  # two at once would both take what waits
         self._failed: str | None = None  # why the newest writing did
         self._refused: str | None = None  # why the decision that waits could not be written
-        # The service of each open incident, by its id; None: storage is to be asked.
-        self._open: dict[str, str] | None = None
+        self._open = StandingOpen(records)
         self._decisions_written = 0
         self._due: dict[str, datetime] = {}  # by incident: when time may make a change
         self.next_review: datetime | None = None  # the next moment at which time makes a change
@@ -160,7 +160,7 @@ class Dispatch:
         write, about what it concerns. Where nothing was open at the last look, and nothing was
         decided since, nothing is.
         """
-        if self._open is not None and not self._open:
+        if self._open.is_none:
             return
         context, decided = self._context(), self._decisions_written
         if due:
@@ -181,7 +181,7 @@ class Dispatch:
         if unmoved:
             self._due.clear()
             if nothing_open:
-                self._open = {}
+                self._open.nothing()
         self._heed(found.looks, over=unmoved)
         if not found.empty:
             concerned = {one.id for one in found.incidents}
@@ -358,10 +358,8 @@ class Dispatch:
 
     def _open_incidents_of(self, services: Set[str]) -> Mapping[str, list[IncidentFile]]:
         """Of each service; one that is known to have none open is not asked about."""
-        known = self._open
-        asked = services if known is None else services & set(known.values())
         found: dict[str, list[IncidentFile]] = {service: [] for service in services}
-        if asked:
+        if asked := services & self._open.services():
             found.update(self._records.open_incidents_of(asked))
         return found
 
@@ -376,11 +374,12 @@ class Dispatch:
         if not context.looks_beyond:
             return context
         if files is None:
-            files = self._records.open_incidents()
+            firing = list(self._open.firing())
+        else:
+            firing = [alert for file in files for alert in file.alerts if alert.firing]
         moved = [one for one in changes if isinstance(one, AlertChange) and not one.shadow]
         over = {one.rule for one in moved if not one.firing}
         begun = [one for one in moved if one.firing and one.kind is not AlertKind.BUDGET]
-        firing = [alert for file in files for alert in file.alerts if alert.firing]
         sources = [source_of(alert, context) for alert in firing if alert.rule not in over]
         ended: list[Ended] = []
         if context.dependencies:
@@ -415,8 +414,6 @@ class Dispatch:
         context = self._context()
 
         def write() -> None:
-            if self._open is None:
-                self._open = self._records.open_services()
             decisions, states = decide_on(context)
             decision = begin_first_tries(_together(decisions), offer, context.now)
             first = {one.notification_id: one for one in decision.attempts}
@@ -444,16 +441,10 @@ class Dispatch:
                 # Before anything else: people are to hear of it.
                 tries.begin(offer, tried if stored else ())
         self._decisions_written += 1
-        known = self._open
-        if not stored:  # a commit whose answer was lost may have opened one
-            self._open = None
-        elif known is not None:
-            for one in moved:
-                if one.open:
-                    known[one.id] = one.service
-                else:
-                    known.pop(one.id, None)
-        if stored:
+        if not stored:
+            self._open.forget()
+        else:
+            self._open.moved(moved, begun)
             if waits or not tried:
                 self._decided()
             self._beginnings.add(begun)

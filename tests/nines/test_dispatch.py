@@ -376,3 +376,33 @@ async def test_after_a_commit_whose_answer_was_lost_storage_says_what_is_open(
     await scene.dispatch.settle()
 
     assert [one.service for one in scene.incidents()] == ["first"]
+
+
+async def test_what_fires_elsewhere_is_read_once_and_then_known(scene: Scene) -> None:
+    scene.context = replace(
+        scene.context,
+        inhibitions=(
+            Inhibition(
+                "first", parse_matchers('service="first"'), parse_matchers('service="second"')
+            ),
+        ),
+    )
+    reads: list[int] = []
+    inner = scene.records.open_incidents
+
+    def read(service: str | None = None) -> list[IncidentFile]:
+        found = inner(service)
+        reads.append(len(found))
+        return found
+
+    scene.records.open_incidents = read  # type: ignore[method-assign]
+    for firing in (True, False):
+        for service in ("first", "second"):
+            change = a_change("up", service=service, rule=f"{service}/up#page", firing=firing)
+            scene.dispatch.submit([change])
+            await scene.dispatch.settle()
+    scene.dispatch.submit([a_change("up", service="second", rule="second/up#page")])
+    await scene.dispatch.settle()
+
+    assert reads == [0]
+    assert told(scene).count("second") == 1  # held back while the first fired, and then no longer
