@@ -23,6 +23,7 @@ from collectors.scrape import PrometheusConfig, Scrape
 from collectors.settings import CollectorSettings
 from collectors.smtp import SmtpConfig, SmtpProbe
 from collectors.sql import SqlConfig, SqlProbe
+from collectors.ssh import SshConfig, SshProbe
 from collectors.step import StepsConfig
 from collectors.steps import Steps
 from collectors.target import HostPort
@@ -68,6 +69,7 @@ KINDS: Mapping[str, Kind] = {
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
     "smtp": Kind(SmtpConfig, SmtpProbe),
     "sql": Kind(SqlConfig, SqlProbe, has_page=True),
+    "ssh": Kind(SshConfig, SshProbe),
     "steps": Kind(StepsConfig, Steps, has_page=True),
     "tcp": Kind(TcpConfig, TcpProbe),
     "tls": Kind(TlsConfig, TlsProbe),
