@@ -47,11 +47,6 @@ class FreshTransport(httpx.AsyncBaseTransport):
         """The connection of the latest request."""
         return self._backend.stream
 
-    @property
-    def verifies(self) -> bool:
-        """Whether certificates are held against an authority."""
-        return self._context.verify_mode is not ssl.CERT_NONE
-
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"{request.url.scheme}:// is neither http nor https")

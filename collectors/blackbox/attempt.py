@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from collectors.blackbox.findings import Findings
 from collectors.blackbox.guard import GuardedResolver
 from collectors.look import Look
+from collectors.runnable import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +17,5 @@ class Attempt:
     resolver: GuardedResolver
     timeout: float  # seconds
     give_up_at: float
+    clock: Clock
     hostname: str | None = None

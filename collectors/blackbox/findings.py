@@ -25,6 +25,7 @@ HELP: Mapping[str, str] = {
     "probe_http_status_code": "Status of the last answer, 0 without one",
     "probe_http_uncompressed_body_length": "Length of the body that was read, decoded",
     "probe_http_version": "Version of HTTP of the last answer",
+    "probe_icmp_duration_seconds": "Duration of the ICMP echo by phase",
     "probe_ip_addr_hash": "Hash of the IP address, to see it change",
     "probe_ip_protocol": "Whether IPv4 or IPv6 was spoken, 0 for neither",
     "probe_ssl_earliest_cert_expiry": "When the first of the presented certificates expires",

@@ -12,13 +12,14 @@ from collectors.blackbox.findings import Findings
 from collectors.blackbox.module import HeaderMatch, HttpSection, Module
 from collectors.blackbox.refusal import RefusedError, Why
 from collectors.blackbox.tls import told_of_tls, trusted
-from collectors.certificate import HTTP_ALPN
+from collectors.certificate import HTTP2_ALPN, HTTP_ALPN
+from collectors.client import Client
 from collectors.expect import Answer
 from collectors.http import HttpConfig, Visit
 from collectors.observation import Phase
 from collectors.request import USER_AGENT
 from collectors.size import format_size
-from collectors.transport import FreshTransport
+from collectors.transport import OwnTransport
 from slo.secret import SecretText
 
 _PHASES = (Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.PROCESSING, Phase.TRANSFER)
@@ -45,13 +46,15 @@ async def probe_http(target: str, module: Module, attempt: Attempt) -> bool:
     url = httpx.URL(config.http)
     name = options.server_name or _host_name(headers.get("host")) or url.host
     visit = Visit(config, headers, attempt.look)
-    transport = _Noting(
+    alpn = (*HTTP2_ALPN, *HTTP_ALPN) if section.enable_http2 else HTTP_ALPN
+    client = Client(
         resolver=attempt.resolver,
         watch=attempt.look.watch,
-        context=trusted(options, HTTP_ALPN).context(),
+        context=trusted(options, alpn).context(),
         give_up_at=attempt.give_up_at,
         named=(url.host, name),
     )
+    transport = _Noting(client)
     for metric, value in _NO_ANSWER.items():
         findings.set(metric, value)
     success, answer = False, None
@@ -63,11 +66,11 @@ async def probe_http(target: str, module: Module, attempt: Attempt) -> bool:
             success = _is_good(answer, section, findings)
     finally:
         attempt.look.watch.stop()
-        _tell(attempt, transport, answer)
+        _tell(attempt, section, transport, answer)
     return success and _is_spoken_well(section, attempt)
 
 
-class _Noting(FreshTransport):
+class _Noting(OwnTransport):
     """Remembers the head of the last answer, should its body never end."""
 
     headers: httpx.Headers | None = None
@@ -192,6 +195,7 @@ def _body_is_good(answer: Answer, section: HttpSection, findings: Findings) -> b
 
 def _is_spoken_well(section: HttpSection, attempt: Attempt) -> bool:
     version, tls = attempt.look.http_version, attempt.look.tls_version is not None
+    version = "HTTP/2.0" if version == "HTTP/2" else version  # as the peer writes it
     if section.valid_http_versions and version not in section.valid_http_versions:
         attempt.findings.say(f"The answer came in {version}, which is not in valid_http_versions.")
         return False
@@ -204,7 +208,9 @@ def _is_spoken_well(section: HttpSection, attempt: Attempt) -> bool:
     return True
 
 
-def _tell(attempt: Attempt, transport: _Noting, answer: Answer | None) -> None:
+def _tell(
+    attempt: Attempt, section: HttpSection, transport: _Noting, answer: Answer | None
+) -> None:
     look, findings = attempt.look, attempt.findings
     first = attempt.resolver.first
     if first is None or first.address is None:  # the peer tells no phase that it never came to
@@ -233,4 +239,4 @@ def _tell(attempt: Attempt, transport: _Noting, answer: Answer | None) -> None:
     stream = transport.stream
     if stream is not None and stream.tls is not None:
         findings.set("probe_http_ssl", 1)
-        told_of_tls(stream.tls, findings, verified=transport.verifies)
+        told_of_tls(stream.tls, findings, verified=not section.tls_config.insecure_skip_verify)

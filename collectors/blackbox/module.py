@@ -23,7 +23,8 @@ from slo.secret import SecretText
 
 Regexes = tuple[RegexText, ...]
 Family = Literal["ip4", "ip6"]
-_SPOKEN = frozenset({"HTTP/1.0", "HTTP/1.1"})
+_SPOKEN = frozenset({"HTTP/1.0", "HTTP/1.1", "HTTP/2.0"})
+_TTL = 64  # as the system has it
 
 
 class _Section(Strict):
@@ -250,9 +251,20 @@ class DnsSection(_Addressed):
 
 
 class IcmpSection(_Addressed):
+    """The prober `icmp`."""
+
     payload_size: int = 0
     dont_fragment: bool = False
-    ttl: int = Field(64, ge=0, le=255)
+    ttl: int = Field(_TTL, ge=0, le=255)
+
+    def lacking(self) -> Iterator[str]:
+        yield from super().lacking()
+        if self.payload_size:
+            yield "payload_size"
+        if self.dont_fragment:
+            yield "dont_fragment"
+        if self.ttl not in (0, _TTL):
+            yield "ttl"
 
 
 class GrpcSection(_Addressed):
@@ -294,11 +306,25 @@ class Module(Strict):
         return self
 
     @property
+    def section(self) -> HttpSection | TcpSection | DnsSection | IcmpSection | None:
+        """What is written for its prober; None for one that is not supported."""
+        match self.prober:
+            case "http":
+                return self.http
+            case "tcp":
+                return self.tcp
+            case "dns":
+                return self.dns
+            case "icmp":
+                return self.icmp
+        return None
+
+    @property
     def lacking(self) -> str | None:
         """What it needs and this version does not do, in words; None when it can be used."""
-        if self.prober not in ("http", "tcp", "dns"):
+        if self.prober not in ("http", "tcp", "dns", "icmp"):
             return f"prober: {self.prober} is not supported by this version"
-        section = {"http": self.http, "tcp": self.tcp, "dns": self.dns}[self.prober]
+        section = self.section
         keys = list(section.lacking()) if section is not None else []
         verb = "are" if len(keys) > 1 else "is"
         return f"{', '.join(keys)} {verb} not supported by this version" if keys else None

@@ -10,6 +10,7 @@ from collectors.blackbox.dns import probe_dns
 from collectors.blackbox.findings import Findings
 from collectors.blackbox.guard import GuardedResolver
 from collectors.blackbox.http import probe_http
+from collectors.blackbox.icmp import probe_icmp
 from collectors.blackbox.module import Module
 from collectors.blackbox.refusal import RefusedError, Why
 from collectors.blackbox.tcp import probe_tcp
@@ -26,6 +27,7 @@ _OFFSET = 0.5  # seconds that the answer has to reach whoever waits for it
 _PROBES: Mapping[str, Callable[[str, Module, Attempt], Awaitable[bool]]] = {
     "dns": probe_dns,
     "http": probe_http,
+    "icmp": probe_icmp,
     "tcp": probe_tcp,
 }
 
@@ -106,6 +108,7 @@ class Prober:
             resolver=self._guarded(module, allowed),
             timeout=timeout,
             give_up_at=asyncio.get_running_loop().time() + timeout,
+            clock=self._clock,
             hostname=wanted.hostname or None,
         )
         findings = attempt.findings
@@ -120,7 +123,7 @@ class Prober:
         return Probed(findings, module)
 
     def _guarded(self, module: Module, allowed: Allowed) -> GuardedResolver:
-        section = {"http": module.http, "tcp": module.tcp, "dns": module.dns}[module.prober]
+        section = module.section
         return GuardedResolver(
             self._resolver,
             allowed,

@@ -21,10 +21,13 @@ from collectors.blackbox.probe import (
     time_given,
 )
 from collectors.blackbox.values import read_duration, read_size
+from collectors.icmp_wire import why_not_permitted
 from collectors.resolve import Address, Resolver
 from nines.clock import SystemClock
-from tests.collectors.wire import Server, answer, hang, keeps, says
+from tests.collectors.wire import Server, answer, hang, keeps, says, script
 
+PINGED = "probe_icmp_duration_seconds"
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 LOOPBACK = ("127.0.0.0/8",)
 
 
@@ -214,6 +217,86 @@ async def test_a_name_that_does_not_exist_is_the_targets_failure() -> None:
     assert set(found.findings.samples["probe_http_duration_seconds"]) == {(("phase", "resolve"),)}
 
 
+async def test_a_host_is_pinged_where_we_may_and_else_there_is_no_verdict() -> None:
+    if why_not_permitted() is None:
+        found = await probed("127.0.0.1", module("icmp"))
+        assert value(found, "probe_success") == 1
+        phases = {dict(one)["phase"] for one in found.findings.samples[PINGED]}
+        assert phases == {"resolve", "setup", "rtt"}
+    else:
+        with pytest.raises(RefusedError, match="may not send ICMP echoes"):
+            await probed("127.0.0.1", module("icmp"))
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1", "shop.example:80", "a b"])
+async def test_what_is_no_host_is_not_pinged(target: str) -> None:
+    with pytest.raises(RefusedError, match="is no host to ping"):
+        await probed(target, module("icmp"))
+
+
+async def test_a_host_that_is_not_allowed_is_not_pinged() -> None:
+    inner = Resolver(lambda *_: [address("127.0.0.1", 0)])
+    with pytest.raises(RefusedError, match="this machine itself"):
+        await probed("shop.example", module("icmp"), ("shop.example",), inner)
+
+
+async def test_bytes_in_clear_behind_the_answer_to_starttls_fail_the_probe() -> None:
+    heard: list[bytes] = []
+    injected = script(b"220 mx\r\n", b"220 go on\r\n250 safe\r\n", heard=heard, hangs_up=False)
+    steps = [
+        {"expect": "^220"},
+        {"send": "STARTTLS"},
+        {"expect": "^220"},
+        {"starttls": True},
+        {"expect": "^250 safe"},
+    ]
+    async with Server(injected) as server:
+        found = await probed(f"127.0.0.1:{server.port}", module("tcp", query_response=steps))
+        await server.all_hung_up()
+
+    assert value(found, "probe_success") == 0
+    assert "10 bytes came in clear behind it" in "\n".join(found.findings.lines)
+    assert heard == [b"STARTTLS\n"]
+
+
+async def test_a_line_is_kept_in_labels_and_said_again() -> None:
+    heard: list[bytes] = []
+    step = {
+        "expect": "^SSH-2.0-([^ ]+)(?: (.*))?$",
+        "send": "I see ${1}, $2 and $$",
+        "labels": [{"name": "version", "value": "${1}"}, {"name": "more", "value": "$2"}],
+    }
+    async with Server(script(b"SSH-2.0-OpenSSH_9\r\n", heard=heard, hangs_up=False)) as server:
+        target = f"127.0.0.1:{server.port}"
+        found = await probed(target, module("tcp", query_response=[step]))
+        await server.all_hung_up()
+
+    (labels,) = found.findings.samples["probe_expect_info"]
+    assert dict(labels) == {"version": "OpenSSH_9", "more": ""}
+    assert heard == [b"I see OpenSSH_9,  and $\n"]
+
+
+async def test_bytes_are_sent_and_expected_as_they_are() -> None:
+    async def postgresql(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readexactly(8)
+        writer.write(b"S" if asked == SSL_REQUEST else b"E")
+        rest.append(await reader.read())
+
+    rest: list[bytes] = []
+    steps = [{"send": SSL_REQUEST}, {"expect_bytes": "S"}]
+    async with Server(postgresql) as server:
+        target = f"127.0.0.1:{server.port}"
+        found = await probed(target, module("tcp", query_response=steps))
+        other = await probed(
+            target, module("tcp", query_response=[steps[0], {"expect_bytes": "N"}])
+        )
+        await server.all_hung_up()
+
+    assert value(found, "probe_success") == 1
+    assert rest == [b"", b""]
+    assert (value(other, "probe_success"), value(other, "probe_failed_due_to_bytes")) == (0, 1)
+
+
 async def test_a_host_name_is_asked_for_instead_of_the_targets() -> None:
     heads: list[bytes] = []
     async with Server(keeps(heads, answer())) as server:
@@ -275,7 +358,7 @@ def test_durations_and_sizes_are_written_as_in_go() -> None:
             {"tls_config": {"min_version": "TLS12"}},
             "tls_config.min_version is not supported by this version",
         ),
-        ({"valid_http_versions": ["HTTP/2.0"]}, "valid_http_versions: HTTP/2.0 is not supported"),
+        ({"valid_http_versions": ["HTTP/3.0"]}, "valid_http_versions: HTTP/3.0 is not supported"),
     ],
 )
 async def test_what_is_not_supported_is_refused_by_name(

@@ -12,6 +12,9 @@ import dns.rcode
 import dns.rrset
 import trustme
 
+from collectors.icmp_wire import why_not_permitted
+from tests.collectors import http2_wire
+from tests.collectors.test_dialog import upgrading
 from tests.collectors.wire import Server, Talk, answer, ends, hang, says, script, server_context
 from tests.fakes import names
 from tests.web.ports import free_port
@@ -28,6 +31,8 @@ modules:
   http_post: {prober: http, http: {<<: *ip4, method: POST, body: '{}', headers: {X-Tell: yes}}}
   http_trusting: {prober: http, http: {<<: *ip4, tls_config: &ca {ca_file: ca.pem}}}
   http_not_ssl: {prober: http, http: {<<: *ip4, fail_if_not_ssl: true}}
+  http_2: {prober: http, http: {<<: *ip4, valid_http_versions: [HTTP/2.0], tls_config: {<<: *ca}}}
+  http_not_2: {prober: http, http: {<<: *ip4, enable_http2: false, tls_config: {<<: *ca}}}
   http_ssl: {prober: http, http: {<<: *ip4, fail_if_ssl: true, tls_config: {<<: *ca}}}
   http_named: {prober: http, http: {<<: *ip4, tls_config: {<<: *ca, server_name: shop.example}}}
   http_careless: {prober: http, http: {<<: *ip4, tls_config: {insecure_skip_verify: true}}}
@@ -47,6 +52,10 @@ modules:
     {expect: '^SSH-2.0-([^ ]+)', send: 'I see ${1}'}, {expect: '^you see OpenSSH'}]}}
   tcp_tls: {prober: tcp, tcp: {<<: *tcp4, tls: true, tls_config: {<<: *ca}}}
   tcp_tls_untrusting: {prober: tcp, tcp: {<<: *tcp4, tls: true}}
+  tcp_starttls: {prober: tcp, tcp: {<<: *tcp4, tls_config: {<<: *ca}, query_response: [
+    {expect: '^220'}, {send: "STARTTLS\\r"}, {expect: '^220'}, {starttls: true},
+    {send: "NOOP\\r"}, {expect: '^250 safe'}]}}
+  ping: {prober: icmp, icmp: {preferred_ip_protocol: ip4}}
   dns_a: {prober: dns, dns: &dns4 {query_name: shop.example, query_type: A,
     preferred_ip_protocol: ip4}}
   dns_soa: {prober: dns, dns: {<<: *dns4, query_type: SOA}}
@@ -105,6 +114,10 @@ async def targets(folder: Path) -> AsyncIterator[Mapping[str, Case]]:
         nonsense = await at(says(b"I do not speak HTTP\r\n\r\n"))
         large = await at(says(answer(b"x" * 5000)))
         tls = await at(says(answer(b"all is well")), server_context(authority))
+        agreeing = server_context(authority)
+        agreeing.set_alpn_protocols(["h2", "http/1.1"])
+        http2 = await at(http2_wire.speaks(http2_wire.says(b"all is well")), agreeing)
+        upgrades = await at(upgrading(server_context(authority)))
         over = datetime.now(UTC) - timedelta(days=1)
         expired = await at(says(answer()), server_context(authority, expires=over))
         wrong_name = await at(says(answer()), server_context(authority, "shop.example"))
@@ -150,6 +163,9 @@ async def targets(folder: Path) -> AsyncIterator[Mapping[str, Case]]:
             "a header that is missing": Case("http_header_good", ill, False),
             "in clear where TLS is wanted": Case("http_not_ssl", well, False),
             "TLS": Case("http_trusting", f"https://{tls}", True),
+            "HTTP/2": Case("http_2", f"https://{http2}", True),
+            "HTTP/1.1 where HTTP/2 is wanted": Case("http_2", f"https://{tls}", False),
+            "HTTP/1.1 by choice": Case("http_not_2", f"https://{tls}", True),
             "TLS where clear is wanted": Case("http_ssl", f"https://{tls}", False),
             "an expired certificate": Case("http_trusting", f"https://{expired}", False),
             "a certificate of another": Case("http_trusting", f"https://{wrong_name}", False),
@@ -166,6 +182,7 @@ async def targets(folder: Path) -> AsyncIterator[Mapping[str, Case]]:
             "a port that says nothing": Case("tcp_brief", silent, False),
             "a port under TLS": Case("tcp_tls", tls, True),
             "a port that is not trusted": Case("tcp_tls_untrusting", tls, False),
+            "TLS within a dialog": Case("tcp_starttls", upgrades, True),
             "a name": Case("dns_a", found, True),
             "a zone": Case("dns_soa", zone, True),
             "a name over TCP": Case("dns_tcp", f"127.0.0.1:{streamed}", True),
@@ -177,6 +194,8 @@ async def targets(folder: Path) -> AsyncIterator[Mapping[str, Case]]:
             "records as they are wanted": Case("dns_record", found, True),
             "a record that is not wanted": Case("dns_no_record", found, False),
             "not all records match": Case("dns_all", found, False),
+            # Neither tells anything of a host that it may not ping.
+            **({"a host": Case("ping", "127.0.0.1", True)} if why_not_permitted() is None else {}),
         }
 
 

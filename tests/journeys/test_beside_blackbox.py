@@ -27,7 +27,10 @@ probe_endpoint: {{modules: modules/blackbox.yml, allow: [127.0.0.0/8]}}
 NEWER = {"probe_timeout_seconds", "probe_tls_cipher_info", "probe_failed_due_to_bytes"}
 NEWER_LABELS = {"serialnumber"}
 # Where nothing is verified the peer tells that the chain ends in the year 1, and we tell nothing.
-OMITTED = {"any certificate": {"probe_ssl_last_chain_expiry_timestamp_seconds{}"}}
+OMITTED = {
+    "any certificate": {"probe_ssl_last_chain_expiry_timestamp_seconds{}"},
+    "a host": {"probe_icmp_reply_hop_limit{}"},
+}
 SCRAPES = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
@@ -45,6 +48,7 @@ OTHER_VALUES = {
     "a body that is cut off": {"probe_http_uncompressed_body_length"},
     "no compression, though it is wanted": {"probe_http_uncompressed_body_length"},
     "any certificate": {"probe_ssl_last_chain_expiry_timestamp_seconds"},
+    "a host": {"probe_icmp_reply_hop_limit"},
 }
 
 Page = dict[str, dict[tuple[tuple[str, str], ...], float]]  # by name and labels
@@ -160,3 +164,26 @@ async def test_a_prometheus_scrapes_probes_by_the_standard_relabelling(tmp_path:
             assert await of("probe_timeout_seconds") == {well: 0.5, ill: 0.5}
         finally:
             await asyncio.to_thread(started.__exit__, None, None, None)
+
+
+async def test_modules_are_read_again_with_the_configuration(tmp_path: Path) -> None:
+    (folder := tmp_path / "modules").mkdir()
+    file = folder / "blackbox.yml"
+    file.write_text("modules: {old: {prober: tcp}}\n")
+    async with a_nines(tmp_path) as process:
+
+        async def status(module: str) -> int:
+            asked = {"module": module, "target": f"127.0.0.1:{free_port()}"}
+            return (await process.client.get("/probe", params=asked)).status_code
+
+        assert [await status("old"), await status("new")] == [200, 400]
+
+        file.write_text("modules: {new: {prober: tcp}}\n")
+        assert (await process.client.post("/-/reload")).status_code == 200
+        assert [await status("old"), await status("new")] == [400, 200]
+
+        file.write_text("modules: {newer: {prober: tcp, tpc: {}}}\n")
+        refused = await process.client.post("/-/reload")
+        assert refused.status_code == 400
+        assert "blackbox.yml:1:32: unknown key `tpc`; did you mean `tcp`?" in refused.text
+        assert [await status("new"), await status("newer")] == [200, 400]

@@ -21,7 +21,7 @@ MODULES = {
         "timeout": "20s",
         "http": {"headers": {"X-Key": "open sesame"}, "body": "word"},
     },
-    "ping": {"prober": "icmp"},
+    "socket": {"prober": "unix"},
 }
 
 
@@ -79,7 +79,7 @@ async def test_debug_tells_what_happened_and_no_secret() -> None:
         ("target=http://ann:sesame@127.0.0.1/", 400, "the target cannot be probed"),
         ("target=127.0.0.2", 403, "This target is not probed: 127.0.0.2, this machine itself"),
         ("target=169.254.169.254", 403, "where a cloud hands out credentials"),
-        ("target=127.0.0.1&module=ping", 501, "prober: icmp is not supported by this version"),
+        ("target=127.0.0.1&module=socket", 501, "prober: unix is not supported by this version"),
     ],
 )
 async def test_what_is_not_probed_is_said(asked: str, status: int, said: str) -> None:

@@ -136,7 +136,7 @@ def test_an_allowed_target_that_is_none_is_told(tmp_path: Path) -> None:
 def test_what_is_not_answered_to_and_what_misleads_is_advice(tmp_path: Path) -> None:
     several = """
 modules:
-  ping: {prober: icmp}
+  socket: {prober: unix}
   names:
     prober: dns
     dns:
@@ -145,9 +145,9 @@ modules:
 """
     read(tmp_path, several)
 
-    ping, names = [str(one) for one in load(tmp_path / "config.yaml", {}).advice if one.line > 2]
-    assert ping.endswith(
-        "blackbox.yml:3:3: the module `ping` is not answered to: prober: icmp is not supported by "
-        "this version"
+    socket, names = [str(one) for one in load(tmp_path / "config.yaml", {}).advice if one.line > 2]
+    assert socket.endswith(
+        "blackbox.yml:3:3: the module `socket` is not answered to: prober: unix is not supported "
+        "by this version"
     )
     assert ":8:29: fail_if_all_match_regexp fails where not all records match" in names
