@@ -1,7 +1,7 @@
 """The routing tree: which receivers an alert is for, on which terms, and why them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerting.suppressor import Suppressor, SuppressorKind
@@ -43,6 +43,10 @@ class Terms:
         )
 
 
+_REMEMBERED = 2_000  # sets of labels
+_LONGEST = 4_096  # characters in one of them
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A node: takes the alerts whose labels meet every matcher. `receivers` None: its parent's.
@@ -60,10 +64,21 @@ class Route:
     active: tuple[TimeInterval, ...] = ()
     mute: tuple[TimeInterval, ...] = ()
     own: bool = False  # for alerts of Nines about itself: none of the file's, which are numbered
+    _found: dict[tuple[tuple[str, str], ...], tuple["Hit", ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # what was asked before: each decision asks about the same labels four times
 
     def hits(self, labels: Mapping[str, str]) -> tuple["Hit", ...]:
         """The routes that take an alert, from here as the root, which takes everything."""
-        return tuple(_hits(self, labels, _Above(), ()))
+        asked = tuple(labels.items())
+        known = self._found.get(asked)
+        if known is None:
+            known = tuple(_hits(self, labels, _Above(), ()))
+            if sum(map(len, labels.values())) <= _LONGEST:
+                if len(self._found) >= _REMEMBERED:
+                    self._found.clear()
+                self._found[asked] = known
+        return known
 
     def explain(self, labels: Mapping[str, str]) -> "Routed":
         """Who is told of an alert, and why them."""

@@ -135,3 +135,17 @@ def test_names_are_joined_as_one_would_say_them() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_what_is_remembered_is_bounded_and_answers_as_before() -> None:
+    tree = Route(
+        receivers=("desk",), routes=(Route(parse_matchers('n=~".*7"'), receivers=("oncall",)),)
+    )
+    for number in (*range(5_000), *range(5_000)):
+        (hit,) = tree.hits({"n": str(number)})
+        assert hit.receivers == (("oncall",) if number % 10 == 7 else ("desk",))
+    tree.hits({"n": "x" * 100_000})
+
+    assert len(tree._found) <= 2_000
+    assert max(len(value) for labels in tree._found for _, value in labels) < 10
+    assert tree == Route(tree.matchers, tree.receivers, tree.routes)
