@@ -19,6 +19,7 @@ from alerting.silence import Silence, SilencePlan
 from alerting.similar import Similar
 from alerting.way import Way
 from alerting.wording import NoDataCause
+from collectors.lateness import LateRuns
 from collectors.observation import Observation
 from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
@@ -95,6 +96,7 @@ class SystemHealth:
     discovered: Mapping[str, int] = field(default_factory=dict)  # services, by group
     overdue: tuple[Overdue, ...] = ()
     heartbeat: Heartbeat | None = None  # None: nobody listens for one
+    lateness: LateRuns = field(default_factory=LateRuns)  # of all collectors since the start
 
 
 @dataclass(frozen=True, slots=True)

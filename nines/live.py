@@ -17,6 +17,7 @@ from alerting.shadow import ShadowSummary
 from alerting.silence import Silence, SilencePlan
 from alerting.way import Way
 from alerting.wording import NoDataCause
+from collectors.lateness import Lateness
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.source import (
     Aftermath,
@@ -106,6 +107,7 @@ class Pulse:
     storage_bytes: int | None = None
     storage_rows: Mapping[str, int] = field(default_factory=dict)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lateness: Lateness = field(default_factory=Lateness)
 
     template_errors: Counter[str] = field(default_factory=Counter)  # by receiver
     words: dict[str, str] = field(default_factory=dict)  # what was wrong last, by receiver
@@ -268,6 +270,7 @@ class Live:
             storage_rows=pulse.storage_rows,
             discovered=self._discovery.targets(),
             overdue=self._auditor.overdue,
+            lateness=pulse.lateness.so_far(),
             heartbeat=self._auditor.heartbeat if self._auditor.beats else None,
         )
 

@@ -55,6 +55,7 @@ class Rounds:
         collector_log = self._live.logs.get(observation.collector_id)
         if collector_log is not None:
             collector_log.add(observation)
+        self._pulse.lateness.add(observation.lateness)
         now = self._clock.now()
         is_news = self._engine.begins_to_fail(observation)
         self._dispatch.submit(self._engine.observe(observation, now))

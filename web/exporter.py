@@ -41,6 +41,7 @@ from slo.status import SLOStatus
 from web import collector_samples, slo_samples
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
+from web.lateness_samples import lateness_lines
 from web.look import newest
 from web.rule_samples import rule_lines
 from web.settings import WebSettings
@@ -217,6 +218,7 @@ class Printer:
                 (_MUTED, _MUTED.line((), snapshot.muted)),
                 *_own(health, snapshot.notifications),
                 *watching_lines(health),
+                *lateness_lines(snapshot.health.lateness),
             ],
         )
 

@@ -19,7 +19,7 @@ class Family:
     """Samples of one name, as OpenMetrics calls it: without `_total` or `_info`."""
 
     name: str
-    kind: str  # gauge, counter, info
+    kind: str  # gauge, counter, info, histogram
     help: str
 
     @property

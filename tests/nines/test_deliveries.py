@@ -111,6 +111,13 @@ DELIVERED, FAILED, PENDING = (
 )
 
 
+async def test_how_late_a_run_began_is_counted(world: World) -> None:
+    await world.look(2)
+
+    late = world.service.live.health().lateness
+    assert (late.runs, late.within[0], late.seconds) == (2, 2, 0.0)
+
+
 async def test_each_delivery_is_one_event_of_an_slo_like_any_other(world: World) -> None:
     await world.look()
     await world.decided(DELIVERED, DELIVERED, FAILED, PENDING)

@@ -1,11 +1,15 @@
 """What is overdue and how the heartbeat stands: by page, API, metric and endpoint."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from alerting.audit import Overdue, What
 from alerting.heartbeat import Heartbeat
+from collectors.lateness import Lateness
 from tests.web.fakes import NOW, FakeSource
 from tests.web.test_api import get
 from tests.web.test_health import asking
@@ -47,6 +51,27 @@ async def test_without_a_heartbeat_no_metric_pretends_one(client: httpx.AsyncCli
 
     assert 'nines_overdue{what="delivery"} 0' in page
     assert "nines_heartbeat" not in page
+
+
+async def test_prometheus_is_told_how_late_we_were(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    lateness = Lateness()
+    for seconds in (0.002, 0.2, 60.0):
+        lateness.add(timedelta(seconds=seconds))
+    source.health_ = replace(source.health_, lateness=lateness.so_far())
+    page = (await client.get("/metrics")).text
+
+    (read,) = (
+        family
+        for family in text_string_to_metric_families(page)
+        if family.name == "nines_collector_lateness_seconds"
+    )
+    counts = {one.labels.get("le", one.name): one.value for one in read.samples}
+    assert read.type == "histogram"
+    assert (counts["0.1"], counts["0.25"], counts["+Inf"]) == (1, 2, 3)
+    assert counts["nines_collector_lateness_seconds_count"] == 3
+    assert counts["nines_collector_lateness_seconds_sum"] == pytest.approx(60.202)
 
 
 async def test_the_endpoint_for_whoever_asks_us(source: FakeSource, settings: WebSettings) -> None:
