@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 from collections import deque
@@ -48,8 +49,8 @@ class Resolver:
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
         """Every address of the host, in the system's order. Raises socket.gaierror."""
-        with contextlib.suppress(socket.gaierror):
-            return _addresses(host, port, socket.AI_NUMERICHOST)
+        if (given := _given(host, port)) is not None:
+            return given
         loop = asyncio.get_running_loop()
         question = _Question(host, port, loop, loop.create_future())
         self._ask(question)
@@ -113,6 +114,20 @@ class _Question:
 def system_lookup(host: str, port: int) -> Sequence[Address]:
     """Ask getaddrinfo, and block for as long as it likes. Raises socket.gaierror."""
     return _addresses(host, port, 0)
+
+
+def _given(host: str, port: int) -> Sequence[Address] | None:
+    """The address that the host is already; None for a name."""
+    # The number behind a scope (fe80::1%eth0) may change with the network.
+    return _numeric.__wrapped__(host, port) if "%" in host else _numeric(host, port)
+
+
+@functools.lru_cache(maxsize=4096)
+def _numeric(host: str, port: int) -> Sequence[Address] | None:
+    try:
+        return _addresses(host, port, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return None
 
 
 def _addresses(host: str, port: int, flags: int) -> Sequence[Address]:

@@ -6,6 +6,8 @@ transports, which linger for a TLS farewell, and without any state that a next r
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -72,7 +74,7 @@ class Stream:
         if self.tls is None:
             if self._is_sealed:
                 raise RuntimeError("nothing is sent in clear once TLS was to begin")
-            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+            await self._send(data)
             return
         self.tls.write(data)
         await self._flush()
@@ -123,7 +125,14 @@ class Stream:
 
     async def _flush(self) -> None:
         if data := self._outgoing.read():
-            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+            await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            sent = self._sock.send(data)
+        if sent < len(data):
+            await asyncio.get_running_loop().sock_sendall(self._sock, data[sent:])
 
     def close(self) -> None:
         """Close the socket at once."""
@@ -154,10 +163,9 @@ async def connect(
     watch.enter(Phase.CONNECT)
     failures: list[OSError] = []
     for tried, address in enumerate(addresses):
-        left = give_up_at - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(left / (len(addresses) - tried)):
-                sock = await _open(address)
+            sock = await _open(address, now + (give_up_at - now) / (len(addresses) - tried))
         except OSError as error:  # TimeoutError is one
             failures.append(error)
         else:
@@ -166,19 +174,47 @@ async def connect(
     raise most_telling(failures)
 
 
-async def _open(address: Address) -> socket.socket:
+async def _open(address: Address, give_up_at: float) -> socket.socket:
+    # Not by the loop's sock_connect: uvloop's looks the address up once more.
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
-    except ConnectionRefusedError:
-        sock.close()
-        raise RefusedAtError(address.endpoint) from None
+        trouble = sock.connect_ex(address.sockaddr)
+        if trouble == errno.EINPROGRESS:
+            await _writable(sock, give_up_at)
+            trouble = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     except BaseException:
         sock.close()
         raise
-    return sock
+    if not trouble:
+        return sock
+    sock.close()
+    if trouble == errno.ECONNREFUSED:
+        raise RefusedAtError(address.endpoint)
+    raise OSError(trouble, os.strerror(trouble))
+
+
+async def _writable(sock: socket.socket, give_up_at: float) -> None:
+    """Until the system says so. Raises TimeoutError."""
+    loop = asyncio.get_running_loop()
+    said = loop.create_future()
+    loop.add_writer(sock, _settle, said)
+    bound = loop.call_at(give_up_at, _settle, said, TimeoutError())
+    try:
+        await said
+    finally:
+        bound.cancel()
+        loop.remove_writer(sock)
+
+
+def _settle(said: "asyncio.Future[None]", late: TimeoutError | None = None) -> None:
+    if said.done():
+        return
+    if late is not None:
+        said.set_exception(late)
+    else:
+        said.set_result(None)
 
 
 def most_telling(failures: Sequence[OSError]) -> OSError:
