@@ -22,8 +22,8 @@ class SeriesFacts:
 class RuleFacts:
     """One threshold rule.
 
-    `kind`: gauge, rate, ratio, quantile or down. `state`: ok, pending, firing, no_data, excluded
-    (planned work goes on) or unknown.
+    `kind`: gauge, rate, ratio, quantile, down or failures. `state`: ok, pending, firing, no_data,
+    excluded (planned work goes on) or unknown.
     `value` and `limit_value` are in `unit`; of a quantile `value` is the share of events above its
     limit, and `limit_value` the share that may be; of a probe that must not be down both are
     seconds. `series` are the worst of a gauge; the first failure is that of an outage.

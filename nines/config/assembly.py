@@ -14,12 +14,13 @@ from collectors.blackbox.probe import Endpoint
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
+from nines.config.asking import RateLimitConfig
 from nines.config.dependencies import dependencies_of, dependency_faults
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
 from nines.config.document import Path
 from nines.config.generation import Generated, Left
-from nines.config.model import Defaults, File, RateLimitConfig, ServerConfig, ServiceConfig
+from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.own_service import own_service
 from nines.config.page_metrics import unread_metrics
 from nines.config.problem import Problem

@@ -1,11 +1,9 @@
 """The whole file as a model: what may stand in it, with a sentence about each key for editors."""
 
-import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -24,10 +22,8 @@ from pydantic import (
 )
 
 from alerting.config import AlertingConfig
-from collectors.dns import server_at
 from collectors.kinds import CollectorConfig
-from collectors.rate_limit import RateLimit, parse_rate_limit
-from collectors.target import HostPort
+from nines.config.asking import ConfirmConfig, RateLimitConfig
 from nines.config.discovery import Sources
 from nines.config.probe_endpoint import ProbeEndpoint
 from slo.config import SLOConfig
@@ -40,7 +36,6 @@ from slo.units import format_duration
 
 BUCKETS = (1, 2, 5, 10)  # seconds: 10 and its divisors
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
-_LATEST_CONFIRMATION = timedelta(minutes=1)
 _DETAIL_FLOOR = timedelta(days=3)  # windows up to here are summed from detail
 _OWN_LABELS = frozenset(
     {"alertname", "service", "slo", "alert", "severity", "owner", "kind", "rule"}
@@ -128,17 +123,6 @@ def _database(value: object) -> Secret:
     return secret
 
 
-def _resolver(value: object) -> HostPort:
-    if isinstance(value, HostPort):
-        return value
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            server = server_at(value, 53)
-            ip_address(server.host)
-            return server
-    raise ValueError(f"{value!r} is no address of a resolver: write 192.0.2.53 or [::1]:5353")
-
-
 def _bucket(value: timedelta) -> timedelta:
     if value not in {timedelta(seconds=seconds) for seconds in BUCKETS}:
         raise ValueError(
@@ -171,12 +155,6 @@ ListenAddress = Annotated[
     WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9919"]}),
 ]
 DatabaseURL = Annotated[SecretText, PlainValidator(_database)]
-ResolverAddress = Annotated[
-    HostPort,
-    PlainValidator(_resolver),
-    PlainSerializer(str),
-    WithJsonSchema({"type": "string", "examples": ["192.0.2.53", "[::1]:5353"]}),
-]
 Bucket = Annotated[
     PositiveDuration,
     AfterValidator(_bucket),
@@ -224,23 +202,6 @@ class ServerConfig(BaseModel):
     )
     bucket: Bucket = Field(timedelta(seconds=10), description="The step in which events are kept.")
     retention: Retention = Retention()
-
-
-class ConfirmConfig(BaseModel):
-    """The look by other means that follows a probe's first failure."""
-
-    model_config = _STRICT
-
-    after: PositiveDuration = Field(timedelta(seconds=1), description="How soon. At most 1m.")
-    resolver: ResolverAddress | None = Field(
-        None, description="The address of a second resolver, such as 192.0.2.53 or [::1]:5353."
-    )
-
-    @model_validator(mode="after")
-    def _is_soon(self) -> Self:
-        if self.after > _LATEST_CONFIRMATION:
-            raise ValueError("`after` is how soon the look follows a failure: write at most 1m")
-        return self
 
 
 class Defaults(BaseModel):
@@ -310,46 +271,6 @@ class DiscoveryConfig(Sources):
     """A group of targets, each of which becomes a service."""
 
     service: Annotated[ServiceTemplate, WrapValidator(_as_template)]
-
-
-def _host_pattern(value: str) -> str:
-    host = value.strip().lower()
-    if not re.fullmatch(r"(\*\.)?[^\s*/@?#]+", host) or (":" in host and not _is_address(host)):
-        raise ValueError(
-            f"{value!r} is no host: write api.shop.example, *.shop.example or an address, without "
-            "a port"
-        )
-    return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-class RateLimitConfig(BaseModel):
-    """How often hosts may be asked, all of them together."""
-
-    model_config = _STRICT
-
-    hosts: tuple[Annotated[str, AfterValidator(_host_pattern)], ...] = Field(
-        min_length=1, description="Host names, addresses, or *.name for all below it."
-    )
-    at_most: Annotated[
-        RateLimit,
-        PlainValidator(parse_rate_limit),
-        PlainSerializer(str),
-        WithJsonSchema({"type": "string", "examples": ["100/15m"]}),
-    ] = Field(description="Requests in a time.")
-
-    def takes(self, host: str) -> bool:
-        """Whether a host is one of them."""
-        return any(
-            host.endswith(one[1:]) if one.startswith("*.") else host == one for one in self.hosts
-        )
 
 
 class File(BaseModel):

@@ -7,8 +7,8 @@ from math import ceil
 
 from collectors.kinds import hosts
 from collectors.rate_limit import requests_in
+from nines.config.asking import RateLimitConfig
 from nines.config.assembly import Config
-from nines.config.model import RateLimitConfig
 from nines.config.validation import Finding
 from slo.units import format_duration
 
