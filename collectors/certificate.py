@@ -22,11 +22,33 @@ class Certificate:
 
     subject: str
     expires: datetime
+    issuer: str = ""
+    names: tuple[str, ...] = ()  # of hosts and addresses that it is for
 
 
 def presented(tls: ssl.SSLObject) -> Sequence[Certificate]:
     """The chain that the target sent, its own certificate first; trusted or not."""
     return tuple(_read(der) for der in presented_der(tls))
+
+
+def verified(tls: ssl.SSLObject) -> Sequence[Certificate]:
+    """The chain by which the target was trusted, the root included; empty where none was asked."""
+    if tls.context.verify_mode is not ssl.CERT_REQUIRED:
+        return ()
+    return tuple(_read(der) for der in verified_der(tls))
+
+
+class UntrustedError(ssl.SSLCertVerificationError):
+    """A certificate that is not trusted, with the chain that was presented."""
+
+    def __init__(self, error: ssl.SSLCertVerificationError, tls: ssl.SSLObject) -> None:
+        super().__init__(*error.args)
+        self.library, self.reason = error.library, error.reason
+        self.verify_code, self.verify_message = error.verify_code, error.verify_message
+        try:
+            self.chain = presented(tls)
+        except ValueError:  # one of them cannot be read, which is told by other words
+            self.chain = ()
 
 
 def presented_der(tls: ssl.SSLObject) -> Sequence[bytes]:
@@ -164,15 +186,26 @@ def _chain(tls: ssl.SSLObject, asked: str) -> Sequence[bytes] | None:
 @functools.lru_cache(maxsize=1024)
 def _read(der: bytes) -> Certificate:
     certificate = x509.load_der_x509_certificate(der)
-    return Certificate(_subject(certificate), certificate.not_valid_after_utc)
+    names = _names(certificate)
+    return Certificate(
+        _called(certificate.subject, names),
+        certificate.not_valid_after_utc,
+        _called(certificate.issuer, ()),
+        names,
+    )
 
 
-def _subject(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    if names:
-        return str(names[0].value)
+def _called(name: x509.Name, others: Sequence[str]) -> str:
+    called = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    if called:
+        return str(called[0].value)
+    return ", ".join(others) or name.rfc4514_string() or "an unnamed subject"
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
-        return certificate.subject.rfc4514_string() or "an unnamed subject"
-    return ", ".join(extension.value.get_values_for_type(x509.DNSName)) or "an unnamed subject"
+        return ()
+    hosts = names.get_values_for_type(x509.DNSName)
+    return (*hosts, *(str(each) for each in names.get_values_for_type(x509.IPAddress)))

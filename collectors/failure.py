@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
+from collectors.certificate import UntrustedError
 from collectors.observation import Cause, Outcome, Phase
 
 Verdict = tuple[Outcome, Cause | None, str]
@@ -122,6 +123,11 @@ def translate(error: BaseException, phase: Phase) -> Verdict:
     if verdict is not None:
         return verdict
     return _of_client(error, phase)
+
+
+def untrusted(error: BaseException) -> UntrustedError | None:
+    """The certificates that ended the run, where they did."""
+    return next((root for root in _roots(error) if isinstance(root, UntrustedError)), None)
 
 
 def translate_phase(error: BaseException, phase: Phase) -> Phase:

@@ -1,11 +1,12 @@
 """What a run has seen so far, and the observation that it becomes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from collectors.certificate import Certificate, first_to_expire, presented
-from collectors.failure import translate, translate_phase
+from collectors.certificate import Certificate, presented, verified
+from collectors.chains import Chains, why_untrusted
+from collectors.failure import translate, translate_phase, untrusted
 from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.runnable import Clock
 from collectors.stopwatch import Stopwatch
@@ -25,8 +26,7 @@ class Look:
     redirects: int = 0
     body_bytes: int | None = None
     tls_version: str | None = None
-    chain: Sequence[Certificate] = ()
-    certificate_expires: datetime | None = None
+    chains: Chains = field(default_factory=Chains)
     address: str | None = None
     warning: str | None = None
 
@@ -39,9 +39,12 @@ class Look:
         self.address = str(stream.address)
         if stream.tls is not None:
             self.tls_version = stream.tls.version()
-            self.chain = presented(stream.tls)
-            first = first_to_expire(self.chain)
-            self.certificate_expires = first.expires if first is not None else None
+            self.chains = Chains(presented(stream.tls), verified(stream.tls))
+
+    @property
+    def chain(self) -> Sequence[Certificate]:
+        """What the target presented, its own certificate first."""
+        return self.chains.presented
 
     def answered(self, status: int, version: str, stream: Stream | None) -> None:
         """Note the head of an HTTP answer, and where it is from."""
@@ -64,6 +67,9 @@ class Look:
         self.watch.stop()
         outcome, cause, sentence = translate(error, self.watch.phase)
         phase = translate_phase(error, self.watch.phase)
+        if (refused := untrusted(error)) is not None:
+            self.chains = Chains(refused.chain)
+            sentence += why_untrusted(refused.verify_code, refused.chain, self.started)
         return self._observation(outcome, cause, phase, sentence + where)
 
     def _observation(
@@ -89,7 +95,10 @@ class Look:
             redirects=self.redirects,
             body_bytes=self.body_bytes,
             tls_version=self.tls_version,
-            certificate_expires=self.certificate_expires,
+            certificate_expires=self.chains.expires,
+            leaf_expires=self.chains.leaf_expires,
+            verified_chain_expires=self.chains.verified_expires,
+            first_to_expire=self.chains.first_to_expire,
             address=self.address,
             warning=self.warning,
         )

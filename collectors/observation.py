@@ -65,7 +65,10 @@ class Observation:
     redirects: int = 0
     body_bytes: int | None = None
     tls_version: str | None = None
-    certificate_expires: datetime | None = None
+    certificate_expires: datetime | None = None  # the first of what was presented
+    leaf_expires: datetime | None = None
+    verified_chain_expires: datetime | None = None
+    first_to_expire: str | None = None  # whose certificate is the first of what was presented
     address: str | None = None
     warning: str | None = None
     page: Page | None = None

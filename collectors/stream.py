@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from collectors.certificate import UntrustedError
 from collectors.failure import RefusedAtError, translate
 from collectors.observation import Outcome, Phase
 from collectors.resolve import Address, Resolver
@@ -53,10 +54,12 @@ class Stream:
             except ssl.SSLWantReadError:
                 await self._flush()
                 await self._feed()
-            except ssl.SSLError:
+            except ssl.SSLError as error:
                 # Our alert says why; the target's log should have it too.
                 with contextlib.suppress(OSError):
                     await self._flush()
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise UntrustedError(error, tls) from error
                 raise
             else:
                 break

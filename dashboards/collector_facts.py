@@ -28,6 +28,9 @@ class ObservationFacts:
     body_bytes: int | None
     tls_version: str | None
     certificate_expires: datetime | None
+    leaf_expires: datetime | None
+    verified_chain_expires: datetime | None
+    first_to_expire: str | None
     address: str | None
     warning: str | None
 
@@ -98,6 +101,9 @@ def observation_facts(observation: Observation) -> ObservationFacts:
         body_bytes=observation.body_bytes,
         tls_version=observation.tls_version,
         certificate_expires=observation.certificate_expires,
+        leaf_expires=observation.leaf_expires,
+        verified_chain_expires=observation.verified_chain_expires,
+        first_to_expire=observation.first_to_expire,
         address=observation.address,
         warning=observation.warning,
     )

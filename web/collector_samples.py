@@ -1,6 +1,7 @@
 """The collectors' samples: probes in blackbox_exporter's words, and how the runs went."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from collectors.observation import Observation, Outcome
 from dashboards.source import CollectorHealth
@@ -14,14 +15,31 @@ _DURATION = gauge("probe_duration_seconds", "How long the last run took.")
 _PHASES = gauge("probe_http_duration_seconds", "How long each phase of the last HTTP request took.")
 _EXPIRY = gauge(
     "probe_ssl_earliest_cert_expiry",
-    "When the first certificate of the chain expires, as a Unix time.",
+    "When the first of the certificates that were presented expires, as a Unix time.",
+)
+_VERIFIED_EXPIRY = gauge(
+    "probe_ssl_last_chain_expiry_timestamp_seconds",
+    "When the chain expires by which the target is trusted, as a Unix time.",
+)
+_LEAF_EXPIRY = gauge(
+    "nines_collector_leaf_expiry_timestamp_seconds",
+    "When the target's own certificate expires, as a Unix time.",
 )
 _RUNS = counter(
     "nines_collector_runs", "Runs of the collector, by outcome; unknown ones are our own failures."
 )
 _LAG = gauge("nines_collector_lag_seconds", "How late the collector's last run started.")
 
-FAMILIES: tuple[Family, ...] = (_SUCCESS, _DURATION, _PHASES, _EXPIRY, _RUNS, _LAG)
+FAMILIES: tuple[Family, ...] = (
+    _SUCCESS,
+    _DURATION,
+    _PHASES,
+    _EXPIRY,
+    _VERIFIED_EXPIRY,
+    _LEAF_EXPIRY,
+    _RUNS,
+    _LAG,
+)
 
 
 class CollectorSamples:
@@ -50,18 +68,19 @@ class CollectorSamples:
             self._line(_LAG, None if lateness is None else lateness.total_seconds()),
         )
 
-    def _last_run(self, kind: str, last: Observation | None) -> tuple[bytes, bytes, bytes, bytes]:
+    def _last_run(self, kind: str, last: Observation | None) -> tuple[bytes, ...]:
         if last is None:
-            return b"", b"", b"", b""
+            return (b"",) * 6
         passed = None if last.outcome is Outcome.UNKNOWN else int(last.outcome is Outcome.PASSED)
         http = kind == "http" or last.http_status is not None
         phases = {phase.value: took.total_seconds() for phase, took in last.phases.items()}
-        expires = last.certificate_expires
         return (
             self._line(_SUCCESS, passed),
             self._line(_DURATION, last.duration.total_seconds()),
             self._by(_PHASES, "phase", phases) if http else b"",
-            self._line(_EXPIRY, expires.timestamp() if expires else None),
+            self._line(_EXPIRY, _unix(last.certificate_expires)),
+            self._line(_VERIFIED_EXPIRY, _unix(last.verified_chain_expires)),
+            self._line(_LEAF_EXPIRY, _unix(last.leaf_expires)),
         )
 
     def _line(self, family: Family, value: float | None) -> bytes:
@@ -81,3 +100,7 @@ class CollectorSamples:
                 self._prepared[family.name, key] = prepared
             lines.append(prepared % repr(value).encode())
         return b"".join(lines)
+
+
+def _unix(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 import typer
 from pydantic import ValidationError
@@ -105,7 +106,6 @@ def _expectation(text: str) -> tuple[str, object]:
 
 
 def _fields(seen: Observation) -> dict[str, object]:
-    expires = seen.certificate_expires
     return {
         "outcome": str(seen.outcome),
         "cause": str(seen.cause) if seen.cause else None,
@@ -119,9 +119,16 @@ def _fields(seen: Observation) -> dict[str, object]:
         "redirects": seen.redirects,
         "body_bytes": seen.body_bytes,
         "tls_version": seen.tls_version,
-        "certificate_expires": expires.isoformat() if expires else None,
+        "certificate_expires": _iso(seen.certificate_expires),
+        "leaf_expires": _iso(seen.leaf_expires),
+        "verified_chain_expires": _iso(seen.verified_chain_expires),
+        "first_to_expire": seen.first_to_expire,
         "address": seen.address,
     }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
 
 
 _WORDS = {Outcome.PASSED: "as expected", Outcome.FAILED: "failed", Outcome.UNKNOWN: "unknown"}
@@ -147,9 +154,9 @@ def _print(seen: Observation, url: str) -> None:
         f"{seen.redirects} redirects" if seen.redirects else "",
         f"from {seen.address}" if seen.address else "",
         seen.tls_version or "",
-        f"certificate until {seen.certificate_expires:%Y-%m-%d %H:%M} UTC"
-        if seen.certificate_expires
-        else "",
+        _until("certificate", seen.leaf_expires),
+        _until("chain as presented", _where_other(seen.certificate_expires, seen.leaf_expires)),
+        _until("chain as verified", _where_other(seen.verified_chain_expires, seen.leaf_expires)),
     ]
     line = ", ".join(fact for fact in facts if fact)
     if line:
@@ -158,3 +165,11 @@ def _print(seen: Observation, url: str) -> None:
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
+
+
+def _until(what: str, moment: datetime | None) -> str:
+    return f"{what} until {moment:%Y-%m-%d %H:%M} UTC" if moment is not None else ""
+
+
+def _where_other(moment: datetime | None, than: datetime | None) -> datetime | None:
+    return moment if moment != than else None

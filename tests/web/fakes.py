@@ -419,6 +419,9 @@ def _observation(collector_id: str, ago: int, outcome: Outcome = Outcome.PASSED)
         body_bytes=512,
         tls_version="TLSv1.3",
         certificate_expires=NOW + timedelta(days=41, hours=3),
+        leaf_expires=NOW + timedelta(days=60),
+        verified_chain_expires=NOW + timedelta(days=50),
+        first_to_expire="an intermediate",
         address="192.0.2.7:443",
     )
 

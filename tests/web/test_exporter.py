@@ -189,6 +189,9 @@ async def test_probes_speak_blackbox(client: httpx.AsyncClient) -> None:
     assert value(samples, "probe_duration_seconds", **shop) == 0.148
     assert value(samples, "probe_http_duration_seconds", **shop, phase="tls") == 0.045
     assert value(samples, "probe_ssl_earliest_cert_expiry", **shop) == 1798815607
+    verified = value(samples, "probe_ssl_last_chain_expiry_timestamp_seconds", **shop)
+    leaf = value(samples, "nines_collector_leaf_expiry_timestamp_seconds", **shop)
+    assert (verified, leaf) == (1798815607 + 213 * 3600, 1798815607 + 453 * 3600)
 
 
 async def test_our_own_failure_to_look_is_no_verdict_on_the_target(
