@@ -1,7 +1,7 @@
 """Probe over HTTP by our own collector, and tell of it as the peer does."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -13,7 +13,7 @@ from collectors.blackbox.module import HeaderMatch, HttpSection, Module
 from collectors.blackbox.refusal import RefusedError, Why
 from collectors.blackbox.tls import told_of_tls, trusted
 from collectors.certificate import HTTP2_ALPN, HTTP_ALPN
-from collectors.client import Client
+from collectors.client import Client, Request, Response
 from collectors.expect import Answer
 from collectors.http import HttpConfig, Visit
 from collectors.observation import Phase
@@ -47,38 +47,51 @@ async def probe_http(target: str, module: Module, attempt: Attempt) -> bool:
     name = options.server_name or _host_name(headers.get("host")) or url.host
     visit = Visit(config, headers, attempt.look)
     alpn = (*HTTP2_ALPN, *HTTP_ALPN) if section.enable_http2 else HTTP_ALPN
-    client = Client(
+    client = _Noting(
         resolver=attempt.resolver,
         watch=attempt.look.watch,
         context=trusted(options, alpn).context(),
         give_up_at=attempt.give_up_at,
         named=(url.host, name),
     )
-    transport = _Noting(client)
     for metric, value in _NO_ANSWER.items():
         findings.set(metric, value)
     success, answer = False, None
     try:
-        answer = await visit.fetch(transport)
+        answer = await _fetch(visit, client, follows=section.follows)
         if len(answer.body.data) > _JUDGED_ASIDE_BYTES:
             success = await asyncio.to_thread(_is_good, answer, section, findings)
         else:
             success = _is_good(answer, section, findings)
     finally:
         attempt.look.watch.stop()
-        _tell(attempt, section, transport, answer)
+        _tell(attempt, section, client, answer)
     return success and _is_spoken_well(section, attempt)
 
 
-class _Noting(OwnTransport):
+class _Noting(Client):
     """Remembers the head of the last answer, should its body never end."""
 
     headers: httpx.Headers | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await super().handle_async_request(request)
-        self.headers = response.headers
+    async def send(self, request: Request) -> Response:
+        response = await super().send(request)
+        self.headers = httpx.Headers(list(response.raw_headers))
         return response
+
+
+async def _fetch(visit: Visit, client: Client, *, follows: bool) -> Answer:
+    """Ask on the short way; what the answer redirects to is followed by httpx."""
+    with closing(client):
+        response = await visit.ask(client)
+        if not (follows and response.redirects):
+            return await visit.read_answer(response)
+        begun = httpx.Response(
+            response.status,
+            headers=list(response.raw_headers),
+            extensions={"http_version": response.http_version.encode()},
+        )
+        return await visit.fetch(OwnTransport(client, begun))
 
 
 def _config(target: str, section: HttpSection) -> HttpConfig:
@@ -208,9 +221,7 @@ def _is_spoken_well(section: HttpSection, attempt: Attempt) -> bool:
     return True
 
 
-def _tell(
-    attempt: Attempt, section: HttpSection, transport: _Noting, answer: Answer | None
-) -> None:
+def _tell(attempt: Attempt, section: HttpSection, client: _Noting, answer: Answer | None) -> None:
     look, findings = attempt.look, attempt.findings
     first = attempt.resolver.first
     if first is None or first.address is None:  # the peer tells no phase that it never came to
@@ -222,21 +233,21 @@ def _tell(
         seconds = spent[phase].total_seconds() if phase in spent else 0.0
         findings.set("probe_http_duration_seconds", seconds, phase=phase.value)
     findings.set("probe_http_redirects", look.redirects)
-    if look.http_status is None or look.http_version is None or transport.headers is None:
+    if look.http_status is None or look.http_version is None or client.headers is None:
         return
     findings.say(f"The answer is {look.http_status} in {look.http_version}.")
-    if look.http_status in _REDIRECTS and "location" in transport.headers and answer is not None:
+    if look.http_status in _REDIRECTS and "location" in client.headers and answer is not None:
         findings.set("probe_http_redirects", look.redirects + 1)  # met, and not followed
     findings.set("probe_http_status_code", look.http_status)
     findings.set("probe_http_version", float(look.http_version.removeprefix("HTTP/")))
-    length = transport.headers.get("content-length", "")
+    length = client.headers.get("content-length", "")
     findings.set("probe_http_content_length", int(length) if length.isdecimal() else -1)
     if answer is not None:
         findings.set("probe_http_uncompressed_body_length", len(answer.body.data))
     with suppress(ValueError):
-        modified = parsedate_to_datetime(transport.headers.get("last-modified", ""))
+        modified = parsedate_to_datetime(client.headers.get("last-modified", ""))
         findings.set("probe_http_last_modified_timestamp_seconds", modified.timestamp())
-    stream = transport.stream
+    stream = client.stream
     if stream is not None and stream.tls is not None:
         findings.set("probe_http_ssl", 1)
         told_of_tls(stream.tls, findings, verified=not section.tls_config.insecure_skip_verify)
