@@ -125,6 +125,22 @@ async def test_services_that_are_first_by_seconds_wait_for_the_gateway_to_speak(
         assert await nines.pages() == ["trigger of gateway"]
 
 
+async def test_services_that_recover_some_time_after_the_gateway_page_nobody(
+    tmp_path: Path,
+) -> None:
+    slow = SLO.replace("short: 1m", "short: 1m30s")  # its rule goes on for half a minute longer
+    children = "".join(a_service(name, ", depends_on: [gateway]", slow) for name in shops(3))
+    async with fleet(tmp_path, children + a_service("gateway")) as nines:
+        await nines.run(M)
+        await nines.run(M, failing=nines.names)
+        await nines.run(4 * M)
+
+        assert await nines.pages() == ["trigger of gateway", "resolve of gateway"]
+        assert "what this depends on recovered, and this has until" in (
+            await nines.explained("shop-1")
+        )
+
+
 async def test_who_stays_down_when_the_gateway_recovers_is_paged(tmp_path: Path) -> None:
     async with fleet(tmp_path, behind_a_gateway(2)) as nines:
         await nines.run(2 * M)
