@@ -132,7 +132,7 @@ class Client:
             give_up_at=self._give_up_at,
         )
         if tls:
-            await self.stream.start_tls(self._context, self._name_of(url))
+            await self.stream.start_tls(self._context, self._name_of(url), speaks_first=True)
             if self.stream.agreed == HTTP2_ALPN[0]:
                 return await _by_http2(request, Exchange(self.stream, self._watch))
         # A server may answer before it has read everything.

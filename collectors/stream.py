@@ -43,8 +43,13 @@ class Stream:
         host: str = self._sock.getsockname()[0]
         return host
 
-    async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
-        """Make the handshake, always a full one. Raises ssl.SSLError, OSError."""
+    async def start_tls(
+        self, context: ssl.SSLContext, server_name: str, *, speaks_first: bool = False
+    ) -> None:
+        """Make the handshake, always a full one. Raises ssl.SSLError, OSError.
+
+        Who `speaks_first` writes at once: what ends our handshake (TLS 1.3) goes out with that.
+        """
         self._watch.enter(Phase.TLS)
         self._is_sealed = True
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
@@ -63,7 +68,8 @@ class Stream:
                 raise
             else:
                 break
-        await self._flush()
+        if not speaks_first:
+            await self._flush()
         self.tls = tls
         self._watch.enter(Phase.PROCESSING)
 
@@ -100,6 +106,10 @@ class Stream:
             return self._at_once(max_bytes) or await asyncio.get_running_loop().sock_recv(
                 self._sock, max_bytes
             )
+        # To ask OpenSSL for what cannot be there costs an exception.
+        if not (self._incoming.pending or self.tls.pending() or self._incoming.eof):
+            await self._flush()
+            await self._feed()
         while True:
             try:
                 return self.tls.read(max_bytes)

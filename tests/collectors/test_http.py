@@ -179,7 +179,7 @@ async def test_a_target_that_never_answers_times_out_in_processing() -> None:
         await server.all_hung_up()
 
     assert verdict(seen) == failed(Cause.TIMEOUT, Phase.PROCESSING)
-    assert seen.duration >= SHORT
+    assert seen.duration >= SHORT / 2  # but for what was prepared before the connection
 
 
 async def test_a_target_that_never_shakes_hands_times_out_in_tls() -> None:
