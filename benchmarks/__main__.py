@@ -17,6 +17,7 @@ ALL = (
     "detection",  # from an outage to the webhook beside Prometheus, blackbox and Alertmanager
     "delivery",  # from an alert's POST to the vendor's socket beside Alertmanager
     "storm",  # 10,000 alerts through /api/v2/alerts beside Alertmanager
+    "probes",  # a probe's CPU beside blackbox_exporter, and how late 1,000 of them start
     "rules",  # the whole service beside Prometheus with Sloth-style rules
 )
 

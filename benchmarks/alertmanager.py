@@ -88,12 +88,14 @@ class Sender:
 
 
 @contextmanager
-def blackbox(folder: Path, *, core: int) -> Iterator[Process]:
-    """blackbox_exporter whose module `http` expects a 2xx within 5 s."""
+def blackbox(folder: Path, *, core: int, ca_file: Path | None = None) -> Iterator[Process]:
+    """blackbox_exporter whose module `http` expects a 2xx within 5 s; `ca_file` is trusted."""
     folder.mkdir(exist_ok=True)
     file, port = folder / "blackbox.yaml", free_port()
+    trusted = f", tls_config: {{ca_file: {ca_file}}}" if ca_file is not None else ""
     file.write_text(
-        "modules: {http: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n"
+        "modules: {http: {prober: http, timeout: 5s,"
+        f" http: {{preferred_ip_protocol: ip4{trusted}}}}}}}\n"
     )
     arguments = [
         str(BLACKBOX),

@@ -83,6 +83,11 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def first_core() -> int:
+    """The core that targets have, and who asks."""
+    return min(os.sched_getaffinity(0))
+
+
 def last_core() -> int:
     """The core that what is measured runs on; the load has the others."""
     return max(os.sched_getaffinity(0))
