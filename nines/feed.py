@@ -71,7 +71,8 @@ class Feed:
         blocks, others = [], [*self._entangled]
         for whole in self._blocks:
             block, left = whole.some(plain[whole.at])
-            blocks.append(block)
+            if block.numbers:  # no rows are no statement: storage would refuse the whole second
+                blocks.append(block)
             others += left
         return blocks, others
 
