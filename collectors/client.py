@@ -167,11 +167,16 @@ async def _by_http2(request: Request, exchange: Exchange) -> Response:
     await exchange.ask([(k.encode(), v.encode()) for k, v in asked.items()], request.content)
     raw = [pair for pair in await exchange.head() if not pair[0].startswith(b":")]
     (status,) = (int(value) for name, value in await exchange.head() if name == b":status")
+    return Response(status, "", "HTTP/2", _joined(raw), exchange, raw)
+
+
+def _joined(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By names in lower case; the values of one that came several times are one."""
     told: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         told[key] = f"{told[key]}, {text}" if key in told else text
-    return Response(status, "", "HTTP/2", told, exchange, raw)
+    return told
 
 
 class _Framing(Enum):
@@ -270,24 +275,22 @@ class _Answer:
     def on_message_begin(self) -> None:
         """Begin anew: whatever came before was an interim answer."""
         if not self._has_head:
-            self._headers, self._raw, self._reason = {}, [], b""
+            self._raw, self._reason = [], b""
 
     def on_status(self, reason: bytes) -> None:
         if not self._has_head:
             self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._has_head:
-            return  # a trailer
-        self._raw.append((name, value))
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+        if not self._has_head:  # or it is a trailer
+            self._raw.append((name, value))
 
     def on_headers_complete(self) -> None:
         if not self._has_head:
             self._status = self._parser.get_status_code()
             self._version = f"HTTP/{self._parser.get_http_version()}"
             self._has_head = self._status >= HTTPStatus.OK
+            self._headers = _joined(self._raw)
 
     def on_body(self, part: bytes) -> None:
         if not self._is_whole:

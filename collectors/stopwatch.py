@@ -16,6 +16,7 @@ class Stopwatch:
         self._monotonic = monotonic
         self._entered: float | None = None
         self._seconds: dict[Phase, float] = {}
+        self._phases: dict[Phase, timedelta] | None = None  # of `_seconds`, once somebody asked
         self.phase = Phase.RESOLVE
 
     def another(self) -> "Stopwatch":
@@ -27,6 +28,7 @@ class Stopwatch:
         now = self._monotonic()
         if self._entered is not None:
             self._seconds[self.phase] = self._seconds.get(self.phase, 0.0) + now - self._entered
+            self._phases = None
         self._entered = now
         self.phase = phase
 
@@ -38,7 +40,11 @@ class Stopwatch:
     @property
     def phases(self) -> Mapping[Phase, timedelta]:
         """What each phase took up to the last change or stop."""
-        return {phase: timedelta(seconds=spent) for phase, spent in self._seconds.items()}
+        if self._phases is None:
+            self._phases = {
+                phase: timedelta(seconds=spent) for phase, spent in self._seconds.items()
+            }
+        return self._phases
 
     @property
     def duration(self) -> timedelta:
