@@ -6,6 +6,7 @@ apart by h2. Failures come out as the system and OpenSSL raised them, and as Pro
 """
 
 import contextlib
+import functools
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ _FOLLOWED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is sent is put together once
 class Request:
     """What is asked, of whom. `host` and the body's length are added where they are missing."""
 
@@ -44,6 +45,10 @@ class Request:
 
     def encoded(self) -> bytes:
         """As it is sent. Raises httpx.LocalProtocolError for a header that would be two."""
+        return self._message
+
+    @functools.cached_property
+    def _message(self) -> bytes:
         headers = {"host": self.url.netloc.decode("ascii"), **self.headers}
         if self.content:
             headers.setdefault("content-length", str(len(self.content)))

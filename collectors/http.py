@@ -113,6 +113,7 @@ class HttpProbe:
         alpn = (*HTTP2_ALPN, *HTTP_ALPN) if config.offers_http2 else HTTP_ALPN
         self._trust = trust(config.tls, alpn)
         self._headers = request_headers(config)
+        self._asked: Request | None = None
         self._proxy = Proxy(config.proxy) if config.proxy is not None else None
         self._secrets = tuple(secrets(config))
         self._tokens: Tokens | None = None
@@ -208,7 +209,7 @@ class HttpProbe:
         if visit.has_cookies:
             return await visit.fetch(OwnTransport(client))
         with closing(client):
-            response = await visit.ask(client)
+            response = await visit.ask(client, self._request(visit.headers))
             if not (self._config.follow_redirects and response.redirects):
                 return await visit.read_answer(response)
             begun = httpx.Response(
@@ -217,6 +218,14 @@ class HttpProbe:
                 extensions={"http_version": response.http_version.encode()},
             )
             return await visit.fetch(OwnTransport(client, begun))
+
+    def _request(self, headers: dict[str, str]) -> Request:
+        """The first of a run; the same each time, unless its credentials change."""
+        if headers is not self._headers:
+            return _first_request(self._config, headers)
+        if self._asked is None:
+            self._asked = _first_request(self._config, headers)
+        return self._asked
 
     async def close(self) -> None:
         """Nothing outlives a run."""
@@ -244,14 +253,17 @@ class Visit:
         """Whether cookies are sent from the first request on, which is httpx's to do."""
         return self._cookies is not None
 
-    async def ask(self, client: Client) -> Response:
-        """The head of the first answer, with nothing between it and the socket."""
-        content = (self._config.body or "").encode()
-        headers = dict(self._headers)
-        if not content and self._config.method in ("POST", "PUT", "PATCH"):
-            headers.setdefault("content-length", "0")
-        url = _parsed(self._config.http)
-        response = await client.send(Request(url, headers, self._config.method, content))
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent from the first request on."""
+        return self._headers
+
+    async def ask(self, client: Client, request: Request | None = None) -> Response:
+        """The head of the first answer, with nothing between it and the socket.
+
+        `request` is the first one, where it was put together before.
+        """
+        response = await client.send(request or _first_request(self._config, self._headers))
         self._look.answered(response.status, response.http_version, client.stream)
         return response
 
@@ -318,6 +330,13 @@ class Visit:
             chain=self._look.chain,
             version=self._look.http_version or "",
         )
+
+
+def _first_request(config: HttpConfig, headers: dict[str, str]) -> Request:
+    content, headers = (config.body or "").encode(), dict(headers)
+    if not content and config.method in ("POST", "PUT", "PATCH"):
+        headers.setdefault("content-length", "0")
+    return Request(_parsed(config.http), headers, config.method, content)
 
 
 @functools.lru_cache(maxsize=4096)
