@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from http import HTTPStatus
@@ -41,10 +41,20 @@ Handler = Callable[[Request], Response | Misbehaviour]
 
 
 class HttpServer:
-    """Serves one handler on loopback; one request a connection. `refuse()` closes the port."""
+    """Serves one handler on loopback; one request a connection. `refuse()` closes the port.
 
-    def __init__(self, handler: Handler, port: int = 0, host: str = "127.0.0.1") -> None:
-        self._handler = handler
+    `linger` lets an answer's delay pass.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        *,
+        linger: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._handler, self._linger = handler, linger
         self._host, self.port = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -100,7 +110,7 @@ class HttpServer:
             await writer.drain()
             return
         if answer.delay:
-            await asyncio.sleep(answer.delay)
+            await self._linger(answer.delay)
         reason = HTTPStatus(answer.status).phrase
         lines = [
             f"HTTP/1.1 {answer.status} {reason}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.platforms.scene import scene
 
 MINUTE = timedelta(minutes=1)
-_WELL = 20 * MINUTE
+_WELL = 6 * MINUTE  # more than half of the windows that are short
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,19 @@ _IMPATIENT = timedelta(seconds=0.2)
 
 
 class SceneClock(FakeClock):
-    """What a look takes is what it took; between looks time passes by the test."""
+    """What a look takes is what it took, and as long as the platform says that it lingered;
+    between looks time passes by the test.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self._lingered = 0.0
 
     def monotonic(self) -> float:
-        return super().monotonic() + time.perf_counter()
+        return super().monotonic() + time.perf_counter() + self._lingered
+
+    async def linger(self, seconds: float) -> None:
+        self._lingered += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class Scene:
         self.service, self.clock, self.stage = service, clock, playing
         self._looks: list[tuple[datetime, Runnable, Callable[[Observation], None]]] = []
         service.rounds.schedule.look_again = self._look_again  # type: ignore[method-assign]
+        playing.platform.linger = clock.linger
 
     @property
     def platform(self) -> Platform:
@@ -70,7 +80,7 @@ class Scene:
         """Break it, let time pass, mend it; all that fired since the scene began."""
         if "hang" in fault:
             for one in self.service.configured.collectors.values():
-                setattr(one, "timeout", _IMPATIENT)  # noqa: B010 - waiting is no part of the story
+                _hurry(one)
         await self.platform.break_now(fault)
         await self.pass_time(lasting)
         await self.platform.break_now(None)
@@ -112,9 +122,8 @@ class Scene:
             for one in self.service.configured.collectors.values()
             if now == floor(now, one.interval)
         ]
-        seen = await asyncio.gather(*(one.run(now, self.clock) for one in due))
-        for observation in seen:
-            self.service.rounds.on_observation(observation)
+        for one in due:  # alone, so that nobody lingers for another
+            self.service.rounds.on_observation(await one.run(now, self.clock))
         again = [look for look in self._looks if look[0] <= now]
         self._looks = [look for look in self._looks if look[0] > now]
         for _, runnable, tell in again:
@@ -150,6 +159,14 @@ class Scene:
             return
         runnable = self.service.configured.collectors[collector_id]
         self._looks.append((self.clock.now() + after, runnable, tell))
+
+
+def _hurry(runnable: Runnable) -> None:
+    """Waiting for who never answers is no part of the story."""
+    source = getattr(runnable, "_source", None)
+    for one, name in ((runnable, "timeout"), (source, "_timeout")):
+        if hasattr(one, name):
+            setattr(one, name, _IMPATIENT)
 
 
 @asynccontextmanager

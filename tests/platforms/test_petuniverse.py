@@ -22,7 +22,7 @@ CASES = (
     Case("full pool", {"pool": "ticket"}, "95 %", TICKET, 7 * MINUTE),
     Case("failing payments", {"payments": "page"}, "events failed", PAGED),
     Case("failing uploads", {"uploads": "page"}, "events failed", PAGED, 4 * MINUTE),
-    Case("abuse", {"rate-limit-burst": "ticket", "lockouts": "page"}, "/", PAGED, 14 * MINUTE),
+    Case("abuse", {"rate-limit-burst": "ticket", "lockouts": "page"}, "/", PAGED, 26 * MINUTE),
     Case(
         "stripe outage",
         {f"{PARTIES}/stripe-down": "ticket"},

@@ -1,8 +1,9 @@
 """What every simulated platform is: sites on loopback, traffic, and what can break."""
 
+import asyncio
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -25,12 +26,13 @@ class Platform:
         self.now = now
         self.rng = rng
         self.fault: str | None = None
+        self.linger: Callable[[float], Awaitable[None]] = asyncio.sleep  # until a slow answer
         self.sites: dict[str, HttpServer] = {}
         self.open_site("web", self.answer)
 
     def open_site(self, name: str, handler: Handler) -> None:
         """A server of this name, which listens from `start` on."""
-        self.sites[name] = HttpServer(handler)
+        self.sites[name] = HttpServer(handler, linger=lambda seconds: self.linger(seconds))
 
     async def start(self) -> None:
         """Listen."""
