@@ -16,6 +16,7 @@ from collectors.log import LogConfig, LogLines
 from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
 from collectors.promql import Promql, PromqlConfig
+from collectors.pushed.collector import Pushed, RemoteWriteConfig
 from collectors.redis import RedisConfig, RedisProbe
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
@@ -67,6 +68,7 @@ KINDS: Mapping[str, Kind] = {
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
+    "remote_write": Kind(RemoteWriteConfig, Pushed, is_probe=False, has_page=True),
     "smtp": Kind(SmtpConfig, SmtpProbe),
     "sql": Kind(SqlConfig, SqlProbe, has_page=True),
     "ssh": Kind(SshConfig, SshProbe),

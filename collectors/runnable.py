@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from collectors.observation import Observation
+from slo.exposition import Page
 
 
 class Clock(Protocol):
@@ -50,3 +51,11 @@ class ReadsOn(Protocol):
 
     def go_on_from(self, left_at: Callable[[], str | None]) -> None:
         """`left_at` gives the last counted page's position; asked at the first look."""
+
+
+@runtime_checkable
+class IsFed(Protocol):
+    """A collector that others send to."""
+
+    def fed_by(self, page: Callable[[], Page]) -> None:
+        """`page` gives what came so far; asked at every look."""

@@ -48,6 +48,7 @@ from nines.outbox import Outbox
 from nines.past import Past
 from nines.receipts import Receipts
 from nines.receivers import build_receivers, receiver_rates, receiver_shares
+from nines.reception import Reception
 from nines.recounting import Recounting
 from nines.reloading import Reloading
 from nines.resume import book_our_absence, last_page
@@ -68,6 +69,7 @@ from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
 from nines.storage.outside import OutsideRecords
 from nines.storage.overdue import owed
+from nines.storage.pushed import PushedRecords
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
 from nines.storing import Storing
@@ -201,6 +203,14 @@ class Service:
             clock=self._clock,
         )
         await self.intake.load()
+        self.reception = Reception(
+            records=PushedRecords(self.database),
+            threads=self.threads,
+            config=lambda: self.config,
+            on_loopback=lambda: is_loopback(self.config.server.listen.host),
+            clock=self._clock,
+        )
+        await self.reception.load()
         self.receipts = Receipts(
             records=CallbackRecords(self.database),
             alerts=self.records,
@@ -317,6 +327,7 @@ class Service:
             live=self.live,
             schedule=self.rounds.schedule,
             own=DeliveryCollector(self.deliveries),
+            reception=self.reception,
             now=self._clock.now,
         )
         self.reloading = Reloading(
@@ -558,6 +569,7 @@ class Service:
             settings=settings,
             callbacks=self.callbacks,
             alertmanager=alertmanager,
+            pushes=self.reception,
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
         )
         await serve(app, listen.host, listen.port, self.stop, self._on_started)

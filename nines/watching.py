@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from collectors.runnable import ReadsOn, Runnable
+from collectors.runnable import IsFed, ReadsOn, Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
 from nines.config.rate_limits import requests
@@ -17,6 +17,7 @@ from nines.entry import Entry
 from nines.exclusions import configured
 from nines.live import Live
 from nines.notices import Notices
+from nines.reception import Reception
 from nines.recounting import Recounting
 from nines.resume import resume_rules, resume_target
 from nines.roster import Roster
@@ -48,6 +49,7 @@ class Watching:
         live: Live,
         schedule: Schedule,
         own: Runnable,
+        reception: Reception,
         now: Callable[[], datetime],
     ) -> None:
         """`path` is the configuration's: it is the author of what is planned there. `own` looks
@@ -64,6 +66,7 @@ class Watching:
         self._live = live
         self._schedule = schedule
         self._own = own
+        self._reception = reception
         self._now = now
         self._counts = CountStore(database)
         self._records = AlertRecords(database)
@@ -115,6 +118,8 @@ class Watching:
         for collector in roster.collectors.values():
             if isinstance(collector, ReadsOn):
                 collector.go_on_from(partial(self._position_of, collector.id))
+            if isinstance(collector, IsFed):
+                collector.fed_by(partial(self._reception.page, collector.id))
         self._recounting.exclude_from_rules(config)
         self._notices.watch(entries)
         self._configured.collectors = roster.collectors

@@ -20,6 +20,7 @@ from web.health import health_router
 from web.pages import error_page, pages_router
 from web.probe import probe_router
 from web.problem import Problem, ProblemError, as_problem, problem_response
+from web.pushes import NO_PUSHES, Pushes, pushes_router
 from web.safety import Safety
 from web.settings import WebSettings
 
@@ -34,6 +35,7 @@ def create_app(
     settings: WebSettings,
     callbacks: Callbacks = NO_CALLBACKS,
     alertmanager: Alertmanager = NO_ALERTMANAGER,
+    pushes: Pushes = NO_PUSHES,
     prober: Prober | None = None,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
@@ -51,6 +53,7 @@ def create_app(
     for router in (
         exporter_router(source, settings),  # asked by machines all the time: it is looked at first
         alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
+        pushes_router(pushes),
         probe_router(prober),
         health_router(settings),
         api_router(source, settings),

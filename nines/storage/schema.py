@@ -455,3 +455,23 @@ discovered = Table(
     Column("targets", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
+
+# The series of collectors that others send to, as of the last sample of each; `mark` is a digest of
+# the series, which may be longer than an index takes.
+pushed_series = Table(
+    "pushed_series",
+    metadata,
+    Column("collector", Text, primary_key=True),
+    Column("mark", Text, primary_key=True),
+    Column("series", Text, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+# Which of a sender's replicas is listened to.
+pushed_replicas = Table(
+    "pushed_replicas",
+    metadata,
+    Column("collector", Text, primary_key=True),
+    Column("cluster", Text, primary_key=True),
+    Column("replica", Text, nullable=False),
+)

@@ -119,7 +119,9 @@ def test_every_problem_is_told_at_its_own_place() -> None:
     ("config", "said"),
     [
         pytest.param(
-            {}, "redis, smtp, sql, ssh, steps, tcp, tls, websocket holds its target", id="no kind"
+            {},
+            "redis, remote_write, smtp, sql, ssh, steps, tcp, tls, websocket holds its target",
+            id="no kind",
         ),
         pytest.param({"interval": "5s"}, "a collector has a kind", id="no target"),
         pytest.param({"tls": {"ca_file": "x"}}, "a collector has a kind", id="only TLS options"),

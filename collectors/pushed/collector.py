@@ -1,0 +1,90 @@
+"""A collector to which others send: it asks nobody, and looks at what came."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pydantic import Field, model_validator
+
+from collectors.look import Look
+from collectors.means import Means
+from collectors.observation import Observation
+from collectors.runnable import Clock
+from collectors.settings import BasicAuth, CollectorSettings
+from slo.exposition import Page
+from slo.fields import PositiveDuration
+from slo.secret import SecretText
+
+
+class PushedSettings(CollectorSettings):
+    """What the kinds that others send to have in common."""
+
+    bearer_token: SecretText | None = Field(
+        None, description="What a sender must bear as `Authorization: Bearer ...`."
+    )
+    basic_auth: BasicAuth | None = Field(None, description="What a sender must sign in as.")
+    staleness: PositiveDuration = Field(
+        timedelta(minutes=5), description="How long a series counts as there after its last sample."
+    )
+    replica_label: str | None = Field(
+        None,
+        description="The label that tells replicas of one sender apart: one is listened to at a "
+        "time.",
+    )
+    cluster_label: str = Field(
+        "cluster", description="The label that says which replicas belong together."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> "PushedSettings":
+        if self.bearer_token is not None and self.basic_auth is not None:
+            raise ValueError("only one of bearer_token and basic_auth can be asked for")
+        return self
+
+    @property
+    def sender(self) -> str:
+        """Whom the metrics are from, as people know it."""
+        raise NotImplementedError
+
+
+class RemoteWriteConfig(PushedSettings):
+    """Take what a Prometheus writes to `/api/v1/write`."""
+
+    remote_write: str = Field(
+        min_length=1, max_length=100, description="The sender's name, as people know it."
+    )
+
+    @property
+    def sender(self) -> str:
+        return self.remote_write
+
+
+def _nothing() -> Page:
+    return Page({})
+
+
+class Pushed:
+    """One sender's metrics. Where they are kept, somebody else knows."""
+
+    def __init__(self, collector_id: str, config: PushedSettings, means: Means) -> None:
+        self.id = collector_id
+        self.kind = "remote_write"
+        self.target = config.sender
+        self.interval = means.interval
+        self.timeout = means.timeout
+        self._page: Callable[[], Page] = _nothing
+
+    def fed_by(self, page: Callable[[], Page]) -> None:
+        """What came so far is told by this."""
+        self._page = page
+
+    async def run(self, due: datetime, clock: Clock) -> Observation:
+        """Look once at what came."""
+        look = Look.begin(self.id, due, clock)
+        page = self._page()
+        look.watch.stop()
+        look.warning = "; ".join(page.advice)[:500] or None
+        return replace(look.passed(), page=page)
+
+    async def close(self) -> None:
+        """Nothing outlives a run."""

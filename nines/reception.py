@@ -1,0 +1,255 @@
+"""Take in the metrics that others send: stored before the yes, and shown to the next look."""
+
+import asyncio
+import hmac
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from collectors.pushed.book import Book, Changes, Terms, Told
+from collectors.pushed.collector import PushedSettings
+from collectors.pushed.remote_write import RefusedPushError, Written, read_write
+from nines.clock import Clock
+from nines.config import Config
+from nines.storage.errors import StorageError
+from nines.storage.pushed import PushedRecords
+from nines.threads import StorageThreads
+from slo.definition import GaugeSLI, sources
+from slo.exposition import Page, Series
+from slo.rule import GaugeCheck
+from slo.selector import Selector
+from web.pushes import BadPushError, Kept, NotKeptError, RefusedSenderError
+
+_AT_ONCE = 32  # bodies that wait or are read: each may be large
+_LARGE = 32 * 1024  # bytes of a body that are read beside the event loop
+_KNOWN = 100_000  # series of which it is known whether anybody wants them
+_PROBLEM_SECONDS = 300.0  # for so long the newest problem is shown
+_CLOSED = (
+    "Metrics are taken from this machine only: Nines listens beyond it, and whoever reaches it "
+    "could send what they like. Give the collector a bearer_token or basic_auth to open it."
+)
+
+
+class Reading:
+    """What SLIs and rules read of one collector, by selectors; and how it is sent to."""
+
+    def __init__(
+        self, settings: PushedSettings, counters: Sequence[Selector], gauges: Sequence[Selector]
+    ) -> None:
+        self.settings = settings
+        counted = {one.metric for one in counters}
+        # What is read as both is a counter: it is told what it counted.
+        self.gauges = {one.metric for one in gauges} - counted
+        self._by_metric: dict[str, list[Selector]] = {}
+        for one in (*counters, *gauges):
+            # The other edges of a histogram are told to whoever asks for one that is not there.
+            matchers = tuple(each for each in one.matchers if each.label != "le")
+            self._by_metric.setdefault(one.metric, []).append(replace(one, matchers=matchers))
+        self._known: dict[Series, bool] = {}
+        self.terms = Terms(self._wants, settings.replica_label, settings.cluster_label)
+
+    @property
+    def metrics(self) -> Collection[str]:
+        """The names of all that is read."""
+        return self._by_metric.keys()
+
+    def _wants(self, series: Series) -> bool:
+        wanted = self._known.get(series)
+        if wanted is None:
+            labels = dict(series.labels)
+            wanted = any(one.matches(labels) for one in self._by_metric.get(series.metric, ()))
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[series] = wanted
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """Those of one configuration."""
+
+    config: Config
+    of: Mapping[str, Reading]
+
+
+class Reception:
+    """Implements web.pushes.Pushes. Bodies are stored one after the other."""
+
+    def __init__(
+        self,
+        *,
+        records: PushedRecords,
+        threads: StorageThreads,
+        config: Callable[[], Config],
+        on_loopback: Callable[[], bool],
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._threads = threads
+        self._config = config
+        self._on_loopback = on_loopback
+        self._clock = clock
+        self._books: dict[str, Book] = {}
+        self._readings: _Readings | None = None
+        self._turn = asyncio.Lock()
+        self._inside = 0
+
+    async def load(self) -> None:
+        """Take up what is stored."""
+        ticks = self._clock.monotonic()
+        self._books = {
+            collector: Book(kept, replicas, ticks)
+            for collector, (kept, replicas) in (
+                await self._threads.read(self._records.load)
+            ).items()
+        }
+
+    def admit(self, kind: str, authorization: str | None) -> frozenset[str]:
+        """By what each collector asks for; one that asks for nothing, on a loopback address."""
+        readings = {
+            name: one
+            for name, one in self._now().items()
+            if kind in type(one.settings).model_fields
+        }
+        if not readings:
+            said = f"No collector takes this: the configuration has none with the key {kind}."
+            raise RefusedSenderError(404, said)
+        open_ones = {name for name, one in readings.items() if _header_of(one.settings) is None}
+        admitted = {
+            name
+            for name, one in readings.items()
+            if (wanted := _header_of(one.settings)) is not None
+            and _is_same(wanted, authorization or "")
+        }
+        if open_ones and self._on_loopback():
+            admitted |= open_ones
+        if admitted:
+            return frozenset(admitted)
+        if open_ones == readings.keys():
+            raise RefusedSenderError(403, _CLOSED)
+        raise RefusedSenderError(
+            401, "Metrics are taken from whoever bears a collector's token here; this is none."
+        )
+
+    async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
+        """Keep what of a body of remote_write is wanted."""
+        return await self._take(partial(read_write, body, second=second), len(body), collectors)
+
+    def page(self, collector_id: str) -> Page:
+        """What came for a collector so far, and why nothing did."""
+        reading, ticks = self._now().get(collector_id), self._clock.monotonic()
+        if reading is None:
+            return Page({})
+        book = self._book(collector_id)
+        lasts = reading.settings.staleness.total_seconds()
+        page = book.page(reading.gauges, ticks, lasts)
+        advice = []
+        if book.problem is not None and ticks - book.problem[0] <= _PROBLEM_SECONDS:
+            advice.append(book.problem[1])
+        if page.samples or not reading.metrics:
+            return replace(page, advice=tuple(advice))
+        silent = book.heard_at is None or ticks - book.heard_at > lasts
+        if silent:
+            why = _silence(reading.settings.sender, book.heard_at, ticks)
+            advice.insert(0, why)
+            return replace(page, advice=tuple(advice), absent=dict.fromkeys(reading.metrics, why))
+        return replace(page, advice=tuple(advice))
+
+    async def _take(
+        self,
+        read: Callable[[Collection[str]], Written],
+        size: int,
+        collectors: frozenset[str],
+    ) -> Kept:
+        if self._inside >= _AT_ONCE:
+            raise NotKeptError("Too many send at once: send it again.")
+        self._inside += 1
+        try:
+            readings = {name: one for name, one in self._now().items() if name in collectors}
+            wanted = {metric for one in readings.values() for metric in one.metrics}
+            reading = partial(read, wanted)
+            written = await asyncio.to_thread(reading) if size > _LARGE else reading()
+            async with self._turn:
+                problems = await self._keep(readings, written.told)
+        except RefusedPushError as error:
+            self._tell(collectors, str(error))
+            raise BadPushError(str(error)) from error
+        except StorageError as error:
+            raise NotKeptError(f"Nothing of it is kept: {error}") from error
+        finally:
+            self._inside -= 1
+        self._tell(collectors, "; ".join(filter(None, (*written.problems, written.advice))))
+        return Kept((*written.problems, *problems), written.samples)
+
+    async def _keep(self, readings: Mapping[str, Reading], told: Sequence[Told]) -> Sequence[str]:
+        """Store it, then turn to it; gives what was left out. One at a time."""
+        now_ms, ticks = int(self._clock.now().timestamp() * 1000), self._clock.monotonic()
+        changes: dict[str, Changes] = {
+            name: self._book(name).plan(told, one.terms, now_ms, ticks)
+            for name, one in readings.items()
+        }
+        changed = {name: one for name, one in changes.items() if not one.is_empty}
+        if changed:
+            await self._threads.write(lambda: self._records.save(changed))
+        for name, one in changes.items():
+            self._book(name).turn(one, self._clock.monotonic())
+        return list(dict.fromkeys(said for one in changes.values() for said in one.problems))
+
+    def _tell(self, collectors: Collection[str], problem: str) -> None:
+        """Show it with the next looks."""
+        if problem:
+            for name in collectors:
+                self._book(name).problem = self._clock.monotonic(), problem
+
+    def _book(self, collector_id: str) -> Book:
+        book = self._books.get(collector_id)
+        if book is None:
+            book = self._books[collector_id] = Book({}, {}, self._clock.monotonic())
+        return book
+
+    def _now(self) -> Mapping[str, Reading]:
+        """What is read of each collector that is sent to, by the configuration of now."""
+        config = self._config()
+        if self._readings is None or self._readings.config is not config:
+            self._readings = _Readings(config, readings(config))
+        return self._readings.of
+
+
+def readings(config: Config) -> dict[str, Reading]:
+    """What is read of each collector that is sent to."""
+    counters: dict[str, list[Selector]] = {}
+    gauges: dict[str, list[Selector]] = {}
+    for slo in config.slos:
+        if slo.collector_id is not None:
+            into = gauges if isinstance(slo.sli, GaugeSLI) else counters
+            into.setdefault(slo.collector_id, []).extend(sources(slo.sli))
+    for rule in config.rules:
+        into = gauges if isinstance(rule.check, GaugeCheck) else counters
+        into.setdefault(rule.collector_id, []).extend(rule.sources())
+    found = {}
+    for service, one in config.services.items():
+        for name, settings in one.collectors.items():
+            if isinstance(settings, PushedSettings):
+                id_ = f"{service}/{name}"
+                found[id_] = Reading(settings, counters.get(id_, ()), gauges.get(id_, ()))
+    return found
+
+
+def _header_of(settings: PushedSettings) -> str | None:
+    """What a sender has to bear."""
+    if settings.bearer_token is not None:
+        return f"Bearer {settings.bearer_token.value}"
+    return settings.basic_auth.header if settings.basic_auth is not None else None
+
+
+def _is_same(wanted: str, given: str) -> bool:
+    scheme, _, secret = wanted.partition(" ")
+    said, _, told = given.partition(" ")
+    is_right = hmac.compare_digest(told.strip().encode(), secret.encode())
+    return is_right and said.lower() == scheme.lower()
+
+
+def _silence(sender: str, heard_at: float | None, ticks: float) -> str:
+    if heard_at is None:
+        return f"{sender} has sent nothing of it since Nines started"
+    return f"{sender} has sent nothing of it for {ticks - heard_at:.0f} s"

@@ -1,0 +1,138 @@
+"""`POST /api/v1/write`: take what a Prometheus writes."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastapi import APIRouter, Request, Response
+
+from web.problem import ProblemError
+
+_PROTOBUF = "application/x-protobuf"
+_FIRST, _SECOND = "prometheus.writerequest", "io.prometheus.write.v2.request"
+_RETRY = {"Retry-After": "5"}
+_COUNTS = "X-Prometheus-Remote-Write-{}-Written"
+
+
+class RefusedSenderError(Exception):
+    """Whoever sends may not: an HTTP status and a sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class BadPushError(Exception):
+    """Nothing of a body can be read, and it would not be better the next time; a sentence."""
+
+
+class NotKeptError(Exception):
+    """Nothing was kept: storage refuses, or too many send at once. It is to be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a body: `problems` are sentences about what was left out of it.
+
+    `samples` are all that were there.
+    """
+
+    problems: tuple[str, ...] = ()
+    samples: int = 0
+
+
+class Pushes(Protocol):
+    """Whoever keeps what is sent."""
+
+    def admit(self, kind: str, authorization: str | None) -> frozenset[str]:
+        """The collectors of a kind to which the bearer of this header may send.
+
+        Raises RefusedSenderError.
+        """
+
+    async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
+        """Keep what of a body is wanted; returns when it is stored. `second`: of version 2.0.
+
+        Raises BadPushError and NotKeptError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _None:
+    """There is none: nobody wired one."""
+
+    says: str = "Nothing is taken here."
+
+    def admit(self, kind: str, authorization: str | None) -> frozenset[str]:
+        del kind, authorization
+        raise RefusedSenderError(404, self.says)
+
+    async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
+        del body, collectors, second
+        raise NotKeptError(self.says)
+
+
+NO_PUSHES: Pushes = _None()
+
+
+def pushes_router(pushes: Pushes) -> APIRouter:
+    """The endpoints that take metrics. They stand in their own descriptions, not in ours."""
+    router = APIRouter(include_in_schema=False)
+
+    async def write(request: Request) -> Response:
+        collectors = admitted(pushes, "remote_write", request)
+        second = _is_second(request)
+        kept = await kept_of(pushes.write(await request.body(), collectors, second=second))
+        headers = {}
+        if second:
+            counts = {"Samples": kept.samples, "Histograms": 0, "Exemplars": 0}
+            headers = {_COUNTS.format(name): str(count) for name, count in counts.items()}
+        if kept.problems:
+            # What can be kept is; a Prometheus drops the rest and writes the sentence to its log.
+            raise ProblemError(400, _sentence(kept.problems), headers=headers)
+        return Response(status_code=204, headers=headers)
+
+    router.add_api_route("/api/v1/write", write, methods=["POST"], response_model=None)
+    return router
+
+
+def admitted(pushes: Pushes, kind: str, request: Request) -> frozenset[str]:
+    """The collectors that the sender may send to. Raises ProblemError."""
+    try:
+        return pushes.admit(kind, request.headers.get("authorization"))
+    except RefusedSenderError as error:
+        headers = {"WWW-Authenticate": 'Bearer, Basic realm="nines"'} if error.status == 401 else {}
+        raise ProblemError(error.status, error.text, headers=headers) from error
+
+
+async def kept_of(keeping: Awaitable[Kept]) -> Kept:
+    """What became of a body. Raises ProblemError."""
+    try:
+        return await keeping
+    except BadPushError as error:
+        raise ProblemError(400, f"{error}.") from error
+    except NotKeptError as error:
+        raise ProblemError(503, str(error), headers=_RETRY) from error
+
+
+def _is_second(request: Request) -> bool:
+    """Whether the body is of version 2.0. Raises ProblemError for what is neither."""
+    said = request.headers.get("content-type", "")
+    media, *parameters = (part.strip().lower() for part in said.split(";"))
+    names = dict(part.partition("=")[::2] for part in parameters)
+    proto = names.get("proto", _FIRST).strip('"')
+    if media != _PROTOBUF or proto not in (_FIRST, _SECOND):
+        raise ProblemError(
+            415,
+            f"Content-Type is {said[:100]!r}; {_PROTOBUF} is taken, with "
+            "proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request.",
+        )
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding != "snappy":
+        raise ProblemError(415, f"Content-Encoding is {encoding[:40]!r}; only snappy is taken.")
+    return proto == _SECOND
+
+
+def _sentence(problems: tuple[str, ...]) -> str:
+    return "; ".join(problems)[:1000] + ". All else of it is kept."
