@@ -21,6 +21,7 @@ from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import LateRuns
 from collectors.observation import Observation
+from dashboards.logbook import Logbook
 from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
@@ -415,6 +416,9 @@ class Source(Protocol):
 
     async def end_silence(self, silence_id: str, by: str) -> Silence | None:
         """It is over now. None: there is none. Raises PlanError where that cannot be."""
+
+    def logbook(self) -> Logbook:
+        """What was written down beside the counts: deployments."""
 
     def changes(self) -> "Changes":
         """Subscribe to what changes; close it when the client goes."""

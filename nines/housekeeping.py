@@ -17,6 +17,7 @@ from nines.storage.callbacks import CallbackRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
+from nines.storage.deployments import DeploymentRecords
 from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.exclusions import ExclusionStore
@@ -97,6 +98,8 @@ class Housekeeping:
         await self._in_turns("retention of callbacks", lambda: back.prune(now, CALLBACKS_KEPT))
         definitions = DefinitionRecords(self._database)
         await self._in_turns("retention of versions", lambda: definitions.prune(now, kept.sums))
+        releases = DeploymentRecords(self._database)
+        await self._in_turns("retention of deployments", lambda: releases.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
 

@@ -45,6 +45,7 @@ from nines.discovery.following import Following
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
+from nines.logbook import Logbook
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.receipts import Receipts
@@ -164,6 +165,7 @@ class Live:
         canaries: Canaries,
         side_tasks: SideTasks,
         discovery: Following,
+        logbook: Logbook,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -180,6 +182,7 @@ class Live:
         self._canaries = canaries
         self._side_tasks = side_tasks
         self._discovery = discovery
+        self._logbook = logbook
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -529,6 +532,9 @@ class Live:
 
     async def end_silence(self, silence_id: str, by: str) -> Silence | None:
         return await self._silencing.end(silence_id, by)
+
+    def logbook(self) -> Logbook:
+        return self._logbook
 
     def changes(self) -> Changes:
         return self._broadcast.subscribe()

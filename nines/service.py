@@ -43,6 +43,7 @@ from nines.engine import Engine
 from nines.housekeeping import Housekeeping
 from nines.intake import Intake
 from nines.live import Live, Pulse
+from nines.logbook import Logbook
 from nines.notices import Notices
 from nines.outbox import Outbox
 from nines.past import Past
@@ -63,6 +64,7 @@ from nines.storage.counts import CountStore
 from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
 from nines.storage.deliveries import deliveries
+from nines.storage.deployments import DeploymentRecords
 from nines.storage.discovered import DiscoveredRecords
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.instance import open_held
@@ -242,6 +244,15 @@ class Service:
             run=self.threads.read,
             clock=self._clock,
         )
+        self.logbook = Logbook(
+            DeploymentRecords(self.database),
+            read=self.threads.read,
+            write=self.threads.write,
+            now=self._clock.now,
+            new_id=self._new_id,
+            services=lambda: self.config.services,
+            changed=self._has_news,
+        )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -265,6 +276,7 @@ class Service:
             canaries=self.canaries,
             side_tasks=self.side_tasks,
             discovery=self.discovery,
+            logbook=self.logbook,
         )
         self.outbox = Outbox(
             records=self.records,
@@ -393,6 +405,11 @@ class Service:
             monotonic=self._clock.monotonic,
             silence=self._silence,
         )
+
+    def _has_news(self, service: str) -> None:
+        """Something was written down about a service: its pages show it."""
+        ids = self.engine.entries
+        self.broadcast.tell(slo_ids=[one for one in ids if one.partition("/")[0] == service])
 
     def _told_instead(self, incident_id: str) -> None:
         self.delivery.notify()

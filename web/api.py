@@ -41,6 +41,7 @@ from web import problem
 from web.aftermath import add_aftermath_routes
 from web.answer import answer
 from web.cursor import Key, page_of
+from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import asked_moment, read_step
@@ -588,6 +589,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)
+    add_deployment_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
     router.add_api_route(

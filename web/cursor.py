@@ -25,21 +25,23 @@ def page_of(
     """
     keyed = sorted(((key(item), index) for index, item in enumerate(items)), key=lambda k: k[0])
     if cursor is not None:
-        after = _read(cursor, order)
+        after = read_cursor(cursor, order)
         try:
             keyed = [one for one in keyed if one[0] > after]
         except TypeError:
             raise ValueError("this is not a cursor of this list") from None
     page = keyed[:limit]
     more = len(keyed) > limit
-    return [items[index] for _, index in page], _write(order, page[-1][0]) if more else None
+    return [items[index] for _, index in page], write_cursor(order, page[-1][0]) if more else None
 
 
-def _write(order: str, key: Key) -> str:
+def write_cursor(order: str, key: Key) -> str:
+    """The cursor that stands for this key of this order."""
     return base64.urlsafe_b64encode(orjson.dumps([order, *key])).rstrip(b"=").decode()
 
 
-def _read(cursor: str, order: str) -> Key:
+def read_cursor(cursor: str, order: str) -> Key:
+    """The key that it stands for. Raises ValueError."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         content = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

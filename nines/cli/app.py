@@ -7,17 +7,13 @@ from typing import Annotated
 
 import typer
 
+from nines.cli.deployments_app import deployment
+from nines.cli.options import SERVER, ByOption, Output, OutputOption, ServerOption
+
 # Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
 # wait for the web framework.
 
 CONFIG = Path("config.yaml")
-
-
-class Output(StrEnum):
-    """For people, or for programs."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class LogFormat(StrEnum):
@@ -40,11 +36,6 @@ ConfigOption = Annotated[
     Path,
     typer.Option("--config", "-c", help="The file, or a directory of *.yaml files."),
 ]
-ServerOption = Annotated[
-    str, typer.Option("--server", envvar="NINES_SERVER", help="Where a Nines is running.")
-]
-SERVER = "http://127.0.0.1:9919"
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How the answer is written.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -193,7 +184,6 @@ exclude = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(exclude, name="exclude")
-ByOption = Annotated[str, typer.Option("--by", envvar="NINES_NAME", help="Who you are.")]
 ExclusionArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")]
 
 StartOption = Annotated[
@@ -298,6 +288,9 @@ def undo(
 
     as_json = output is Output.JSON
     raise typer.Exit(command.change(server, exclusion, "undo", by, as_json=as_json))
+
+
+app.add_typer(deployment, name="deployment")
 
 
 @app.command()

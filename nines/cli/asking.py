@@ -39,9 +39,14 @@ def get_text(client: httpx.Client, path: str) -> str:
     return response.text
 
 
-def post(client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def post(
+    client: httpx.Client,
+    path: str,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The answer to a request. Raises AskError."""
-    return _asked(client, "POST", path, json=dict(body))
+    return _asked(client, "POST", path, json=dict(body), headers=dict(headers or {}))
 
 
 def _asked(client: httpx.Client, method: str, path: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's own

@@ -185,6 +185,27 @@ silences, silence_events = _planned_tables(
     Column("warned_of", Instant),
 )
 
+# Releases. `key` is the sender's own name for one, `told` what was sent under it.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("commit_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("key", Text),
+    Column("told", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "at", "id"),
+    Index(None, "service", "at", "id"),
+)
+
 incidents = Table(
     "incidents",
     metadata,

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nines.service import Service
-from nines.storage import callbacks, definitions, exclusions, shadows
+from nines.storage import callbacks, definitions, deployments, exclusions, shadows
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
@@ -19,6 +19,7 @@ FORGETS = {
     "retention of incidents": AlertRecords,
     "retention of callbacks": callbacks.CallbackRecords,
     "retention of versions": definitions.DefinitionRecords,
+    "retention of deployments": deployments.DeploymentRecords,
     "retention of shadows": shadows.ShadowRecords,
 }
 

@@ -78,6 +78,7 @@ from slo.window import Rolling
 from tests.slo.rules import a_rule
 from tests.web.fake_aftermath import aftermath_of
 from tests.web.fake_exclusions import FakeExclusions
+from tests.web.fake_logbook import FakeLogbook
 from tests.web.fake_silences import FakeSilences
 from tests.web.fake_why import fired_of, why_of
 
@@ -740,7 +741,7 @@ def _a_canary(one: ReceiverStanding) -> Canary:
 
 
 @dataclass
-class FakeSource(FakeSilences, FakeExclusions):
+class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
     """A Source whose facts a test may change between two looks."""
 
     statuses_: tuple[SLOStatus, ...] = field(default_factory=_statuses)
@@ -780,6 +781,7 @@ class FakeSource(FakeSilences, FakeExclusions):
     )
 
     excluded_at: datetime = field(default=NOW, kw_only=True)
+    logged_at: datetime = field(default=NOW, kw_only=True)
     silenced_at: datetime = field(default=NOW, kw_only=True)
 
     def __post_init__(self) -> None:

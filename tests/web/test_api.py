@@ -398,6 +398,8 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/slos",
             "/slos/{service}/{slo}",
             "/slos/{service}/{slo}/points",
+            "/deployments",
+            "/deployments/{deployment_id}",
             "/slos/{service}/{slo}/versions",
             "/slos/{service}/{slo}/budget",
             "/slos/{service}/{slo}/budget.csv",

@@ -1,0 +1,71 @@
+"""A logbook in memory, as a part of the fake source; decided on by the real rules."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from dashboards.logbook import Wanted
+from dashboards.source import ServiceCard
+from nines.logbook import Logbook
+from slo.deployment import Deployment, KeyReusedError
+
+T = TypeVar("T")
+
+
+@dataclass
+class FakeRecords:
+    """Deployments in a list."""
+
+    kept: list[Deployment] = field(default_factory=list)
+
+    def deploy(self, deployment: Deployment) -> tuple[Deployment, bool]:
+        key = deployment.rollout.key
+        for one in self.kept:
+            if key is not None and one.rollout.key == key:
+                if one.rollout.told != deployment.rollout.told:
+                    raise KeyReusedError(key)
+                return one, False
+        self.kept.append(deployment)
+        return deployment, True
+
+    def deployments(self, wanted: Wanted, limit: int) -> Sequence[Deployment]:
+        found = [
+            one
+            for one in sorted(self.kept, key=lambda one: (one.at, one.id), reverse=True)
+            if wanted.service in (None, one.rollout.service)
+            and wanted.environment in (None, one.rollout.environment)
+            and (wanted.start is None or one.at >= wanted.start)
+            and (wanted.end is None or one.at < wanted.end)
+            and (wanted.before is None or (one.at, one.id) < wanted.before)
+        ]
+        return found[:limit]
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        return next((one for one in self.kept if one.id == deployment_id), None)
+
+
+@dataclass
+class FakeLogbook:
+    """Keeps what it is told."""
+
+    deployed: FakeRecords = field(default_factory=FakeRecords)
+    logged_at: datetime = field(kw_only=True)
+
+    def services(self) -> Sequence[ServiceCard]:
+        raise NotImplementedError
+
+    def logbook(self) -> Logbook:
+        return Logbook(
+            self.deployed,
+            read=_at_once,
+            write=_at_once,
+            now=lambda: self.logged_at,
+            new_id=lambda: f"deployment-{len(self.deployed.kept) + 1}",
+            services=lambda: [card.name for card in self.services()],
+            changed=lambda _: None,
+        )
+
+
+async def _at_once(call: Callable[[], T]) -> T:
+    return call()
