@@ -12,7 +12,9 @@ from nines.config.model import Retention
 from nines.engine import Engine
 from nines.live import Pulse
 from nines.silencing import Silencing
+from nines.storage.accounts import AccountRecords
 from nines.storage.alerts import AlertRecords
+from nines.storage.audit import AuditRecords
 from nines.storage.callbacks import CallbackRecords
 from nines.storage.counts import CountStore
 from nines.storage.database import Database
@@ -102,6 +104,9 @@ class Housekeeping:
         await self._in_turns("retention of deployments", lambda: releases.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
+        audit, accounts = AuditRecords(self._database), AccountRecords(self._database)
+        await self._in_turns("retention of the audit log", lambda: audit.prune(now, kept.sums))
+        await self._in_turns("retention of sessions", lambda: accounts.prune(now))
 
     async def _in_turns(self, what: str, work: Callable[[], int]) -> None:
         """Many short transactions, so that flushes and pages have their turn in between."""

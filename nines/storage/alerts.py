@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, exists, select
 
-from alerting.incident import IncidentState
+from alerting.incident import EventKind, IncidentState
 from alerting.notification import NotificationKind
 from alerting.store import Decision, IncidentFile, Sent, told_and_said
+from nines.storage.audit import told, write_audit
 from nines.storage.batches import CountBatch, write_batch
 from nines.storage.codec import names_from_json, names_to_json, state_from_json, state_to_json
 from nines.storage.database import Database
@@ -126,10 +127,28 @@ def write_decision(connection: Connection, decision: Decision) -> None:
     )
     add(connection, attempts, [attempt_values(one) for one in decision.attempts])
     write_events(connection, decision.events)
+    _write_acknowledgements(connection, decision)
     write_grounds(connection, decision.grounds)
     write_shadows(connection, decision.shadows)
     write_marks(connection, decision.marks)
     write_outside(connection, decision.outside)
+
+
+def _write_acknowledgements(connection: Connection, decision: Decision) -> None:
+    """They are what people do in a decision: the audit log has them, whichever way they came."""
+    taken = {one.incident_id for one in decision.events if one.kind is EventKind.ACKNOWLEDGED}
+    for incident in decision.incidents:
+        if incident.id in taken and incident.acknowledged_at is not None:
+            by = incident.acknowledged_by or ""
+            write_audit(
+                connection,
+                at=incident.acknowledged_at,
+                by=by,
+                action="incident acknowledged",
+                subject=incident.id,
+                before=told({"state": IncidentState.TRIGGERED, "acknowledged_by": None}),
+                after=told({"state": incident.state, "acknowledged_by": by}),
+            )
 
 
 def _write_states(connection: Connection, states: Mapping[str, AlertState]) -> None:

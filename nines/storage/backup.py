@@ -156,7 +156,7 @@ def _replace_all(source: Database, target: Database, *, replace: bool) -> int:
         if target.dialect == "postgresql":
             _take_as_long_as_needed(writer)
             writer.exec_driver_sql(f"SELECT pg_advisory_xact_lock({RESTORE_LOCK})")
-        holds = sum(_count(writer, name) for name in ("series", "incidents"))
+        holds = sum(_count(writer, name) for name in ("series", "incidents", "users"))
         if holds and not replace:
             raise StorageError(
                 f"The database {target.name} is not empty; nothing was changed."
@@ -165,6 +165,8 @@ def _replace_all(source: Database, target: Database, *, replace: bool) -> int:
         for table in reversed(metadata.sorted_tables):
             writer.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608 - the name is ours
         rows = sum(_copy(reader, writer, table) for table in metadata.sorted_tables)
+        # Who signed out since must not be signed in again.
+        writer.exec_driver_sql("DELETE FROM sessions")
         renew(writer)
         if target.dialect == "postgresql":
             _number_on(writer)

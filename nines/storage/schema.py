@@ -496,3 +496,58 @@ pushed_replicas = Table(
     Column("cluster", Text, primary_key=True),
     Column("replica", Text, nullable=False),
 )
+
+# Who may sign in. `password` is a hash; None: by single sign-on, or no longer.
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("password", Text),
+    Column("grants", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+# Who is signed in. What a cookie bears is kept as its hash alone.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("local", Boolean, nullable=False),
+    Column("grants", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index(None, "user"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("grants", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("revoked_at", Instant),
+    UniqueConstraint("hash"),
+)
+
+# Every change, by whom, and how it was before and after (JSON).
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Index(None, "at"),
+)

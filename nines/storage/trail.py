@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
+from nines.storage.audit import write_audit
 from nines.storage.database import Database
 from nines.storage.errors import StorageError
 from nines.storage.schedules import schedule_from_row, schedule_to_row
@@ -15,6 +16,7 @@ from slo.audit import AuditEntry
 from slo.planning import Planned
 
 _T = TypeVar("_T", bound=Planned)
+_BY_ITSELF = frozenset({"warned"})  # what changes nothing that anybody asked for
 _JSON = ("labels", "matchers", "schedule")  # columns that hold it
 
 
@@ -99,6 +101,17 @@ class TrailStore(Generic[_T]):
                 "before": entry.before,
                 "after": entry.after,
             },
+        )
+        if entry.action in _BY_ITSELF:
+            return
+        write_audit(
+            connection,
+            at=entry.at,
+            by=entry.by,
+            action=f"{self._table.name.removesuffix('s')} {entry.action}",
+            subject=entry.subject_id,
+            before=entry.before,
+            after=entry.after,
         )
 
     def _read(self, row: Row[Any]) -> _T:

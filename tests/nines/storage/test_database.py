@@ -13,7 +13,7 @@ from nines.storage.database import Database, migrate, open_database, schema_vers
 from nines.storage.errors import StorageError
 from nines.storage.schema import metadata
 
-NEWEST = "0018"
+NEWEST = "0019"
 
 
 def test_migrations_from_nothing_make_the_tables_that_the_code_knows(database: Database) -> None:
@@ -52,7 +52,7 @@ def test_a_newer_schema_is_refused_in_a_sentence(database: Database) -> None:
 def test_a_migration_that_fails_leaves_nothing(empty_database_url: str) -> None:
     database = open_database(empty_database_url)
     with database.write() as connection:
-        connection.execute(text("CREATE TABLE handles (stray INTEGER)"))  # the last table made
+        connection.execute(text("CREATE TABLE handles (stray INTEGER)"))
 
     with pytest.raises(StorageError, match="handles"):
         migrate(database)
