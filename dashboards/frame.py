@@ -16,6 +16,28 @@ THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at the page. `reads`: whether it may tell anything of what is watched."""
+
+    name: str = ""
+    roles: str = ""
+    reads: bool = True
+    is_local: bool = True  # there are no users yet, and it is asked from this machine
+    administers: bool = True
+    is_user: bool = False  # and no program
+
+    @property
+    def sentence(self) -> str:
+        """For the foot of every page."""
+        if self.is_local:
+            return "There are no users: everybody on this machine may change everything"
+        return f"Signed in as {self.name} ({self.roles})" if self.name else "Not signed in"
+
+
+ON_THIS_MACHINE = Visitor()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What the layout prints. `alarm`: fast, slow or calm; the favicon has its shape."""
 
@@ -30,6 +52,7 @@ class Frame:
     version: str
     past: PastView | None = None  # None: it is about now
     look_back: str | None = None  # the same page a while ago
+    visitor: Visitor = ON_THIS_MACHINE
 
     @property
     def at(self) -> str | None:
@@ -48,13 +71,17 @@ def frame(
     now: datetime,
     past: PastView | None = None,
     look_back: str | None = None,
+    visitor: Visitor = ON_THIS_MACHINE,
 ) -> Frame:
     """The frame at this moment. The title begins with how many SLOs need a person now.
 
-    That of a page about the past says when it was, and nothing of how the whole stands now.
+    That of a page about the past says when it was, and nothing of how the whole stands now; that
+    for somebody who may not read tells nothing at all.
     """
     if past is not None:
         title, statuses = f"{title}, {past.when}", ()
+    if not visitor.reads:
+        statuses = ()
     census = states.census(statuses)
     fast, slow = census[states.BURNING_FAST], census[states.BURNING]
     prefix = f"({fast}!) " if fast else f"({slow}) " if slow else ""
@@ -66,10 +93,11 @@ def frame(
         here=here,
         now=write.moment(now, now),
         clock=write.clock(now),
-        problems=() if past else problems(health, bool(statuses), now),
-        version=health.version,
+        problems=() if past or not visitor.reads else problems(health, bool(statuses), now),
+        version=health.version if visitor.reads else "",
         past=past,
         look_back=look_back,
+        visitor=visitor,
     )
 
 

@@ -66,7 +66,7 @@ class Alertmanager:
         self._version = version
         self._started_at = started_at
 
-    def admit(self, authorization: str | None) -> None:
+    def admit(self, authorization: str | None) -> bool:
         """By the token; without one, on a loopback address alone. Raises RefusedError."""
         config = self._config().alertmanager_api
         if not config.enabled:
@@ -74,11 +74,12 @@ class Alertmanager:
         if config.token is None:
             if not self._on_loopback:
                 raise RefusedError(403, _CLOSED)
-            return
+            return False
         scheme, _, given = (authorization or "").partition(" ")
         is_right = hmac.compare_digest(given.strip().encode(), config.token.value.encode())
         if scheme.lower() != "bearer" or not is_right:
             raise RefusedError(401, "Alertmanager's API takes a bearer token here; this is none.")
+        return True
 
     async def post(self, body: bytes) -> Sequence[str]:
         """Take alerts. Raises RefusedBodyError, and NotStoredError when storage refuses."""

@@ -24,6 +24,7 @@ from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
 from collectors.blackbox.probe import Prober
 from nines import standing
+from nines.accounts import Accounts
 from nines.alertmanager import Alertmanager
 from nines.auditor import Auditor
 from nines.backfill import backfill
@@ -46,6 +47,7 @@ from nines.live import Live, Pulse
 from nines.logbook import Logbook
 from nines.notices import Notices
 from nines.outbox import Outbox
+from nines.passwords import Passwords
 from nines.past import Past
 from nines.receipts import Receipts
 from nines.receivers import build_receivers, receiver_rates, receiver_shares
@@ -315,6 +317,14 @@ class Service:
             now=self._clock.now,
         )
         self.callbacks = await self._open_callbacks()
+        self.accounts = Accounts(
+            database=self.database,
+            threads=self.threads,
+            config=lambda: self.config.access,
+            on_loopback=is_loopback(self.config.server.listen.host),
+            clock=self._clock,
+            passwords=Passwords(),
+        )
         self.configured.receivers = self._build_receivers(self.config)
         self.delivery = Delivery(
             self.records,
@@ -517,6 +527,8 @@ class Service:
         """Let go of receivers, threads and the database."""
         await close_all({**self.configured.leaving, **self.configured.receivers})
         await close_all(self.configured.collectors)
+        if hasattr(self, "accounts"):  # it may have been refused before
+            await self.accounts.close()
         self.threads.close()
         self._hold.release()
         self.database.close()
@@ -588,7 +600,12 @@ class Service:
             alertmanager=alertmanager,
             pushes=self.reception,
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
+            access=self.accounts,
         )
+        token = await self.accounts.open()
+        if token is not None:
+            url = f"{self.config.server.external_url}/setup?token={token}"
+            log.warning("no_users_yet", make_the_first_admin_at=url)
         await serve(app, listen.host, listen.port, self.stop, self._on_started)
 
     async def own_firing(self) -> list[Alert]:

@@ -38,8 +38,12 @@ from slo.status import SLOStatus
 from slo.units import format_duration
 from slo.versions import in_force
 from web import problem
+from web.access.everybody import EVERYBODY
+from web.access.guard import GuardedRoute, asking
+from web.access.port import Access
 from web.aftermath import add_aftermath_routes
 from web.answer import answer
+from web.audit import add_audit_routes
 from web.cursor import Key, page_of
 from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
@@ -471,7 +475,8 @@ class API:
         self, last_event_id: Annotated[str | None, Header(max_length=100)] = None
     ) -> Stream:
         """Server-sent events: `changed` with the ids that changed, `resync`: fetch all again."""
-        return self._streams.stream(last_event_id)
+        one = asking()
+        return self._streams.stream(last_event_id, lambda: one.access.over(one.principal))
 
     def _cards(self) -> dict[str, ServiceCard]:
         return {card.name: card for card in self._source.services()}
@@ -548,10 +553,11 @@ class API:
         return bad
 
 
-def api_router(source: Source, settings: WebSettings) -> APIRouter:
+def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY) -> APIRouter:
     """Every endpoint below `/api/v1`."""
     api = API(source, settings)
     router = APIRouter(
+        route_class=GuardedRoute,
         prefix="/api/v1",
         tags=["v1"],
         responses={
@@ -592,6 +598,7 @@ def api_router(source: Source, settings: WebSettings) -> APIRouter:
     add_deployment_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
+    add_audit_routes(router, access)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

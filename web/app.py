@@ -2,14 +2,20 @@
 
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from collectors.blackbox.probe import Prober
 from dashboards.source import Source
+from web.access.everybody import EVERYBODY
+from web.access.guard import Guard, GuardedRoute, NotAllowedError
+from web.access.guarded import guarded
+from web.access.port import Access
+from web.account import to_sign_in
 from web.alertmanager.port import NO_ALERTMANAGER, Alertmanager
 from web.alertmanager.routes import PREFIX, alertmanager_router, coded, post_alerts
 from web.api import api_router
@@ -37,14 +43,17 @@ def create_app(
     alertmanager: Alertmanager = NO_ALERTMANAGER,
     pushes: Pushes = NO_PUSHES,
     prober: Prober | None = None,
+    access: Access = EVERYBODY,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
+    source = guarded(source)
     app = Application(
         settings,
+        access,
         title="Nines",
         version=settings.version,
         summary="Service level objectives, error budgets and incidents.",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # a route of ours tells it, to those who may read
         # Their scripts come from a content network, which a page of ours never loads from.
         docs_url=None,
         redoc_url=None,
@@ -55,12 +64,13 @@ def create_app(
         alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
         pushes_router(pushes),
         probe_router(prober),
-        health_router(settings),
-        api_router(source, settings),
+        health_router(settings, access),
+        api_router(source, settings, access),
         callbacks_router(callbacks),
-        pages_router(source, settings, callbacks),
+        pages_router(source, settings, callbacks, access),
+        _description(app),
     ):
-        app.include_router(router)
+        app.include_router(_all_guarded(router))
 
     def failed(request: Request, error: Exception) -> Response:
         problem = as_problem(error)
@@ -70,8 +80,12 @@ def create_app(
             return coded(problem.status, problem.status, detail)
         if not _is_for_person(request):
             return problem_response(problem, request.url.path)
+        not_allowed = isinstance(problem, NotAllowedError)
+        if not_allowed and problem.status == 401 and request.method == "GET":
+            return to_sign_in(request)
+        words = problem.detail if not_allowed else None
         try:
-            page: Response = error_page(request, source, settings, problem.status)
+            page: Response = error_page(request, source, settings, problem.status, words)
         except Exception:  # noqa: BLE001 whatever broke the page may break its error page too
             return problem_response(problem, request.url.path)
         for name, value in (problem.headers or {}).items():
@@ -86,12 +100,34 @@ def create_app(
     return app
 
 
+def _all_guarded(router: APIRouter) -> APIRouter:
+    """The router, if nobody can get in past the question who may."""
+    for route in router.routes:
+        if not isinstance(route, GuardedRoute):
+            raise TypeError(f"{route} lets everybody in: its router lacks route_class=GuardedRoute")
+    return router
+
+
+def _description(app: FastAPI) -> APIRouter:
+    """What there is to ask, in OpenAPI."""
+    router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
+
+    async def describe() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    router.add_api_route(
+        "/api/v1/openapi.json", describe, methods=["GET", "HEAD"], response_model=None
+    )
+    return router
+
+
 class Application(FastAPI):
     """FastAPI with the safety layer outside of everything, error answers included."""
 
-    def __init__(self, settings: WebSettings, **options: Any) -> None:  # noqa: ANN401 FastAPI's own
+    def __init__(self, settings: WebSettings, access: Access, **options: Any) -> None:  # noqa: ANN401 FastAPI's own
         super().__init__(**options)
         self._settings = settings
+        self._access = access
         self.express: dict[tuple[str, str], Endpoint] = {}
         self.failed: Failed = lambda request, error: problem_response(
             as_problem(error), request.url.path
@@ -99,10 +135,12 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's stack, wrapped."""
+        settings = self._settings
+        asked = Express(super().build_middleware_stack(), self.express, self.failed)
         return Safety(
-            Express(super().build_middleware_stack(), self.express, self.failed),
-            external_url=self._settings.external_url,
-            listen=self._settings.listen,
+            Guard(asked, self._access, listen=settings.listen, external_url=settings.external_url),
+            external_url=settings.external_url,
+            listen=settings.listen,
         )
 
     def openapi(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from fastapi.responses import HTMLResponse
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from dashboards.mail_link_page import mail_link_view
 from dashboards.source import MailLink
+from web.access.guard import GuardedRoute
+from web.access.guarded import signed
 from web.forms import NAME_COOKIE, Print, clean, remember, remembered
 from web.problem import ProblemError
 from web.throttle import Throttle
@@ -125,7 +127,7 @@ class MailLinkPages:
         except Exception as error:  # the parsers' own errors are of many kinds
             raise ProblemError(400, "The body is no form.") from error
         by = clean(name) if isinstance(name, str) else ""
-        by = by or remembered(request)
+        by = signed(by or remembered(request))
         if not by:
             return await self._answer(request, self._callbacks.mail_link(token), missing=True)
         using = self._callbacks.use_mail_link(token, by)
@@ -178,7 +180,7 @@ def callbacks_router(
 ) -> APIRouter:
     """`/callbacks/slack/...` and `/callbacks/pagerduty/...`: for vendors, no part of the API."""
     vendors = VendorCallbacks(callbacks, clock)
-    router = APIRouter(prefix="/callbacks", include_in_schema=False)
+    router = APIRouter(prefix="/callbacks", include_in_schema=False, route_class=GuardedRoute)
     for path, endpoint in (
         ("/slack/{receiver}", vendors.slack),
         ("/pagerduty/{receiver}", vendors.pagerduty),

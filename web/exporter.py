@@ -39,6 +39,7 @@ from slo.digest import Sheet
 from slo.rule_status import RuleStatus
 from slo.status import SLOStatus
 from web import collector_samples, slo_samples
+from web.access.guard import GuardedRoute
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
 from web.lateness_samples import lateness_lines
@@ -521,7 +522,7 @@ def _zip(parts: Sequence[bytes]) -> tuple[bytes, ...]:
 
 def exporter_router(source: Source, settings: WebSettings) -> APIRouter:
     """`/metrics`."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
     exporter = Exporter(source, settings.now)
     router.add_api_route("/metrics", exporter.metrics, methods=["GET", "HEAD"])
     return router

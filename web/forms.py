@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from web.access.guard import asking
+
 NAME_COOKIE = "nines_name"
 _YEAR_SECONDS = 365 * 86_400
 _NAME_LIMIT = 80
@@ -35,7 +37,10 @@ def see_other(target: str) -> RedirectResponse:
 
 
 def remembered(request: Request) -> str:
-    """The name that a form of this browser bore last; empty when none did."""
+    """Who has signed in, or the name that a form of this browser bore last; empty when none did."""
+    principal = asking().principal
+    if principal.is_named:
+        return principal.name
     return clean(unquote(request.cookies.get(NAME_COOKIE, "")))
 
 
@@ -46,7 +51,9 @@ def clean(text: str, most: int = _NAME_LIMIT) -> str:
 
 
 def remember(request: Request, response: Response, cookie: str, value: str) -> None:
-    """Let the browser send it with what it asks for next."""
+    """Let the browser send it with what it asks for next. Who signs in needs no name for forms."""
+    if cookie == NAME_COOKIE and asking().principal.is_named:
+        return
     response.set_cookie(
         cookie,
         quote(value),

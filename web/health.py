@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from web.access.everybody import EVERYBODY
+from web.access.guard import GuardedRoute, asking
+from web.access.port import Access
 from web.answer import answer
 from web.problem import ProblemError
 from web.settings import WebSettings
@@ -34,8 +37,9 @@ class Reloaded:
 class Health:
     """The endpoints that orchestrators know, and one for whoever watches the watcher."""
 
-    def __init__(self, settings: WebSettings) -> None:
+    def __init__(self, settings: WebSettings, access: Access) -> None:
         self._settings = settings
+        self._access = access
 
     async def healthy(self) -> Response:
         """The process lives."""
@@ -64,13 +68,14 @@ class Health:
                 "The configuration was not reloaded; the one before it goes on being used.",
                 problems=result.problems,
             )
+        await self._access.record(asking().principal, "configuration reloaded", "configuration")
         return answer(request, Reloaded(reloaded=True))
 
 
-def health_router(settings: WebSettings) -> APIRouter:
+def health_router(settings: WebSettings, access: Access = EVERYBODY) -> APIRouter:
     """`/-/healthy`, `/-/ready`, `/-/audit`, `/-/reload`."""
-    health = Health(settings)
-    router = APIRouter(prefix="/-", include_in_schema=False)
+    health = Health(settings, access)
+    router = APIRouter(prefix="/-", include_in_schema=False, route_class=GuardedRoute)
     router.add_api_route("/healthy", health.healthy, methods=["GET", "HEAD"])
     router.add_api_route("/ready", health.ready, methods=["GET", "HEAD"])
     router.add_api_route("/audit", health.audit, methods=["GET", "HEAD"])

@@ -36,8 +36,13 @@ from slo.definition import SLO
 from slo.epoch import ceiling
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
+from web.access.everybody import EVERYBODY
+from web.access.guard import GuardedRoute
+from web.access.port import Access
+from web.account import AccountPages, visitor
 from web.aftermath import USUAL, PostmortemPages, times
 from web.assets import Assets
+from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
@@ -57,7 +62,8 @@ _NOTICES = {
 }
 _ERRORS = {
     400: ("This address makes no sense", "The address asks for something that cannot be."),
-    403: ("Not from there", "This form was sent from another site, so nothing was changed."),
+    401: ("Sign in first", "Nothing was changed: Nines does not know who you are."),
+    403: ("Not allowed", "That is not yours to do, so nothing was changed."),
     404: ("Nothing here", "There is no such page. It may have been renamed or removed."),
     405: ("Not like that", "This page cannot be asked in this way."),
     500: ("That failed", "Nines could not make this page. The log says why; alerts go on."),
@@ -79,10 +85,13 @@ class PageSettings(Protocol):
 
 
 def pages_router(
-    source: Source, settings: PageSettings, callbacks: Callbacks = NO_CALLBACKS
+    source: Source,
+    settings: PageSettings,
+    callbacks: Callbacks = NO_CALLBACKS,
+    access: Access = EVERYBODY,
 ) -> APIRouter:
     """All pages, and the static files that they use."""
-    return Pages(source, settings.now, settings.external_url).router(callbacks)
+    return Pages(source, settings.now, settings.external_url).router(callbacks, access)
 
 
 def error_page(
@@ -119,9 +128,11 @@ class Pages:
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
 
-    def router(self, callbacks: Callbacks) -> APIRouter:
+    def router(self, callbacks: Callbacks, access: Access) -> APIRouter:
         """The routes; none of them is part of the API's description."""
-        router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+        router = APIRouter(
+            include_in_schema=False, route_class=GuardedRoute, default_response_class=HTMLResponse
+        )
         for path, endpoint in (
             ("/", self.overview),
             ("/slos", self.slos),
@@ -153,6 +164,8 @@ class Pages:
         PostmortemPages(self._source, self._now, self._page, self.error, self._external_url).add_to(
             router
         )
+        AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
+        AuditPages(access, self._now, self._page, self.error).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 
@@ -496,6 +509,7 @@ class Pages:
             now=self._now(),
             past=past,
             look_back=None if seen is None or past else self._look_back(request),
+            visitor=visitor(),
         )
         html = _TEMPLATES.get_template(template).render(
             frame=around, view=view, topics="" if past else topics, **parts

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from collectors.blackbox.findings import HELP, Findings
 from collectors.blackbox.probe import Probed, Prober, RefusedError, Wanted, Why
+from web.access.guard import GuardedRoute
 from web.exposition import gauge
 from web.problem import ProblemError
 
@@ -26,7 +27,7 @@ _STATUS: Mapping[Why, int] = {
 
 def probe_router(prober: Prober | None) -> APIRouter:
     """`/probe`."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
     async def probe(request: Request) -> Response:
         if prober is None or not prober.is_open:

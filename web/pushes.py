@@ -6,6 +6,7 @@ from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from web.access.guard import GuardedRoute
 from web.problem import ProblemError
 
 _PROTOBUF = "application/x-protobuf"
@@ -78,7 +79,7 @@ NO_PUSHES: Pushes = _None()
 
 def pushes_router(pushes: Pushes) -> APIRouter:
     """The endpoints that take metrics. They stand in their own descriptions, not in ours."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
     async def write(request: Request) -> Response:
         collectors = admitted(pushes, "remote_write", request)

@@ -1,6 +1,7 @@
 """Tell an open page which SLOs and incidents changed: server-sent events of ids alone."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import orjson
@@ -15,6 +16,10 @@ MOST_STREAMS = 1_000
 _RETRY_MILLISECONDS = 2_000
 
 
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
 class Streams:
     """The open streams of this process; all end when `stop` is set."""
 
@@ -23,8 +28,12 @@ class Streams:
         self._stop = stop
         self.open = 0
 
-    def stream(self, last_event_id: str | None) -> "Stream":
+    def stream(
+        self, last_event_id: str | None, over: Callable[[], Awaitable[None]] = _never
+    ) -> "Stream":
         """A stream for one client. Raises ProblemError when there are too many, or we stop.
+
+        It ends when `over` returns: whoever asked for it may no longer.
 
         A client that comes back may have missed changes, so its first event is a resync.
         """
@@ -36,14 +45,20 @@ class Streams:
                 f"{MOST_STREAMS} live streams are open already; the pages go on without.",
                 headers={"Retry-After": "30"},
             )
-        return Stream(self, self._source, self._stop, resumes=bool(last_event_id))
+        return Stream(self, self._source, self._stop, over, resumes=bool(last_event_id))
 
 
 class Stream(StreamingResponse):
     """One client's stream. It sends by itself, so that it notices stop and client alike."""
 
     def __init__(
-        self, streams: Streams, source: Source, stop: asyncio.Event, *, resumes: bool
+        self,
+        streams: Streams,
+        source: Source,
+        stop: asyncio.Event,
+        over: Callable[[], Awaitable[None]],
+        *,
+        resumes: bool,
     ) -> None:
         super().__init__(
             (),
@@ -54,6 +69,7 @@ class Stream(StreamingResponse):
         self._streams = streams
         self._source = source
         self._stop = stop
+        self._over = over
         self._resumes = resumes
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,11 +90,12 @@ class Stream(StreamingResponse):
             self._streams.open -= 1
 
     async def _until_over(self, changes: Changes, receive: Receive, send: Send) -> None:
-        """Send changes until the source ends, the client goes or we stop."""
+        """Send changes until the source ends, the client goes or may no longer, or we stop."""
         pump = asyncio.ensure_future(self._pump(changes, send))
         gone = asyncio.ensure_future(_disconnected(receive))
         stopped = asyncio.ensure_future(self._stop.wait())
-        tasks = (pump, gone, stopped)
+        over = asyncio.ensure_future(self._over())
+        tasks = (pump, gone, stopped, over)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

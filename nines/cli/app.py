@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from nines.cli.accounts_app import token, user
 from nines.cli.deployments_app import deployment
-from nines.cli.options import SERVER, ByOption, Output, OutputOption, ServerOption
+from nines.cli.options import SERVER, ByOption, ConfigOption, Output, OutputOption, ServerOption
 
 # Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
 # wait for the web framework.
@@ -32,10 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ConfigOption = Annotated[
-    Path,
-    typer.Option("--config", "-c", help="The file, or a directory of *.yaml files."),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -501,6 +498,10 @@ def postmortem(
     from nines.cli import postmortem as command
 
     raise typer.Exit(command.postmortem(server, incident))
+
+
+app.add_typer(user, name="user")
+app.add_typer(token, name="token")
 
 
 @app.command()

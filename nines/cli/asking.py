@@ -1,5 +1,6 @@
 """Ask a running Nines by its API, and say in a sentence why there is no answer."""
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,10 +21,16 @@ class AskError(Exception):
 
 
 def server_at(server: str) -> httpx.Client:
-    """A client of the Nines at this address. Raises AskError for what is none."""
+    """A client of the Nines at this address, with the token in NINES_TOKEN if there is one.
+
+    Raises AskError for what is no address.
+    """
     if not server.startswith(("http://", "https://")):
         raise AskError(f"{server!r} is not an address: write http://host:port", WRONG_USE)
-    return httpx.Client(base_url=server.rstrip("/"), timeout=_TIMEOUT_SECONDS)
+    # Never an option of the command: those stand in the list of processes.
+    token = os.environ.get("NINES_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    return httpx.Client(base_url=server.rstrip("/"), timeout=_TIMEOUT_SECONDS, headers=headers)
 
 
 def get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,10 @@ class Output(StrEnum):
     JSON = "json"
 
 
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", help="The file, or a directory of *.yaml files."),
+]
 ServerOption = Annotated[
     str, typer.Option("--server", envvar="NINES_SERVER", help="Where a Nines is running.")
 ]

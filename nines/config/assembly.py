@@ -14,6 +14,7 @@ from collectors.blackbox.probe import Endpoint
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
+from nines.config.access import AccessConfig
 from nines.config.asking import RateLimitConfig
 from nines.config.dependencies import dependencies_of, dependency_faults
 from nines.config.derivation import derived_references, in_order, surroundings
@@ -54,6 +55,7 @@ class Config:
     dependencies: Dependencies = NOTHING
     rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
     left: tuple[Left, ...] = ()  # targets that are not watched
+    access: AccessConfig = field(default_factory=AccessConfig)
     probe_endpoint: Endpoint | None = None  # what may be asked of /probe
 
     def slo(self, slo_id: str) -> SLO | None:
@@ -111,6 +113,7 @@ def assemble(
         rate_limits=MappingProxyType(dict(file.rate_limits)),
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
+        access=file.web.access,
     )
     found += _labels_of_nobody(file)
     return whole, found

@@ -22,6 +22,7 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
             "gauge", "json", "query", "push", "log", "value",
         }
     ),
+    ("web", "access"): frozenset({"oidc"}),
     ("alerting", "receivers", _ANY): frozenset({"telegram", "opsgenie"}),
 }  # fmt: skip
 

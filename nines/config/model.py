@@ -23,6 +23,7 @@ from pydantic import (
 
 from alerting.config import AlertingConfig
 from collectors.kinds import CollectorConfig
+from nines.config.access import WebConfig
 from nines.config.asking import ConfirmConfig, RateLimitConfig
 from nines.config.discovery import Sources
 from nines.config.probe_endpoint import ProbeEndpoint
@@ -291,6 +292,7 @@ class File(BaseModel):
         default_factory=dict, description="Services of targets that come and go."
     )
     alerting: AlertingConfig = AlertingConfig()
+    web: WebConfig = WebConfig()
     probe_endpoint: ProbeEndpoint | None = Field(
         None, description="/probe, for a Prometheus that asks for blackbox_exporter."
     )

@@ -21,6 +21,7 @@ _SHARED: tuple[tuple[str, ...], ...] = (
     ("services", _ANY, "slos"),
     ("alerting",),
     ("alerting", "receivers"),
+    ("web",),
 )
 _MAX_BYTES = 8 * 1024 * 1024  # what is read of one file; a larger one is refused by its size
 

@@ -73,7 +73,7 @@ def without_nothing(data: Mapping[str, Any]) -> dict[str, Any]:
             else service
             for name, service in services.items()
         }
-    for section in ("server", "defaults", "alerting"):
+    for section in ("server", "defaults", "alerting", "web"):
         if isinstance(kept.get(section), Mapping):
             kept[section] = {k: v for k, v in kept[section].items() if v is not None}
     return kept

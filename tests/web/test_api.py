@@ -429,6 +429,7 @@ async def test_the_description_names_every_endpoint_and_the_problem(
             "/why",
             "/receivers/{name}/canary",
             "/routes/test",
+            "/audit",
             "/health",
             "/stream",
         )

@@ -33,8 +33,11 @@ class Status:
 class Alertmanager(Protocol):
     """The alerts that others send, and all that fire."""
 
-    def admit(self, authorization: str | None) -> None:
-        """Let whoever bears this header do everything below. Raises RefusedError."""
+    def admit(self, authorization: str | None) -> bool:
+        """Whether this header bears the token for everything below. False: there is no such token.
+
+        Raises RefusedError for whoever lacks it, and where nobody may without one.
+        """
 
     async def post(self, body: bytes) -> Sequence[str]:
         """Take alerts; what is wrong with some. Raises RefusedBodyError and NotStoredError."""
@@ -51,7 +54,7 @@ class Alertmanager(Protocol):
 class _None:
     """There is none: nobody wired one."""
 
-    def admit(self, authorization: str | None) -> None:
+    def admit(self, authorization: str | None) -> bool:
         del authorization
         raise RefusedError(404, "Nobody takes alerts here.")
 

@@ -18,6 +18,9 @@ from dashboards.alertmanager import (
 )
 from dashboards.source import Source
 from slo.planning import PlanError
+from web.access.decision import Grant, Kind, Permission, Principal, Role
+from web.access.guard import Asking, OwnDoorRoute, asking
+from web.access.table import permission_of
 from web.alertmanager.port import Alertmanager, NotStoredError, RefusedError
 from web.alertmanager.query import (
     BadQuestionError,
@@ -27,11 +30,14 @@ from web.alertmanager.query import (
     silence_plan,
     silence_states,
 )
+from web.problem import ProblemError
 from web.settings import WebSettings
 
 PREFIX = "/api/v2"
 _BY = "a client of Alertmanager's API"
 _NOT_FOUND = "silence not found"
+# Many programs share the token: who they are, they say themselves.
+_BEARER = Principal(Kind.NOBODY, grants=(Grant(Role.RESPONDER),))
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
@@ -120,12 +126,12 @@ class AlertmanagerAPI:
             }
         )
 
-    def guarded(self, endpoint: Endpoint) -> Endpoint:
+    def guarded(self, endpoint: Endpoint, permission: Permission) -> Endpoint:
         """The endpoint for those who may, and with its refusals in Alertmanager's shapes."""
 
         async def answer(request: Request) -> Response:
             try:
-                self._keeper.admit(request.headers.get("authorization"))
+                await self._admit(request, permission)
                 if request.method == "POST":
                     _check_type(request)
                 return await endpoint(request)
@@ -143,15 +149,39 @@ class AlertmanagerAPI:
 
         return answer
 
+    async def _admit(self, request: Request, permission: Permission) -> None:
+        """Whoever bears the configured token, or may by who they are. Raises RefusedError."""
+        one = asking()
+        try:
+            if self._keeper.admit(request.headers.get("authorization")):
+                one.be(_BEARER)
+                return
+        except RefusedError as error:
+            if error.status == 404:
+                raise
+            if not await _is_named(one):
+                raise
+        try:
+            await one.demand(permission)
+        except ProblemError as error:
+            raise RefusedError(error.status, error.detail) from None
+
     def _find(self, id_: str) -> Silence | None:
         ours = from_uuid(id_)
         return next((one for one in self._source.silences() if one.id in (ours, id_)), None)
 
 
+async def _is_named(one: Asking) -> bool:
+    try:
+        return (await one.who()).is_named
+    except ProblemError:
+        return False
+
+
 def alertmanager_router(keeper: Alertmanager, source: Source, settings: WebSettings) -> APIRouter:
     """Every endpoint. They stand in Alertmanager's own description, not in ours."""
     api = AlertmanagerAPI(keeper, source, settings)
-    router = APIRouter(prefix=PREFIX, include_in_schema=False)
+    router = APIRouter(prefix=PREFIX, include_in_schema=False, route_class=OwnDoorRoute)
     one = "/silence/{silence_id}"
     for path, method, endpoint in (
         ("/alerts", "POST", api.post_alerts),
@@ -164,14 +194,15 @@ def alertmanager_router(keeper: Alertmanager, source: Source, settings: WebSetti
         ("/receivers", "GET", api.receivers),
         ("/status", "GET", api.status),
     ):
-        router.add_api_route(path, api.guarded(endpoint), methods=[method], response_model=None)
+        answer = api.guarded(endpoint, permission_of(method, f"{PREFIX}{path}"))
+        router.add_api_route(path, answer, methods=[method], response_model=None)
     return router
 
 
 def post_alerts(keeper: Alertmanager, source: Source, settings: WebSettings) -> Endpoint:
     """The endpoint that takes alerts, to be called without the router."""
     api = AlertmanagerAPI(keeper, source, settings)
-    return api.guarded(api.post_alerts)
+    return api.guarded(api.post_alerts, Permission.SEND)
 
 
 def _id(request: Request) -> str:

@@ -36,7 +36,7 @@ def test_every_example_is_a_whole_file_that_is_fine(tmp_path: Path, block: str) 
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 15
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_there_are_examples() -> None:
         *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig", "CanaryConfig"),
         "AlertmanagerApiConfig",
         "DeliverySLOConfig",
+        "SessionConfig",
         *("DiscoveryConfig", "DnsNames"),
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),

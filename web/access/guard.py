@@ -1,0 +1,201 @@
+"""Ask who it is, and let each request do only what its route's permission allows."""
+
+import contextlib
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.access.decision import (
+    EVERYWHERE,
+    Kind,
+    Owner,
+    Permission,
+    Principal,
+    may,
+    may_somewhere,
+    nobody,
+    refusal,
+)
+from web.access.everybody import EVERYBODY
+from web.access.port import Access, Credentials, DeniedError
+from web.access.table import permission_of
+from web.problem import ProblemError, problem_response
+from web.safety import host_name, is_loopback
+
+COOKIE = "nines_session"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
+# Asked by machines all the time, or needed by whoever is nobody: who it is, is asked when needed.
+_UNHURT = ("/metrics", "/-/", "/probe", "/api/v2/alerts", "/static/")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
+_STRANGER = nobody(None)
+
+
+class NotAllowedError(ProblemError):
+    """Somebody may not. `signing_in` would help."""
+
+    def __init__(self, sentence: str, *, signing_in: bool) -> None:
+        headers = {"WWW-Authenticate": 'Bearer realm="nines"'} if signing_in else None
+        super().__init__(401 if signing_in else 403, sentence, headers=headers)
+        self.signing_in = signing_in
+
+
+class Asking:
+    """One request's asker, looked up at most once."""
+
+    def __init__(self, access: Access, credentials: Credentials) -> None:
+        self.access = access
+        self.credentials = credentials
+        self.principal = _STRANGER
+        self._known = False
+
+    async def who(self) -> Principal:
+        """Who it is. Raises ProblemError for a token that is not valid."""
+        if not self._known:
+            try:
+                self.principal = await self.access.who(self.credentials)
+            except DeniedError as error:
+                raise NotAllowedError(str(error), signing_in=True) from None
+            self._known = True
+        return self.principal
+
+    def be(self, principal: Principal) -> None:
+        """It has shown who it is by other means."""
+        self.principal, self._known = principal, True
+
+    async def demand(self, permission: Permission) -> None:
+        """Raises ProblemError where it may do this nowhere."""
+        if permission is Permission.OPEN:
+            return
+        if permission in _MACHINES and self.access.machines(
+            permission, local=self.credentials.local
+        ):
+            return
+        principal = await self.who()
+        if not may_somewhere(principal, permission):
+            raise _not_allowed(principal, permission, EVERYWHERE)
+
+    def demand_for(self, permission: Permission, owner: Owner) -> None:
+        """Raises ProblemError where it may not do this to what is the owner's."""
+        if not may(self.principal, permission, owner):
+            raise _not_allowed(self.principal, permission, owner)
+
+
+def _not_allowed(principal: Principal, permission: Permission, owner: Owner) -> NotAllowedError:
+    # Where there is nobody yet, the form for signing in says how to begin.
+    reads = permission is Permission.READ
+    signing_in = principal.kind is Kind.NOBODY and (reads or not principal.lacks)
+    return NotAllowedError(refusal(principal, permission, owner), signing_in=signing_in)
+
+
+_ASKING: ContextVar[Asking] = ContextVar("asking")
+
+
+def asking() -> Asking:
+    """Who asks for what is being answered."""
+    return _ASKING.get(_NOBODY_ASKS)
+
+
+_NOBODY_ASKS = Asking(EVERYBODY, Credentials(local=True))
+
+
+class Guard:
+    """Knows who asks, for everything below it; and takes no session's word from another site."""
+
+    def __init__(self, app: ASGIApp, access: Access, *, listen: str, external_url: str) -> None:
+        self._app = app
+        self._access = access
+        self._on_loopback = is_loopback(listen)
+        self.cookie = cookie_name(external_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        one = Asking(self._access, self._credentials(scope))
+        token = _ASKING.set(one)
+        try:
+            self._refuse_forgeries(scope, one.credentials)
+            if not scope["path"].startswith(_UNHURT):
+                with contextlib.suppress(NotAllowedError):  # the route says so, if it matters
+                    await one.who()
+        except ProblemError as error:
+            _ASKING.reset(token)
+            await problem_response(error, scope["path"])(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _credentials(self, scope: Scope) -> Credentials:
+        headers = Headers(scope=scope)
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        bearer = given.strip() if scheme.lower() == "bearer" else None
+        cookies = cookie_parser(headers.get("cookie", ""))
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        host = host_name(headers.get("host", "127.0.0.1"))
+        through = next((headers[name] for name in _FORWARDED if name in headers), None)
+        local = (
+            self._on_loopback
+            and is_loopback(peer)
+            and through is None
+            and host is not None
+            and is_loopback(host)
+        )
+        return Credentials(
+            session=cookies.get(self.cookie) if bearer is None else None,
+            bearer=bearer,
+            local=local,
+            address=_address(peer, headers.get("x-forwarded-for")),
+        )
+
+    def _refuse_forgeries(self, scope: Scope, credentials: Credentials) -> None:
+        """What a browser sends by itself proves nothing, unless it says where it comes from."""
+        if scope["method"] in _SAFE or credentials.session is None:
+            return
+        headers = Headers(scope=scope)
+        if "sec-fetch-site" not in headers and "origin" not in headers:
+            raise ProblemError(
+                403,
+                "This request bears a session, but does not say from which site it comes; nothing "
+                "was changed. Programs use a token.",
+            )
+
+
+class GuardedRoute(APIRoute):
+    """A route that lets in only who may: every router of ours is made of these."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, behind the question."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            await asking().demand(permission_of(request.method, self.path))
+            return await handler(request)
+
+        return guarded
+
+
+class OwnDoorRoute(GuardedRoute):
+    """A route whose endpoint asks by itself, as there is another way to be let in."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler."""
+        return APIRoute.get_route_handler(self)
+
+
+def cookie_name(external_url: str) -> str:
+    """Browsers take a name with this prefix from this very host alone, and only over TLS."""
+    return f"__Host-{COOKIE}" if external_url.lower().startswith("https://") else COOKIE
+
+
+def _address(peer: str, forwarded: str | None) -> str:
+    """Where it came from, as far as is known; a proxy on this machine says for whom it asks."""
+    if forwarded and is_loopback(peer):
+        return forwarded.rpartition(",")[2].strip()[:100]
+    return peer

@@ -1,0 +1,113 @@
+"""What each route needs, all on one page. A route that stands nowhere here is for admins alone."""
+
+from collections.abc import Iterator, Mapping
+
+from web.access.decision import Permission
+
+Key = tuple[str, str]  # method and path as the route has it; HEAD goes with GET
+
+_READ = """
+/ /slos /slos/{service}/{slo:path} /slos/{service}/{slo:path}/numbers /services
+/services/{name:path} /incidents /incidents/{incident_id} /incidents/{incident_id}/postmortem
+/exclusions /exclusions/{planned_id} /silences /silences/{planned_id} /receivers /why
+/api/v1/openapi.json /api/v1/slos /api/v1/slos/{service}/{slo} /api/v1/slos/{service}/{slo}/versions
+/api/v1/slos/{service}/{slo}/points /api/v1/slos/{service}/{slo}/budget
+/api/v1/slos/{service}/{slo}/budget.csv /api/v1/slos/{service}/{slo}/outlook /api/v1/services
+/api/v1/services/{name} /api/v1/services/{name}/rules /api/v1/collectors
+/api/v1/collectors/{service}/{collector} /api/v1/incidents /api/v1/incidents/times
+/api/v1/incidents/{incident_id} /api/v1/incidents/{incident_id}/aftermath
+/api/v1/incidents/{incident_id}/postmortem.md /api/v1/health /api/v1/stream /api/v1/exclusions
+/api/v1/exclusions/{exclusion_id} /api/v1/silences /api/v1/silences/{silence_id} /api/v1/receivers
+/api/v1/why /api/v1/deployments /api/v1/deployments/{deployment_id}
+/api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
+/api/v2/receivers /api/v2/status
+"""
+
+_OTHERS: Mapping[Permission, str] = {
+    # What vendors, mails and senders of metrics show, their endpoints look at themselves.
+    Permission.OPEN: """
+        GET /static/{digest}/{name:path}
+        POST /theme
+        GET /sign-in
+        POST /sign-in
+        POST /sign-out
+        GET /setup
+        POST /setup
+        POST /api/v1/write
+        POST /callbacks/slack/{receiver}
+        POST /callbacks/pagerduty/{receiver}
+        GET /callbacks/mail/{token}
+        POST /callbacks/mail/{token}
+    """,
+    # They ask what would be, and change nothing.
+    Permission.READ: """
+        POST /api/v1/routes/test
+        POST /api/v1/silences/preview
+        POST /api/v1/exclusions/preview
+    """,
+    Permission.HEALTH: """
+        GET /-/healthy
+        GET /-/ready
+        GET /-/audit
+    """,
+    Permission.SCRAPE: "GET /metrics",
+    Permission.PROBE: "GET /probe",
+    Permission.SEND: "POST /api/v2/alerts",
+    Permission.ACKNOWLEDGE: """
+        POST /incidents/{incident_id}/acknowledge
+        POST /api/v1/incidents/{incident_id}/acknowledge
+    """,
+    Permission.SILENCE: """
+        POST /silences
+        POST /silences/{planned_id}/end
+        POST /api/v1/silences
+        POST /api/v1/silences/{silence_id}/end
+        POST /api/v2/silences
+        DELETE /api/v2/silence/{silence_id}
+    """,
+    Permission.TRY: """
+        POST /receivers/{name}/unpark
+        POST /receivers/{name}/canary
+        POST /api/v1/receivers/{name}/unpark
+        POST /api/v1/receivers/{name}/canary
+    """,
+    Permission.EXCLUDE: """
+        POST /exclusions
+        POST /exclusions/{planned_id}/end
+        POST /exclusions/{planned_id}/undo
+        POST /api/v1/exclusions
+        POST /api/v1/exclusions/{exclusion_id}/end
+        POST /api/v1/exclusions/{exclusion_id}/undo
+        DELETE /api/v1/exclusions/{exclusion_id}
+    """,
+    Permission.DEPLOY: "POST /api/v1/deployments",
+    Permission.ADMINISTER: """
+        POST /-/reload
+        GET /audit
+        GET /api/v1/audit
+    """,
+    Permission.OWN: """
+        GET /account
+        POST /account/password
+        POST /account/tokens
+        POST /account/tokens/{token_id}/revoke
+    """,
+}
+
+
+def _rows() -> Iterator[tuple[Key, Permission]]:
+    for path in _READ.split():
+        yield ("GET", path), Permission.READ
+    for permission, lines in _OTHERS.items():
+        for line in lines.split("\n"):
+            if line.strip():
+                method, path = line.split()
+                yield (method, path), permission
+
+
+PERMISSIONS: Mapping[Key, Permission] = dict(_rows())
+
+
+def permission_of(method: str, path: str) -> Permission:
+    """What a request to this route needs."""
+    return PERMISSIONS.get(("GET" if method == "HEAD" else method, path), Permission.ADMINISTER)
