@@ -1,17 +1,24 @@
 """How a probe of a port reaches its target: one connection a run, closed at its end."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from typing import Protocol
 
 from collectors.certificate import Trust
-from collectors.lines import Lines
 from collectors.look import Look
 from collectors.means import Means
 from collectors.request import trust
 from collectors.settings import TlsOptions
 from collectors.stream import Stream, connect
 from collectors.target import HostPort
+
+
+class _Upgrades(Protocol):
+    """A conversation that can go on under TLS."""
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> None: ...
 
 
 class Dialling:
@@ -55,9 +62,9 @@ class Dialling:
                 look.at(stream)
                 yield stream
 
-    async def secure(self, lines: Lines, stream: Stream, look: Look) -> None:
+    async def secure(self, talk: _Upgrades, stream: Stream, look: Look) -> None:
         """Go on under TLS on a connection that began in clear. Raises as `Lines.start_tls`."""
         if self._trust is None:
             raise RuntimeError("nobody said whom TLS is to trust")
-        await lines.start_tls(self._trust.context(), self._name)
+        await talk.start_tls(self._trust.context(), self._name)
         look.at(stream)

@@ -1,40 +1,39 @@
-"""Probe a PostgreSQL server: connect, and ask it questions whose answers are values."""
+"""Probe PostgreSQL, MySQL or MariaDB: connect, and ask questions whose answers are values."""
 
-import asyncio
-import errno
-import math
-import os
 import re
-import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Annotated, Self
+from urllib.parse import unquote, urlsplit
 
-import psycopg
 from pydantic import AfterValidator, Field, model_validator
 
+from collectors.dialling import Dialling
 from collectors.expect import Words
 from collectors.expectation import Scalar
 from collectors.facts import Expectations, why_not
+from collectors.framed import Framed
 from collectors.json_values import MetricName
 from collectors.look import Look
 from collectors.means import Means
+from collectors.mysql import Mysql
 from collectors.observation import Cause, Observation, Phase
-from collectors.request import trust
+from collectors.postgresql import Postgresql, ask_for_tls
 from collectors.runnable import Clock
 from collectors.settings import CollectorSettings, TlsOptions
+from collectors.sql_server import CannotSignInError, Credentials, SqlError, SqlServer
+from collectors.stream import Stream
+from collectors.target import HostPort
 from slo.exposition import Page, Sample, Series
 from slo.secret import SecretText
 
 _MOST_QUERIES = 20
 _READS = re.compile(r"(select|with|values|table)\b", re.IGNORECASE)
-_OURS = ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EADDRNOTAVAIL", "EACCES", "ENETUNREACH")
-_OUR_WORDS = tuple(os.strerror(getattr(errno, name)) for name in _OURS)
-_STATEMENT_TIMEOUT = "57014"
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
+_CONNECTIONS = ("sql_connections", "sql_connections_max", "sql_connections_used_ratio")
 
 
 def _url(value: str) -> str:
@@ -45,8 +44,8 @@ def _url(value: str) -> str:
         raise ValueError("a port lies between 1 and 65535") from None
     if parts.username or parts.password:
         raise ValueError("the address holds a user or password: write username and password")
-    if parts.scheme != "postgresql":
-        raise ValueError("it begins with postgresql://: no other database is asked yet")
+    if parts.scheme not in _PORTS:
+        raise ValueError("it begins with postgresql://, mysql:// or mariadb://")
     if not parts.hostname or port == 0 or not parts.path.strip("/"):
         raise ValueError("write postgresql://db.example:5432/shop, with host and database")
     if parts.query or parts.fragment:
@@ -62,7 +61,7 @@ def _query(value: str) -> str:
 
 
 class SqlConfig(CollectorSettings):
-    """Connect to a PostgreSQL server, and ask it."""
+    """Connect to a database server, and ask it."""
 
     sql: Annotated[str, AfterValidator(_url)]
     username: str
@@ -89,6 +88,13 @@ class _Answers:
     samples: dict[Series, Sample] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     asking: str = ""
+    phase: Phase = Phase.CONNECT  # the sign-in is part of connecting
+
+    @property
+    def which(self) -> str:
+        if self.asking:
+            return f"the query {self.asking}"
+        return "the sign-in" if self.phase is Phase.CONNECT else "the first question"
 
 
 class SqlProbe:
@@ -100,31 +106,34 @@ class SqlProbe:
         """Raises ValueError in words when a TLS file cannot be read."""
         self.id = collector_id
         self.target = config.sql
-        if config.tls is not None:
-            trust(config.tls)  # libpq reads the files anew at each look
         self.interval = means.interval
         self.timeout = means.timeout
         self._config = config
-        self._resolver = means.resolver
-        self._words = Words((config.password.value,) if config.password is not None else ())
+        parts = urlsplit(config.sql)
+        where = HostPort(parts.hostname or "", parts.port or _PORTS[parts.scheme])
+        self._is_postgresql = parts.scheme == "postgresql"
+        self._dialling = Dialling.by(where, means, config.tls)
+        password = config.password.value if config.password is not None else ""
+        self._who = Credentials(config.username, password, unquote(parts.path.strip("/")))
+        self._counts = not means.wanted.isdisjoint(_CONNECTIONS)
+        self._words = Words((password,) if password else ())
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
         look = Look.begin(self.id, due, clock)
-        give_up_at = asyncio.get_running_loop().time() + self.timeout.total_seconds()
         answers = _Answers()
         try:
-            async with asyncio.timeout_at(give_up_at):
-                connection = await self._connect(look)
-            try:
-                await self._ask_within(connection, answers, look, clock, give_up_at)
-            finally:
-                await connection.close()
-        except psycopg.Error as error:
+            async with self._dialling.connected(look, in_clear=True) as stream:
+                await self._look(look, stream, answers, clock)
+        except SqlError as error:
             look.watch.stop()
-            return self._refused(look, error, answers.asking)
+            said = self._words.quote(str(error))
+            return look.failed(error.cause, f"{answers.which} was answered {said}", answers.phase)
+        except CannotSignInError as error:
+            look.watch.stop()
+            return look.unknown(self._words.hide(str(error)))
         except Exception as error:  # noqa: BLE001 - every failure is somebody's, and is said
-            return look.broke(error)
+            return look.broke(error, f" ({answers.which})" if answers.asking else "")
         why = why_not(answers.facts, self._config.expect, self._words)
         look.watch.stop()
         seen = look.passed() if why is None else look.failed(Cause.ASSERTION, why)
@@ -133,128 +142,65 @@ class SqlProbe:
     async def close(self) -> None:
         """Nothing outlives a run."""
 
-    async def _connect(self, look: Look) -> psycopg.AsyncConnection:
-        config, parts = self._config, urlsplit(self._config.sql)
-        host, port = parts.hostname or "", parts.port or 5432
-        look.watch.enter(Phase.RESOLVE)
-        found = await self._resolver.resolve(host, port)
-        look.address = str(found[0])
-        look.watch.enter(Phase.CONNECT)
+    async def _look(self, look: Look, stream: Stream, answers: _Answers, clock: Clock) -> None:
+        server = await self._reach(look, stream)
+        # The server ends what we gave up.
         milliseconds = max(1, int(self.timeout.total_seconds() * 1000))
-        name = (config.tls.server_name if config.tls is not None else None) or host
-        connection = await psycopg.AsyncConnection.connect(
-            host=",".join(name for _ in found),
-            hostaddr=",".join(str(address) for address in found),
-            port=port,
-            dbname=parts.path.strip("/"),
-            user=config.username,
-            password=config.password.value if config.password is not None else "",  # not PGPASSWORD
-            connect_timeout=max(2, math.ceil(self.timeout.total_seconds())),
-            application_name="nines",
-            passfile="/dev/null",  # nothing but the configuration signs us in
-            options=f"-c default_transaction_read_only=on -c statement_timeout={milliseconds}",
-            **_tls(config.tls),
-        )
-        look.address = connection.info.hostaddr
-        return connection
-
-    async def _ask_within(
-        self,
-        connection: psycopg.AsyncConnection,
-        answers: _Answers,
-        look: Look,
-        clock: Clock,
-        give_up_at: float,
-    ) -> None:
-        """Ask everything. At `give_up_at` the socket is shut: the driver, told to cancel, would
-        first ask a server that may never answer. Raises TimeoutError, psycopg.Error.
-        """
-        look.watch.enter(Phase.PROCESSING)
-        loop = asyncio.get_running_loop()
-        timer = loop.call_at(give_up_at, _shut, connection)
-        try:
-            await self._ask(connection, answers, look, clock)
-        except psycopg.Error:
-            if loop.time() >= give_up_at:
-                raise TimeoutError from None
-            raise
-        finally:
-            timer.cancel()
-
-    async def _ask(
-        self, connection: psycopg.AsyncConnection, answers: _Answers, look: Look, clock: Clock
-    ) -> None:
-        queries = self._config.queries or {"": "SELECT 1"}
-        for name, query in queries.items():
+        await server.sign_in(self._who, milliseconds)
+        answers.phase = Phase.PROCESSING
+        for name, query in (self._config.queries or {"": "SELECT 1"}).items():
             answers.asking = name
             began = clock.monotonic()
-            # A cursor of the server's: what else would come is never sent.
-            async with connection.cursor(name="nines") as cursor:
-                await cursor.execute(query.encode())
-                rows = await cursor.fetchmany(2)
+            rows = await server.ask(query)
             took = clock.monotonic() - began
             if name:
                 labels = (("query", name),)
                 answers.samples[Series("sql_query_seconds", labels)] = Sample(took)
                 _take(answers, name, rows)
+        if self._counts:
+            answers.asking = ""
+            await _count(server, answers, self._words)
+        await server.farewell()
         look.watch.enter(Phase.JUDGE)
 
-    def _refused(self, look: Look, error: psycopg.Error, asking: str) -> Observation:
-        """What the driver says, as a verdict."""
-        said = " ".join(str(error).split())
-        shown = self._words.quote(said)
-        if look.watch.phase is Phase.CONNECT:
-            if any(words in said for words in _OUR_WORDS):
-                return look.unknown(f"we could not connect: {shown}")
-            return look.failed(_cause(said), f"no connection: {shown}", Phase.CONNECT)
-        if error.sqlstate is None:
-            words = f"the connection broke while waiting for the answer: {shown}"
-            return look.failed(Cause.PROTOCOL, words, Phase.PROCESSING)
-        which = f"the query {asking}" if asking else "the first question"
-        cause = Cause.TIMEOUT if error.sqlstate == _STATEMENT_TIMEOUT else Cause.STATUS
-        return look.failed(cause, f"{which} was answered {shown}", Phase.PROCESSING)
+    async def _reach(self, look: Look, stream: Stream) -> SqlServer:
+        """The server, under TLS where that is asked for."""
+        framed = Framed(stream, look.watch)
+        secure = partial(self._dialling.secure, framed, stream, look)
+        if not self._is_postgresql:
+            return Mysql(framed, secure if self._config.tls is not None else None)
+        if self._config.tls is not None:
+            await ask_for_tls(framed)
+            await secure()
+        return Postgresql(framed)
 
 
-def _cause(said: str) -> Cause:
-    if "FATAL:" in said:  # the server spoke, and will not have us
-        return Cause.STATUS
-    if "certificate" in said:
-        return Cause.CERTIFICATE
-    if "SSL" in said:
-        return Cause.TLS
-    return Cause.TIMEOUT if "timeout" in said else Cause.CONNECT
+async def _count(server: SqlServer, answers: _Answers, words: Words) -> None:
+    """How many connections there are of those that may be: told, or why not."""
+    try:
+        ((used, most),) = await server.ask(server.connections)
+    except SqlError as error:
+        why = f"it was answered {words.quote(str(error))}"
+        answers.absent.update(dict.fromkeys(_CONNECTIONS, why))
+        return
+    counts = [number for value in (used, most) if isinstance(number := _number(value), int | float)]
+    if len(counts) == 2 and counts[1] > 0:
+        told = (*counts, counts[0] / counts[1])
+        answers.samples.update(
+            {
+                Series(name, ()): Sample(count)
+                for name, count in zip(_CONNECTIONS, told, strict=True)
+            }
+        )
 
 
-def _shut(connection: psycopg.AsyncConnection) -> None:
-    """End the conversation beneath the driver, which then finds the connection broken."""
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as own:
-        own.shutdown(socket.SHUT_RDWR)
-
-
-def _tls(options: TlsOptions | None) -> dict[str, Any]:
-    if options is None:
-        return {"sslmode": "disable", "gssencmode": "disable"}
-    files = {
-        "sslrootcert": options.ca_file,
-        "sslcert": options.cert_file,
-        "sslkey": options.key_file,
-    }
-    told: dict[str, Any] = {name: str(file) for name, file in files.items() if file is not None}
-    told["gssencmode"] = "disable"
-    if options.insecure_skip_verify:
-        return told | {"sslmode": "require"}
-    return {"sslrootcert": "system"} | told | {"sslmode": "verify-full"}
-
-
-def _take(answers: _Answers, name: str, rows: list[tuple[object, ...]]) -> None:
+def _take(answers: _Answers, name: str, rows: Sequence[Sequence[object]]) -> None:
     """A query's one value, or why there is none."""
     if len(rows) != 1 or len(rows[0]) != 1:
         shape = "no row" if not rows else "more than one value"
         answers.absent[name] = f"the query {name} gave {shape}"
         return
-    value = rows[0][0]
-    if isinstance(value, Decimal):
-        value = int(value) if value.is_finite() and value == int(value) else float(value)
+    value = _number(rows[0][0])
     if isinstance(value, str | bool | int | float):
         answers.facts[name] = value
     if isinstance(value, bool | int | float):
@@ -262,3 +208,10 @@ def _take(answers: _Answers, name: str, rows: list[tuple[object, ...]]) -> None:
     else:
         what = "null" if value is None else "no number"
         answers.absent[name] = f"the query {name} gave {what}"
+
+
+def _number(value: object) -> object:
+    """A decimal as the number it is; anything else as it is."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value.is_finite() and value == int(value) else float(value)

@@ -13,6 +13,7 @@ import pytest
 # Debian's package -> the command whose presence proves it.
 COMMANDS = {
     "chromium": "chromium",
+    "mariadb-server": "mariadbd",
     "openssh-server": "sshd",
     "prometheus": "promtool",
     "prometheus-alertmanager": "amtool",

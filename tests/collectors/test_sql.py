@@ -2,12 +2,18 @@
 
 import asyncio
 import socket
+import struct
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 import pytest
+import trustme
 from pydantic import ValidationError
 
 from collectors.means import Means
@@ -15,7 +21,7 @@ from collectors.observation import Cause, Observation, Outcome, Phase
 from collectors.resolve import Address, Resolver
 from collectors.sql import SqlConfig, SqlProbe
 from slo.exposition import Page
-from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look
+from tests.collectors.wire import SHORT, TIMEOUT, Server, Talk, hang, look, server_context
 from tests.conftest import PostgresServer
 
 POOL = "SELECT count(*) / 200.0 FROM pg_stat_activity"
@@ -139,7 +145,7 @@ async def test_what_is_not_as_expected_fails_and_is_read_all_the_same(
         ("SELECT 1 FROM nothing", 'relation "nothing" does not exist'),
         ("SELECT 1/0", "division by zero"),
         ("SELECT setval('s', 1) FROM (SELECT pg_notify('a', 'b')) x", "does not exist"),
-        ("WITH x AS (DELETE FROM pg_class RETURNING 1) SELECT * FROM x", "data-modifying"),
+        ("WITH x AS (DELETE FROM pg_class RETURNING 1) SELECT * FROM x", "read-only transaction"),
         ("SELECT lo_create(0)", "read-only transaction"),
     ],
 )
@@ -218,7 +224,7 @@ async def test_a_server_that_is_not_there_hangs_or_is_another_is_down() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"sql": "mysql://db.example/shop"}, "no other database is asked yet"),
+        ({"sql": "oracle://db.example/shop"}, "begins with postgresql://, mysql:// or mariadb://"),
         ({"sql": "postgresql://u:hush@db.example/shop"}, "write username and password"),
         ({"sql": "postgresql://db.example"}, "with host and database"),
         ({"queries": {"a": "DELETE FROM x"}}, "one SELECT"),
@@ -262,3 +268,153 @@ async def test_a_resolver_of_ours_that_does_not_answer_is_our_failure() -> None:
 
     assert seen.outcome is Outcome.UNKNOWN
     assert "our own resolver did not answer" in seen.detail
+
+
+async def test_a_huge_value_is_refused_before_it_comes(
+    postgres: PostgresServer, database: str
+) -> None:
+    tracemalloc.start()
+    try:
+        seen = await ask(postgres, database, "SELECT repeat('x', 100000000)")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (seen.outcome, seen.cause) == (Outcome.FAILED, Cause.PROTOCOL)
+    assert seen.detail.endswith("more than 1MiB would come (the query answer)")
+    assert most < 8 << 20
+
+
+async def test_connections_are_counted_where_something_reads_them(
+    postgres: PostgresServer, database: str
+) -> None:
+    async with server(postgres) as port:
+        raw = {"sql": f"postgresql://127.0.0.1:{port}/{database}", "username": "postgres"}
+        wanted = frozenset({"sql_connections_used_ratio"})
+        means = Means(timedelta(seconds=10), TIMEOUT, Resolver(), wanted)
+        seen = await look(SqlProbe("shop/db", SqlConfig.model_validate(raw), means))
+
+    told = values(seen.page)
+    assert told["sql_connections"] >= 1
+    ratio = told["sql_connections"] / told["sql_connections_max"]
+    assert told["sql_connections_used_ratio"] == ratio
+
+
+@pytest.fixture(scope="module")
+def users(postgres: PostgresServer) -> Iterator[None]:
+    """A user for each way to sign in; the password of all is `hush`, with a soft hyphen in it."""
+    ways = {"scram_user": "scram-sha-256", "md5_user": "md5", "clear_user": "password"}
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        row = connection.execute("SHOW hba_file").fetchone()
+        assert row is not None
+        file = Path(row[0])
+        before = file.read_text()
+        lines = "".join(f"local all {user} {way}\n" for user, way in ways.items())
+        file.write_text(lines + before)
+        for user in ways:
+            kind = "md5" if user == "md5_user" else "scram-sha-256"
+            connection.execute(f"SET password_encryption = '{kind}'".encode())
+            connection.execute(f"CREATE USER {user} PASSWORD 'hu\u00adsh'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        yield
+        file.write_text(before)
+        for user in ways:
+            connection.execute(f"DROP USER {user}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("user", ["scram_user", "md5_user", "clear_user"])
+@pytest.mark.usefixtures("users")
+async def test_each_way_to_sign_in_is_known(
+    postgres: PostgresServer, database: str, user: str
+) -> None:
+    async with server(postgres) as port:
+        right = await look(probe(port, database, username=user, password="hu\u00adsh"))
+        wrong = await look(probe(port, database, username=user, password="hush-2"))
+
+    assert (right.outcome, right.detail) == (Outcome.PASSED, "")
+    assert (wrong.outcome, wrong.cause) == (Outcome.FAILED, Cause.STATUS)
+    assert "FATAL 28P01: password authentication failed" in wrong.detail
+    assert "hush" not in wrong.detail
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+@pytest.mark.parametrize(
+    ("came", "outcome", "cause", "said"),
+    [
+        (
+            message(b"E", b"SSCHWERWIEGEND\0C53300\0MZu viele Verbindungen\0\0"),
+            Outcome.FAILED,
+            Cause.STATUS,
+            "SCHWERWIEGEND 53300: Zu viele Verbindungen",
+        ),
+        (message(b"R", b"\0\0\0\x07"), Outcome.UNKNOWN, None, "sign in by GSSAPI"),
+        (message(b"R", b"\0\0\0\x0c"), Outcome.FAILED, Cause.PROTOCOL, "does not prove"),
+        (message(b"R", b"\0\0\0\x0br=x,s=,i=9"), Outcome.FAILED, Cause.PROTOCOL, "not an answer"),
+        (b"HTTP/1.1 400", Outcome.FAILED, Cause.PROTOCOL, "it begins with b'HTTP/'"),
+        (b"E\x7f\xff\xff\xff", Outcome.FAILED, Cause.PROTOCOL, "more than 1MiB would come"),
+        (b"R\0", Outcome.FAILED, Cause.PROTOCOL, "the connection broke"),
+    ],
+)
+async def test_what_is_said_at_the_door_is_told_by_its_code(
+    came: bytes, outcome: Outcome, cause: Cause | None, said: str
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(came)
+        writer.write_eof()
+        await reader.read()
+
+    async with Server(talk) as running:
+        seen = await look(probe(running.port, password="hush"))
+
+    assert (seen.outcome, seen.cause) == (outcome, cause)
+    assert said in seen.detail
+
+
+async def test_under_tls_the_certificate_is_checked_and_told(
+    postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    authority, behind = trustme.CA(), relay(postgres)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = server_context(authority)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(8) == b"\0\0\0\x08\x04\xd2\x16\x2f"
+        writer.write(b"S")
+        await writer.start_tls(context)
+        await behind(reader, writer)
+
+    async def without(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        await reader.read()
+
+    async def smuggles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S" + message(b"R", b"\0\0\0\0"))
+        await reader.read()
+
+    trusting: dict[str, Any] = {"tls": {"ca_file": str(tmp_path / "ca.pem")}}
+    async with Server(talk) as running:
+        good = await look(probe(running.port, database, **trusting))
+        foreign = await look(probe(running.port, database, tls={}))
+    async with Server(without) as running:
+        clear = await look(probe(running.port, database, **trusting))
+    async with Server(smuggles) as running:
+        smuggled = await look(probe(running.port, database, **trusting))
+
+    assert (good.outcome, good.detail) == (Outcome.PASSED, "")
+    assert good.tls_version == "TLSv1.3"
+    assert good.leaf_expires is not None
+    assert (foreign.outcome, foreign.cause, foreign.phase) == (
+        Outcome.FAILED,
+        Cause.CERTIFICATE,
+        Phase.TLS,
+    )
+    assert (clear.outcome, clear.cause) == (Outcome.FAILED, Cause.TLS)
+    assert (smuggled.outcome, smuggled.cause) == (Outcome.FAILED, Cause.PROTOCOL)
+    assert "in clear" in smuggled.detail
