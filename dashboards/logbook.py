@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from slo.audit import AuditEntry
 from slo.deployment import Deployment, Rollout
+from slo.gate import GatePolicy, GateState, Override
 
 Before = tuple[datetime, str]  # the moment and the id of the last one of a page
 
@@ -34,3 +36,40 @@ class Logbook(Protocol):
         """The newest of them, by the moment that they took effect."""
 
     async def deployment(self, deployment_id: str) -> Deployment | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OverridePlan:
+    """What somebody wants to say in the policy's place."""
+
+    service: str
+    slo: str | None
+    state: GateState
+    reason: str
+    author: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideFile:
+    """An override with what was done to it, oldest first."""
+
+    override: Override
+    trail: tuple[AuditEntry, ...]
+
+
+class Gatekeeping(Protocol):
+    """The policy of releases, and who overrides it."""
+
+    def policy(self) -> GatePolicy: ...
+
+    async def overrides(self) -> Sequence[Override]:
+        """All that are remembered, newest first."""
+
+    async def override(self, override_id: str) -> OverrideFile | None: ...
+
+    async def make(self, plan: OverridePlan) -> Override:
+        """Have it hold from now on. Raises PlanError."""
+
+    async def end(self, override_id: str, by: str) -> Override | None:
+        """It is over now. None: there is none. Raises PlanError where it is over already."""

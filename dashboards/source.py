@@ -21,7 +21,7 @@ from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import LateRuns
 from collectors.observation import Observation
-from dashboards.logbook import Logbook
+from dashboards.logbook import Gatekeeping, Logbook
 from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
@@ -419,6 +419,9 @@ class Source(Protocol):
 
     def logbook(self) -> Logbook:
         """What was written down beside the counts: deployments."""
+
+    def gatekeeping(self) -> Gatekeeping:
+        """The policy of releases, and its overrides."""
 
     def changes(self) -> "Changes":
         """Subscribe to what changes; close it when the client goes."""

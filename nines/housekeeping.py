@@ -23,6 +23,7 @@ from nines.storage.deployments import DeploymentRecords
 from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.exclusions import ExclusionStore
+from nines.storage.gate_overrides import OverrideStore
 from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 
@@ -102,6 +103,8 @@ class Housekeeping:
         await self._in_turns("retention of versions", lambda: definitions.prune(now, kept.sums))
         releases = DeploymentRecords(self._database)
         await self._in_turns("retention of deployments", lambda: releases.prune(now, kept.sums))
+        overrides = OverrideStore(self._database)
+        await self._in_turns("retention of overrides", lambda: overrides.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
         audit, accounts = AuditRecords(self._database), AccountRecords(self._database)

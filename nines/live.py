@@ -45,6 +45,7 @@ from nines.discovery.following import Following
 from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
+from nines.gatekeeping import Gatekeeping
 from nines.logbook import Logbook
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
@@ -166,6 +167,7 @@ class Live:
         side_tasks: SideTasks,
         discovery: Following,
         logbook: Logbook,
+        gatekeeping: Gatekeeping,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -183,6 +185,7 @@ class Live:
         self._side_tasks = side_tasks
         self._discovery = discovery
         self._logbook = logbook
+        self._gatekeeping = gatekeeping
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -535,6 +538,9 @@ class Live:
 
     def logbook(self) -> Logbook:
         return self._logbook
+
+    def gatekeeping(self) -> Gatekeeping:
+        return self._gatekeeping
 
     def changes(self) -> Changes:
         return self._broadcast.subscribe()

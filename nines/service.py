@@ -41,6 +41,7 @@ from nines.dependants import looks_of
 from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
+from nines.gatekeeping import Gatekeeping
 from nines.housekeeping import Housekeeping
 from nines.intake import Intake
 from nines.live import Live, Pulse
@@ -69,6 +70,7 @@ from nines.storage.deliveries import deliveries
 from nines.storage.deployments import DeploymentRecords
 from nines.storage.discovered import DiscoveredRecords
 from nines.storage.exclusions import ExclusionStore
+from nines.storage.gate_overrides import OverrideStore
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
 from nines.storage.outside import OutsideRecords
@@ -255,6 +257,15 @@ class Service:
             services=lambda: self.config.services,
             changed=self._has_news,
         )
+        self.gatekeeping = Gatekeeping(
+            OverrideStore(self.database),
+            read=self.threads.read,
+            write=self.threads.write,
+            now=self._clock.now,
+            new_id=self._new_id,
+            policy=lambda: self.config.gate.policy,
+            slos=lambda: self.config.slo_names,
+        )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -279,6 +290,7 @@ class Service:
             side_tasks=self.side_tasks,
             discovery=self.discovery,
             logbook=self.logbook,
+            gatekeeping=self.gatekeeping,
         )
         self.outbox = Outbox(
             records=self.records,

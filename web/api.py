@@ -47,6 +47,7 @@ from web.audit import add_audit_routes
 from web.cursor import Key, page_of
 from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
+from web.gate import add_gate_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import asked_moment, read_step
 from web.problem import ProblemError, bad_request
@@ -596,6 +597,7 @@ def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)
     add_deployment_routes(router, source, settings)
+    add_gate_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
     add_audit_routes(router, access)

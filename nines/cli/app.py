@@ -9,6 +9,7 @@ import typer
 
 from nines.cli.accounts_app import token, user
 from nines.cli.deployments_app import deployment
+from nines.cli.gate_app import gate, gate_override
 from nines.cli.options import SERVER, ByOption, ConfigOption, Output, OutputOption, ServerOption
 
 # Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
@@ -288,6 +289,8 @@ def undo(
 
 
 app.add_typer(deployment, name="deployment")
+app.command()(gate)
+app.add_typer(gate_override, name="gate-override")
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Put the sound pieces together: defaults filled in, references followed, SLOs built."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path as FilePath
@@ -20,6 +20,7 @@ from nines.config.dependencies import dependencies_of, dependency_faults
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
 from nines.config.document import Path
+from nines.config.gate import GateConfig
 from nines.config.generation import Generated, Left
 from nines.config.model import Defaults, File, ServerConfig, ServiceConfig
 from nines.config.own_service import own_service
@@ -56,7 +57,16 @@ class Config:
     rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
     left: tuple[Left, ...] = ()  # targets that are not watched
     access: AccessConfig = field(default_factory=AccessConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
     probe_endpoint: Endpoint | None = None  # what may be asked of /probe
+
+    @property
+    def slo_names(self) -> Mapping[str, Sequence[str]]:
+        """By service, the names of its SLOs."""
+        found: dict[str, list[str]] = {name: [] for name in self.services}
+        for slo in self.slos:
+            found.setdefault(slo.service, []).append(slo.key)
+        return found
 
     def slo(self, slo_id: str) -> SLO | None:
         """The SLO with the id `service/slo`."""
@@ -111,6 +121,7 @@ def assemble(
         discovery=MappingProxyType(dict(file.discovery)),
         discovered={name: origin.group for name, origin in generated.origins.items()},
         rate_limits=MappingProxyType(dict(file.rate_limits)),
+        gate=file.gate,
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
         access=file.web.access,

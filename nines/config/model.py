@@ -26,6 +26,7 @@ from collectors.kinds import CollectorConfig
 from nines.config.access import WebConfig
 from nines.config.asking import ConfirmConfig, RateLimitConfig
 from nines.config.discovery import Sources
+from nines.config.gate import GateConfig
 from nines.config.probe_endpoint import ProbeEndpoint
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
@@ -293,6 +294,7 @@ class File(BaseModel):
     )
     alerting: AlertingConfig = AlertingConfig()
     web: WebConfig = WebConfig()
+    gate: GateConfig = Field(GateConfig(), description="When releases may go.")
     probe_endpoint: ProbeEndpoint | None = Field(
         None, description="/probe, for a Prometheus that asks for blackbox_exporter."
     )

@@ -93,8 +93,13 @@ def _planned_tables(name: str, *own: Column[Any]) -> tuple[Table, Table]:
         Column("created_at", Instant, nullable=False),
         Column("ended_at", Instant),
     )
+    return subjects, _event_table(name)
+
+
+def _event_table(name: str) -> Table:
+    """Of what was done to each row of a table."""
     link = ForeignKey(f"{name}s.id", ondelete="CASCADE")
-    events = Table(
+    return Table(
         f"{name}_events",
         metadata,
         Column("number", _Number, primary_key=True, autoincrement=True),
@@ -106,7 +111,6 @@ def _planned_tables(name: str, *own: Column[Any]) -> tuple[Table, Table]:
         Column("after", Text, nullable=False),
         Index(None, f"{name}_id", "number"),
     )
-    return subjects, events
 
 
 def _bucket_table(name: str) -> Table:
@@ -205,6 +209,22 @@ deployments = Table(
     Index(None, "at", "id"),
     Index(None, "service", "at", "id"),
 )
+
+# What somebody says in the place of the policy of releases.
+gate_overrides = Table(
+    "gate_overrides",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("slo", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+gate_override_events = _event_table("gate_override")
 
 incidents = Table(
     "incidents",

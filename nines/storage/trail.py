@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
@@ -15,8 +15,19 @@ from nines.storage.upsert import upsert
 from slo.audit import AuditEntry
 from slo.planning import Planned
 
-_T = TypeVar("_T", bound=Planned)
 _BY_ITSELF = frozenset({"warned"})  # what changes nothing that anybody asked for
+
+
+class Kept(Protocol):
+    """What is kept with a trail: planned or not."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+_T = TypeVar("_T", bound=Kept)
 _JSON = ("labels", "matchers", "schedule")  # columns that hold it
 
 

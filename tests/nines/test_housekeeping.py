@@ -6,7 +6,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from nines.service import Service
-from nines.storage import callbacks, definitions, deployments, exclusions, shadows
+from nines.storage import (
+    callbacks,
+    definitions,
+    deployments,
+    exclusions,
+    gate_overrides,
+    shadows,
+)
 from nines.storage.alerts import AlertRecords
 from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
@@ -20,6 +27,7 @@ FORGETS = {
     "retention of callbacks": callbacks.CallbackRecords,
     "retention of versions": definitions.DefinitionRecords,
     "retention of deployments": deployments.DeploymentRecords,
+    "retention of overrides": gate_overrides.OverrideStore,
     "retention of shadows": shadows.ShadowRecords,
 }
 

@@ -7,8 +7,11 @@ from typing import TypeVar
 
 from dashboards.logbook import Wanted
 from dashboards.source import ServiceCard
+from nines.gatekeeping import Gatekeeping
 from nines.logbook import Logbook
+from slo.audit import AuditEntry
 from slo.deployment import Deployment, KeyReusedError
+from slo.gate import GatePolicy, Override
 
 T = TypeVar("T")
 
@@ -46,9 +49,30 @@ class FakeRecords:
 
 
 @dataclass
+class FakeOverrides:
+    """Overrides and their trail in lists."""
+
+    kept: dict[str, Override] = field(default_factory=dict)
+    trails: list[AuditEntry] = field(default_factory=list)
+
+    def all(self) -> list[Override]:
+        return list(self.kept.values())
+
+    def trail(self, subject_id: str) -> list[AuditEntry]:
+        return [one for one in self.trails if one.subject_id == subject_id]
+
+    def write(self, changes: Sequence[tuple[Override, AuditEntry]]) -> None:
+        for one, entry in changes:
+            self.kept[one.id] = one
+            self.trails.append(entry)
+
+
+@dataclass
 class FakeLogbook:
     """Keeps what it is told."""
 
+    overridden: FakeOverrides = field(default_factory=FakeOverrides)
+    gate_policy: GatePolicy = field(default_factory=GatePolicy)
     deployed: FakeRecords = field(default_factory=FakeRecords)
     logged_at: datetime = field(kw_only=True)
 
@@ -64,6 +88,20 @@ class FakeLogbook:
             new_id=lambda: f"deployment-{len(self.deployed.kept) + 1}",
             services=lambda: [card.name for card in self.services()],
             changed=lambda _: None,
+        )
+
+    def gatekeeping(self) -> Gatekeeping:
+        return Gatekeeping(
+            self.overridden,
+            read=_at_once,
+            write=_at_once,
+            now=lambda: self.logged_at,
+            new_id=lambda: f"override-{len(self.overridden.kept) + 1}",
+            policy=lambda: self.gate_policy,
+            slos=lambda: {
+                card.name: [one.partition("/")[2] for one in card.slo_ids]
+                for card in self.services()
+            },
         )
 
 

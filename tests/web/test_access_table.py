@@ -92,6 +92,8 @@ async def ask(asker: str, method: str, path: str) -> httpx.Response:
         "planned_id",
         "exclusion_id",
         "deployment_id",
+        "override_id",
+        "annotation_id",
         "token_id",
         "token",
         "receiver",

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 from alerting.silence import Silence, SilencePlan
-from dashboards.logbook import Logbook
+from dashboards.logbook import Gatekeeping, Logbook, OverridePlan
 from dashboards.source import IncidentDetail, Source
 from slo.deployment import Deployment, Rollout
 from slo.exclusion import Exclusion, Plan, Scope
+from slo.gate import Override
 from web.access.decision import EVERYWHERE, Owner, Permission, owners_of_matchers
 from web.access.guard import asking
 
@@ -69,6 +70,9 @@ class _Guarded:
     def logbook(self) -> Logbook:
         return cast(Logbook, _GuardedLogbook(self._source.logbook(), self._owners))
 
+    def gatekeeping(self) -> Gatekeeping:
+        return cast(Gatekeeping, _GuardedGate(self._source.gatekeeping(), self._owners))
+
     def _demand_of_exclusion(self, exclusion_id: str) -> None:
         for one in self._source.exclusions():
             if one.id == exclusion_id:
@@ -105,6 +109,27 @@ class _GuardedLogbook:
             told = {"service": rollout.service, "version": rollout.version}
             await _record("deployment told", kept.id, signed(rollout.by), told)
         return kept, is_new
+
+
+class _GuardedGate:
+    """Everything but what is below is the gatekeeping's own; its trail is the record."""
+
+    def __init__(self, gate: Gatekeeping, owners: Callable[[], Mapping[str, str | None]]) -> None:
+        self._gate = gate
+        self._owners = owners
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the gatekeeping has it
+        return getattr(self._gate, name)
+
+    async def make(self, plan: OverridePlan) -> Override:
+        _demand(Permission.DEPLOY, self._owners().get(plan.service))
+        return await self._gate.make(replace(plan, author=signed(plan.author)))
+
+    async def end(self, override_id: str, by: str) -> Override | None:
+        file = await self._gate.override(override_id)
+        if file is not None:
+            _demand(Permission.DEPLOY, self._owners().get(file.override.service))
+        return await self._gate.end(override_id, signed(by))
 
 
 def guarded(source: Source) -> Source:

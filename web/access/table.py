@@ -19,6 +19,8 @@ _READ = """
 /api/v1/incidents/{incident_id}/postmortem.md /api/v1/health /api/v1/stream /api/v1/exclusions
 /api/v1/exclusions/{exclusion_id} /api/v1/silences /api/v1/silences/{silence_id} /api/v1/receivers
 /api/v1/why /api/v1/deployments /api/v1/deployments/{deployment_id}
+/api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
+/api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
 """
@@ -80,7 +82,11 @@ _OTHERS: Mapping[Permission, str] = {
         POST /api/v1/exclusions/{exclusion_id}/undo
         DELETE /api/v1/exclusions/{exclusion_id}
     """,
-    Permission.DEPLOY: "POST /api/v1/deployments",
+    Permission.DEPLOY: """
+        POST /api/v1/deployments
+        POST /api/v1/gate/overrides
+        POST /api/v1/gate/overrides/{override_id}/end
+    """,
     Permission.ADMINISTER: """
         POST /-/reload
         GET /audit
