@@ -14,7 +14,9 @@ from nines.storage import (
     gate_overrides,
     shadows,
 )
+from nines.storage.accounts import AccountRecords
 from nines.storage.alerts import AlertRecords
+from nines.storage.audit import AuditRecords
 from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
 from tests.fakes.clock import FakeClock
@@ -29,6 +31,8 @@ FORGETS = {
     "retention of deployments": deployments.DeploymentRecords,
     "retention of overrides": gate_overrides.OverrideStore,
     "retention of shadows": shadows.ShadowRecords,
+    "retention of the audit log": AuditRecords,
+    "retention of sessions": AccountRecords,
 }
 
 
