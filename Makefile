@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 KILLS ?= 1000
 SEED ?= 1
 MINUTES ?= 60
+WORKERS ?= auto
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo example run test lint types imports format bench chaos screenshots lock clean
@@ -22,8 +23,8 @@ demo: $(VENV)/.run ## simulated platforms, 30 days of history, a live outage eve
 run: $(VENV)/.run ## serve config.yaml as it is
 	@$(BIN)/nines serve --config config.yaml
 
-test: $(VENV)/.dev lint types imports ## lint, types, import rules, all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev lint types imports ## lint, types, import rules, all tests (WORKERS= side by side)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## style and common faults
 	$(BIN)/ruff check .
