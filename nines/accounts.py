@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -15,7 +13,9 @@ from dashboards.access_facts import TokenCard
 from nines.attempts import Attempts
 from nines.clock import Clock
 from nines.config.access import AccessConfig
+from nines.credentials import TOKEN_PREFIX, check_name, hashed, new_token
 from nines.passwords import PasswordError, Passwords, check_new
+from nines.single_sign_on import SignOnError, SingleSignOn
 from nines.storage.accounts import AccountRecords, Doer, Session, Token, User
 from nines.storage.audit import AuditRecords
 from nines.storage.database import Database
@@ -36,7 +36,6 @@ from web.access.port import Credentials, DeniedError, Page, SignedIn, Ways
 from web.throttle import Throttle
 
 log = structlog.get_logger("nines.accounts")
-TOKEN_PREFIX = "nines_"  # noqa: S105 - so that scanners for secrets know one
 _KNOWN_FOR = 5.0  # seconds that a session or token is believed without asking storage
 _NONE_FOR = 2.0  # seconds that it is believed that there are no users
 _USED_EVERY = timedelta(minutes=1)
@@ -46,7 +45,6 @@ _MOST_TOKENS = 100  # of one maker
 _PER_ADDRESS = (1 / 6, 10)  # a second, and at once
 _PER_NAME = (1 / 30, 5)
 _REFUSALS_KEPT = (1.0, 60)
-_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 _TOO_OFTEN = "That was tried too often. Wait a minute, then try again."
 _NOT_YET = (
     "Nines has no users yet, so only whoever asks on its own machine may change anything: open "
@@ -56,39 +54,6 @@ _NOT_YET_BEYOND = (
     "Nines listens beyond this machine and has no users yet, so nothing can be changed: open "
     "/setup with the token that it printed when it started, or run `nines user add` on its machine."
 )
-
-
-def check_name(name: str) -> str:
-    """The name as it is kept. Raises ValueError."""
-    name = name.strip().lower()
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            "A user's name has letters, digits and . _ @ + -, at most 80, beginning with a letter "
-            "or a digit."
-        )
-    return name
-
-
-def hashed(secret: str) -> str:
-    """Of what is long and random: a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def new_token(
-    name: str, grants: tuple[Grant, ...], made_by: str, now: datetime, lasts: timedelta
-) -> tuple[str, Token]:
-    """What is shown once, and what is kept."""
-    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    kept = Token(
-        id=secrets.token_hex(4),
-        hash=hashed(secret),
-        name=name,
-        grants=grants,
-        made_by=made_by,
-        created_at=now,
-        expires_at=now + lasts,
-    )
-    return secret, kept
 
 
 class Accounts:
@@ -106,6 +71,7 @@ class Accounts:
         on_loopback: bool,
         clock: Clock,
         passwords: Passwords,
+        external_url: str,
         look_every: float = _LOOK_EVERY,
     ) -> None:
         self._records = AccountRecords(database)
@@ -116,6 +82,9 @@ class Accounts:
         self._clock = clock
         self._passwords = passwords
         self._look_every = look_every
+        self._sign_on = SingleSignOn(
+            lambda: config().oidc, external_url, clock.now, clock.monotonic
+        )
         self._has_users = False
         self._looked = float("-inf")
         self._known: dict[str, tuple[float, Principal | None]] = {}
@@ -187,8 +156,12 @@ class Accounts:
         return found is not None and found.grants == principal.grants
 
     async def _accounts(self) -> bool:
-        """Whether anybody can sign in. Once somebody could, that is so for good."""
-        if self._has_users or self._config().oidc is not None:
+        """Whether anybody can sign in."""
+        return self._config().oidc is not None or await self._users()
+
+    async def _users(self) -> bool:
+        """Whether there are users of ours. Once there were some, that is so for good."""
+        if self._has_users:
             return True
         now = self._clock.monotonic()
         if now - self._looked >= _NONE_FOR:
@@ -258,7 +231,7 @@ class Accounts:
     async def ways(self) -> Ways:
         oidc = self._config().oidc
         return Ways(
-            password=self._has_users or oidc is None,
+            password=oidc is None or await self._users(),
             oidc=None if oidc is None else oidc.title,
             needs_setup=not await self._accounts(),
         )
@@ -313,6 +286,36 @@ class Accounts:
         self._anew()
         principal = Principal(Kind.USER, name, grants, f"session:{session.hash}")
         return SignedIn(secret, principal, lasts)
+
+    async def begin_elsewhere(self, going: str) -> tuple[str, str]:
+        try:
+            return await self._sign_on.begin(going)
+        except SignOnError as error:
+            log.warning("single_sign_on_failed", problem=error.detail)
+            raise DeniedError(str(error)) from error
+
+    async def end_elsewhere(
+        self, answer: Mapping[str, str], kept: str, address: str, instead_of: str | None
+    ) -> tuple[SignedIn, str]:
+        if not self._by_address.take(address):
+            raise DeniedError(_TOO_OFTEN)
+        try:
+            person, going = await self._sign_on.finish(answer, kept)
+        except SignOnError as error:
+            log.warning("single_sign_on_refused", problem=error.detail, address=address)
+            if self._refusals.take():
+                doer, told = Doer("", self._clock.now(), address), {"why": error.detail}
+                await self._threads.write(
+                    lambda: self._records.record(doer, "sign-in refused", "", told)
+                )
+            raise DeniedError(str(error)) from error
+        # The log tells people apart by their names.
+        if await self._threads.read(lambda: self._records.user(person.name)) is not None:
+            raise DeniedError(f"There is a user {person.name} here who signs in with a password.")
+        signed_in = await self.begin(
+            person.name, person.grants, address, local=False, instead_of=instead_of
+        )
+        return signed_in, going
 
     async def sign_out(self, secret: str) -> None:
         found = await self._threads.read(lambda: self._records.session(hashed(secret)))

@@ -336,6 +336,7 @@ class Service:
             on_loopback=is_loopback(self.config.server.listen.host),
             clock=self._clock,
             passwords=Passwords(),
+            external_url=self.config.server.external_url,
         )
         self.configured.receivers = self._build_receivers(self.config)
         self.delivery = Delivery(

@@ -20,6 +20,7 @@ _MOST_FIELDS = 12
 _MOST_PASSWORD = 1_000
 _NOT_RIGHT = "Name or password is not right."
 _LONGEST_TOKEN = timedelta(days=366)
+_ELSEWHERE = timedelta(minutes=10)  # that somebody may take to sign in there
 _NOTICES = {"password": "Your password was changed; everywhere else you are signed out."}
 
 
@@ -47,6 +48,8 @@ class AccountPages:
         for path, methods, endpoint in (
             ("/sign-in", reading, self.ask),
             ("/sign-in", ["POST"], self.sign_in),
+            ("/sign-in/oidc", ["GET"], self.go_elsewhere),
+            ("/sign-in/oidc/callback", ["GET"], self.come_back),
             ("/sign-out", ["POST"], self.sign_out),
             ("/setup", reading, self.ask_setup),
             ("/setup", ["POST"], self.set_up),
@@ -76,6 +79,32 @@ class AccountPages:
             return await self._form(request, going, name=name, wrong=_NOT_RIGHT, status=401)
         return self.begin(see_other(going), signed_in)
 
+    async def go_elsewhere(self, request: Request) -> Response:
+        """To the single sign-on."""
+        going = links.safe_return(request.query_params.get("next"))
+        try:
+            url, kept = await self._access.begin_elsewhere(going)
+        except DeniedError as error:
+            return await self._form(request, going, wrong=str(error), status=503)
+        response = see_other(url)
+        self._keep(response, f"{self._cookie}_oidc", kept, _ELSEWHERE)
+        return response
+
+    async def come_back(self, request: Request) -> Response:
+        """From there: signed in, or not."""
+        kept = request.cookies.get(f"{self._cookie}_oidc", "")
+        credentials = asking().credentials
+        try:
+            signed_in, going = await self._access.end_elsewhere(
+                dict(request.query_params), kept, credentials.address, credentials.session
+            )
+        except DeniedError as error:
+            response = await self._form(request, "/", wrong=str(error), status=403)
+        else:
+            response = self.begin(see_other(going), signed_in)
+        self._forget(response, f"{self._cookie}_oidc")
+        return response
+
     async def sign_out(self, request: Request) -> Response:
         """The session ends, in every tab."""
         del request
@@ -83,9 +112,7 @@ class AccountPages:
         if session is not None:
             await self._access.sign_out(session)
         response = see_other("/sign-in")
-        response.delete_cookie(
-            self._cookie, path="/", secure=self._is_https, httponly=True, samesite="lax"
-        )
+        self._forget(response, self._cookie)
         return response
 
     async def ask_setup(self, request: Request) -> Response:
@@ -148,16 +175,24 @@ class AccountPages:
 
     def begin(self, response: Response, signed_in: SignedIn) -> Response:
         """From now on the browser is that somebody."""
+        self._keep(response, self._cookie, signed_in.secret, signed_in.lasts)
+        return response
+
+    def _keep(self, response: Response, cookie: str, secret: str, lasts: timedelta) -> None:
         response.set_cookie(
-            self._cookie,
-            signed_in.secret,
-            max_age=int(signed_in.lasts.total_seconds()),
+            cookie,
+            secret,
+            max_age=int(lasts.total_seconds()),
             path="/",
             httponly=True,
             samesite="lax",
             secure=self._is_https,
         )
-        return response
+
+    def _forget(self, response: Response, cookie: str) -> None:
+        response.delete_cookie(
+            cookie, path="/", secure=self._is_https, httponly=True, samesite="lax"
+        )
 
     async def _form(
         self, request: Request, going: str, *, name: str = "", wrong: str = "", status: int = 200

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import typer
 
-from nines.accounts import check_name, new_token
 from nines.cli.planned import print_table
 from nines.cli.problems import FINE, NO, WRONG_USE, fail, load_or_none
+from nines.credentials import check_name, new_token
 from nines.passwords import Passwords, check_new
 from nines.storage.accounts import AccountRecords, Doer, Token, User
 from nines.storage.database import migrate, open_database

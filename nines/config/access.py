@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -53,7 +54,9 @@ class SessionConfig(BaseModel):
 
 
 def _issuer(value: str) -> str:
-    if not value.startswith("https://") and not value.startswith("http://127.0.0.1"):
+    parts = urlsplit(value)
+    on_this_machine = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1")
+    if (parts.scheme != "https" and not on_this_machine) or not parts.hostname:
         raise ValueError(f"{value!r} is not an issuer: it begins with https://")
     return value.rstrip("/")
 

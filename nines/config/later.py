@@ -22,7 +22,6 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
             "gauge", "json", "query", "push", "log", "value",
         }
     ),
-    ("web", "access"): frozenset({"oidc"}),
     ("alerting", "receivers", _ANY): frozenset({"telegram", "opsgenie"}),
 }  # fmt: skip
 

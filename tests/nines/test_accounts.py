@@ -13,8 +13,9 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from nines.accounts import TOKEN_PREFIX, Accounts, hashed, new_token
+from nines.accounts import Accounts
 from nines.config.access import AccessConfig, SessionConfig
+from nines.credentials import TOKEN_PREFIX, hashed, new_token
 from nines.passwords import Passwords
 from nines.storage.accounts import AccountRecords, Doer, User
 from nines.storage.database import Database, migrate, open_database
@@ -91,6 +92,7 @@ class World:
             on_loopback=self.listen == "127.0.0.1",
             clock=self.clock,
             passwords=self.passwords,
+            external_url=self.external_url,
             look_every=0.05,
         )
 

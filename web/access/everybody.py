@@ -31,6 +31,16 @@ class Everybody:
         del name, password, address, instead_of
         return None
 
+    async def begin_elsewhere(self, going: str) -> tuple[str, str]:
+        del going
+        raise DeniedError("There is no single sign-on here.")
+
+    async def end_elsewhere(
+        self, answer: Mapping[str, str], kept: str, address: str, instead_of: str | None
+    ) -> tuple[SignedIn, str]:
+        del answer, kept, address, instead_of
+        raise DeniedError("There is no single sign-on here.")
+
     async def sign_out(self, secret: str) -> None:
         del secret
 

@@ -68,6 +68,17 @@ class Access(Protocol):
         Raises DeniedError when it was tried too often.
         """
 
+    async def begin_elsewhere(self, going: str) -> tuple[str, str]:
+        """Where to send the browser to sign in, and a secret that it keeps until it is back.
+
+        Raises DeniedError.
+        """
+
+    async def end_elsewhere(
+        self, answer: Mapping[str, str], kept: str, address: str, instead_of: str | None
+    ) -> tuple[SignedIn, str]:
+        """Whoever came back, and where they were going. Raises DeniedError."""
+
     async def sign_out(self, secret: str) -> None: ...
 
     async def set_up(self, token: str, name: str, password: str, address: str) -> SignedIn:

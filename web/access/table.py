@@ -32,6 +32,8 @@ _OTHERS: Mapping[Permission, str] = {
         POST /theme
         GET /sign-in
         POST /sign-in
+        GET /sign-in/oidc
+        GET /sign-in/oidc/callback
         POST /sign-out
         GET /setup
         POST /setup

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nines.accounts import hashed
 from nines.cli.app import app
+from nines.credentials import hashed
 from nines.storage.accounts import AccountRecords
 from nines.storage.database import open_database
 from tests.nines.cli.running import Ran

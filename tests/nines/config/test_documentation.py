@@ -47,7 +47,7 @@ def test_there_are_examples() -> None:
         *("TimeRangeConfig", "HoursConfig", "AlertingConfig", "HeartbeatConfig", "CanaryConfig"),
         "AlertmanagerApiConfig",
         "DeliverySLOConfig",
-        "SessionConfig",
+        *("AccessConfig", "SessionConfig", "OidcConfig", "GrantConfig"),
         *("DiscoveryConfig", "DnsNames"),
         *("ExclusionConfig", "MaintenanceConfig", "RuleConfig"),
         *("SLIConfig", "HttpConfig", "HttpExpect", "TcpConfig", "TlsConfig", "PrometheusConfig"),
