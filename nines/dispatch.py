@@ -30,7 +30,8 @@ from nines.standing_open import StandingOpen
 from nines.storage.alerts import AlertRecords
 from nines.storage.batches import CountBatch
 from nines.storage.counts import CountStore
-from nines.storage.errors import RestoredError, StorageError
+from nines.storage.errors import RestoredError, StorageError, UnfitError
+from nines.storage.fitting import Refused
 from nines.storage.shadows import ShadowRecords
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
@@ -93,6 +94,7 @@ class Dispatch:
         self._tries = tries
         self._restored = restored
         self.was_restored = False
+        self.set_aside = 0  # parts of batches that could not be stored for a fault of Nines
         self._broadcast = broadcast
         self._new_id = new_id
         self._marks_of = marks_of
@@ -247,7 +249,8 @@ class Dispatch:
             batch = self._batch()
             if batch is None:
                 return True
-            return await self._store(lambda: self._counts.flush(batch))
+            stored = await self._store(lambda: self._counts.flush(batch))
+            return stored or self._unstored is None  # all of it that can be
 
     @asynccontextmanager
     async def all_stored(self) -> AsyncIterator[None]:
@@ -475,6 +478,13 @@ class Dispatch:
             self._failed = str(error)
             self._restored()
             return False
+        except UnfitError as error:
+            log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
+            if not with_counts or self._unstored is None:
+                self._failed = f"Storing failed for a fault of Nines itself: {error}"
+                return False
+            await self._store_fitting(self._unstored)
+            return False  # what else was to be written with it is tried again, without it
         except StorageError as error:
             if self.problem is None:
                 log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
@@ -484,6 +494,20 @@ class Dispatch:
             self._unstored = None
         self._recover(refused=self._refused)
         return True
+
+    async def _store_fitting(self, batch: CountBatch) -> None:
+        """Store what fits of a batch, and set the rest aside, so that it keeps nothing else out."""
+
+        def write() -> None:
+            refused.extend(self._counts.flush_fitting(batch))
+
+        refused: list[Refused] = []
+        if not await self._store(write, with_counts=False):
+            return
+        self._unstored = None
+        self.set_aside += len(refused)
+        for one in refused:  # whole, as this line is all that is left of it
+            log.error("counts_set_aside", why=one.why, part=repr(one.part))
 
     def _recover(self, *, refused: str | None) -> None:
         """Writing goes again; `refused` says why what waits could not be written yet."""

@@ -550,6 +550,11 @@ class Live:
         pulse, now = self._pulse, self._now()
         if self._dispatch.problem:
             problems.append(self._dispatch.problem)
+        if aside := self._dispatch.set_aside:
+            problems.append(
+                f"By a fault of Nines itself {aside} counts could not be stored and are missing in"
+                " budgets once it starts anew; they are in the log as counts_set_aside."
+            )
         if pulse.config_problem:
             problems.append(pulse.config_problem)
         if self._engine.setback is not None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, Text
 
-from nines.storage.errors import StorageError
+from nines.storage.errors import UnfitError
 from nines.storage.schema import causes, collectors, counts, flushes, sums
 from nines.storage.upsert import upsert
 from slo.ledger import FIVE_MINUTES, BucketDelta, epoch_micros
@@ -66,8 +66,15 @@ class CountBatch:
 
 
 def write_batch(connection: Connection, batch: CountBatch) -> None:
-    """Add a batch within a transaction that is already open."""
-    if batch.id is not None and not _first_time(connection, batch.id):
+    """Add a batch within a transaction that is already open; UnfitError when it cannot be one."""
+    try:
+        _write_batch(connection, batch)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UnfitError(f"The counts are at fault: {type(error).__name__}: {error}.") from error
+
+
+def _write_batch(connection: Connection, batch: CountBatch) -> None:
+    if batch.id is not None and not first_time(connection, batch.id):
         return
     base: dict[tuple[int, int], tuple[int, ...]] = {}
     five: dict[tuple[int, int], tuple[int, ...]] = {}
@@ -119,7 +126,8 @@ def _write_page(connection: Connection, page: PageCounts) -> None:
     )
 
 
-def _first_time(connection: Connection, batch_id: str) -> bool:
+def first_time(connection: Connection, batch_id: str) -> bool:
+    """Remember a batch; False when it was written before."""
     place = "%s" if connection.dialect.name == "postgresql" else "?"
     statement = (
         f"INSERT INTO {flushes.name} (batch_id) VALUES ({place})"  # noqa: S608 - names are ours
@@ -218,7 +226,7 @@ def _add_lifetimes(connection: Connection, rows: Sequence[tuple[int | None, ...]
     else:
         found = connection.exec_driver_sql(_LIFETIME_SQLITE, rows).rowcount
     if found != len(rows):
-        raise StorageError(
+        raise UnfitError(
             f"{len(rows) - found} of {len(rows)} series in this batch were never registered;"
             " nothing of it was written."
         )

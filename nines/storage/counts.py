@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 from nines.storage.batches import CollectorRecord, CountBatch, write_batch
 from nines.storage.chunks import DETAIL, SUMS, join_chunks, pack_rows
 from nines.storage.database import Database
+from nines.storage.fitting import Refused, write_fitting
 from nines.storage.histories import History, read_histories
 from nines.storage.packing import add_up
 from nines.storage.retention import forget
@@ -91,6 +92,14 @@ class CountStore:
         """Add a batch in one transaction. A series that was never registered is an error."""
         with self._database.write() as connection:
             write_batch(connection, batch)
+
+    def flush_fitting(self, batch: CountBatch) -> list[Refused]:
+        """Add what can be added of a batch that `flush` refused for its values, in one transaction.
+
+        Returns what cannot, in the smallest parts.
+        """
+        with self._database.write() as connection:
+            return write_fitting(connection, batch)
 
     def load(
         self,

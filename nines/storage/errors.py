@@ -17,6 +17,10 @@ class HeldError(StorageError):
     """Another Nines runs on the database."""
 
 
+class UnfitError(StorageError):
+    """What was to be written can never be written as it is: the database is not at fault."""
+
+
 _SQLITE = {
     sqlite3.SQLITE_BUSY: "another process held it for too long; nothing was changed",
     sqlite3.SQLITE_LOCKED: "another process held it for too long; nothing was changed",
@@ -32,7 +36,16 @@ _SQLITE = {
 
 def storage_error(name: str, error: exc.SQLAlchemyError) -> StorageError:
     """What `error` means for the database called `name`. Holds no statement and no value."""
-    return StorageError(f"The database {name} did not answer: {_why(error)}.")
+    kind = UnfitError if _is_unfit(error) else StorageError
+    return kind(f"The database {name} did not answer: {_why(error)}.")
+
+
+def _is_unfit(error: exc.SQLAlchemyError) -> bool:
+    """Whether the values are at fault; a table that is not there is the database's."""
+    if isinstance(error, exc.DataError | exc.IntegrityError | exc.InterfaceError):
+        return not error.connection_invalidated
+    # Of the driver's own, before it asked: of the server's, PostgreSQL names the code.
+    return isinstance(error, exc.ProgrammingError) and getattr(error.orig, "sqlstate", None) is None
 
 
 def _why(error: exc.SQLAlchemyError) -> str:

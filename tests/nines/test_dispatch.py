@@ -34,7 +34,7 @@ from nines.storage.errors import StorageError
 from nines.target import Target
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState, Phase
-from slo.ledger import Ledger
+from slo.ledger import BucketDelta, Ledger
 from slo.selector import parse_matchers
 from slo.severity import Severity
 from tests.nines.living import STEP, a_look
@@ -406,3 +406,30 @@ async def test_what_fires_elsewhere_is_read_once_and_then_known(scene: Scene) ->
 
     assert reads == [0]
     assert told(scene).count("second") == 1  # held back while the first fired, and then no longer
+
+
+async def test_counts_that_no_database_takes_hold_up_neither_alerts_nor_later_counts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_RETRY_SECONDS", (0.0,))
+    take = scene.engine.take_batch
+
+    def with_a_stranger(batch_id: str) -> CountBatch | None:
+        monkeypatch.setattr(scene.engine, "take_batch", take)
+        stranger = {999_999: [BucketDelta(0, good=1)]}
+        return CountBatch(deltas=stranger, id=batch_id)
+
+    monkeypatch.setattr(scene.engine, "take_batch", with_a_stranger)
+    scene.dispatch.submit([a_change("first")])
+    with capture_logs() as logged:
+        await scene.dispatch.settle()
+        scene.engine.observe(a_look("shop/health", T0, bad=False), T0)
+
+        assert await scene.dispatch.flush()
+
+    assert scene.firing() == ["first"]
+    assert scene.dispatch.set_aside == 1
+    assert scene.dispatch.problem is None
+    aside = [one for one in logged if one["event"] == "counts_set_aside"]
+    assert "999999" in aside[0]["part"]
+    assert "never registered" in aside[0]["why"]

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from nines.storage.batches import CauseDelta, CollectorRecord, CountBatch, PageCounts, write_batch
 from nines.storage.counts import CountStore, StoredBucket
 from nines.storage.database import Database
-from nines.storage.errors import StorageError
+from nines.storage.errors import StorageError, UnfitError
 from slo.counts import Counts
 from slo.ledger import BucketDelta, Ledger
 
@@ -556,4 +556,51 @@ def test_a_page_of_a_series_that_nobody_registered_is_not_written(store: CountSt
     with pytest.raises(StorageError, match="1 of 2 series"):
         store.flush(CountBatch(pages=(page,)))
 
+    assert everything(store, number, 10) == []
+
+
+def test_what_cannot_be_stored_keeps_nothing_else_out(store: CountStore) -> None:
+    number, other = a_series(store), 999_999  # the latter was never registered
+    page = PageCounts(
+        [number, other], T0, B0 + 10, np.array([[1, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0]])
+    )
+    batch = CountBatch(
+        deltas={number: [BucketDelta(B0, good=1)], other: [BucketDelta(B0, good=5)]},
+        causes={number: [CauseDelta(B0, "status", 2**80)]},
+        collector_states={"shop/health": CollectorRecord(T0, "{}")},
+        id="second-1",
+        pages=(page,),
+    )
+    more = CountBatch(deltas={number: [BucketDelta(B0, good=2)]}, id="second-2")
+    with pytest.raises(UnfitError):
+        store.flush(batch)
+
+    refused = store.flush_fitting(batch)
+    store.flush(more)
+    again = store.flush_fitting(batch)  # counted once, by its id
+
+    parts = [one.part for one in refused]
+    assert [list(part.deltas) for part in parts] == [[other], [], []]
+    assert [list(part.causes) for part in parts] == [[], [number], []]
+    assert [list(page.numbers) for part in parts for page in part.pages] == [[other]]
+    assert again == []
+    assert [row[:2] for row in everything(store, number, 10)] == [(B0, 3), (B0 + 10, 1)]
+    assert store.collector_states().keys() == {"shop/health"}
+
+
+def test_a_database_at_fault_is_no_fault_of_the_counts(
+    store: CountStore, database: Database
+) -> None:
+    number = a_series(store)
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE collectors RENAME TO hidden"))
+    batch = CountBatch(
+        deltas={number: [BucketDelta(B0, good=1)]},
+        collector_states={"shop/health": CollectorRecord(T0, "{}")},
+    )
+
+    with pytest.raises(StorageError, match="collectors") as caught:
+        store.flush_fitting(batch)
+
+    assert not isinstance(caught.value, UnfitError)
     assert everything(store, number, 10) == []
