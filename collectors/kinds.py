@@ -15,6 +15,7 @@ from collectors.json_metrics import JsonConfig, JsonMetrics
 from collectors.log import LogConfig, LogLines
 from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
+from collectors.mongodb import MongodbConfig, MongodbProbe
 from collectors.promql import Promql, PromqlConfig
 from collectors.pushed.collector import Pushed, RemoteWriteConfig
 from collectors.redis import RedisConfig, RedisProbe
@@ -65,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),
     "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),
+    "mongodb": Kind(MongodbConfig, MongodbProbe, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
