@@ -38,6 +38,7 @@ from nines.configured import Configured
 from nines.confirming import Confirming
 from nines.deliveries import Deliveries, DeliveryCollector
 from nines.dependants import looks_of
+from nines.deploy_hooks import DeployHooks
 from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
@@ -614,6 +615,7 @@ class Service:
             pushes=self.reception,
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
             access=self.accounts,
+            hooks=DeployHooks(lambda: self.config.deployments, self.logbook, self._clock.now),
         )
         token = await self.accounts.open()
         if token is not None:

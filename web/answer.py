@@ -15,12 +15,12 @@ def answer(request: Request, facts: Any, status: int = 200) -> Response:  # noqa
     headers = {"ETag": f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'}
     # Ask again each time: a fact is as old as its evaluation, and 304 is cheap.
     headers["Cache-Control"] = "private, no-cache"
-    if request.method == "GET" and _has(request.headers.get("if-none-match"), headers["ETag"]):
+    if request.method == "GET" and has(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, status, headers, "application/json")
 
 
-def _has(if_none_match: str | None, etag: str) -> bool:
+def has(if_none_match: str | None, etag: str) -> bool:
     """Weak comparison, as RFC 9110 13.1.2 asks."""
     if if_none_match is None:
         return False

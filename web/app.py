@@ -19,7 +19,9 @@ from web.account import to_sign_in
 from web.alertmanager.port import NO_ALERTMANAGER, Alertmanager
 from web.alertmanager.routes import PREFIX, alertmanager_router, coded, post_alerts
 from web.api import api_router
+from web.badge import badge_router
 from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
+from web.deploy_hooks import NO_HOOKS, DeployHooks, deploy_hooks_router
 from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
 from web.health import health_router
@@ -32,6 +34,7 @@ from web.settings import WebSettings
 
 _FOR_PROGRAMS = (
     "/api/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
+    "/callbacks/github", "/callbacks/gitlab", "/badge/",
 )  # fmt: skip
 
 
@@ -44,6 +47,7 @@ def create_app(
     pushes: Pushes = NO_PUSHES,
     prober: Prober | None = None,
     access: Access = EVERYBODY,
+    hooks: DeployHooks = NO_HOOKS,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     source = guarded(source)
@@ -67,6 +71,8 @@ def create_app(
         health_router(settings, access),
         api_router(source, settings, access),
         callbacks_router(callbacks),
+        deploy_hooks_router(hooks),
+        badge_router(source),
         pages_router(source, settings, callbacks, access),
         _description(app),
     ):

@@ -17,6 +17,7 @@ from collectors.settings import CollectorSettings, TlsOptions
 from nines.config.access import AccessConfig
 from nines.config.asking import RateLimitConfig
 from nines.config.dependencies import dependencies_of, dependency_faults
+from nines.config.deployments import DeploymentsConfig
 from nines.config.derivation import derived_references, in_order, surroundings
 from nines.config.discovery import Sources
 from nines.config.document import Path
@@ -57,6 +58,7 @@ class Config:
     rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
     left: tuple[Left, ...] = ()  # targets that are not watched
     access: AccessConfig = field(default_factory=AccessConfig)
+    deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     probe_endpoint: Endpoint | None = None  # what may be asked of /probe
 
@@ -122,11 +124,13 @@ def assemble(
         discovered={name: origin.group for name, origin in generated.origins.items()},
         rate_limits=MappingProxyType(dict(file.rate_limits)),
         gate=file.gate,
+        deployments=file.deployments,
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
         access=file.web.access,
     )
     found += _labels_of_nobody(file)
+    found += _deployed_by_nobody(file)
     return whole, found
 
 
@@ -155,6 +159,18 @@ def _labels_of_nobody(file: File) -> Iterator[Finding]:
         if not any(wanted <= service.labels.items() for service in file.services.values()):
             said = ", ".join(f"{key}={value}" for key, value in sorted(wanted))
             yield Finding(("maintenance", position, "labels"), f"no service has the labels {said}")
+
+
+def _deployed_by_nobody(file: File) -> Iterator[Finding]:
+    """Repositories of services that are not there, nor may be there one day."""
+    if file.discovery:
+        return
+    known = list(file.services)
+    for repository, services in file.deployments.repositories.items():
+        for position, name in enumerate(services):
+            if name not in known:
+                at = ("deployments", "repositories", repository, position)
+                yield Finding(at, unknown("service", name, known))
 
 
 _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of

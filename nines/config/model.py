@@ -25,6 +25,7 @@ from alerting.config import AlertingConfig
 from collectors.kinds import CollectorConfig
 from nines.config.access import WebConfig
 from nines.config.asking import ConfirmConfig, RateLimitConfig
+from nines.config.deployments import DeploymentsConfig
 from nines.config.discovery import Sources
 from nines.config.gate import GateConfig
 from nines.config.probe_endpoint import ProbeEndpoint
@@ -294,6 +295,9 @@ class File(BaseModel):
     )
     alerting: AlertingConfig = AlertingConfig()
     web: WebConfig = WebConfig()
+    deployments: DeploymentsConfig = Field(
+        DeploymentsConfig(), description="Who may tell of releases by webhook."
+    )
     gate: GateConfig = Field(GateConfig(), description="When releases may go.")
     probe_endpoint: ProbeEndpoint | None = Field(
         None, description="/probe, for a Prometheus that asks for blackbox_exporter."

@@ -20,7 +20,7 @@ _READ = """
 /api/v1/exclusions/{exclusion_id} /api/v1/silences /api/v1/silences/{silence_id} /api/v1/receivers
 /api/v1/why /api/v1/deployments /api/v1/deployments/{deployment_id}
 /api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
-/api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
+/badge/{service}/{slo}.svg /api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
 """
@@ -38,6 +38,8 @@ _OTHERS: Mapping[Permission, str] = {
         GET /setup
         POST /setup
         POST /api/v1/write
+        POST /callbacks/github
+        POST /callbacks/gitlab
         POST /callbacks/slack/{receiver}
         POST /callbacks/pagerduty/{receiver}
         GET /callbacks/mail/{token}
