@@ -266,8 +266,21 @@ class Engine:
     def book_history(
         self, slo_id: str, at: datetime, delta: BucketDelta, causes: Mapping[str, int]
     ) -> None:
-        """Book counts that were made elsewhere (the demo's past) as if observed at `at`."""
-        indicator = self.entries[slo_id].indicator
+        """Book counts that were made elsewhere (the demo's past) as if observed at `at`.
+
+        Of an SLO, or of a vantage of a quorum.
+        """
+        entry = self.entries.get(slo_id)
+        indicator = (
+            entry.indicator
+            if entry is not None
+            else next(
+                part
+                for one in self.entries.values()
+                for part in one.indicator.parts
+                if part.slo.id == slo_id
+            )
+        )
         self._booking.add(indicator, at, delta)
         for cause, bad in causes.items():
             self._booking.add_cause(indicator, at, cause, bad)

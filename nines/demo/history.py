@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert import AlertChange
 from nines.engine import Engine
-from slo.definition import ProbeSLI
+from slo.definition import SLO, ProbeSLI, QuorumSLI
 from slo.epoch import floor
 from slo.ledger import BucketDelta
 
@@ -20,7 +20,8 @@ _COARSE = timedelta(minutes=5)
 _JUDGED_EVERY = timedelta(minutes=1)
 _AFTERMATH = timedelta(minutes=75)  # until the one-hour window is clean again
 _TICKET_AFTERMATH = timedelta(hours=8)
-_FINE_END = timedelta(hours=26)  # what the charts of a day and shorter show
+_FINE_END = timedelta(hours=6)  # what the charts of some hours show
+_VANTAGES_END = timedelta(hours=25)  # a quorum is made of runs: as far back as its window reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,42 @@ class Traffic:
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 TRAFFIC = {
-    "shop/requests": Traffic(40.0, 0.0002, "route=/search"),
-    "shop/checkout": Traffic(4.0, 0.0002, "code=502"),
+    "petuniverse/requests": Traffic(37.0, 0.0001, "route=/api/pets"),
+    "petuniverse/bookings": Traffic(6.0, 0.0001, "code=500"),
+    "mewayz/fast": Traffic(15.0, 0.001),
+    "saverly/search": Traffic(4.0),
+    "shikanji-order/errors": Traffic(5.0, 0.0001, "code=500"),
+    "shikanji-payment/errors": Traffic(2.0, 0.0001, "code=500"),
+    "shikanji-product/errors": Traffic(8.0, 0.0001, "code=500"),
 }
 TROUBLES = (
     Trouble("petuniverse/availability", 26.3, 9 * _MINUTE, 1.0, "status 503", "Mina"),
-    Trouble("shop/requests", 24.1, 50 * _MINUTE, 0.08, "route=/search", "Jonas"),
+    Trouble("petuniverse/requests", 24.1, 50 * _MINUTE, 0.08, "route=/api/pets", "Jonas"),
     Trouble("mewayz/availability", 21.7, 6 * _MINUTE, 1.0, "assertion", "Aiko"),
     Trouble("petuniverse/page-load", 19.4, 9 * _MINUTE, 1.0, "latency", "Mina"),
-    Trouble("shop/availability", 16.2, 17 * _MINUTE, 1.0, "connect", "Jonas"),
+    Trouble("shikanji-payment/availability", 16.2, 17 * _MINUTE, 1.0, "connect", "Jonas"),
     Trouble("petuniverse/availability", 13.8, 11 * _MINUTE, 1.0, "timeout", "Rui"),
-    Trouble("shop/checkout", 11.5, 10 * _MINUTE, 0.6, "code=502", "Jonas"),
+    Trouble("shikanji-order/errors", 11.5, 10 * _MINUTE, 0.6, "code=500", "Jonas"),
     Trouble("mewayz/reachability", 9.1, 2 * _MINUTE, 1.0, "connect"),
-    Trouble("shop/checkout", 6.9, 26 * _HOUR, 0.004, "code=502", "Jonas"),
+    Trouble("petuniverse/bookings", 6.9, 26 * _HOUR, 0.004, "code=500", "Mina"),
     Trouble("mewayz/availability", 4.4, 4 * _MINUTE, 1.0, "assertion", "Aiko"),
-    Trouble("shop/availability", 2.6, 8 * _MINUTE, 1.0, "connect", "Rui"),
+    Trouble("regions/availability", 3.6, 2 * _MINUTE, 1.0, "status 503", "Rui"),
+    Trouble("petuniverse/bookings", 2.6, 8 * _MINUTE, 0.6, "code=500", "Rui"),
+    Trouble("saverly/redemption", 1.9, 3 * _MINUTE, 1.0, "connect", "Rui"),
     Trouble("petuniverse/page-load", 1.3, 20 * _MINUTE, 0.5, "latency"),
 )
+
+
+class _Source:
+    """What is booked, and what went wrong with it."""
+
+    def __init__(self, slo: SLO, troubles: list[Trouble], *, is_vantage: bool = False) -> None:
+        self.slo, self.id, self.troubles, self.is_vantage = slo, slo.id, troubles, is_vantage
+
+    def is_fine(self, at: datetime, now: datetime) -> bool:
+        """Whether it is booked bucket by bucket in the five minutes from `at`."""
+        end = _VANTAGES_END if self.is_vantage else _FINE_END
+        return at >= floor(now - end, _COARSE) or any(_stirs(one, at, now) for one in self.troubles)
 
 
 class History:
@@ -98,9 +118,17 @@ class History:
         changes_made = 0
         owed: list[tuple[datetime, str, str]] = []  # acknowledgements: when, service, by whom
         judged = now - timedelta(days=days)
+        sources = self._sources()
+        fine: list[_Source] = []
         for at, stride in self._strides(now, days):
-            for slo_id in self._engine.entries:
-                self._book(slo_id, at, stride, now)
+            if at == floor(at, _COARSE):
+                fine = [one for one in sources if one.is_fine(at, now)]
+                for one in sources:
+                    if stride < _COARSE and one not in fine and not one.is_vantage:
+                        self._book(one, at, _COARSE, now)
+            for one in fine if stride < _COARSE else sources:
+                if not one.is_vantage or stride < _COARSE:
+                    self._book(one, at, stride, now)
             moment = at + stride
             if moment - judged < _JUDGED_EVERY:
                 continue
@@ -129,16 +157,26 @@ class History:
             yield at, stride
             at += stride
 
+    def _sources(self) -> list["_Source"]:
+        """What is booked: all but what the engine derives, and the vantages of quorums."""
+        entries = self._engine.entries.values()
+        promised = [entry.slo for entry in entries if entry.slo.collector_id is not None]
+        vantages = [
+            part.slo
+            for entry in entries
+            if isinstance(entry.slo.sli, QuorumSLI)
+            for part in entry.indicator.parts
+        ]
+        return [
+            *(_Source(one, [t for t in self._troubles if t.slo_id == one.id]) for one in promised),
+            *(_Source(one, [], is_vantage=True) for one in vantages),
+        ]
+
     def _fine(self, at: datetime, now: datetime) -> bool:
-        if at >= floor(now - _FINE_END, _COARSE):
+        """Whether anything is booked bucket by bucket here."""
+        if at >= floor(now - _VANTAGES_END, _COARSE):
             return True
-        # Whole five-minute stretches, so that strides stay on the grid.
-        at = floor(at, _COARSE)
-        return any(
-            began - 2 * _COARSE <= at < began + min(trouble.lasted, 2 * _HOUR) + _AFTERMATH
-            for trouble in self._troubles
-            for began in (now - timedelta(days=trouble.days_ago),)
-        )
+        return any(_stirs(trouble, at, now) for trouble in self._troubles)
 
     def _in_question(self, at: datetime, now: datetime) -> list[str]:
         """The SLOs that may change their minds: in trouble, or not long after it."""
@@ -150,16 +188,12 @@ class History:
             and trouble.slo_id in self._engine.entries
         ]
 
-    def _book(self, slo_id: str, at: datetime, stride: timedelta, now: datetime) -> None:
-        entry = self._engine.entries[slo_id]
-        if entry.slo.collector_id is None:
-            return  # the engine derives it from the others
-        observations = max(1, stride // entry.slo.interval)
-        trouble = next(
-            (t for t in self._troubles if t.slo_id == slo_id and t.covers(at, now)), None
-        )
-        if not isinstance(entry.slo.sli, ProbeSLI):
-            traffic = TRAFFIC[slo_id]
+    def _book(self, source: "_Source", at: datetime, stride: timedelta, now: datetime) -> None:
+        slo = source.slo
+        observations = max(1, stride // slo.interval)
+        trouble = next((one for one in source.troubles if one.covers(at, now)), None)
+        if not isinstance(slo.sli, ProbeSLI):
+            traffic = TRAFFIC[source.id]
             expected = traffic.per_second * stride.total_seconds() * _time_of_day(at)
             total = self._about(expected)
             ratio = trouble.bad_ratio if trouble else traffic.bad_ratio
@@ -169,11 +203,11 @@ class History:
             total = observations
             bad = self._about(total * trouble.bad_ratio) if trouble else 0
             cause = trouble.cause if trouble else ""
-        delta = BucketDelta(
-            entry.ledger.bucket_of(at), min(total, total - bad), bad, seen=observations
-        )
-        newest = at + stride - min(stride, entry.slo.interval)
-        self._engine.book_history(slo_id, newest, delta, {cause: bad} if bad else {})
+        bucket_seconds = self._engine.bucket_seconds
+        bucket = int(at.timestamp()) // bucket_seconds * bucket_seconds
+        delta = BucketDelta(bucket, min(total, total - bad), bad, seen=observations)
+        newest = at + stride - min(stride, slo.interval)
+        self._engine.book_history(source.id, newest, delta, {cause: bad} if bad and cause else {})
 
     def _about(self, expected: float) -> int:
         """A whole number whose mean is `expected`, with a crowd's scatter."""
@@ -199,6 +233,13 @@ class History:
                 wait = timedelta(seconds=self._rng.randint(70, 400))
                 found.append((at + wait, change.service, by))
         return found[:1]
+
+
+def _stirs(trouble: Trouble, at: datetime, now: datetime) -> bool:
+    """Whether `at` is within a trouble, shortly before it or in what follows it."""
+    at = floor(at, _COARSE)  # whole five-minute stretches, so that strides stay on the grid
+    began = now - timedelta(days=trouble.days_ago)
+    return began - 2 * _COARSE <= at < began + min(trouble.lasted, 2 * _HOUR) + _AFTERMATH
 
 
 def _time_of_day(at: datetime) -> float:

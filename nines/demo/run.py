@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from alerting.alert import AlertChange
 from nines.clock import SystemClock
@@ -115,9 +116,17 @@ class Demo:
         }
 
 
-async def write_history(service: Service, clock: DemoClock, rng: random.Random, days: int) -> int:
+class PastClock(Protocol):
+    """A clock that can be set; with None it goes on as before."""
+
+    def now(self) -> datetime: ...
+
+    def set(self, at: datetime | None) -> None: ...
+
+
+async def write_history(service: Service, clock: PastClock, rng: random.Random, days: int) -> int:
     """Put `days` behind the service through its own engine, storage and receivers."""
-    now = SystemClock().now()
+    now = clock.now()
     service.engine.awake_since = now - timedelta(days=days)
     delivering = asyncio.create_task(service.delivery.run())
 

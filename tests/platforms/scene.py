@@ -6,7 +6,7 @@ they are due, one instant after another, so that nothing depends on how fast the
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from alerting.notification import NotificationState
 from collectors.observation import Observation
 from collectors.runnable import Runnable
 from dashboards.source import IncidentDetail
-from examples.stage import Stage, stage
+from examples.stage import stage
 from nines.demo.platforms.platform import Platform
 from nines.service import Service
 from slo.epoch import floor
@@ -56,21 +56,25 @@ class Fired:
 class Scene:
     """`pass_time`, break things, and look at who was told what."""
 
-    def __init__(self, service: Service, playing: Stage, clock: SceneClock) -> None:
-        self.service, self.clock, self.stage = service, clock, playing
+    def __init__(self, service: Service, platforms: Sequence[Platform], clock: SceneClock) -> None:
+        self.service, self.clock, self.platforms = service, clock, platforms
         self._looks: list[tuple[datetime, Runnable, Callable[[Observation], None]]] = []
         service.rounds.schedule.look_again = self._look_again  # type: ignore[method-assign]
-        playing.platform.linger = clock.linger
+        for platform in platforms:
+            platform.linger = clock.linger
 
     @property
     def platform(self) -> Platform:
-        return self.stage.platform
+        """The only one."""
+        (platform,) = self.platforms
+        return platform
 
     async def pass_time(self, by: timedelta) -> None:
         """Everything that is due in this time happens, in its order."""
         end = self.clock.now() + by
         while self.clock.now() < end:
-            self.platform.pass_time(_STEP.total_seconds())
+            for platform in self.platforms:
+                platform.pass_time(_STEP.total_seconds())
             self.clock.move(_STEP)
             await self._look()
             if self.clock.now() == floor(self.clock.now(), _EDGE):
@@ -177,7 +181,7 @@ async def scene(name: str, folder: Path, well_for: timedelta) -> AsyncIterator[S
         service = await Service.open(playing.config, playing.environ, clock)
         delivering = asyncio.create_task(service.delivery.run())
         try:
-            made = Scene(service, playing, clock)
+            made = Scene(service, (playing.platform,), clock)
             await made.pass_time(well_for)
             yield made
         finally:

@@ -22,6 +22,7 @@ CASES = (
     Case("many connections", {"hosts/connections": "ticket"}, "91 %", TICKET),
     Case("no orders", {"business/few-orders": "info"}, "orders_total", NOTED, 11 * MINUTE),
     Case("deployment", {}, "", set()),
+    Case("failed deployment", ERRORS, "", PAGED),
 )
 
 

@@ -48,6 +48,7 @@ class JainShikanji(Platform):
         "many connections": "nearly all database connections are taken",
         "no orders": "nobody orders any more",
         "deployment": "its order service is deployed anew",
+        "failed deployment": "its order service is deployed anew, and every order fails",
     }
 
     def __init__(self, now: Callable[[], datetime], rng: random.Random) -> None:
@@ -67,9 +68,10 @@ class JainShikanji(Platform):
         return frozenset({"payment"} if self.fault == "payment down" else ())
 
     def pass_time(self, seconds: float) -> None:
-        if self.fault == "deployment" and not self._deployed:
+        deployed = self.fault in ("deployment", "failed deployment")
+        if deployed and not self._deployed:
             self._pages["order"] = _Page("order", self.now())
-        self._deployed = self.fault == "deployment"
+        self._deployed = deployed
         for name, per_second in SERVICES.items():
             self._pages[name].serve(per_second * seconds, self.fault)
         for fault, (name, bad) in _HOSTS.items():
@@ -122,7 +124,7 @@ class _Page:
     def serve(self, expected: float, fault: str | None) -> None:
         """What happens in this time."""
         mine = fault if fault is not None and fault in _FAULTS_OF.get(self._service, ()) else None
-        failing = 0.05 if mine == "order errors" else 0.0001
+        failing = {"order errors": 0.05, "failed deployment": 1.0}.get(mine or "", 0.0001)
         bad = self._take("bad", expected * failing)
         good = self._take("good", expected * (1 - failing))
         late = self._take("late", expected * (0.04 if mine == "slow menu" else 0.0))
@@ -141,7 +143,7 @@ class _Page:
 
 
 _FAULTS_OF: Mapping[str, frozenset[str]] = {
-    "order": frozenset({"order errors", "database refuses", "no orders"}),
+    "order": frozenset({"order errors", "database refuses", "no orders", "failed deployment"}),
     "product": frozenset({"slow menu"}),
     "inventory": frozenset({"slow queries"}),
 }

@@ -21,25 +21,26 @@ async def test_the_demo_has_a_past_and_can_be_opened_and_ends() -> None:
     while service.port is None:  # noqa: ASYNC110 - the server says so to the service alone
         await asyncio.sleep(0.01)
     async with httpx.AsyncClient(trust_env=False) as client:
+        home = service.config.server.external_url
         pages = [
-            (await client.get(f"{service.config.server.external_url}{path}")).status_code
-            for path in ("/", "/slos", "/slos/shop/availability", "/incidents", "/metrics")
+            (await client.get(f"{home}{path}")).status_code
+            for path in ("/", "/slos", "/slos/regions/quorum", "/incidents", "/metrics")
         ]
-        incidents = (
-            await client.get(f"{service.config.server.external_url}/api/v1/incidents")
-        ).json()["incidents"]
+        incidents = (await client.get(f"{home}/api/v1/incidents")).json()["incidents"]
         journey = (
-            await client.get(f"{service.config.server.external_url}/api/v1/slos/shop/purchase")
+            await client.get(
+                f"{service.config.server.external_url}/api/v1/slos/petuniverse/booking"
+            )
         ).json()
         inbox_page = await client.get(inbox.url)
     service.stop.set()
     await running
 
     assert pages == [200] * 5
-    assert {incident["service"] for incident in incidents} == {"shop", "petuniverse"}
+    assert {incident["service"] for incident in incidents} == {"saverly", "petuniverse"}
     assert [incident.state for incident in inbox.pagerduty] == ["resolved"] * len(inbox.pagerduty)
     assert inbox_page.status_code == 200
-    # Three days of five minutes, in which the shop was once away.
+    # Three days of five minutes, in which bookings failed once.
     assert journey["events"]["total"] in range(3 * 288 - 3, 3 * 288 + 1)
     assert journey["events"]["bad"] in (2, 3)
     assert journey["events"]["unknown"] <= 1

@@ -10,7 +10,6 @@ from nines.demo.http_server import Misbehaviour, Request, Response
 from nines.demo.platforms.mewayz import Mewayz
 from nines.demo.platforms.petuniverse import PetUniverse
 from nines.demo.platforms.platform import Platform
-from nines.demo.platforms.shop import Shop
 from tests.slo.builders import T0
 
 
@@ -70,18 +69,6 @@ def test_mewayz_refuses_the_hundred_and_first_request_in_a_quarter_of_an_hour() 
 
     assert statuses == [200] * 100 + [429]
     assert ask(platform, "/health").status == 200
-
-
-def test_a_restart_of_the_shop_sets_its_counters_to_zero() -> None:
-    shop = Shop(lambda: T0, random.Random(1))  # noqa: S311 - a simulation
-    shop.pass_time(10)
-    before = ask(shop, "/metrics").body
-
-    shop.fault = "restart"
-    shop.pass_time(0.1)
-
-    assert b'http_requests_total{code="200",route="/"}' in before
-    assert len(ask(shop, "/metrics").body) < len(before)
 
 
 def test_a_hanging_platform_says_nothing() -> None:
