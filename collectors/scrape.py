@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -39,6 +39,7 @@ _FAMILIES = "io.prometheus.client.MetricFamily"
 ACCEPT_NATIVE = (
     f"{_PROTOBUF};proto={_FAMILIES};encoding=delimited;escaping=allow-utf-8;q=0.7,{ACCEPT}"
 )
+_TOLD, _TOLD_LENGTH = 3, 400  # remarks on a page that are told, and their characters
 _READ_ASIDE_BYTES = 2 * 1024 * 1024  # raw bytes gathered before a thread reads them
 _PIECE_BYTES = 256 * 1024  # of a decompressed body, read at a time
 
@@ -74,6 +75,7 @@ class Scrape:
         self._config = config
         self._wanted = means.wanted
         self._known = Known()
+        self._advice: tuple[str, ...] = ()  # of the newest page that was read whole
         accept = ACCEPT_NATIVE if wants_natives(self._wanted) else ACCEPT
         own = {"accept": accept, TIMEOUT_HEADER: f"{means.timeout.total_seconds():g}"}
         self._source = Source(config.prometheus, config, means, own)
@@ -93,6 +95,7 @@ class Scrape:
         page = await self._read(response, look)
         look.watch.stop()
         look.body_bytes = page.size_bytes
+        look.warning = _warning(look.warning, self._advice)
         return replace(look.passed(), page=page)
 
     async def _read(self, response: Response, look: Look) -> Page:
@@ -112,6 +115,8 @@ class Scrape:
         look.watch.enter(Phase.JUDGE)
         page = await asyncio.to_thread(body.close, gathered)
         self._known = reader.known
+        if not isinstance(reader, SelectiveReader):  # it reads past what it does not need
+            self._advice = page.advice
         return page
 
     def _reader(self, content_type: str, look: Look) -> Reader:
@@ -184,6 +189,13 @@ def _is_protobuf(content_type: str) -> bool:
             "are read"
         )
     return True
+
+
+def _warning(about_type: str | None, advice: Sequence[str]) -> str | None:
+    """What people are told beside a good look: the first remarks, and how many more there are."""
+    said = [*([about_type] if about_type else ()), *advice]
+    more = f" (and {len(said) - _TOLD} more remarks)" if len(said) > _TOLD else ""
+    return "; ".join(said[:_TOLD])[:_TOLD_LENGTH] + more or None
 
 
 def _format(content_type: str) -> tuple[bool, str | None]:

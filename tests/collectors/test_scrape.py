@@ -130,6 +130,17 @@ async def test_a_page_without_a_content_type_of_metrics_is_read_with_a_warning(
     assert "content type" in (seen.warning or "")
 
 
+async def test_what_a_strict_reader_would_say_of_a_page_is_told_and_stays_told() -> None:
+    page = b"# TYPE http_requests_total wibble\n" + PAGE
+    async with Server(says(answer(page, headers=TEXT))) as server:
+        scrape = scraper(f"http://127.0.0.1:{server.port}/metrics")
+        seen = [await scrape.run(DUE, SystemClock()) for _ in range(2)]
+
+    assert [one.outcome for one in seen] == [Outcome.PASSED] * 2
+    assert all("wibble" in (one.warning or "") for one in seen)
+    assert seen[0].warning == seen[1].warning
+
+
 async def test_the_request_is_prometheus_request() -> None:
     requests = Requests()
     async with Server(requests.answered(answer(PAGE, headers=TEXT))) as server:
