@@ -17,7 +17,7 @@ from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
 from collectors.mongodb import MongodbConfig, MongodbProbe
 from collectors.promql import Promql, PromqlConfig
-from collectors.pushed.collector import Pushed, RemoteWriteConfig
+from collectors.pushed.collector import OtlpConfig, Pushed, RemoteWriteConfig
 from collectors.redis import RedisConfig, RedisProbe
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
@@ -67,6 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),
     "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),
     "mongodb": Kind(MongodbConfig, MongodbProbe, has_page=True),
+    "otlp": Kind(OtlpConfig, Pushed, is_probe=False, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from collectors.pushed.book import Book, Changes, Terms, Told
-from collectors.pushed.collector import PushedSettings
-from collectors.pushed.remote_write import RefusedPushError, Written, read_write
+from collectors.pushed.collector import OtlpConfig, PushedSettings
+from collectors.pushed.otlp import Exported, read_export
+from collectors.pushed.remote_write import RefusedPushError, read_write
 from nines.clock import Clock
 from nines.config import Config
 from nines.storage.errors import StorageError
@@ -46,7 +47,7 @@ class Reading:
             matchers = tuple(each for each in one.matchers if each.label != "le")
             self._by_metric.setdefault(one.metric, []).append(replace(one, matchers=matchers))
         self._known: dict[Series, bool] = {}
-        self.terms = Terms(self._wants, settings.replica_label, settings.cluster_label)
+        self.terms = Terms(self._wants, *settings.replicas)
 
     @property
     def metrics(self) -> Collection[str]:
@@ -70,6 +71,17 @@ class _Readings:
 
     config: Config
     of: Mapping[str, Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What of a body is wanted, and what is to be said of it."""
+
+    told: Sequence[Told]
+    problems: tuple[str, ...] = ()
+    advice: str = ""
+    samples: int = 0
+    rejected: int = 0
 
 
 class Reception:
@@ -133,7 +145,25 @@ class Reception:
 
     async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
         """Keep what of a body of remote_write is wanted."""
-        return await self._take(partial(read_write, body, second=second), len(body), collectors)
+
+        def read(wanted: Collection[str], _: Collection[str]) -> _Read:
+            written = read_write(body, wanted, second=second)
+            return _Read(written.told, written.problems, written.advice, samples=written.samples)
+
+        return await self._take(read, len(body), collectors)
+
+    async def export(
+        self, body: bytes, collectors: frozenset[str], *, as_json: bool, encoding: str
+    ) -> Kept:
+        """Keep what of a body of OpenTelemetry is wanted."""
+
+        def read(wanted: Collection[str], promoted: Collection[str]) -> _Read:
+            found: Exported = read_export(
+                body, wanted, promoted, as_json=as_json, encoding=encoding
+            )
+            return _Read(found.told, found.problems, rejected=found.rejected)
+
+        return await self._take(read, len(body), collectors)
 
     def page(self, collector_id: str) -> Page:
         """What came for a collector so far, and why nothing did."""
@@ -157,20 +187,27 @@ class Reception:
 
     async def _take(
         self,
-        read: Callable[[Collection[str]], Written],
+        read: Callable[[Collection[str], Collection[str]], _Read],
         size: int,
         collectors: frozenset[str],
     ) -> Kept:
         if self._inside >= _AT_ONCE:
             raise NotKeptError("Too many send at once: send it again.")
         self._inside += 1
+        problems: list[str] = []
+        samples = rejected = 0
         try:
-            readings = {name: one for name, one in self._now().items() if name in collectors}
-            wanted = {metric for one in readings.values() for metric in one.metrics}
-            reading = partial(read, wanted)
-            written = await asyncio.to_thread(reading) if size > _LARGE else reading()
-            async with self._turn:
-                problems = await self._keep(readings, written.told)
+            for promoted, readings in self._alike(collectors):
+                wanted = {metric for one in readings.values() for metric in one.metrics}
+                reading = partial(read, wanted, promoted)
+                found = await asyncio.to_thread(reading) if size > _LARGE else reading()
+                async with self._turn:
+                    said, left_out = await self._keep(readings, found.told)
+                problems += said
+                problems += found.problems
+                samples = max(samples, found.samples)
+                rejected = max(rejected, found.rejected + left_out)
+                self._tell(readings, "; ".join(filter(None, (*found.problems, found.advice))))
         except RefusedPushError as error:
             self._tell(collectors, str(error))
             raise BadPushError(str(error)) from error
@@ -178,11 +215,24 @@ class Reception:
             raise NotKeptError(f"Nothing of it is kept: {error}") from error
         finally:
             self._inside -= 1
-        self._tell(collectors, "; ".join(filter(None, (*written.problems, written.advice))))
-        return Kept((*written.problems, *problems), written.samples)
+        return Kept(tuple(dict.fromkeys(problems)), samples, rejected)
 
-    async def _keep(self, readings: Mapping[str, Reading], told: Sequence[Told]) -> Sequence[str]:
-        """Store it, then turn to it; gives what was left out. One at a time."""
+    def _alike(
+        self, collectors: frozenset[str]
+    ) -> list[tuple[tuple[str, ...], dict[str, Reading]]]:
+        """The readings of these collectors, by what of a resource they take for labels."""
+        alike: dict[tuple[str, ...], dict[str, Reading]] = {}
+        for name, one in self._now().items():
+            if name in collectors:
+                settings = one.settings
+                promoted = settings.resource_attributes if isinstance(settings, OtlpConfig) else ()
+                alike.setdefault(promoted, {})[name] = one
+        return list(alike.items())
+
+    async def _keep(
+        self, readings: Mapping[str, Reading], told: Sequence[Told]
+    ) -> tuple[Sequence[str], int]:
+        """Store it, then turn to it; gives what was left out, and how much. One at a time."""
         now_ms, ticks = int(self._clock.now().timestamp() * 1000), self._clock.monotonic()
         changes: dict[str, Changes] = {
             name: self._book(name).plan(told, one.terms, now_ms, ticks)
@@ -193,7 +243,8 @@ class Reception:
             await self._threads.write(lambda: self._records.save(changed))
         for name, one in changes.items():
             self._book(name).turn(one, self._clock.monotonic())
-        return list(dict.fromkeys(said for one in changes.values() for said in one.problems))
+        said = dict.fromkeys(said for one in changes.values() for said in one.problems)
+        return list(said), max((one.left_out for one in changes.values()), default=0)
 
     def _tell(self, collectors: Collection[str], problem: str) -> None:
         """Show it with the next looks."""

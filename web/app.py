@@ -33,7 +33,7 @@ from web.safety import Safety
 from web.settings import WebSettings
 
 _FOR_PROGRAMS = (
-    "/api/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
+    "/api/", "/v1/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
     "/callbacks/github", "/callbacks/gitlab", "/badge/",
 )  # fmt: skip
 

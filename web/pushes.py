@@ -1,4 +1,4 @@
-"""`POST /api/v1/write`: take what a Prometheus writes."""
+"""`POST /api/v1/write` and `POST /v1/metrics`: take what a Prometheus or OpenTelemetry sends."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from collectors.pushed.otlp_answer import failure, success
 from web.access.guard import GuardedRoute
 from web.problem import ProblemError
 
 _PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_INVALID, _UNAVAILABLE = 3, 14  # gRPC's codes
 _FIRST, _SECOND = "prometheus.writerequest", "io.prometheus.write.v2.request"
 _RETRY = {"Retry-After": "5"}
 _COUNTS = "X-Prometheus-Remote-Write-{}-Written"
@@ -36,11 +39,12 @@ class NotKeptError(Exception):
 class Kept:
     """What became of a body: `problems` are sentences about what was left out of it.
 
-    `samples` are all that were there.
+    `samples` are all that were there; `rejected` those that were wanted and cannot be read.
     """
 
     problems: tuple[str, ...] = ()
     samples: int = 0
+    rejected: int = 0
 
 
 class Pushes(Protocol):
@@ -58,6 +62,11 @@ class Pushes(Protocol):
         Raises BadPushError and NotKeptError.
         """
 
+    async def export(
+        self, body: bytes, collectors: frozenset[str], *, as_json: bool, encoding: str
+    ) -> Kept:
+        """The same of a body of OpenTelemetry, encoded so."""
+
 
 @dataclass(frozen=True, slots=True)
 class _None:
@@ -71,6 +80,12 @@ class _None:
 
     async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
         del body, collectors, second
+        raise NotKeptError(self.says)
+
+    async def export(
+        self, body: bytes, collectors: frozenset[str], *, as_json: bool, encoding: str
+    ) -> Kept:
+        del body, collectors, as_json, encoding
         raise NotKeptError(self.says)
 
 
@@ -94,7 +109,30 @@ def pushes_router(pushes: Pushes) -> APIRouter:
             raise ProblemError(400, _sentence(kept.problems), headers=headers)
         return Response(status_code=204, headers=headers)
 
+    async def export(request: Request) -> Response:
+        said = request.headers.get("content-type", "")
+        media = said.partition(";")[0].strip().lower()
+        as_json = media == _JSON
+        if media not in (_JSON, _PROTOBUF):
+            taken = f"{_PROTOBUF} and {_JSON} are taken."
+            raise ProblemError(415, f"Content-Type is {said[:100]!r}; {taken}")
+        collectors = admitted(pushes, "otlp", request)
+        encoding = request.headers.get("content-encoding", "")
+        body = await request.body()
+        try:
+            kept = await pushes.export(body, collectors, as_json=as_json, encoding=encoding)
+        except BadPushError as error:
+            refused = failure(_INVALID, f"{error}.", as_json=as_json)
+            return Response(refused, 400, media_type=media)
+        except NotKeptError as error:
+            refused = failure(_UNAVAILABLE, str(error), as_json=as_json)
+            return Response(refused, 503, headers=_RETRY, media_type=media)
+        problem = "; ".join(kept.problems)[:1000]
+        taken_in = success(kept.rejected, problem, as_json=as_json)
+        return Response(taken_in, media_type=media)
+
     router.add_api_route("/api/v1/write", write, methods=["POST"], response_model=None)
+    router.add_api_route("/v1/metrics", export, methods=["POST"], response_model=None)
     return router
 
 

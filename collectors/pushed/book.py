@@ -19,6 +19,7 @@ _MOST_CLUSTERS = 1_000
 _AHEAD_MS = 10 * 60 * 1000  # of our clock; a sample from there would hide all that come after it
 _FORGOTTEN_MS = 7 * 24 * 3600 * 1000  # without a sample; only where there is no room
 _STALE = 0x7FF0000000000002  # the NaN by which a Prometheus ends a series
+STALE: float = struct.unpack("<d", struct.pack("<Q", _STALE))[0]
 _QUIET = 0x0008000000000000  # the bit that some processors set in a NaN on its way
 
 Number = int | float
@@ -29,7 +30,7 @@ class Point:
     """One sample. `at_ms` is the sender's time; `began_ms` when its counter began, 0: not told."""
 
     at_ms: int
-    value: float
+    value: Number
     began_ms: int = 0
 
 
@@ -80,6 +81,7 @@ class Changes:
     replicas: Mapping[str, str] = field(default_factory=dict)  # newly listened to, by cluster
     clusters: frozenset[str] = frozenset()  # of which the replica that is listened to spoke
     problems: tuple[str, ...] = ()
+    left_out: int = 0  # samples, or series where there was no room for any
 
     @property
     def is_empty(self) -> bool:
@@ -139,6 +141,7 @@ class Book:
             replicas=electing.elected,
             clusters=frozenset(electing.spoke),
             problems=tuple(_problems(ahead, no_room)),
+            left_out=ahead + no_room,
         )
 
     def turn(self, changes: Changes, ticks: float) -> None:
@@ -197,7 +200,7 @@ def follow(before: Kept | None, point: Point, *, delta: bool = False) -> Kept | 
     return replace(after, base=base, count=value, began_ms=point.began_ms or before.began_ms)
 
 
-def is_stale(value: float) -> bool:
+def is_stale(value: Number) -> bool:
     """Whether it is the NaN that ends a series."""
     if value == value:
         return False
@@ -209,8 +212,10 @@ def _is_count(value: Number) -> bool:
     return math.isfinite(value) and value >= 0
 
 
-def _exact(value: float) -> Number:
-    return int(value) if math.isfinite(value) and value.is_integer() else value
+def _exact(value: Number) -> Number:
+    if isinstance(value, int) or not math.isfinite(value) or not value.is_integer():
+        return value
+    return int(value)
 
 
 def _problems(ahead: int, no_room: int) -> Iterable[str]:

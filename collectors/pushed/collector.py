@@ -26,14 +26,6 @@ class PushedSettings(CollectorSettings):
     staleness: PositiveDuration = Field(
         timedelta(minutes=5), description="How long a series counts as there after its last sample."
     )
-    replica_label: str | None = Field(
-        None,
-        description="The label that tells replicas of one sender apart: one is listened to at a "
-        "time.",
-    )
-    cluster_label: str = Field(
-        "cluster", description="The label that says which replicas belong together."
-    )
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> "PushedSettings":
@@ -46,6 +38,11 @@ class PushedSettings(CollectorSettings):
         """Whom the metrics are from, as people know it."""
         raise NotImplementedError
 
+    @property
+    def replicas(self) -> tuple[str | None, str]:
+        """The labels that tell replicas apart, and which of them belong together."""
+        return None, ""
+
 
 class RemoteWriteConfig(PushedSettings):
     """Take what a Prometheus writes to `/api/v1/write`."""
@@ -53,10 +50,37 @@ class RemoteWriteConfig(PushedSettings):
     remote_write: str = Field(
         min_length=1, max_length=100, description="The sender's name, as people know it."
     )
+    replica_label: str | None = Field(
+        None,
+        description="The label that tells replicas of one sender apart: one is listened to at a "
+        "time.",
+    )
+    cluster_label: str = Field(
+        "cluster", description="The label that says which replicas belong together."
+    )
 
     @property
     def sender(self) -> str:
         return self.remote_write
+
+    @property
+    def replicas(self) -> tuple[str | None, str]:
+        return self.replica_label, self.cluster_label
+
+
+class OtlpConfig(PushedSettings):
+    """Take what OpenTelemetry exports to `/v1/metrics`."""
+
+    otlp: str = Field(
+        min_length=1, max_length=100, description="The sender's name, as people know it."
+    )
+    resource_attributes: tuple[str, ...] = Field(
+        (), max_length=50, description="Attributes of the resource that become labels, too."
+    )
+
+    @property
+    def sender(self) -> str:
+        return self.otlp
 
 
 def _nothing() -> Page:
@@ -68,7 +92,7 @@ class Pushed:
 
     def __init__(self, collector_id: str, config: PushedSettings, means: Means) -> None:
         self.id = collector_id
-        self.kind = "remote_write"
+        self.kind = "otlp" if isinstance(config, OtlpConfig) else "remote_write"
         self.target = config.sender
         self.interval = means.interval
         self.timeout = means.timeout

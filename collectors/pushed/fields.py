@@ -13,12 +13,16 @@ class MalformedError(ValueError):
     """It is no protobuf message; a sentence."""
 
 
-def parts(body: bytes, most: int) -> Iterator[tuple[int, int, int]]:
+def parts(
+    body: bytes, most: int, start: int = 0, end: int | None = None
+) -> Iterator[tuple[int, int, int]]:
     """(field number, start, end) of each part that has a length; others are passed over.
+
+    The message is all of the body, or lies within it from `start` to `end`.
 
     Raises MalformedError, also where there are more than `most` fields.
     """
-    at, end, count = 0, len(body), 0
+    at, end, count = start, len(body) if end is None else end, 0
     while at < end:
         count += 1
         if count > most:

@@ -1,5 +1,6 @@
-"""A real Prometheus writes to a real Nines, which is killed, and every request counts once."""
+"""A Prometheus and OpenTelemetry's SDK send to a real Nines, which is killed: all counts once."""
 
+import asyncio
 import itertools
 import json
 import urllib.parse
@@ -10,6 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
 
 from benchmarks.prometheus import prometheus
 from benchmarks.serving import Process, last_core
@@ -137,3 +147,119 @@ async def test_what_prometheus_writes_counts_as_it_counts_through_a_kill_and_a_r
         lifetime = (await told(process, "requests"))["lifetime"]
         assert lifetime["good"] == 100 + 40 + 7 + 20 + 5 + 1
         assert lifetime["bad"] == 3 + 0 + 1 + 2 + 0 + 1
+
+
+EXPORTED = """
+server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", bucket: 1s,
+         database: "sqlite:///{folder}/nines.db"}}
+alerting: {{route: {{receivers: []}}}}
+services:
+  shop:
+    collectors:
+      metrics: {{otlp: opentelemetry, bearer_token: only-you, interval: 1s, timeout: 1s}}
+    slos:
+"""
+OF_APP = """
+      {name}:
+        objective: 99%
+        window: 1h
+        sli:
+          collector: metrics
+          bad: http_server_requests_total{{job="shop/{name}", status="500"}}
+          total: http_server_requests_total{{job="shop/{name}"}}
+      {name}-fast:
+        objective: 99%
+        window: 1h
+        sli:
+          collector: metrics
+          histogram: http_server_duration_seconds{{job="shop/{name}"}}
+          below: 1s
+"""
+APPS = ["cumulative", "delta"]
+
+
+class App:
+    """A process with OpenTelemetry in it, whose name says how it tells what it counted."""
+
+    def __init__(self, url: str, name: str) -> None:
+        told = AggregationTemporality[name.upper()]
+        exporter = OTLPMetricExporter(
+            f"{url}/v1/metrics",
+            headers={"authorization": "Bearer only-you"},
+            compression=Compression.Gzip,
+            preferred_temporality={Counter: told, Histogram: told},
+        )
+        view = View(
+            instrument_name="*.duration",
+            aggregation=ExplicitBucketHistogramAggregation((0.1, 1.0)),
+        )
+        self._provider = MeterProvider(
+            # It exports when it is told to: no clock of its own.
+            [PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)],
+            Resource({"service.name": name, "service.namespace": "shop"}),
+            views=[view],
+        )
+        meter = self._provider.get_meter("shop")
+        self._requests = meter.create_counter("http.server.requests", unit="{request}")
+        self._duration = meter.create_histogram("http.server.duration", unit="s")
+
+    def serve(self, good: int, bad: int) -> None:
+        """So many requests, of which bad ones are slow, too; exported where there is somebody."""
+        self._requests.add(good, {"status": 200})
+        self._requests.add(bad, {"status": 500})
+        for seconds, count in ((0.05, good), (3.0, bad)):
+            for _ in range(count):
+                self._duration.record(seconds)
+        self._provider.force_flush()
+
+    def end(self) -> None:
+        self._provider.shutdown()
+
+
+@pytest.mark.slow
+async def test_what_opentelemetry_exports_counts_once_through_a_kill_and_a_restart(
+    tmp_path: Path,
+) -> None:
+    port, config = free_port(), tmp_path / "config.yaml"
+    slos = "".join(OF_APP.format(name=name) for name in APPS)
+    config.write_text(EXPORTED.format(port=port, folder=tmp_path) + slos)
+    async with nines(config, port) as process:
+
+        async def counted(good: int, bad: int) -> None:
+            async def same() -> bool:
+                found = [
+                    (await told(process, f"{name}{of}"))["lifetime"]
+                    for name in APPS
+                    for of in ("", "-fast")
+                ]
+                return all((one["good"], one["bad"]) == (good, bad) for one in found)
+
+            await eventually(same, f"{good} good and {bad} bad", process.log)
+
+        async def are_there() -> bool:
+            return all([(await told(process, name))["last_observation"] for name in APPS])
+
+        async def serve(good: int, bad: int) -> None:
+            await asyncio.gather(*(asyncio.to_thread(app.serve, good, bad) for app in apps))
+
+        apps = [App(process.url, name) for name in APPS]
+        try:
+            await serve(100, 5)  # before the first look
+            await eventually(are_there, "the first look", process.log)
+            await serve(100, 3)
+            await counted(100, 3)
+
+            await process.kill()
+            await process.start()
+            await serve(20, 1)
+            await counted(120, 4)
+        finally:
+            await asyncio.gather(*(asyncio.to_thread(app.end) for app in apps))
+
+        # Others in their place, whose counters are higher than the old ones' at once.
+        apps = [App(process.url, name) for name in APPS]
+        try:
+            await serve(250, 11)
+            await counted(370, 15)
+        finally:
+            await asyncio.gather(*(asyncio.to_thread(app.end) for app in apps))

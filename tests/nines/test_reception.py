@@ -12,6 +12,7 @@ from nines import reception
 from nines.storage.errors import StorageError
 from slo.evaluate import NO_DATA
 from tests.collectors.pushed.bodies import STALE, first, named
+from tests.collectors.pushed.exports import a_gauge, request
 from tests.nines.living import STEP, Living
 from web.pushes import BadPushError, NotKeptError, RefusedSenderError
 
@@ -25,6 +26,8 @@ services:
       metrics: {remote_write: prometheus, bearer_token: for-metrics, interval: 10s}
       other: {remote_write: agent, basic_auth: {username: agent, password: for-other}}
       open: {remote_write: anybody}
+      plain: {otlp: opentelemetry, bearer_token: for-plain}
+      zoned: {otlp: opentelemetry, bearer_token: for-plain, resource_attributes: [zone]}
     slos:
       requests:
         objective: 99%
@@ -32,6 +35,12 @@ services:
       depth:
         objective: 99%
         sli: {collector: metrics, metric: depth, below: "10"}
+      pool:
+        objective: 99%
+        sli: {collector: plain, metric: pool_usage_ratio, below: "0.5"}
+      pool-here:
+        objective: 99%
+        sli: {collector: zoned, metric: 'pool_usage_ratio{zone="here"}', below: "0.5"}
       others:
         objective: 99%
         sli: {collector: other, bad: 'requests{code="500"}', total: requests}
@@ -251,3 +260,29 @@ async def test_a_reload_takes_up_what_is_selected_now(world: Living, tmp_path: P
     await look(world)
     assert counted(world) == (1, 0)
     assert METRICS in world.service.reception.admit("remote_write", "Bearer changed")
+
+
+async def test_each_collector_of_opentelemetry_has_its_own_labels(world: Living) -> None:
+    at = int(world.clock.now().timestamp() * 1000)
+    gauge, broken = a_gauge(0.25, at_ms=at), a_gauge(0.25, at_ms=0)
+    body = request(gauge, broken, resource={"zone": "here"})
+    admitted = world.service.reception.admit("otlp", "Bearer for-plain")
+    kept = await world.service.reception.export(body, admitted, as_json=False, encoding="")
+
+    assert kept.rejected == 1
+    seen = [(await look(world, f"shop/{name}")).page for name in ("plain", "zoned")]
+    assert [[str(one) for one in page.samples] for page in seen if page is not None] == [
+        ["pool_usage_ratio"],
+        ['pool_usage_ratio{zone="here"}'],
+    ]
+
+
+async def test_a_sample_that_is_left_out_is_counted_as_rejected(world: Living) -> None:
+    ahead = int(world.clock.now().timestamp() * 1000) + 3_600_000
+    body = request(a_gauge(0.25, at_ms=ahead))
+    kept = await world.service.reception.export(
+        body, frozenset({"shop/plain"}), as_json=False, encoding=""
+    )
+
+    assert kept.rejected == 1
+    assert "ahead of our clock" in kept.problems[0]

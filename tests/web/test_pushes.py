@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
 
 from tests.web.fakes import FakeSource
 from web.app import create_app
@@ -31,6 +34,16 @@ class Keeper:
     async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
         (to,) = collectors
         self.taken.append((to, body, second))
+        return self._end()
+
+    async def export(
+        self, body: bytes, collectors: frozenset[str], *, as_json: bool, encoding: str
+    ) -> Kept:
+        (to,) = collectors
+        self.taken.append((f"{to} {encoding}".strip(), body, as_json))
+        return self._end()
+
+    def _end(self) -> Kept:
         if isinstance(self.ends, Exception):
             raise self.ends
         return self.ends
@@ -129,3 +142,65 @@ async def test_without_anybody_who_keeps_it_is_404() -> None:
         answer = await client.post("/api/v1/write", content=b"body", headers=FIRST)
 
     assert answer.status_code == 404
+
+
+JSON = {"content-type": "application/json"}
+PROTOBUF = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
+PART = Kept(("queue is neither",), rejected=3)
+
+
+async def test_an_export_that_is_kept_is_200_in_the_format_that_came() -> None:
+    keeper = Keeper()
+    async with asking(keeper) as client:
+        answer = await client.post("/v1/metrics", content=b"body", headers=PROTOBUF)
+        in_json = await client.post("/v1/metrics", content=b"{}", headers=JSON)
+
+    assert keeper.taken == [("otlp gzip", b"body", False), ("otlp", b"{}", True)]
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "application/x-protobuf"
+    assert (in_json.status_code, in_json.json()) == (200, {})
+
+
+async def test_an_export_of_which_a_part_is_kept_is_200_and_says_so() -> None:
+    async with asking(Keeper(PART)) as client:
+        answer = await client.post("/v1/metrics", content=b"body", headers=PROTOBUF)
+        in_json = await client.post("/v1/metrics", content=b"{}", headers=JSON)
+
+    told = ExportMetricsServiceResponse.FromString(answer.content).partial_success
+    assert answer.status_code == in_json.status_code == 200
+    assert (told.rejected_data_points, told.error_message) == (3, "queue is neither")
+    assert in_json.json() == {
+        "partialSuccess": {"rejectedDataPoints": "3", "errorMessage": "queue is neither"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "code"),
+    [(BadPushError("it is none"), 400, 3), (NotKeptError("Full."), 503, 14)],
+)
+async def test_an_export_that_is_not_kept_is_a_status(
+    ends: Exception, status: int, code: int
+) -> None:
+    async with asking(Keeper(ends)) as client:
+        answer = await client.post("/v1/metrics", content=b"{}", headers=JSON)
+        binary = await client.post("/v1/metrics", content=b"", headers=PROTOBUF)
+
+    assert answer.status_code == binary.status_code == status
+    said = answer.json()["message"]
+    assert answer.json()["code"] == code
+    assert binary.content == bytes([8, code, 18, len(said)]) + said.encode()
+    assert answer.headers.get("retry-after") == ("5" if status == 503 else None)
+
+
+async def test_an_export_in_another_format_or_of_a_stranger_is_refused() -> None:
+    keeper = Keeper()
+    async with asking(keeper) as client:
+        text = await client.post(
+            "/v1/metrics", content=b"x", headers={"content-type": "text/plain"}
+        )
+        stranger = await client.post(
+            "/v1/metrics", content=b"x", headers=JSON | {"authorization": "Bearer guess"}
+        )
+
+    assert (text.status_code, stranger.status_code) == (415, 401)
+    assert keeper.taken == []

@@ -40,6 +40,7 @@ _OTHERS: Mapping[Permission, str] = {
         POST /api/v1/write
         POST /callbacks/github
         POST /callbacks/gitlab
+        POST /v1/metrics
         POST /callbacks/slack/{receiver}
         POST /callbacks/pagerduty/{receiver}
         GET /callbacks/mail/{token}
