@@ -47,7 +47,12 @@ class Reading:
             matchers = tuple(each for each in one.matchers if each.label != "le")
             self._by_metric.setdefault(one.metric, []).append(replace(one, matchers=matchers))
         self._known: dict[Series, bool] = {}
-        self.terms = Terms(self._wants, *settings.replicas)
+        self.terms = Terms(
+            self._wants,
+            frozenset(self._by_metric),
+            *settings.replicas,
+            settings.staleness.total_seconds(),
+        )
 
     @property
     def metrics(self) -> Collection[str]:
@@ -242,7 +247,7 @@ class Reception:
         if changed:
             await self._threads.write(lambda: self._records.save(changed))
         for name, one in changes.items():
-            self._book(name).turn(one, self._clock.monotonic())
+            self._book(name).turn(one, self._clock.monotonic(), readings[name].terms)
         said = dict.fromkeys(said for one in changes.values() for said in one.problems)
         return list(said), max((one.left_out for one in changes.values()), default=0)
 

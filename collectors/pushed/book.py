@@ -65,11 +65,17 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is kept of what comes: who wants a series, and what tells replicas apart."""
+    """What is kept of what comes: who wants a series, and what tells replicas apart.
+
+    A sender tells its series by turns. Those of a metric that come within the time in which it
+    `settles`, since the metric was wanted of a sender that is there, have a past.
+    """
 
     wants: Callable[[Series], bool]
+    metrics: frozenset[str] = frozenset()
     replica_label: str | None = None
     cluster_label: str = "cluster"
+    settles: float = 0.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,9 @@ class Book:
         self._heard: dict[Series, float] = {}
         self._replicas = dict(replicas)
         self._spoke = dict.fromkeys(replicas, ticks)
+        # Since when the sender was there while these metrics were wanted.
+        self._settling: dict[str, float] = {}
+        self._is_old = bool(kept)
         self.heard_at: float | None = None  # when anything new that is wanted was sent last
         self.problem: tuple[float, str] | None = None  # the newest
 
@@ -127,11 +136,14 @@ class Book:
                 no_room += 1
                 continue
             kept = before
+            has_past = before is None and not one.delta and self._settles(series, terms, ticks)
             for point in one.points:
                 if point.at_ms > now_ms + _AHEAD_MS:
                     ahead += 1
                 else:
                     kept = follow(kept, point, delta=one.delta)
+                    if has_past and kept is not None:
+                        kept, has_past = replace(kept, base=-kept.count), False
             if kept is not None and kept is not before:
                 free -= before is None
                 after[series] = kept
@@ -144,8 +156,12 @@ class Book:
             left_out=ahead + no_room,
         )
 
-    def turn(self, changes: Changes, ticks: float) -> None:
+    def turn(self, changes: Changes, ticks: float, terms: Terms) -> None:
         """These are stored."""
+        if changes.kept:
+            for metric in terms.metrics:
+                self._settling.setdefault(metric, -math.inf if self._is_old else ticks)
+            self._is_old = False
         for series in changes.gone:
             self._kept.pop(series, None)
             self._heard.pop(series, None)
@@ -172,6 +188,12 @@ class Book:
             as_is = series.metric in gauges or not _is_count(kept.value)
             found[series] = Sample(kept.value if as_is else kept.base + kept.count)
         return Page(samples=found, process_start=MANY_PROCESSES)
+
+    def _settles(self, series: Series, terms: Terms, ticks: float) -> bool:
+        """Whether others of its metric may be on their way yet."""
+        if self._is_old:
+            return False
+        return ticks - self._settling.get(series.metric, ticks) < terms.settles
 
     def _long_silent(self, now_ms: int) -> list[Series]:
         oldest = now_ms - _FORGOTTEN_MS

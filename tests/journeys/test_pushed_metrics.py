@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 import json
+import sqlite3
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,19 @@ async def told(process: Nines, name: str) -> dict[str, Any]:
     return found
 
 
+async def stored(folder: Path) -> None:
+    """Until what is counted by now is in the database."""
+    now = time.time() * 1_000_000
+
+    def is_stored() -> bool:
+        with closing(sqlite3.connect(folder / "nines.db")) as connection:
+            asked = "SELECT last_due FROM collectors WHERE collector_id = 'shop/metrics'"
+            rows = connection.execute(asked).fetchall()
+        return any(due >= now for (due,) in rows)
+
+    await eventually(is_stored, "the counts to be stored")
+
+
 @asynccontextmanager
 async def world(folder: Path) -> AsyncIterator[tuple[Nines, Process, Shop]]:
     """All three of them."""
@@ -136,6 +151,8 @@ async def test_what_prometheus_writes_counts_as_it_counts_through_a_kill_and_a_r
         await shop.count(7, 1)
         await eventually(same, "the counts", process.log)
 
+        await stored(tmp_path)
+        await shop.count(9, 2)
         await process.kill()
         await shop.count(20, 2)
         await shop.count(5, 0, anew=True)
@@ -145,8 +162,8 @@ async def test_what_prometheus_writes_counts_as_it_counts_through_a_kill_and_a_r
         await eventually(same, "the counts at the end", process.log)
 
         lifetime = (await told(process, "requests"))["lifetime"]
-        assert lifetime["good"] == 100 + 40 + 7 + 20 + 5 + 1
-        assert lifetime["bad"] == 3 + 0 + 1 + 2 + 0 + 1
+        assert lifetime["good"] == 100 + 40 + 7 + 9 + 20 + 5 + 1
+        assert lifetime["bad"] == 3 + 0 + 1 + 2 + 2 + 0 + 1
 
 
 EXPORTED = """
@@ -249,6 +266,7 @@ async def test_what_opentelemetry_exports_counts_once_through_a_kill_and_a_resta
             await serve(100, 3)
             await counted(100, 3)
 
+            await stored(tmp_path)
             await process.kill()
             await process.start()
             await serve(20, 1)

@@ -24,7 +24,7 @@ def sent(
 ) -> tuple[str, ...]:
     """Send it, and have it stored."""
     changes = into.plan(what, terms, now_ms, ticks)
-    into.turn(changes, ticks)
+    into.turn(changes, ticks, terms)
     return changes.problems
 
 
@@ -153,7 +153,7 @@ def test_no_more_series_are_kept_than_there_is_room_for(monkeypatch: pytest.Monk
     assert shown(one) == {'requests{pod="3"}': 1}
 
 
-REPLICAS = Terms(lambda _: True, "replica")
+REPLICAS = Terms(lambda _: True, replica_label="replica")
 
 
 def from_replica(replica: str, at: int, value: float, cluster: str = "eu") -> Told:
@@ -193,3 +193,43 @@ def test_clusters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         sent(one, from_replica("a", 0, 1, str(number)), terms=REPLICAS)
 
     assert len(shown(one)) == 3
+
+
+SETTLING = Terms(lambda _: True, frozenset({"requests", "errors"}), settles=300)
+OTHER = Series("requests", (("job", "other"),))
+ERRORS = Series("errors", ())
+
+
+def test_what_a_series_counted_before_its_sender_was_there_is_past() -> None:
+    one = Book({}, {}, 0)
+    sent(one, told((0, 1000)), terms=SETTLING)
+    sent(one, told((0, 500), (1, 501), series=OTHER), terms=SETTLING, ticks=299)  # a later batch
+    sent(one, told((1, 1002), (2, 5)), terms=SETTLING, ticks=301)
+    assert shown(one, ticks=301) == {'requests{job="shop"}': 7, 'requests{job="other"}': 1}
+
+
+def test_a_series_that_comes_to_a_sender_that_was_there_is_new() -> None:
+    one = Book({}, {}, 0)
+    sent(one, told((0, 1000)), terms=SETTLING)
+    sent(one, told((1, 3), series=ERRORS), terms=SETTLING, ticks=300)
+    assert shown(one, ticks=301) == {"errors": 3}
+
+
+def test_after_a_restart_a_series_is_new_at_once() -> None:
+    one = Book({REQUESTS: Kept(0, 7, NOW_MS)}, {}, 0)
+    sent(one, told((1, 3), series=ERRORS), told((1, 9)), terms=SETTLING)
+    assert shown(one) == {"errors": 3, 'requests{job="shop"}': 9}
+
+
+def test_a_metric_that_is_newly_wanted_settles_for_itself() -> None:
+    one = Book({}, {}, 0)
+    only = Terms(lambda _: True, frozenset({"requests"}), settles=300)
+    sent(one, told((0, 1000)), terms=only)
+    sent(one, told((1, 1001)), told((1, 3), series=ERRORS), terms=SETTLING, ticks=1000)
+    assert shown(one, ticks=1000) == {'requests{job="shop"}': 1, "errors": 0}
+
+
+def test_a_delta_has_no_past() -> None:
+    one = Book({}, {}, 0)
+    sent(one, told((0, 3), delta=True), terms=SETTLING)
+    assert shown(one) == {'requests{job="shop"}': 3}
