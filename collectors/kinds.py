@@ -12,6 +12,7 @@ from collectors.grpc import GrpcConfig, GrpcProbe
 from collectors.http import HttpConfig, HttpProbe
 from collectors.icmp import IcmpConfig, IcmpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
+from collectors.kafka import KafkaConfig, KafkaProbe
 from collectors.log import LogConfig, LogLines
 from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
@@ -64,6 +65,7 @@ KINDS: Mapping[str, Kind] = {
     "http": Kind(HttpConfig, HttpProbe),
     "icmp": Kind(IcmpConfig, IcmpProbe, has_page=True),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
+    "kafka": Kind(KafkaConfig, KafkaProbe, has_page=True),
     "log": Kind(LogConfig, LogLines, is_probe=False, has_page=True),
     "log_search": Kind(LogSearchConfig, LogSearch, is_probe=False, has_page=True),
     "mongodb": Kind(MongodbConfig, MongodbProbe, has_page=True),

@@ -58,6 +58,10 @@ class MongodbProbe:
 
     def __init__(self, collector_id: str, config: MongodbConfig, means: Means) -> None:
         """Raises ValueError in words when a TLS file cannot be read."""
+        # An extra: it is there, or the configuration was refused. Not at a run: it takes a while.
+        from collectors import mongodb_wire
+
+        self._wire = mongodb_wire
         self.id = collector_id
         self.target = str(config.mongodb)
         self.interval = means.interval
@@ -68,14 +72,11 @@ class MongodbProbe:
 
     async def run(self, due: datetime, clock: Clock) -> Observation:
         """Look once. Whatever goes wrong is an observation; only cancellation passes through."""
-        # An extra: it is there, or the configuration was refused.
-        from collectors.mongodb_wire import Mongodb, MongodbError
-
         look = Look.begin(self.id, due, clock)
         try:
             async with self._dialling.connected(look) as stream:
-                return await self._look(look, Mongodb(Framed(stream, look.watch)))
-        except MongodbError as error:
+                return await self._look(look, self._wire.Mongodb(Framed(stream, look.watch)))
+        except self._wire.MongodbError as error:
             look.watch.stop()
             said = self._words.quote(str(error))
             return look.failed(Cause.STATUS, f"the server answered {said}", Phase.TRANSFER)

@@ -9,7 +9,6 @@ _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
     ("services", _ANY, "collectors", _ANY): frozenset(
         {
             "push", "heartbeat",
-            "kafka",
         }
     ),
     ("services", _ANY, "slos", _ANY): frozenset(
