@@ -6,7 +6,7 @@ look counts on from the last page of the past.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -39,13 +39,18 @@ async def backfill(
     threads: StorageThreads,
     clock: Clock,
     new_id: Callable[[], str],
+    running: Collection[str] = (),
 ) -> None:
-    """Fill the history of every collector that asks for it, up to its next look."""
+    """Fill the history of every collector that asks for it, up to its next look.
+
+    Those `running` count for themselves already.
+    """
     asking = [
         (f"{service}/{name}", settings)
         for service, one in config.services.items()
         for name, settings in one.collectors.items()
         if isinstance(settings, PromqlConfig) and settings.backfill
+        if f"{service}/{name}" not in running
     ]
     for collector_id, settings in asking:
         filling = _Filling(config, collector_id, counts, threads, clock, new_id)

@@ -1,7 +1,7 @@
 """Read the configuration again while everything runs: all of it, or on any problem nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -48,6 +48,7 @@ class Reloading:
         environ: Mapping[str, str],
         found: Callable[[], Mapping[str, Found]],
         build: Callable[[Config], dict[str, Receiver]],
+        fill: Callable[[Config], Awaitable[None]],
         lock: asyncio.Lock,
         watching: Watching,
         rounds: Rounds,
@@ -58,7 +59,7 @@ class Reloading:
         pulse: Pulse,
         clock: Clock,
     ) -> None:
-        """`found` are the targets of discovery, and `build` makes receivers.
+        """`found` are the targets of discovery, `build` makes receivers, `fill` reads the past.
 
         `lock` is held by whoever changes what is watched.
         """
@@ -67,6 +68,7 @@ class Reloading:
         self._environ = environ
         self._found = found
         self._build = build
+        self._fill = fill
         self._lock = lock
         self._watching = watching
         self._rounds = rounds
@@ -122,6 +124,7 @@ class Reloading:
         receivers: dict[str, Receiver] = {}
         try:
             receivers = self._build(config)
+            await self._fill(config)
             await self._watching.watch(config)
         except Exception as error:
             await close_all(receivers)

@@ -372,6 +372,7 @@ class Service:
             environ=self._environ,
             found=lambda: self.discovery.found,
             build=self._build_receivers,
+            fill=self._fill,
             lock=self._reloading,
             watching=self.watching,
             rounds=self.rounds,
@@ -382,17 +383,22 @@ class Service:
             pulse=self.pulse,
             clock=self._clock,
         )
-        await backfill(
-            self.config,
-            counts=self.counts,
-            threads=self.threads,
-            clock=self._clock,
-            new_id=self._new_id,
-        )
+        await self._fill(self.config)
         await self.watching.watch(self.config)
         missed = book_our_absence(self.engine, self._clock.now())
         if missed:
             log.info("resumed", unknown_observations=missed)
+
+    async def _fill(self, config: Config) -> None:
+        """Read the past for collectors that are new in it."""
+        await backfill(
+            config,
+            counts=self.counts,
+            threads=self.threads,
+            clock=self._clock,
+            new_id=self._new_id,
+            running=self.engine.targets,
+        )
 
     async def _discover(self) -> None:
         """Find the targets that come and go, and watch those that are there."""

@@ -9,7 +9,8 @@ import pytest
 
 from nines import reloading
 from tests.fakes.clock import settle
-from tests.nines.living import Living, living
+from tests.fakes.metric_stores import prometheus
+from tests.nines.living import START, Living, living
 
 UP = "up: {objective: 99%, sli: {probe: front}}"
 STRICTER = "up: {objective: 99.5%, sli: {probe: front}}"
@@ -85,3 +86,38 @@ async def test_what_is_taken_up_in_part_is_said_to_be(
 
         assert problems != ()
         assert "taken up in part; restart Nines" in problem_of(nines)
+
+
+STORE = """
+  store:
+    collectors:
+      metrics:
+        promql: {url}
+        interval: 10s
+        backfill: 1h
+        queries: {{sold_total: {{query: sold_total, type: counter}}}}
+    slos:
+      sold:
+        objective: 99%
+        sli: {{collector: metrics, total: sold_total, bad: 'sold_total{{code="500"}}'}}
+"""
+
+
+@pytest.mark.needs("prometheus")
+async def test_a_collector_that_a_reload_brings_begins_with_its_history(tmp_path: Path) -> None:
+    seconds = range(-3600, 0, 10)
+    told = [f"sold_total {3600 + at} {START.timestamp() + at:.0f}" for at in seconds]
+    page = "\n".join(["# TYPE sold counter", *told, ""])
+    async with living(tmp_path, UP) as nines:
+        with prometheus(tmp_path / "prometheus", page) as url:
+            file = tmp_path / "config.yaml"
+            file.write_text(file.read_text() + STORE.format(url=url))
+
+            assert (await nines.service.reloading.reload()).problems == ()
+
+        (sold,) = nines.service.counts.series("store/sold")
+        # From the first sample that the hour has to the last one before now, and not once more.
+        assert 3500 < sold.lifetime.good <= 3590
+        good = sold.lifetime.good
+        assert (await nines.service.reloading.reload()).problems == ()
+        assert nines.service.counts.series("store/sold")[0].lifetime.good == good
