@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -53,8 +54,9 @@ class HttpServer:
         host: str = "127.0.0.1",
         *,
         linger: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._handler, self._linger = handler, linger
+        self._handler, self._linger, self._tls = handler, linger, tls
         self._host, self.port = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -65,7 +67,9 @@ class HttpServer:
 
     async def start(self) -> None:
         """Open the port; 0 picks a free one, kept from then on."""
-        self._server = await asyncio.start_server(self._accept, self._host, self.port)
+        self._server = await asyncio.start_server(
+            self._accept, self._host, self.port, ssl=self._tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
@@ -84,13 +88,13 @@ class HttpServer:
             task.add_done_callback(self._connections.discard)
         try:
             await self._answer(reader, writer)
-        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
             pass  # the client's affair: a prober may leave whenever it likes
         except asyncio.CancelledError:
             pass  # the port closes under an open connection: that is what a crash looks like
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

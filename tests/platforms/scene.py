@@ -113,6 +113,14 @@ class Scene:
             if one.state is NotificationState.DELIVERED
         }
 
+    async def held(self) -> set[str]:
+        """The services that something fired of, and nobody was told."""
+        return {
+            detail.incident.service
+            for detail in await self._incidents()
+            if not any(one.state is NotificationState.DELIVERED for one in detail.notifications)
+        }
+
     async def _incidents(self) -> list[IncidentDetail]:
         live = self.service.live
         page = await live.incidents(state=None, service=None, cursor=None, limit=100)

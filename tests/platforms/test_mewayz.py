@@ -13,6 +13,7 @@ CASES = (
     Case("dead cache behind a 200", {"availability": "page"}, "$.redis", PAGED),
     Case("half a body", {"availability": "page"}, "body", PAGED),
     Case("refused", {"availability": "page"}, "refused", PAGED),
+    Case("failing accounts", {"account": "page"}, "status 500", PAGED, 4 * MINUTE),
     Case("errors", {"errors": "page"}, "events failed", PAGED),
     Case("slow requests", {"fast": "page"}, "events failed", PAGED, 5 * MINUTE),
     Case("cold cache", {"cache-hits": "ticket"}, "events failed", TICKET, 14 * MINUTE),

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from nines.demo.platforms.saverly import Saverly
+from nines.demo.platforms.saverly import SERVICES, Saverly
 from tests.platforms.case import MINUTE, Case, assert_told
 
 PAGED, TICKET = {"oncall", "sre"}, {"sre"}
+BOTH = {"third-parties/stripe-down": "ticket", "third-parties/can-pay": "page"}
+FAILING = {"stores/postgres-down": "page", **{f"{name}/availability": "page" for name in SERVICES}}
+EXPIRED = {"page-load": "page", "certificate": "ticket"}
 CASES = (
     Case("redemption down", {"redemption/availability": "page"}, "refused", PAGED),
     Case("failing coupons", {"coupon/errors": "page"}, "events failed", PAGED, 4 * MINUTE),
@@ -17,6 +20,9 @@ CASES = (
     Case("dead letters", {"dead-letters": "ticket"}, "dead_letters_total", TICKET),
     Case("stalled queue", {"stalled-queue": "page"}, "redemption.events", PAGED),
     Case("stripe outage", {"third-parties/stripe-down": "ticket"}, "critical", TICKET, 3 * MINUTE),
+    Case("no processor", BOTH, "", PAGED, 3 * MINUTE),
+    Case("postgres down", FAILING, "", PAGED, held=set(SERVICES)),
+    Case("expired certificate", EXPIRED, "expired", PAGED, 3 * MINUTE),
     Case("singapore slow", {"slow-in-ap-southeast-1": "ticket"}, "100ms", TICKET),
 )
 

@@ -14,6 +14,7 @@ from nines.demo.platforms.platform import NOT_FOUND, Events, Platform, iso, json
 
 _LIMIT = 100  # requests an address may make within
 _LIMIT_WINDOW = timedelta(minutes=15)
+_TOKEN, _TOKEN_LASTS = "example.access.token", timedelta(hours=1)
 _A_SECOND = 15.0  # requests of its users
 _URLS = ("/api/v1/products", "/api/v1/orders", "/api/v1/invoices")
 
@@ -31,6 +32,7 @@ class Mewayz(Platform):
         "dead cache behind a 200": "its cache is dead behind a 200",
         "half a body": "its answers break off",
         "refused": "it refuses connections",
+        "failing accounts": "who has signed in gets an error",
         "errors": "one request in ten fails",
         "slow requests": "half of the requests take more than a second",
         "cold cache": "its cache forgets everything",
@@ -44,6 +46,7 @@ class Mewayz(Platform):
         self._folder: tempfile.TemporaryDirectory[str] | None = None  # while it runs
         self._events: dict[str, Events] = {}
         self._restarted = False
+        self._signed_in: datetime | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -98,9 +101,23 @@ class Mewayz(Platform):
             if self.fault == "half a body":
                 return Response(200, answer.body[: len(answer.body) // 2])
             return answer
+        if request.path == "/api/v1/auth/login" and request.method == "POST":
+            self._signed_in = self.now()
+            return json_answer(200, {"accessToken": _TOKEN, "refreshToken": "later"})
+        if request.path == "/api/v1/me":
+            return self._me(request)
         if request.path == "/metrics":
             return json_answer(200, self._metrics())
         return NOT_FOUND
+
+    def _me(self, request: Request) -> Response:
+        """For who bears a token that is not older than an hour."""
+        lasts = self._signed_in is not None and self.now() - self._signed_in < _TOKEN_LASTS
+        if not lasts or request.headers.get("authorization") != f"Bearer {_TOKEN}":
+            return json_answer(401, {"error": "Please sign in."})
+        if self.fault == "failing accounts":
+            return json_answer(500, {"error": "Something went wrong."})
+        return json_answer(200, {"email": "probe@mewayz.example"})
 
     @property
     def _is_slow(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -30,9 +31,9 @@ class Platform:
         self.sites: dict[str, HttpServer] = {}
         self.open_site("web", self.answer)
 
-    def open_site(self, name: str, handler: Handler) -> None:
+    def open_site(self, name: str, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         """A server of this name, which listens from `start` on."""
-        self.sites[name] = HttpServer(handler, linger=lambda seconds: self.linger(seconds))
+        self.sites[name] = HttpServer(handler, linger=lambda seconds: self.linger(seconds), tls=tls)
 
     async def start(self) -> None:
         """Listen."""

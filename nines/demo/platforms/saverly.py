@@ -1,14 +1,19 @@
 """Saverly: a coupon marketplace of seven services, four regions, queues and third parties."""
 
 import random
+import ssl
+import tempfile
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from nines.demo.certificates import Authority
 from nines.demo.http_server import Misbehaviour, Request, Response
 from nines.demo.platforms.platform import NOT_FOUND, Events, Platform, json_answer
 
@@ -23,7 +28,13 @@ SERVICES: Mapping[str, float] = {
     "payment": 2.0,
 }
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-southeast-1")
-THIRD_PARTIES = ("stripe", "maps", "sendgrid", "twilio")
+# Each with who stands in for it.
+THIRD_PARTIES: Mapping[str, str] = {
+    "stripe": "backup-processor",
+    "maps": "other-geocoder",
+    "sendgrid": "ses",
+    "twilio": "sns",
+}
 _FAULTS_OF: Mapping[str, frozenset[str]] = {
     "coupon": frozenset({"failing coupons", "slow search"}),
     "payment": frozenset({"slow payments", "stripe outage"}),
@@ -43,6 +54,9 @@ class Saverly(Platform):
         "slow database": "queries take 80 ms on average",
         "dead letters": "messages end in its dead-letter queue",
         "stalled queue": "nobody reads its redemption events",
+        "postgres down": "its database refuses connections, and all seven services fail",
+        "expired certificate": "its certificate has expired",
+        "no processor": "Stripe has an outage, and so has the other processor",
         "stripe outage": "Stripe has an outage, and the other processor takes the payments",
         "singapore slow": "its gateway takes 300 ms from ap-southeast-1",
     }
@@ -55,12 +69,48 @@ class Saverly(Platform):
             self.open_site(name, partial(self._of_service, name))
         for region in REGIONS:
             self.open_site(region, partial(self._of_region, region))
-        for party in THIRD_PARTIES:
+        for party in chain.from_iterable(THIRD_PARTIES.items()):
             self.open_site(party, partial(self._of_party, party))
+        self.open_site("postgres", lambda _: NOT_FOUND)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.open_site("edge", lambda _: json_answer(200, {"service": "edge"}), self._tls)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None  # while it runs
+        self._authority: Authority | None = None
         self.open_site("kafka", self._of_kafka)
 
     def refused(self) -> frozenset[str]:
-        return frozenset({"redemption"} if self.fault == "redemption down" else ())
+        return frozenset(
+            {"redemption down": ("redemption",), "postgres down": ("postgres",)}.get(
+                self.fault or "", ()
+            )
+        )
+
+    @property
+    def environ(self) -> dict[str, str]:
+        ca = str(self._authority.certificate) if self._authority else ""
+        return {**super().environ, "SAVERLY_CA": ca}
+
+    async def start(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="saverly-")
+        self._authority = Authority(Path(self._folder.name), self.now())
+        self._present()
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = self._authority = None
+
+    async def break_now(self, fault: str | None) -> None:
+        await super().break_now(fault)
+        self._present()
+
+    def _present(self) -> None:
+        """Have the edge present the certificate of the moment."""
+        left = -1 if self.fault == "expired certificate" else 3000
+        if self._authority is not None:
+            self._authority.present(self._tls, self.now() + timedelta(days=left))
 
     def pass_time(self, seconds: float) -> None:
         for name, per_second in SERVICES.items():
@@ -71,6 +121,8 @@ class Saverly(Platform):
     def _of_service(self, name: str, request: Request) -> Response | Misbehaviour:
         match request.path:
             case "/healthz":
+                if self.fault == "postgres down":
+                    return json_answer(503, {"status": "no database", "service": name})
                 return json_answer(200, {"status": "ok", "service": name})
             case "/metrics":
                 return _exposed(self._pages[name].registry)
@@ -82,7 +134,9 @@ class Saverly(Platform):
         return json_answer(200, {"region": region}, 0.3 if slow else 0.0)
 
     def _of_party(self, party: str, _: Request) -> Response:
-        broken = self.fault == f"{party} outage"
+        broken = self.fault == f"{party} outage" or (
+            self.fault == "no processor" and party in ("stripe", THIRD_PARTIES["stripe"])
+        )
         return json_answer(200, {"status": {"indicator": "critical" if broken else "none"}})
 
     def _of_kafka(self, request: Request) -> Response:
