@@ -9,11 +9,17 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from dashboards.deployment_facts import DeploymentFacts, deployment_facts
+from dashboards.deployment_facts import (
+    DeploymentFacts,
+    ReleaseCostFacts,
+    cost_facts,
+    deployment_facts,
+)
 from dashboards.links import safe_external
 from dashboards.logbook import Before, Wanted
+from dashboards.release_cost import release_costs
 from dashboards.source import Source
-from slo.deployment import KeyReusedError, Rollout
+from slo.deployment import Deployment, KeyReusedError, Rollout
 from slo.epoch import EPOCH
 from slo.ledger import epoch_micros
 from web.answer import answer
@@ -73,7 +79,10 @@ class DeploymentRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentDetail:
+    """A release, and what its first hour cost each SLO of its service."""
+
     deployment: DeploymentFacts
+    costs: tuple[ReleaseCostFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,7 @@ class DeploymentsAPI:
         found = await self._source.logbook().deployment(deployment_id)
         if found is None:
             raise ProblemError(404, f"There is no deployment {deployment_id[:100]!r}.")
-        return answer(request, DeploymentDetail(deployment_facts(found)))
+        return answer(request, await self._detail(found))
 
     async def make(self, request: Request, wanted: DeploymentRequest, key: Key = None) -> Response:
         """Put it on record; 200 instead of 201 where it was told before under the same key."""
@@ -150,8 +159,13 @@ class DeploymentsAPI:
                 422,
                 "header.Idempotency-Key: another release was told under this key; choose a new one",
             ) from None
-        detail = DeploymentDetail(deployment_facts(kept))
-        return answer(request, detail, 201 if is_new else 200)
+        return answer(request, await self._detail(kept), 201 if is_new else 200)
+
+    async def _detail(self, deployment: Deployment) -> DeploymentDetail:
+        service = deployment.rollout.service
+        statuses = [one for one in self._source.statuses() if one.slo.service == service]
+        costs = await release_costs(self._source, statuses, deployment.at, self._now())
+        return DeploymentDetail(deployment_facts(deployment), tuple(map(cost_facts, costs)))
 
     def _at(self, text: str | None) -> datetime:
         now = self._now()

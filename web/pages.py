@@ -21,15 +21,18 @@ from dashboards.aftermath_page import aftermath_view, times_view
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
+from dashboards.logbook import Wanted
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
 from dashboards.past import PastView, moment_query, past_view
+from dashboards.releases import ReleaseRow
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
+from dashboards.states import worst_first
 from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
 from slo.definition import SLO
@@ -48,6 +51,8 @@ from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
 from web.receivers import ReceiverPages
+from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
+from web.releases import MOST as MOST_RELEASES
 from web.silence_pages import SilencePages
 from web.why import WhyPages
 
@@ -266,6 +271,10 @@ class Pages:
             else None
         )
         coming = outlook_sentence(status.slo, outlook, now) if outlook else None
+        rows, lane = await asyncio.gather(
+            releases(self._source, service, [status], now),
+            lane_of(self._source, status, self._card(service), now - window, now),
+        )
         return self._page(
             request,
             "slo.html",
@@ -276,6 +285,9 @@ class Pages:
             seen=seen,
             spent=spent,
             coming=coming,
+            releases=rows,
+            releases_title="Releases",
+            lane=lane,
             versions=versions_view(self._source.versions(slo_id), now, past=seen.past),
             shadow=None if seen.past else self._shadow(slo_id),
         )
@@ -358,6 +370,8 @@ class Pages:
             view=view,
             seen=seen,
             shadows={row.rule_id: self._shadow(row.rule_id) for row in view.rules if row.shadow},
+            releases=await releases(self._source, name, worst_first(statuses), seen.now),
+            releases_title="Releases",
         )
 
     async def incidents(self, request: Request) -> HTMLResponse:
@@ -420,7 +434,18 @@ class Pages:
             view=view,
             seen=seen,
             after=aftermath_view(incident_id, await self._source.aftermath(detail), self._now()),
+            releases=await self._suspects(detail.incident),
+            releases_title="Releases in the hour before",
         )
+
+    async def _suspects(self, incident: Incident) -> Sequence[ReleaseRow]:
+        """The releases of its service in the hour before it was opened."""
+        opened = incident.opened_at
+        statuses = [one for one in self._source.statuses() if one.slo.service == incident.service]
+        found = await self._source.logbook().deployments(
+            Wanted(incident.service, start=opened - BEFORE_INCIDENT, end=opened), MOST_RELEASES
+        )
+        return await releases_of(self._source, found, worst_first(statuses), self._now())
 
     async def static(self, request: Request, digest: str, name: str) -> Response:
         """A static file."""

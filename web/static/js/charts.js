@@ -131,6 +131,33 @@ function markEdits(plot, edits) {
   ctx.restore();
 }
 
+// What happened beside the numbers, along the bottom: each kind has a shape of its own.
+const SHAPES = { deployment: "▲", edit: "◆", annotation: "●" };
+function drawLane(plot, events) {
+  const { ctx, bbox } = plot;
+  const [px, right] = [devicePixelRatio, bbox.left + bbox.width];
+  const y = bbox.top + bbox.height - 7 * px;
+  ctx.save();
+  ctx.font = `${12 * px}px system-ui, sans-serif`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  for (const { kind, at, to } of events) {
+    const from = plot.valToPos(at, "x", true);
+    if (SHAPES[kind]) {
+      if (from < bbox.left || from > right) continue;
+      ctx.fillStyle = color(kind === "deployment" ? "accent" : "soft");
+      ctx.fillText(SHAPES[kind], from, y);
+      continue;
+    }
+    const left = Math.max(from, bbox.left);
+    const width = Math.max(Math.min(plot.valToPos(to, "x", true), right) - left, 2 * px);
+    if (left > right || from + width < bbox.left) continue;
+    ctx.fillStyle = kind === "incident" ? color("bad-line") : hatch(ctx);
+    ctx.fillRect(left, kind === "incident" ? y + 2 * px : y - 4 * px, width, kind === "incident" ? 4 * px : 10 * px);
+  }
+  ctx.restore();
+}
+
 // --- the three charts ----------------------------------------------------------------------------
 
 const axis = (more = {}) => ({
@@ -222,6 +249,7 @@ function draw(figure, columns) {
   const old = plots.get(figure);
   const noData = shadeNoData(columns);
   const edits = JSON.parse(figure.dataset.edits || "[]");
+  const lane = JSON.parse(figure.dataset.lane || "[]");
   old?.plot?.destroy();
   host.removeAttribute("data-note");
   const plot = new uPlot({
@@ -237,7 +265,7 @@ function draw(figure, columns) {
     series: [{ label: kind.ends ? "At" : "From", value: stamp }, ...kind.series],
     hooks: {
       drawClear: [(plot) => { noData(plot); shadeExcluded(plot, columns.excluded_stretches); kind.under?.(plot); }],
-      draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); }],
+      draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); drawLane(plot, lane); }],
       setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
   }, kind.data, host);
