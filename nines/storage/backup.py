@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Boolean, Connection, Table, text
 
 from nines.storage.database import (
     RESTORE_LOCK,
@@ -182,8 +182,19 @@ def _copy(reader: Connection, writer: Connection, table: Table) -> int:
     insert = f"INSERT INTO {table.name} ({columns}) VALUES ({places})"  # noqa: S608 - ours
     rows = 0
     found = reader.execute(query.execution_options(yield_per=_ROWS_TOGETHER))
+    truths = [isinstance(column.type, Boolean) for column in table.columns]
     for part in found.partitions():
-        writer.exec_driver_sql(insert, [tuple(row) for row in part])
+        # SQLite keeps a truth as a number, which PostgreSQL does not take for one.
+        rows_here = [
+            tuple(
+                bool(value) if truth and value is not None else value
+                for value, truth in zip(row, truths, strict=True)
+            )
+            if any(truths)
+            else tuple(row)
+            for row in part
+        ]
+        writer.exec_driver_sql(insert, rows_here)
         rows += len(part)
     return rows
 
