@@ -9,6 +9,7 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 from collectors.amqp import AmqpConfig, AmqpProbe
 from collectors.dns import DnsConfig, DnsProbe, server_at
 from collectors.grpc import GrpcConfig, GrpcProbe
+from collectors.heartbeat import Heartbeat, JobConfig
 from collectors.http import HttpConfig, HttpProbe
 from collectors.icmp import IcmpConfig, IcmpProbe
 from collectors.json_metrics import JsonConfig, JsonMetrics
@@ -48,13 +49,14 @@ class Kind(NamedTuple):
     """What a kind of collector is made of.
 
     The runs of a probe pass or fail: `probe: name` counts them. One that has a page reads values:
-    `collector: name` reads them. A kind may be both.
+    `collector: name` reads them. A kind may be both. One that is not asked is told.
     """
 
     config: type[CollectorSettings]
     make: _Make
     is_probe: bool = True
     has_page: bool = False
+    is_asked: bool = True
 
 
 # To add one: its file here, its line below, its test. The key is what holds the target.
@@ -62,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     "amqp": Kind(AmqpConfig, AmqpProbe, has_page=True),
     "dns": Kind(DnsConfig, DnsProbe, has_page=True),
     "grpc": Kind(GrpcConfig, GrpcProbe),
+    "heartbeat": Kind(JobConfig, Heartbeat, is_asked=False),
     "http": Kind(HttpConfig, HttpProbe),
     "icmp": Kind(IcmpConfig, IcmpProbe, has_page=True),
     "json": Kind(JsonConfig, JsonMetrics, is_probe=False, has_page=True),
@@ -126,6 +129,11 @@ def has_page(config: CollectorSettings) -> bool:
 def is_probe(config: CollectorSettings) -> bool:
     """Whether the runs of such a collector pass or fail."""
     return _OF_CONFIG[type(config)].is_probe
+
+
+def is_asked(config: CollectorSettings) -> bool:
+    """Whether such a collector asks its target, so that asking again may tell more."""
+    return _OF_CONFIG[type(config)].is_asked
 
 
 def hosts(config: CollectorSettings) -> list[str]:

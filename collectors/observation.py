@@ -29,6 +29,11 @@ class Cause(StrEnum):
     ASSERTION = "assertion"
     CERTIFICATE = "certificate"
     PROTOCOL = "protocol"
+    # Of a job that tells of its own runs:
+    MISSED = "missed"
+    LATE = "late"
+    FAILED = "failed"
+    TOO_LONG = "too long"
 
 
 class Phase(StrEnum):
@@ -40,6 +45,27 @@ class Phase(StrEnum):
     PROCESSING = "processing"  # request sent to first byte
     TRANSFER = "transfer"
     JUDGE = "judge"  # the answer was read; an assertion looked at it
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRun:
+    """A run of a job that tells of its runs: one event, booked at the moment that decided it.
+
+    `label` names the cause of a FAILED one for charts.
+    """
+
+    at: datetime
+    outcome: Outcome
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The runs that were decided since the position before. `position` is stored with them."""
+
+    runs: tuple[ToldRun, ...]
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +98,4 @@ class Observation:
     address: str | None = None
     warning: str | None = None
     page: Page | None = None
+    told: Told | None = None  # such a look is no event itself

@@ -1,9 +1,11 @@
 """What the schedule drives, and the clock that both are handed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
+from collectors.job import Ping
 from collectors.observation import Observation
 from slo.exposition import Page
 
@@ -59,3 +61,24 @@ class IsFed(Protocol):
 
     def fed_by(self, page: Callable[[], Page]) -> None:
         """`page` gives what came so far; asked at every look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a job told after a certain ping. `since`: from then on this process could be told;
+    `refused`: when a ping could last not be stored; `until`: when the first of those came in that
+    are being stored.
+    """
+
+    pings: Sequence[Ping]
+    since: datetime
+    refused: datetime | None = None
+    until: datetime | None = None
+
+
+@runtime_checkable
+class IsTold(Protocol):
+    """A collector of what a job tells of its runs."""
+
+    def told_by(self, heard: Callable[[int], Heard], left_at: Callable[[], str | None]) -> None:
+        """`heard` gives what came after a ping's number, `left_at` the last counted position."""

@@ -86,8 +86,11 @@ class Booking:
         """Book it to all that it feeds; gives what its counters counted, by what for."""
         feed = self._feed(observation.collector_id)
         increments = self._count(target, feed, observation)
-        for probe in feed.probes:
-            self._book_probe(probe, observation)
+        if target.is_told:
+            self._book_told(target, feed, observation)
+        else:
+            for probe in feed.probes:
+                self._book_probe(probe, observation)
         self._book_counted(feed, observation, increments)
         self._book_gauges(target, feed, observation)
         if target.last_due is None or observation.due >= target.last_due:
@@ -109,7 +112,9 @@ class Booking:
             coarse = at < until - _FINE_GAP
             together = max(1, min(left, _COARSE_STRIDE // target.interval)) if coarse else 1
             for indicator in fed:
-                unknown = together if isinstance(indicator.slo.sli, ProbeSLI) else 0
+                # Of a job's runs those that were due are told by its next look.
+                is_event = isinstance(indicator.slo.sli, ProbeSLI) and not target.is_told
+                unknown = together if is_event else 0
                 self._book(indicator, at, unknown=unknown, missed=together)
             at += together * target.interval
             left -= together
@@ -199,6 +204,24 @@ class Booking:
                 indicator.last_detail[cause] = observation.detail
             case Outcome.UNKNOWN:
                 self._book(indicator, observation.due, unknown=1, missed=1)
+
+    def _book_told(self, target: Target, feed: Feed, observation: Observation) -> None:
+        """A look at what a job told: an event for each of its runs, and none for the look."""
+        told = observation.told
+        if told is None or _older(observation, target):
+            for one in feed.probes:
+                self._book(one, observation.due, missed=1)
+            return
+        for one in feed.probes:
+            self._book(one, observation.due, seen=1)
+            for run in told.runs:
+                bucket = one.ledger.bucket_of(run.at)
+                good, bad, unknown = (int(run.outcome is outcome) for outcome in Outcome)
+                self.add(one, observation.due, BucketDelta(bucket, good, bad, unknown))
+                if bad:
+                    self.add_cause(one, run.at, run.label, 1)
+                    one.last_detail[run.label] = run.detail
+        target.position = told.position
 
     def _book_increment(
         self, indicator: Indicator, observation: Observation, increment: Increment | None

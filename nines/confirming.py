@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from alerting.alert import Remark
 from alerting.wording import moment, sentences
 from collectors.detour import Detour, lookup_at
-from collectors.kinds import build, is_probe
+from collectors.kinds import build, is_asked, is_probe
 from collectors.observation import Observation, Outcome
 from collectors.resolve import Resolver
 from collectors.schedule import Schedule
@@ -42,7 +42,7 @@ class Confirming:
         """A run failed after one that did not: look once more, soon, if that is wanted."""
         config, id_ = self._config(), failed.collector_id
         options, settings = config.defaults.confirming, _settings(config, id_)
-        if options is None or settings is None or not is_probe(settings):
+        if options is None or settings is None or not (is_probe(settings) and is_asked(settings)):
             return
         if id_ in self._under_way or len(self._under_way) >= _AT_ONCE:
             return

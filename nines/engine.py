@@ -341,5 +341,5 @@ class Engine:
 
     def _record(self, collector_id: str, target: Target) -> CollectorRecord:
         assert target.last_due is not None  # noqa: S101 - only such targets are asked for
-        state = pack(target.counters, self.thresholds.fed_by(collector_id))
+        state = pack(target.counters, self.thresholds.fed_by(collector_id), target.position)
         return CollectorRecord(target.last_due, state)

@@ -12,7 +12,7 @@ from nines.storage.batches import CollectorRecord
 from nines.storage.counts import CountStore, SeriesRecord
 from nines.storage.histories import History
 from nines.target import Target
-from nines.threshold_memory import edited, resume, unpack
+from nines.threshold_memory import edited, resume, unpack, unpack_position
 from nines.thresholds import Watched
 from slo.alert_state import AlertState
 from slo.definition import (
@@ -237,7 +237,8 @@ def resume_target(
     if record is None:
         return Target(interval)
     counters, _ = unpack(record.state)
-    target = Target(interval, last_due=record.last_due, counters=counters)
+    position = unpack_position(record.state)
+    target = Target(interval, last_due=record.last_due, counters=counters, position=position)
     if now is not None:
         target.pull_back(now)
     return target

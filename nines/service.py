@@ -43,6 +43,7 @@ from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
 from nines.gatekeeping import Gatekeeping
+from nines.heartbeats import Heartbeats
 from nines.housekeeping import Housekeeping
 from nines.intake import Intake
 from nines.live import Live, Pulse
@@ -72,6 +73,7 @@ from nines.storage.deployments import DeploymentRecords
 from nines.storage.discovered import DiscoveredRecords
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.gate_overrides import OverrideStore
+from nines.storage.heartbeats import PingRecords
 from nines.storage.instance import open_held
 from nines.storage.marks import MarkRecords
 from nines.storage.outside import OutsideRecords
@@ -218,6 +220,13 @@ class Service:
             clock=self._clock,
         )
         await self.reception.load()
+        self.heartbeats = Heartbeats(
+            records=PingRecords(self.database),
+            threads=self.threads,
+            config=lambda: self.config,
+            clock=self._clock,
+        )
+        await self.heartbeats.load()
         self.receipts = Receipts(
             records=CallbackRecords(self.database),
             alerts=self.records,
@@ -364,6 +373,7 @@ class Service:
             schedule=self.rounds.schedule,
             own=DeliveryCollector(self.deliveries),
             reception=self.reception,
+            heartbeats=self.heartbeats,
             now=self._clock.now,
         )
         self.reloading = Reloading(
@@ -619,6 +629,7 @@ class Service:
             callbacks=self.callbacks,
             alertmanager=alertmanager,
             pushes=self.reception,
+            heartbeats=self.heartbeats,
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
             access=self.accounts,
             hooks=DeployHooks(lambda: self.config.deployments, self.logbook, self._clock.now),

@@ -19,6 +19,8 @@ class Target:
     last: Observation | None = None
     failing_since: datetime | None = None  # the first of its failures since it passed was due
     counters: TargetState | None = None  # None: a probe, or a page that was never read
+    is_told: bool = False  # a job tells of its runs: a look is no event
+    position: str | None = None  # up to which what it told was counted
     met: dict[datetime, None] = field(default_factory=dict)  # the runs that were counted lately
 
     def meets(self, due: datetime) -> bool:

@@ -23,16 +23,23 @@ from slo.rule import NO_DATA, GaugeCheck, Rule, RunCheck
 
 _RULES = "rules"
 _COUNTERS = "counters"
+_POSITION = "position"
 
 
-def pack(counters: TargetState | None, rules: Sequence[Watched]) -> str:
-    """A collector's state as text; without rules it is that of its counters alone."""
+def pack(
+    counters: TargetState | None, rules: Sequence[Watched], position: str | None = None
+) -> str:
+    """A collector's state as text; without rules it is that of its counters alone.
+
+    `position` is how far what a job told was counted.
+    """
     baselines = "" if counters is None else counters.to_json()
-    if not rules:
+    if not rules and position is None:
         return baselines
     remembered = {one.rule.name: _remembered(one) for one in rules}
     text = json.dumps(remembered, separators=(",", ":"))
-    return f'{{"{_RULES}":{text},"{_COUNTERS}":{baselines or "null"}}}'
+    told = "" if position is None else f',"{_POSITION}":{json.dumps(position)}'
+    return f'{{"{_RULES}":{text},"{_COUNTERS}":{baselines or "null"}{told}}}'
 
 
 def unpack(text: str) -> tuple[TargetState | None, Mapping[str, Any]]:
@@ -44,6 +51,13 @@ def unpack(text: str) -> tuple[TargetState | None, Mapping[str, Any]]:
         return TargetState.from_json(text), {}
     counters = stored[_COUNTERS]
     return (None if counters is None else TargetState.of(counters)), stored[_RULES]
+
+
+def unpack_position(text: str) -> str | None:
+    """How far what a job told was counted."""
+    stored = json.loads(text) if text else {}
+    position = stored.get(_POSITION) if _RULES in stored else None
+    return position if isinstance(position, str) else None
 
 
 def resume(

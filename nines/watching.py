@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from collectors.runnable import IsFed, ReadsOn, Runnable
+from collectors.runnable import IsFed, IsTold, ReadsOn, Runnable
 from collectors.schedule import Schedule
 from nines.config import Config
 from nines.config.rate_limits import requests
@@ -15,6 +15,7 @@ from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.entry import Entry
 from nines.exclusions import configured
+from nines.heartbeats import Heartbeats
 from nines.live import Live
 from nines.notices import Notices
 from nines.reception import Reception
@@ -50,6 +51,7 @@ class Watching:
         schedule: Schedule,
         own: Runnable,
         reception: Reception,
+        heartbeats: Heartbeats,
         now: Callable[[], datetime],
     ) -> None:
         """`path` is the configuration's: it is the author of what is planned there. `own` looks
@@ -67,6 +69,7 @@ class Watching:
         self._schedule = schedule
         self._own = own
         self._reception = reception
+        self._heartbeats = heartbeats
         self._now = now
         self._counts = CountStore(database)
         self._records = AlertRecords(database)
@@ -107,6 +110,8 @@ class Watching:
             )
             for collector in roster.collectors.values()
         }
+        for collector in roster.collectors.values():
+            targets[collector.id].is_told = isinstance(collector, IsTold)
         rules = resume_rules(
             config.rules,
             records=records,
@@ -120,6 +125,9 @@ class Watching:
                 collector.go_on_from(partial(self._position_of, collector.id))
             if isinstance(collector, IsFed):
                 collector.fed_by(partial(self._reception.page, collector.id))
+            if isinstance(collector, IsTold):
+                heard = partial(self._heartbeats.heard, collector.id)
+                collector.told_by(heard, partial(self._told_position_of, collector.id))
         self._recounting.exclude_from_rules(config)
         self._notices.watch(entries)
         self._configured.collectors = roster.collectors
@@ -133,3 +141,8 @@ class Watching:
         """How far what was counted reaches."""
         target = self._engine.targets.get(collector_id)
         return target.counters.position if target is not None and target.counters else None
+
+    def _told_position_of(self, collector_id: str) -> str | None:
+        """How far what a job told was counted."""
+        target = self._engine.targets.get(collector_id)
+        return None if target is None else target.position

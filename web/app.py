@@ -25,6 +25,7 @@ from web.deploy_hooks import NO_HOOKS, DeployHooks, deploy_hooks_router
 from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
 from web.health import health_router
+from web.heartbeats import NO_HEARTBEATS, Heartbeats, heartbeats_router
 from web.pages import error_page, pages_router
 from web.probe import probe_router
 from web.problem import Problem, ProblemError, as_problem, problem_response
@@ -45,6 +46,7 @@ def create_app(
     callbacks: Callbacks = NO_CALLBACKS,
     alertmanager: Alertmanager = NO_ALERTMANAGER,
     pushes: Pushes = NO_PUSHES,
+    heartbeats: Heartbeats = NO_HEARTBEATS,
     prober: Prober | None = None,
     access: Access = EVERYBODY,
     hooks: DeployHooks = NO_HOOKS,
@@ -67,6 +69,7 @@ def create_app(
         exporter_router(source, settings),  # asked by machines all the time: it is looked at first
         alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
         pushes_router(pushes),
+        heartbeats_router(heartbeats, settings),
         probe_router(prober),
         health_router(settings, access),
         api_router(source, settings, access),

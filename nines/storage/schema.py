@@ -571,3 +571,18 @@ audit = Table(
     Column("after", Text),
     Index(None, "at"),
 )
+
+# What jobs tell of their runs, in the order in which it was stored.
+pings = Table(
+    "pings",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("collector", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("run_id", Text),
+    Column("exit_code", Integer),
+    Column("body", Text, nullable=False),
+    Index("ix_pings_collector_number", "collector", "number"),
+    sqlite_autoincrement=True,
+)

@@ -98,6 +98,7 @@ async def ask(asker: str, method: str, path: str) -> httpx.Response:
         "token_id",
         "token",
         "receiver",
+        "what",
     ):
         path = path.replace(f"{{{name}}}", "none")
     path = path.replace("{silence_id}", "00000000-0000-0000-0000-000000000000")

@@ -41,6 +41,10 @@ _OTHERS: Mapping[Permission, str] = {
         POST /callbacks/github
         POST /callbacks/gitlab
         POST /v1/metrics
+        GET /api/v1/heartbeats/{service}/{collector}
+        POST /api/v1/heartbeats/{service}/{collector}
+        GET /api/v1/heartbeats/{service}/{collector}/{what}
+        POST /api/v1/heartbeats/{service}/{collector}/{what}
         POST /callbacks/slack/{receiver}
         POST /callbacks/pagerduty/{receiver}
         GET /callbacks/mail/{token}
