@@ -23,6 +23,7 @@ CASES = (
         "events failed",
         PAGED,
     ),
+    Case("replication behind", {"platform/replication": "page"}, "120", PAGED),
     Case("gateway down", {"platform/availability": "page"}, "refused", PAGED),
 )
 

@@ -13,6 +13,7 @@ ERRORS = {"order/errors": "page", "order/error-rate": "page"}
 CASES = (
     Case("payment down", DOWN, "refused", PAGED),
     Case("order errors", ERRORS, "", PAGED, 5 * MINUTE),
+    Case("slow payment", {"payment/latency": "page"}, "events failed", PAGED, 10 * MINUTE),
     Case("slow menu", {"product/p99": "page"}, "above 2s", PAGED, 5 * MINUTE),
     Case("database refuses", {"order/db-connections": "page"}, "db_connection_failures", PAGED),
     Case("slow queries", {"inventory/slow-queries": "ticket"}, "2.2", TICKET),

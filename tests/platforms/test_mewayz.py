@@ -17,6 +17,7 @@ CASES = (
     Case("errors", {"errors": "page"}, "events failed", PAGED),
     Case("slow requests", {"fast": "page"}, "events failed", PAGED, 5 * MINUTE),
     Case("cold cache", {"cache-hits": "ticket"}, "events failed", TICKET, 14 * MINUTE),
+    Case("memory leak", {"memory": "ticket"}, "memory_bytes", TICKET, 7 * MINUTE),
     Case("restart", {}, "", set()),
     Case("somebody asks too often", {}, "", set()),
 )

@@ -37,6 +37,7 @@ CASES = (
         TICKET,
         5 * MINUTE,
     ),
+    Case("nobody signed in", {"sessions-gone": "ticket"}, "below 1", TICKET, 7 * MINUTE),
     Case("restart", {}, "", set()),
 )
 

@@ -14,6 +14,7 @@ EXPIRED = {"page-load": "page", "certificate": "ticket"}
 CASES = (
     Case("redemption down", {"redemption/availability": "page"}, "refused", PAGED),
     Case("failing coupons", {"coupon/errors": "page"}, "events failed", PAGED, 4 * MINUTE),
+    Case("slow analytics", {"analytics/latency": "page"}, "events failed", PAGED, 10 * MINUTE),
     Case("slow search", {"search": "page"}, "events failed", PAGED, 3 * MINUTE),
     Case("slow payments", {"payments": "page"}, "events failed", PAGED, 3 * MINUTE),
     Case("slow database", {"user/slow-database": "ticket"}, "0.08", TICKET, 2 * MINUTE),

@@ -26,6 +26,7 @@ class ActiveActive(Platform):
         "tokyo and iowa lost": "two regions do not answer",
         "all regions lost": "no region answers",
         "bad release in singapore": "a fifth of Singapore's requests fail",
+        "replication behind": "Singapore is two minutes behind",
         "gateway down": "its gateway refuses connections",
     }
 
@@ -68,7 +69,9 @@ class ActiveActive(Platform):
             return Misbehaviour.HANG
         match request.path:
             case "/healthz":
-                return json_answer(200, {"region": region, "replication_lag_seconds": 0.4})
+                behind = self.fault == "replication behind" and region == "singapore"
+                lag = 120.0 if behind else 0.4
+                return json_answer(200, {"region": region, "replication_lag_seconds": lag})
             case "/metrics":
                 page = generate_latest(self._pages[region].registry)
                 return Response(200, page, CONTENT_TYPE_LATEST)

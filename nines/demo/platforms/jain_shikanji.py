@@ -39,6 +39,7 @@ class JainShikanji(Platform):
     faults: ClassVar[Mapping[str, str]] = {
         "payment down": "its payment service refuses connections",
         "order errors": "one order in twenty fails",
+        "slow payment": "its payment service takes 300 ms",
         "slow menu": "a part of the menu takes two seconds and a half",
         "database refuses": "its database refuses connections of the order service",
         "slow queries": "queries of the inventory take two seconds",
@@ -131,7 +132,8 @@ class _Page:
         self._requests.labels("500").inc(bad)
         self._requests.labels("200").inc(good)
         for number in range(bad + good):
-            self._seconds.observe(2.6 if number < late else 0.04)
+            usual = 0.3 if mine == "slow payment" else 0.04
+            self._seconds.observe(2.6 if number < late else usual)
         if mine == "database refuses":
             self._refused.inc(self._take("refused", 0.5))
         self._longest.set(2.2 if mine == "slow queries" else 0.02)
@@ -144,6 +146,7 @@ class _Page:
 
 _FAULTS_OF: Mapping[str, frozenset[str]] = {
     "order": frozenset({"order errors", "database refuses", "no orders", "failed deployment"}),
+    "payment": frozenset({"slow payment"}),
     "product": frozenset({"slow menu"}),
     "inventory": frozenset({"slow queries"}),
 }

@@ -36,6 +36,7 @@ class Mewayz(Platform):
         "errors": "one request in ten fails",
         "slow requests": "half of the requests take more than a second",
         "cold cache": "its cache forgets everything",
+        "memory leak": "it takes more and more memory",
         "restart": "it restarts, counters at zero",
         "somebody asks too often": "its rate limiter answers 429",
     }
@@ -184,7 +185,7 @@ class Mewayz(Platform):
         return {
             "performance": {**self._performance(), "cacheHitRate": rate},
             "system": {
-                "memory": {"rss": 96_000_000},
+                "memory": {"rss": 1_200_000_000 if self.fault == "memory leak" else 96_000_000},
                 "cpu": {"user": int(self.uptime * 9000), "system": int(self.uptime * 2000)},
                 "uptime": round(self.uptime, 1),
             },

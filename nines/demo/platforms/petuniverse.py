@@ -43,6 +43,7 @@ class PetUniverse(Platform):
         "stripe outage": "Stripe has a major outage",
         "twilio refused": "Twilio refuses connections",
         "abuse": "somebody runs into its rate limits and guesses passwords",
+        "nobody signed in": "it has lost all sessions",
         "restart": "it restarts, counters at zero",
     }
 
@@ -153,7 +154,7 @@ class _Page:
         self._pool.labels("busy").set(busy)
         self._pool.labels("idle").set(_POOL - busy)
         self._used.set(busy / _POOL)
-        self._sessions.set(240)
+        self._sessions.set(0 if fault == "nobody signed in" else 240)
         if fault == "abuse":
             self._limited.inc(self._take("limited", 2 * seconds))
             self._lockouts.inc(self._take("lockouts", 0.5 * seconds))

@@ -39,6 +39,7 @@ _FAULTS_OF: Mapping[str, frozenset[str]] = {
     "coupon": frozenset({"failing coupons", "slow search"}),
     "payment": frozenset({"slow payments", "stripe outage"}),
     "user": frozenset({"slow database"}),
+    "analytics": frozenset({"slow analytics"}),
 }
 
 
@@ -49,6 +50,7 @@ class Saverly(Platform):
     faults: ClassVar[Mapping[str, str]] = {
         "redemption down": "its redemption service refuses connections",
         "failing coupons": "one coupon in twenty fails",
+        "slow analytics": "its analytics take 150 ms",
         "slow search": "searches take half a second",
         "slow payments": "payments take four seconds",
         "slow database": "queries take 80 ms on average",
@@ -181,7 +183,7 @@ class _Page:
         self._requests.labels("500").inc(bad)
         self._requests.labels("200").inc(good)
         for _ in range(bad + good):
-            self._seconds.observe(0.03)
+            self._seconds.observe(0.15 if fault == "slow analytics" else 0.03)
         average = 0.08 if fault == "slow database" else 0.006
         self._average.set(average)
         self._query_seconds.inc(average * good)
