@@ -26,6 +26,7 @@ class LaneKind(StrEnum):
     SILENCE = "silence"
     INCIDENT = "incident"
     EDIT = "edit"
+    ANNOTATION = "annotation"
     DEPLOYMENT = "deployment"
 
 
@@ -34,6 +35,7 @@ _WORDS = {
     LaneKind.SILENCE: "Silence",
     LaneKind.INCIDENT: "Incident",
     LaneKind.EDIT: "Configuration",
+    LaneKind.ANNOTATION: "Annotation",
     LaneKind.DEPLOYMENT: "Deployment",
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from slo.annotation import Annotation, AnnotationPlan
 from slo.audit import AuditEntry
 from slo.deployment import Deployment, Rollout
 from slo.gate import GatePolicy, GateState, Override
@@ -73,3 +74,29 @@ class Gatekeeping(Protocol):
 
     async def end(self, override_id: str, by: str) -> Override | None:
         """It is over now. None: there is none. Raises PlanError where it is over already."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationFile:
+    """An annotation with what was done to it, oldest first."""
+
+    annotation: Annotation
+    trail: tuple[AuditEntry, ...]
+
+
+class Annotations(Protocol):
+    """What people remark on services and SLOs."""
+
+    async def every(self) -> Sequence[Annotation]:
+        """All that are remembered, undone or not, newest first."""
+
+    async def one(self, annotation_id: str) -> AnnotationFile | None: ...
+
+    async def make(self, plan: AnnotationPlan) -> Annotation:
+        """Put it on record. Raises PlanError."""
+
+    async def edit(self, annotation_id: str, text: str, by: str) -> Annotation | None:
+        """Say it in other words. None: there is none. Raises PlanError where it was undone."""
+
+    async def undo(self, annotation_id: str, by: str) -> Annotation | None:
+        """Take it back. None: there is none. Raises PlanError where it was undone."""

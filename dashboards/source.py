@@ -21,7 +21,7 @@ from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import LateRuns
 from collectors.observation import Observation
-from dashboards.logbook import Gatekeeping, Logbook
+from dashboards.logbook import Annotations, Gatekeeping, Logbook
 from dashboards.receivers_page import ReceiverStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
@@ -422,6 +422,9 @@ class Source(Protocol):
 
     def gatekeeping(self) -> Gatekeeping:
         """The policy of releases, and its overrides."""
+
+    def annotations(self) -> Annotations:
+        """What people remarked on services and SLOs."""
 
     def changes(self) -> "Changes":
         """Subscribe to what changes; close it when the client goes."""

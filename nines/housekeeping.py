@@ -14,6 +14,7 @@ from nines.live import Pulse
 from nines.silencing import Silencing
 from nines.storage.accounts import AccountRecords
 from nines.storage.alerts import AlertRecords
+from nines.storage.annotations import AnnotationStore
 from nines.storage.audit import AuditRecords
 from nines.storage.callbacks import CallbackRecords
 from nines.storage.counts import CountStore
@@ -105,6 +106,8 @@ class Housekeeping:
         await self._in_turns("retention of deployments", lambda: releases.prune(now, kept.sums))
         overrides = OverrideStore(self._database)
         await self._in_turns("retention of overrides", lambda: overrides.prune(now, kept.sums))
+        remarks = AnnotationStore(self._database)
+        await self._in_turns("retention of annotations", lambda: remarks.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
         audit, accounts = AuditRecords(self._database), AccountRecords(self._database)

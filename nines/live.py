@@ -37,6 +37,7 @@ from dashboards.source import (
     WhyFile,
 )
 from nines.aftermath import Aftermaths
+from nines.annotations import Annotations
 from nines.auditor import Auditor
 from nines.canaries import Canaries
 from nines.changes import Broadcast
@@ -168,6 +169,7 @@ class Live:
         discovery: Following,
         logbook: Logbook,
         gatekeeping: Gatekeeping,
+        annotations: Annotations,
     ) -> None:
         """`detail` says how long buckets finer than five minutes are kept, `sums` the others."""
         self._excluding = excluding
@@ -186,6 +188,7 @@ class Live:
         self._discovery = discovery
         self._logbook = logbook
         self._gatekeeping = gatekeeping
+        self._annotations = annotations
         self._now = now
         self._sums = sums
         self._trails = trails
@@ -541,6 +544,9 @@ class Live:
 
     def gatekeeping(self) -> Gatekeeping:
         return self._gatekeeping
+
+    def annotations(self) -> Annotations:
+        return self._annotations
 
     def changes(self) -> Changes:
         return self._broadcast.subscribe()

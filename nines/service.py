@@ -26,6 +26,7 @@ from collectors.blackbox.probe import Prober
 from nines import standing
 from nines.accounts import Accounts
 from nines.alertmanager import Alertmanager
+from nines.annotations import Annotations
 from nines.auditor import Auditor
 from nines.backfill import backfill
 from nines.callbacks import Callbacks
@@ -63,6 +64,7 @@ from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage import recorded
 from nines.storage.alerts import AlertRecords
+from nines.storage.annotations import AnnotationStore
 from nines.storage.callbacks import CallbackRecords
 from nines.storage.canaries import canaries
 from nines.storage.counts import CountStore
@@ -276,6 +278,15 @@ class Service:
             policy=lambda: self.config.gate.policy,
             slos=lambda: self.config.slo_names,
         )
+        self.annotations = Annotations(
+            AnnotationStore(self.database),
+            read=self.threads.read,
+            write=self.threads.write,
+            now=self._clock.now,
+            new_id=self._new_id,
+            slos=lambda: self.config.slo_names,
+            changed=self._has_news,
+        )
         self.live = Live(
             engine=self.engine,
             dispatch=self.dispatch,
@@ -301,6 +312,7 @@ class Service:
             discovery=self.discovery,
             logbook=self.logbook,
             gatekeeping=self.gatekeeping,
+            annotations=self.annotations,
         )
         self.outbox = Outbox(
             records=self.records,

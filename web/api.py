@@ -42,6 +42,7 @@ from web.access.everybody import EVERYBODY
 from web.access.guard import GuardedRoute, asking
 from web.access.port import Access
 from web.aftermath import add_aftermath_routes
+from web.annotations import add_annotation_routes
 from web.answer import answer
 from web.audit import add_audit_routes
 from web.cursor import Key, page_of
@@ -597,6 +598,7 @@ def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)
     add_deployment_routes(router, source, settings)
+    add_annotation_routes(router, source, settings)
     add_gate_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)

@@ -18,6 +18,8 @@ from jinja2.runtime import Context
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, learning, links, slo_list
 from dashboards.aftermath_page import aftermath_view, times_view
+from dashboards.annotations import annotations_view
+from dashboards.annotations import of_slo as annotations_of
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.incident_page import incident_view, incidents_view
@@ -44,6 +46,7 @@ from web.access.guard import GuardedRoute
 from web.access.port import Access
 from web.account import AccountPages, visitor
 from web.aftermath import USUAL, PostmortemPages, times
+from web.annotations import AnnotationForms
 from web.assets import Assets
 from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
@@ -171,6 +174,7 @@ class Pages:
         )
         AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self.error).add_to(router)
+        AnnotationForms(self._source, self._now, self.error).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 
@@ -271,9 +275,10 @@ class Pages:
             else None
         )
         coming = outlook_sentence(status.slo, outlook, now) if outlook else None
+        remarks = annotations_of(await self._source.annotations().every(), status.slo)
         rows, lane = await asyncio.gather(
             releases(self._source, service, [status], now),
-            lane_of(self._source, status, self._card(service), now - window, now),
+            lane_of(self._source, status, self._card(service), remarks, now - window, now),
         )
         return self._page(
             request,
@@ -288,6 +293,7 @@ class Pages:
             releases=rows,
             releases_title="Releases",
             lane=lane,
+            annotations=annotations_view(status.slo, remarks, remembered(request), now),
             versions=versions_view(self._source.versions(slo_id), now, past=seen.past),
             shadow=None if seen.past else self._shadow(slo_id),
         )

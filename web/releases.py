@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dashboards import links
+from dashboards.annotations import of_annotations
 from dashboards.lane import (
     Lane,
     lane,
@@ -18,6 +19,7 @@ from dashboards.logbook import Wanted
 from dashboards.release_cost import release_costs
 from dashboards.releases import ReleaseRow, release_rows
 from dashboards.source import ServiceCard, Source
+from slo.annotation import Annotation
 from slo.deployment import Deployment
 from slo.status import SLOStatus
 
@@ -52,7 +54,12 @@ async def releases_of(
 
 
 async def lane_of(
-    source: Source, status: SLOStatus, card: ServiceCard | None, start: datetime, now: datetime
+    source: Source,
+    status: SLOStatus,
+    card: ServiceCard | None,
+    remarks: Sequence[Annotation],
+    start: datetime,
+    now: datetime,
 ) -> Lane:
     """What happened to an SLO's service in [start, now)."""
     slo = status.slo
@@ -67,6 +74,7 @@ async def lane_of(
     return lane(
         [
             *of_deployments(deployments),
+            *of_annotations(remarks),
             *of_edits(source.versions(slo.id)),
             *of_incidents(incidents, now),
             *of_exclusions(source.excluded(slo.id, start, now), links.exclusions_url(slo.sli_id)),

@@ -226,6 +226,22 @@ gate_overrides = Table(
 )
 gate_override_events = _event_table("gate_override")
 
+# Remarks on services and SLOs.
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("slo", Text),
+    Column("text", Text, nullable=False),
+    Column("start", Instant, nullable=False),
+    Column("end", Instant),
+    Column("author", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+)
+annotation_events = _event_table("annotation")
+
 incidents = Table(
     "incidents",
     metadata,

@@ -16,6 +16,7 @@ from nines.storage import (
 )
 from nines.storage.accounts import AccountRecords
 from nines.storage.alerts import AlertRecords
+from nines.storage.annotations import AnnotationStore
 from nines.storage.audit import AuditRecords
 from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
@@ -30,6 +31,7 @@ FORGETS = {
     "retention of versions": definitions.DefinitionRecords,
     "retention of deployments": deployments.DeploymentRecords,
     "retention of overrides": gate_overrides.OverrideStore,
+    "retention of annotations": AnnotationStore,
     "retention of shadows": shadows.ShadowRecords,
     "retention of the audit log": AuditRecords,
     "retention of sessions": AccountRecords,

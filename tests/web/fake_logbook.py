@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from dashboards.logbook import Wanted
 from dashboards.source import ServiceCard
+from nines.annotations import Annotations
 from nines.gatekeeping import Gatekeeping
 from nines.logbook import Logbook
+from slo.annotation import Annotation
 from slo.audit import AuditEntry
 from slo.deployment import Deployment, KeyReusedError
 from slo.gate import GatePolicy, Override
@@ -68,9 +70,29 @@ class FakeOverrides:
 
 
 @dataclass
+class FakeRemarks:
+    """Annotations and their trail in lists."""
+
+    kept: dict[str, Annotation] = field(default_factory=dict)
+    trails: list[AuditEntry] = field(default_factory=list)
+
+    def all(self) -> list[Annotation]:
+        return list(self.kept.values())
+
+    def trail(self, subject_id: str) -> list[AuditEntry]:
+        return [one for one in self.trails if one.subject_id == subject_id]
+
+    def write(self, changes: Sequence[tuple[Annotation, AuditEntry]]) -> None:
+        for one, entry in changes:
+            self.kept[one.id] = one
+            self.trails.append(entry)
+
+
+@dataclass
 class FakeLogbook:
     """Keeps what it is told."""
 
+    annotated: FakeRemarks = field(default_factory=FakeRemarks)
     overridden: FakeOverrides = field(default_factory=FakeOverrides)
     gate_policy: GatePolicy = field(default_factory=GatePolicy)
     deployed: FakeRecords = field(default_factory=FakeRecords)
@@ -102,6 +124,20 @@ class FakeLogbook:
                 card.name: [one.partition("/")[2] for one in card.slo_ids]
                 for card in self.services()
             },
+        )
+
+    def annotations(self) -> Annotations:
+        return Annotations(
+            self.annotated,
+            read=_at_once,
+            write=_at_once,
+            now=lambda: self.logged_at,
+            new_id=lambda: f"annotation-{len(self.annotated.kept) + 1}",
+            slos=lambda: {
+                card.name: [one.partition("/")[2] for one in card.slo_ids]
+                for card in self.services()
+            },
+            changed=lambda _: None,
         )
 
 

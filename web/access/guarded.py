@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from alerting.silence import Silence, SilencePlan
-from dashboards.logbook import Gatekeeping, Logbook, OverridePlan
+from dashboards.logbook import Annotations, Gatekeeping, Logbook, OverridePlan
 from dashboards.source import IncidentDetail, Source
+from slo.annotation import Annotation, AnnotationPlan
 from slo.deployment import Deployment, Rollout
 from slo.exclusion import Exclusion, Plan, Scope
 from slo.gate import Override
@@ -73,6 +74,9 @@ class _Guarded:
     def gatekeeping(self) -> Gatekeeping:
         return cast(Gatekeeping, _GuardedGate(self._source.gatekeeping(), self._owners))
 
+    def annotations(self) -> Annotations:
+        return cast(Annotations, _GuardedAnnotations(self._source.annotations(), self._owners))
+
     def _demand_of_exclusion(self, exclusion_id: str) -> None:
         for one in self._source.exclusions():
             if one.id == exclusion_id:
@@ -130,6 +134,36 @@ class _GuardedGate:
         if file is not None:
             _demand(Permission.DEPLOY, self._owners().get(file.override.service))
         return await self._gate.end(override_id, signed(by))
+
+
+class _GuardedAnnotations:
+    """Everything but what is below is the annotations' own; their trail is the record."""
+
+    def __init__(
+        self, annotations: Annotations, owners: Callable[[], Mapping[str, str | None]]
+    ) -> None:
+        self._annotations = annotations
+        self._owners = owners
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the annotations have it
+        return getattr(self._annotations, name)
+
+    async def make(self, plan: AnnotationPlan) -> Annotation:
+        _demand(Permission.ANNOTATE, self._owners().get(plan.service))
+        return await self._annotations.make(replace(plan, author=signed(plan.author)))
+
+    async def edit(self, annotation_id: str, text: str, by: str) -> Annotation | None:
+        await self._demand_of(annotation_id)
+        return await self._annotations.edit(annotation_id, text, signed(by))
+
+    async def undo(self, annotation_id: str, by: str) -> Annotation | None:
+        await self._demand_of(annotation_id)
+        return await self._annotations.undo(annotation_id, signed(by))
+
+    async def _demand_of(self, annotation_id: str) -> None:
+        file = await self._annotations.one(annotation_id)
+        if file is not None:
+            _demand(Permission.ANNOTATE, self._owners().get(file.annotation.plan.service))
 
 
 def guarded(source: Source) -> Source:

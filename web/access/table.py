@@ -18,7 +18,8 @@ _READ = """
 /api/v1/incidents/{incident_id} /api/v1/incidents/{incident_id}/aftermath
 /api/v1/incidents/{incident_id}/postmortem.md /api/v1/health /api/v1/stream /api/v1/exclusions
 /api/v1/exclusions/{exclusion_id} /api/v1/silences /api/v1/silences/{silence_id} /api/v1/receivers
-/api/v1/why /api/v1/deployments /api/v1/deployments/{deployment_id}
+/api/v1/annotations /api/v1/annotations/{annotation_id} /api/v1/why
+/api/v1/deployments /api/v1/deployments/{deployment_id}
 /api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
 /badge/{service}/{slo}.svg /api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
@@ -90,6 +91,13 @@ _OTHERS: Mapping[Permission, str] = {
         POST /api/v1/exclusions/{exclusion_id}/end
         POST /api/v1/exclusions/{exclusion_id}/undo
         DELETE /api/v1/exclusions/{exclusion_id}
+    """,
+    Permission.ANNOTATE: """
+        POST /annotations
+        POST /annotations/{annotation_id}/undo
+        POST /api/v1/annotations
+        POST /api/v1/annotations/{annotation_id}/edit
+        POST /api/v1/annotations/{annotation_id}/undo
     """,
     Permission.DEPLOY: """
         POST /api/v1/deployments
