@@ -18,6 +18,7 @@ ALL = (
     "delivery",  # from an alert's POST to the vendor's socket beside Alertmanager
     "storm",  # 10,000 alerts through /api/v2/alerts beside Alertmanager
     "probes",  # a probe's CPU beside blackbox_exporter, and how late 1,000 of them start
+    "pages",  # overview and list of 5,000 SLOs while their counters move
     "rules",  # the whole service beside Prometheus with Sloth-style rules
 )
 
