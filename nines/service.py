@@ -92,6 +92,7 @@ from nines.watching import Watching
 from slo.recurrence import Once
 from slo.selector import matcher
 from web.app import create_app
+from web.report_settings import ReportSettings
 from web.safety import is_loopback
 from web.serve import serve
 from web.settings import WebSettings
@@ -625,6 +626,7 @@ class Service:
             overdue=lambda: [one.sentence for one in self.auditor.overdue],
             stop=self.stop,
             now=self._clock.now,
+            reports=lambda: ReportSettings(self.config.reports.zone, self.config.reports.owners),
         )
         alertmanager = Alertmanager(
             intake=self.intake,

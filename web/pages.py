@@ -56,6 +56,8 @@ from web.look import Look, MomentError, look, newest, read_past
 from web.receivers import ReceiverPages
 from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
 from web.releases import MOST as MOST_RELEASES
+from web.report_settings import ReportSettings
+from web.reports import ReportPages
 from web.silence_pages import SilencePages
 from web.why import WhyPages
 
@@ -91,6 +93,11 @@ class PageSettings(Protocol):
         """Where people reach us."""
         ...
 
+    @property
+    def reports(self) -> Callable[[], ReportSettings]:
+        """What reports go by."""
+        ...
+
 
 def pages_router(
     source: Source,
@@ -99,7 +106,8 @@ def pages_router(
     access: Access = EVERYBODY,
 ) -> APIRouter:
     """All pages, and the static files that they use."""
-    return Pages(source, settings.now, settings.external_url).router(callbacks, access)
+    pages = Pages(source, settings.now, settings.external_url, settings.reports)
+    return pages.router(callbacks, access)
 
 
 def error_page(
@@ -130,8 +138,15 @@ _TEMPLATES.filters["then"] = _then
 class Pages:
     """Asks the source, lets `dashboards` arrange it, prints."""
 
-    def __init__(self, source: Source, now: Callable[[], datetime], external_url: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        now: Callable[[], datetime],
+        external_url: str,
+        reports: Callable[[], ReportSettings] = ReportSettings,
+    ) -> None:
         self._source = source
+        self._reports = reports
         self._now = now
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
@@ -175,6 +190,7 @@ class Pages:
         AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self.error).add_to(router)
         AnnotationForms(self._source, self._now, self.error).add_to(router)
+        ReportPages(self._source, self._now, self._page, self.error, self._reports).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 

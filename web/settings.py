@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from web.report_settings import ReportSettings
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -41,3 +43,4 @@ class WebSettings:
     overdue: Callable[[], Sequence[str]] = tuple
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     now: Callable[[], datetime] = utc_now
+    reports: Callable[[], ReportSettings] = ReportSettings

@@ -28,6 +28,7 @@ from nines.config.own_service import own_service
 from nines.config.page_metrics import unread_metrics
 from nines.config.problem import Problem
 from nines.config.references import below, unknown
+from nines.config.reports import ReportsConfig
 from nines.config.templates import with_template
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
@@ -56,6 +57,7 @@ class Config:
     discovered: Mapping[str, str] = field(default_factory=dict)  # service to the group it is of
     dependencies: Dependencies = NOTHING
     rate_limits: Mapping[str, RateLimitConfig] = field(default_factory=dict)
+    reports: ReportsConfig = field(default_factory=ReportsConfig)
     left: tuple[Left, ...] = ()  # targets that are not watched
     access: AccessConfig = field(default_factory=AccessConfig)
     deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
@@ -128,6 +130,7 @@ def assemble(
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
         access=file.web.access,
+        reports=file.reports,
     )
     found += _labels_of_nobody(file)
     found += _deployed_by_nobody(file)

@@ -29,6 +29,7 @@ from nines.config.deployments import DeploymentsConfig
 from nines.config.discovery import Sources
 from nines.config.gate import GateConfig
 from nines.config.probe_endpoint import ProbeEndpoint
+from nines.config.reports import ReportsConfig
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue
@@ -299,6 +300,7 @@ class File(BaseModel):
         DeploymentsConfig(), description="Who may tell of releases by webhook."
     )
     gate: GateConfig = Field(GateConfig(), description="When releases may go.")
+    reports: ReportsConfig = Field(ReportsConfig(), description="By day, week and month.")
     probe_endpoint: ProbeEndpoint | None = Field(
         None, description="/probe, for a Prometheus that asks for blackbox_exporter."
     )

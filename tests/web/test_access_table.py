@@ -101,6 +101,7 @@ async def ask(asker: str, method: str, path: str) -> httpx.Response:
         "what",
     ):
         path = path.replace(f"{{{name}}}", "none")
+    path = path.replace("{period}", "2026-11-20")
     path = path.replace("{silence_id}", "00000000-0000-0000-0000-000000000000")
     assert "{" not in path, f"fill in {path}"
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9919") as client:

@@ -50,6 +50,8 @@ PAGES = {
     "exclusion": "/exclusions/exclusion-1",
     "silences": "/silences",
     "receivers": "/receivers",
+    "reports": "/reports",
+    "report": "/reports/2026-11-20",
     "silences filled in": "/silences?matchers=service%3D%22shop%22&duration=1h",
     "silence": "/silences/silence-1",
     "nothing here": "/nowhere",
@@ -71,7 +73,7 @@ _KINDS = (
     "why",
     "postmortem",
 )
-STILL = {name for name in PAGES if name.partition(" ")[0] in _KINDS}
+STILL = {name for name in PAGES if name.partition(" ")[0] in {*_KINDS, "reports", "report"}}
 DESK: ViewportSize = {"width": 1320, "height": 860}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 

@@ -1,0 +1,100 @@
+"""Reports tell what a period came to, with the numbers that the API tells of the same stretch."""
+
+import csv
+import io
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from tests.web.fakes import NOW, FakeSource
+from web.app import create_app
+from web.report_settings import ReportSettings
+from web.settings import WebSettings
+
+DAY = "/reports/2026-11-20"
+
+
+async def told(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+    response = await client.get(path)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+async def test_its_numbers_are_those_of_the_api(client: httpx.AsyncClient) -> None:
+    report = await told(client, f"{DAY}.json")
+    stretch = f"start={report['start']}&end={report['until']}"
+
+    for slo in report["slos"]:
+        if slo["service"] != "shop" or "<" in slo["slo"]:
+            continue
+        home = f"/api/v1/slos/shop/{slo['slo']}"
+        points = await told(client, f"{home}/points?{stretch}&step=1h")
+        budget = await told(client, f"{home}/budget?{stretch}")
+        good, bad = sum(points["good"]), sum(points["bad"])
+        assert bad > 0
+        assert (slo["total"], slo["cost"]) == (good + bad, bad)
+        assert slo["sli"] == good / (good + bad)
+        most = [one["spent_ratio"] for one in budget["losses"]]
+        listed = [one["spent"] for one in report["losses"] if one["slo"] == f"shop/{slo['slo']}"]
+        assert listed == most[: len(listed)]
+
+
+async def test_a_table_has_a_line_for_each_slo(client: httpx.AsyncClient) -> None:
+    response = await client.get(f"{DAY}.csv")
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+
+    report = await told(client, f"{DAY}.json")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert [row["slo"] for row in rows] == [one["slo"] for one in report["slos"]]
+    assert {row["period"] for row in rows} == {"2026-11-20"}
+
+
+async def test_a_period_that_goes_on_says_so(client: httpx.AsyncClient) -> None:
+    over, running = (await client.get(DAY)).text, (await client.get("/reports/2026-11")).text
+
+    assert "This period is not over" not in over
+    assert "This period is not over" in running
+    assert (await told(client, "/reports/2026-11.json"))["is_over"] is False
+
+
+async def test_the_executive_view_leaves_the_single_objectives_out(
+    client: httpx.AsyncClient,
+) -> None:
+    assert "Every objective" in (await client.get(DAY)).text
+    assert "Every objective" not in (await client.get(f"{DAY}?view=executive")).text
+
+
+@pytest.mark.parametrize("slug", ["2026-13", "2026-W60", "yesterday", "2027-01", "1999-01"])
+async def test_what_cannot_be_told_is_not_found(client: httpx.AsyncClient, slug: str) -> None:
+    for path in (f"/reports/{slug}", f"/reports/{slug}.json"):
+        assert (await client.get(path)).status_code == 404, path
+
+
+async def test_it_is_about_one_owner_when_asked(client: httpx.AsyncClient) -> None:
+    everybody = await told(client, f"{DAY}.json")
+    owner = next(one["owner"] for one in everybody["slos"] if one["owner"])
+
+    report = await told(client, f"{DAY}.json?owner={owner}")
+
+    assert {one["owner"] for one in report["slos"]} == {owner}
+    assert (await client.get(f"{DAY}?owner=nobody-at-all")).status_code == 404
+
+
+async def test_days_begin_at_midnight_in_the_configured_zone(source: FakeSource) -> None:
+    settings = WebSettings(now=lambda: NOW, reports=lambda: ReportSettings(ZoneInfo("Asia/Tokyo")))
+    transport = httpx.ASGITransport(create_app(source, settings=settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9919") as asking:
+        report = await told(asking, f"{DAY}.json")
+
+    assert report["start"].startswith("2026-11-19T15:00:00")
+    assert report["zone"] == "Asia/Tokyo"
+
+
+async def test_the_list_names_the_reports_there_are(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/reports")).text
+
+    for slug in ("2026-11-21", "2026-11-20", "2026-W47", "2026-11"):
+        assert f'href="/reports/{slug}"' in page
