@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 KILLS ?= 1000
 SEED ?= 1
 MINUTES ?= 60
-WORKERS ?= auto
+# One more than there are cores: tests wait for the servers that they started.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo example run test lint types imports format bench chaos screenshots lock clean

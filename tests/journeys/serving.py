@@ -108,7 +108,7 @@ async def nines(config: Path, port: int) -> AsyncIterator[Nines]:
 
 
 async def eventually(
-    true: Callable[[], Any], what: str, log: Callable[[], str] = str, within: float = 30.0
+    true: Callable[[], Any], what: str, log: Callable[[], str] = str, within: float = 120.0
 ) -> None:
     """Wait until `true()` is; fail with what was waited for, and the log."""
     for _ in range(int(within / 0.05)):
