@@ -19,7 +19,7 @@ from collectors.log_search import LogSearch, LogSearchConfig
 from collectors.means import Means
 from collectors.mongodb import MongodbConfig, MongodbProbe
 from collectors.promql import Promql, PromqlConfig
-from collectors.pushed.collector import OtlpConfig, Pushed, RemoteWriteConfig
+from collectors.pushed.collector import OtlpConfig, PushConfig, Pushed, RemoteWriteConfig
 from collectors.redis import RedisConfig, RedisProbe
 from collectors.resolve import Resolver
 from collectors.runnable import Runnable
@@ -75,6 +75,7 @@ KINDS: Mapping[str, Kind] = {
     "otlp": Kind(OtlpConfig, Pushed, is_probe=False, has_page=True),
     "prometheus": Kind(PrometheusConfig, Scrape, is_probe=False, has_page=True),
     "promql": Kind(PromqlConfig, Promql, is_probe=False, has_page=True),
+    "push": Kind(PushConfig, Pushed, is_probe=False, has_page=True),
     "redis": Kind(RedisConfig, RedisProbe, has_page=True),
     "remote_write": Kind(RemoteWriteConfig, Pushed, is_probe=False, has_page=True),
     "smtp": Kind(SmtpConfig, SmtpProbe),

@@ -1,7 +1,6 @@
 """Take in the metrics that others send: stored before the yes, and shown to the next look."""
 
 import asyncio
-import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,44 +11,28 @@ from collectors.pushed.otlp import Exported, read_export
 from collectors.pushed.remote_write import RefusedPushError, read_write
 from nines.clock import Clock
 from nines.config import Config
+from nines.selection import Selection, selections
+from nines.senders import admitted
 from nines.storage.errors import StorageError
 from nines.storage.pushed import PushedRecords
 from nines.threads import StorageThreads
-from slo.definition import GaugeSLI, sources
-from slo.exposition import Page, Series
-from slo.rule import GaugeCheck
-from slo.selector import Selector
-from web.pushes import BadPushError, Kept, NotKeptError, RefusedSenderError
+from slo.exposition import Page
+from web.pushes import BadPushError, Kept, NotKeptError
 
 _AT_ONCE = 32  # bodies that wait or are read: each may be large
 _LARGE = 32 * 1024  # bytes of a body that are read beside the event loop
-_KNOWN = 100_000  # series of which it is known whether anybody wants them
 _PROBLEM_SECONDS = 300.0  # for so long the newest problem is shown
-_CLOSED = (
-    "Metrics are taken from this machine only: Nines listens beyond it, and whoever reaches it "
-    "could send what they like. Give the collector a bearer_token or basic_auth to open it."
-)
 
 
 class Reading:
-    """What SLIs and rules read of one collector, by selectors; and how it is sent to."""
+    """What SLIs and rules read of one collector; and how it is sent to."""
 
-    def __init__(
-        self, settings: PushedSettings, counters: Sequence[Selector], gauges: Sequence[Selector]
-    ) -> None:
+    def __init__(self, settings: PushedSettings, selection: Selection) -> None:
         self.settings = settings
-        counted = {one.metric for one in counters}
-        # What is read as both is a counter: it is told what it counted.
-        self.gauges = {one.metric for one in gauges} - counted
-        self._by_metric: dict[str, list[Selector]] = {}
-        for one in (*counters, *gauges):
-            # The other edges of a histogram are told to whoever asks for one that is not there.
-            matchers = tuple(each for each in one.matchers if each.label != "le")
-            self._by_metric.setdefault(one.metric, []).append(replace(one, matchers=matchers))
-        self._known: dict[Series, bool] = {}
+        self.gauges = selection.gauges
         self.terms = Terms(
-            self._wants,
-            frozenset(self._by_metric),
+            selection.wants,
+            frozenset(selection.metrics),
             *settings.replicas,
             settings.staleness.total_seconds(),
         )
@@ -57,17 +40,7 @@ class Reading:
     @property
     def metrics(self) -> Collection[str]:
         """The names of all that is read."""
-        return self._by_metric.keys()
-
-    def _wants(self, series: Series) -> bool:
-        wanted = self._known.get(series)
-        if wanted is None:
-            labels = dict(series.labels)
-            wanted = any(one.matches(labels) for one in self._by_metric.get(series.metric, ()))
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            self._known[series] = wanted
-        return wanted
+        return self.terms.metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +96,12 @@ class Reception:
 
     def admit(self, kind: str, authorization: str | None) -> frozenset[str]:
         """By what each collector asks for; one that asks for nothing, on a loopback address."""
-        readings = {
-            name: one
+        settings = {
+            name: one.settings
             for name, one in self._now().items()
             if kind in type(one.settings).model_fields
         }
-        if not readings:
-            said = f"No collector takes this: the configuration has none with the key {kind}."
-            raise RefusedSenderError(404, said)
-        open_ones = {name for name, one in readings.items() if _header_of(one.settings) is None}
-        admitted = {
-            name
-            for name, one in readings.items()
-            if (wanted := _header_of(one.settings)) is not None
-            and _is_same(wanted, authorization or "")
-        }
-        if open_ones and self._on_loopback():
-            admitted |= open_ones
-        if admitted:
-            return frozenset(admitted)
-        if open_ones == readings.keys():
-            raise RefusedSenderError(403, _CLOSED)
-        raise RefusedSenderError(
-            401, "Metrics are taken from whoever bears a collector's token here; this is none."
-        )
+        return admitted(kind, settings, authorization, on_loopback=self._on_loopback())
 
     async def write(self, body: bytes, collectors: frozenset[str], *, second: bool) -> Kept:
         """Keep what of a body of remote_write is wanted."""
@@ -272,37 +227,11 @@ class Reception:
 
 
 def readings(config: Config) -> dict[str, Reading]:
-    """What is read of each collector that is sent to."""
-    counters: dict[str, list[Selector]] = {}
-    gauges: dict[str, list[Selector]] = {}
-    for slo in config.slos:
-        if slo.collector_id is not None:
-            into = gauges if isinstance(slo.sli, GaugeSLI) else counters
-            into.setdefault(slo.collector_id, []).extend(sources(slo.sli))
-    for rule in config.rules:
-        into = gauges if isinstance(rule.check, GaugeCheck) else counters
-        into.setdefault(rule.collector_id, []).extend(rule.sources())
-    found = {}
-    for service, one in config.services.items():
-        for name, settings in one.collectors.items():
-            if isinstance(settings, PushedSettings):
-                id_ = f"{service}/{name}"
-                found[id_] = Reading(settings, counters.get(id_, ()), gauges.get(id_, ()))
-    return found
-
-
-def _header_of(settings: PushedSettings) -> str | None:
-    """What a sender has to bear."""
-    if settings.bearer_token is not None:
-        return f"Bearer {settings.bearer_token.value}"
-    return settings.basic_auth.header if settings.basic_auth is not None else None
-
-
-def _is_same(wanted: str, given: str) -> bool:
-    scheme, _, secret = wanted.partition(" ")
-    said, _, told = given.partition(" ")
-    is_right = hmac.compare_digest(told.strip().encode(), secret.encode())
-    return is_right and said.lower() == scheme.lower()
+    """What is read of each collector that is sent to, sample by sample."""
+    return {
+        name: Reading(settings, selection)
+        for name, (settings, selection) in selections(config, PushedSettings).items()
+    }
 
 
 def _silence(sender: str, heard_at: float | None, ticks: float) -> str:

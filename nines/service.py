@@ -23,6 +23,7 @@ from alerting.shadow import SHOWN
 from alerting.silence import SilencePlan
 from alerting.wording import moment, spent_most
 from collectors.blackbox.probe import Prober
+from collectors.runnable import Runnable
 from nines import standing
 from nines.accounts import Accounts
 from nines.alertmanager import Alertmanager
@@ -53,6 +54,7 @@ from nines.notices import Notices
 from nines.outbox import Outbox
 from nines.passwords import Passwords
 from nines.past import Past
+from nines.pushed_events import PushedEvents
 from nines.receipts import Receipts
 from nines.receivers import build_receivers, receiver_rates, receiver_shares
 from nines.reception import Reception
@@ -81,6 +83,7 @@ from nines.storage.marks import MarkRecords
 from nines.storage.outside import OutsideRecords
 from nines.storage.overdue import owed
 from nines.storage.pushed import PushedRecords
+from nines.storage.pushed_events import PushedEventRecords
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
 from nines.storing import Storing
@@ -89,6 +92,7 @@ from nines.threads import StorageThreads
 from nines.version import VERSION
 from nines.vitals import vitals
 from nines.watching import Watching
+from slo.exposition import Page
 from slo.recurrence import Once
 from slo.selector import matcher
 from web.app import create_app
@@ -223,6 +227,15 @@ class Service:
             clock=self._clock,
         )
         await self.reception.load()
+        self.pushed_events = PushedEvents(
+            records=PushedEventRecords(self.database),
+            counts=self.counts,
+            threads=self.threads,
+            config=lambda: self.config,
+            on_loopback=lambda: is_loopback(self.config.server.listen.host),
+            clock=self._clock,
+        )
+        await self.pushed_events.load()
         self.heartbeats = Heartbeats(
             records=PingRecords(self.database),
             threads=self.threads,
@@ -385,7 +398,7 @@ class Service:
             live=self.live,
             schedule=self.rounds.schedule,
             own=DeliveryCollector(self.deliveries),
-            reception=self.reception,
+            page_of=self._page_of,
             heartbeats=self.heartbeats,
             now=self._clock.now,
         )
@@ -411,6 +424,11 @@ class Service:
         missed = book_our_absence(self.engine, self._clock.now())
         if missed:
             log.info("resumed", unknown_observations=missed)
+
+    def _page_of(self, collector: Runnable) -> Page:
+        """What was sent to a collector so far."""
+        where = self.pushed_events if collector.kind == "push" else self.reception
+        return where.page(collector.id)
 
     async def _fill(self, config: Config) -> None:
         """Read the past for collectors that are new in it."""
@@ -643,6 +661,7 @@ class Service:
             callbacks=self.callbacks,
             alertmanager=alertmanager,
             pushes=self.reception,
+            events=self.pushed_events,
             heartbeats=self.heartbeats,
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
             access=self.accounts,

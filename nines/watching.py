@@ -18,7 +18,6 @@ from nines.exclusions import configured
 from nines.heartbeats import Heartbeats
 from nines.live import Live
 from nines.notices import Notices
-from nines.reception import Reception
 from nines.recounting import Recounting
 from nines.resume import resume_rules, resume_target
 from nines.roster import Roster
@@ -30,6 +29,7 @@ from nines.storage.database import Database
 from nines.storage.definitions import DefinitionRecords
 from nines.threads import StorageThreads
 from slo.alert_state import AlertState
+from slo.exposition import Page
 
 
 class Watching:
@@ -50,7 +50,7 @@ class Watching:
         live: Live,
         schedule: Schedule,
         own: Runnable,
-        reception: Reception,
+        page_of: Callable[[Runnable], Page],
         heartbeats: Heartbeats,
         now: Callable[[], datetime],
     ) -> None:
@@ -68,7 +68,7 @@ class Watching:
         self._live = live
         self._schedule = schedule
         self._own = own
-        self._reception = reception
+        self._page_of = page_of
         self._heartbeats = heartbeats
         self._now = now
         self._counts = CountStore(database)
@@ -124,7 +124,7 @@ class Watching:
             if isinstance(collector, ReadsOn):
                 collector.go_on_from(partial(self._position_of, collector.id))
             if isinstance(collector, IsFed):
-                collector.fed_by(partial(self._reception.page, collector.id))
+                collector.fed_by(partial(self._page_of, collector))
             if isinstance(collector, IsTold):
                 heard = partial(self._heartbeats.heard, collector.id)
                 collector.told_by(heard, partial(self._told_position_of, collector.id))

@@ -14,7 +14,7 @@ from slo.counter_state import TargetState
 from slo.definition import CounterSLI, HistogramSLI
 from slo.delta import Delta
 from slo.epoch import EPOCH
-from slo.exposition import MANY_PROCESSES, Page, Series
+from slo.exposition import MANY_PROCESSES, OWN_COUNT, Page, Series
 from slo.increment import MOST_EVENTS, Exact, Increment, fit, largest, lost_events
 from slo.native_edges import Cumulative, histogram_of, split, threshold_of
 from slo.process import Switch, is_newer
@@ -168,8 +168,11 @@ class Counting:
     def _is_plausible(self, value: Exact) -> bool:
         # Nothing was ever counted, and the process says that it is the one that was watched:
         # the first request of an idle service is no anomaly.
-        return value <= self._witness or (
-            self._witness == 0 and self._state.process_start not in (None, MANY_PROCESSES)
+        start = self._state.process_start
+        return (
+            start == OWN_COUNT
+            or value <= self._witness
+            or (self._witness == 0 and start not in (None, MANY_PROCESSES))
         )
 
     def _sum(self, counts: Mapping[Series, Exact], names: frozenset[str]) -> Exact:

@@ -8,6 +8,8 @@ from slo.native import NativeHistogram
 Labels = tuple[tuple[str, str], ...]  # sorted by name
 # As the start of a process: the series are of many, each with restarts of its own, as in a store.
 MANY_PROCESSES = 0.0
+# The same of what Nines counted itself: it never restarts, and what is new on it began at 0.
+OWN_COUNT = -1000.0
 
 
 @dataclass(frozen=True, slots=True)

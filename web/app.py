@@ -22,6 +22,7 @@ from web.api import api_router
 from web.badge import badge_router
 from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
 from web.deploy_hooks import NO_HOOKS, DeployHooks, deploy_hooks_router
+from web.events import NO_EVENTS, EventsTaken, events_router
 from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
 from web.health import health_router
@@ -46,6 +47,7 @@ def create_app(
     callbacks: Callbacks = NO_CALLBACKS,
     alertmanager: Alertmanager = NO_ALERTMANAGER,
     pushes: Pushes = NO_PUSHES,
+    events: EventsTaken = NO_EVENTS,
     heartbeats: Heartbeats = NO_HEARTBEATS,
     prober: Prober | None = None,
     access: Access = EVERYBODY,
@@ -69,6 +71,7 @@ def create_app(
         exporter_router(source, settings),  # asked by machines all the time: it is looked at first
         alertmanager_router(alertmanager, source, settings),  # so are those who send alerts
         pushes_router(pushes),
+        events_router(events),
         heartbeats_router(heartbeats, settings),
         probe_router(prober),
         health_router(settings, access),

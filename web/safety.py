@@ -13,7 +13,11 @@ from web.problem import ProblemError, problem_response
 MOST_BODY_BYTES = 64 * 1024
 MOST_CALLBACK_BYTES = 512 * 1024  # vendors send their whole message back, escaped twice
 MOST_ALERTS_BYTES = 16 * 1024 * 1024  # a Prometheus sends some hundred alerts at once
-MOST_PUSHED_BYTES = {"/api/v1/write": 8 * 1024 * 1024, "/v1/metrics": 4 * 1024 * 1024}
+MOST_PUSHED_BYTES = {
+    "/api/v1/events": 1024 * 1024,
+    "/api/v1/write": 8 * 1024 * 1024,
+    "/v1/metrics": 4 * 1024 * 1024,
+}
 _BODY_WITHIN_SECONDS = 10
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = {

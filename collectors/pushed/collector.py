@@ -1,6 +1,6 @@
 """A collector to which others send: it asks nobody, and looks at what came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,19 +16,16 @@ from slo.fields import PositiveDuration
 from slo.secret import SecretText
 
 
-class PushedSettings(CollectorSettings):
-    """What the kinds that others send to have in common."""
+class SentSettings(CollectorSettings):
+    """What the kinds that others send to have in common: how a sender signs in."""
 
     bearer_token: SecretText | None = Field(
         None, description="What a sender must bear as `Authorization: Bearer ...`."
     )
     basic_auth: BasicAuth | None = Field(None, description="What a sender must sign in as.")
-    staleness: PositiveDuration = Field(
-        timedelta(minutes=5), description="How long a series counts as there after its last sample."
-    )
 
     @model_validator(mode="after")
-    def _one_way_to_sign_in(self) -> "PushedSettings":
+    def _one_way_to_sign_in(self) -> "SentSettings":
         if self.bearer_token is not None and self.basic_auth is not None:
             raise ValueError("only one of bearer_token and basic_auth can be asked for")
         return self
@@ -37,6 +34,21 @@ class PushedSettings(CollectorSettings):
     def sender(self) -> str:
         """Whom the metrics are from, as people know it."""
         raise NotImplementedError
+
+    @property
+    def header(self) -> str | None:
+        """What a sender has to bear; None: nothing."""
+        if self.bearer_token is not None:
+            return f"Bearer {self.bearer_token.value}"
+        return self.basic_auth.header if self.basic_auth is not None else None
+
+
+class PushedSettings(SentSettings):
+    """The same of those to which series are sent, sample by sample."""
+
+    staleness: PositiveDuration = Field(
+        timedelta(minutes=5), description="How long a series counts as there after its last sample."
+    )
 
     @property
     def replicas(self) -> tuple[str | None, str]:
@@ -83,6 +95,25 @@ class OtlpConfig(PushedSettings):
         return self.otlp
 
 
+class PushConfig(SentSettings):
+    """Take the events that are posted to `/api/v1/events`."""
+
+    push: str = Field(
+        min_length=1, max_length=100, description="The sender's name, as people know it."
+    )
+
+    @property
+    def sender(self) -> str:
+        return self.push
+
+
+_KINDS: Mapping[type[SentSettings], str] = {
+    OtlpConfig: "otlp",
+    PushConfig: "push",
+    RemoteWriteConfig: "remote_write",
+}
+
+
 def _nothing() -> Page:
     return Page({})
 
@@ -90,9 +121,9 @@ def _nothing() -> Page:
 class Pushed:
     """One sender's metrics. Where they are kept, somebody else knows."""
 
-    def __init__(self, collector_id: str, config: PushedSettings, means: Means) -> None:
+    def __init__(self, collector_id: str, config: SentSettings, means: Means) -> None:
         self.id = collector_id
-        self.kind = "otlp" if isinstance(config, OtlpConfig) else "remote_write"
+        self.kind = _KINDS[type(config)]
         self.target = config.sender
         self.interval = means.interval
         self.timeout = means.timeout

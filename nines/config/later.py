@@ -6,11 +6,6 @@ from nines.config.document import Path
 
 _ANY = "*"
 _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
-    ("services", _ANY, "collectors", _ANY): frozenset(
-        {
-            "push", "heartbeat",
-        }
-    ),
     ("services", _ANY, "slos", _ANY): frozenset(
         {
             "evidence",

@@ -25,7 +25,7 @@ class PushedRecords:
         with self._database.read() as connection:
             for row in connection.execute(select(pushed_series)):
                 kept, _ = found.setdefault(row.collector, ({}, {}))
-                kept[_series(row.series)] = Kept.of(row.state)
+                kept[series_of(row.series)] = Kept.of(row.state)
             for row in connection.execute(select(pushed_replicas)):
                 _, replicas = found.setdefault(row.collector, ({}, {}))
                 replicas[json.loads(row.cluster)] = json.loads(row.replica)
@@ -36,16 +36,19 @@ class PushedRecords:
         rows, gone, replicas = [], [], []
         for collector, one in changes.items():
             for series, kept in one.kept.items():
-                text = _text(series)
+                text = series_text(series)
                 rows.append(
                     {
                         "collector": collector,
-                        "mark": _mark(text),
+                        "mark": series_mark(text),
                         "series": text,
                         "state": kept.to_text(),
                     }
                 )
-            gone += [{"whose": collector, "which": _mark(_text(series))} for series in one.gone]
+            gone += [
+                {"whose": collector, "which": series_mark(series_text(series))}
+                for series in one.gone
+            ]
             replicas += [
                 {
                     "collector": collector,
@@ -69,15 +72,18 @@ class PushedRecords:
                 connection.execute(delete(pushed_series).where(of_it, that), gone)
 
 
-def _text(series: Series) -> str:
+def series_text(series: Series) -> str:
+    """A series as a row has it."""
     # Escaped: PostgreSQL takes no NUL.
     return json.dumps([series.metric, series.labels], separators=(",", ":"))
 
 
-def _mark(text: str) -> str:
+def series_mark(text: str) -> str:
+    """Its digest: the text may be longer than an index takes."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _series(text: str) -> Series:
+def series_of(text: str) -> Series:
+    """What `series_text` wrote."""
     metric, labels = json.loads(text)
     return Series(metric, tuple((name, value) for name, value in labels))

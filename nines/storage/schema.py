@@ -533,6 +533,25 @@ pushed_replicas = Table(
     Column("replica", Text, nullable=False),
 )
 
+# What was counted of events that were posted, by series, and the keys under which they came.
+pushed_events = Table(
+    "pushed_events",
+    metadata,
+    Column("collector", Text, primary_key=True),
+    Column("mark", Text, primary_key=True),
+    Column("series", Text, nullable=False),
+    Column("total", BigInteger, nullable=False),
+)
+pushed_keys = Table(
+    "pushed_keys",
+    metadata,
+    Column("collector", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_pushed_keys_at", "at"),
+)
+
 # Who may sign in. `password` is a hash; None: by single sign-on, or no longer.
 users = Table(
     "users",

@@ -33,7 +33,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
 # Asked by machines all the time, or needed by whoever is nobody: who it is, is asked when needed.
 _UNHURT = (
-    "/metrics", "/-/", "/probe", "/api/v2/alerts", "/api/v1/write", "/v1/metrics", "/static/",
+    "/metrics", "/-/", "/probe", "/api/v2/alerts", "/api/v1/write", "/api/v1/events", "/v1/metrics",
+    "/static/",
 )  # fmt: skip
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
 _STRANGER = nobody(None)

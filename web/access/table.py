@@ -40,6 +40,7 @@ _OTHERS: Mapping[Permission, str] = {
         GET /setup
         POST /setup
         POST /api/v1/write
+        POST /api/v1/events
         POST /callbacks/github
         POST /callbacks/gitlab
         POST /v1/metrics
