@@ -18,6 +18,7 @@ import pytest
 COMMANDS = {
     "chromium": "chromium",
     "mariadb-server": "mariadbd",
+    "nginx-light": "nginx",
     "openssh-server": "sshd",
     "prometheus": "promtool",
     "prometheus-alertmanager": "amtool",
