@@ -11,6 +11,7 @@ from slo.fields import ObjectiveShare, PositiveDuration, WindowLength
 from slo.units import format_duration
 
 _LONGEST_TIMEOUT = timedelta(minutes=1)
+_TIMEOUT = timedelta(seconds=10)
 _LEAST = timedelta(seconds=1)
 _LEAST_BETWEEN_CANARIES = timedelta(minutes=15)  # longer than one may take
 _MOST_BETWEEN_CANARIES = timedelta(days=14)  # two missed ones are within what is remembered of them
@@ -21,7 +22,10 @@ class HeartbeatConfig(AddressConfig):
 
     method: Literal["GET", "POST"] = Field("GET", description="How the address is asked.")
     interval: PositiveDuration = Field(timedelta(minutes=1), description="How often it is told.")
-    timeout: PositiveDuration = Field(timedelta(seconds=10), description="Of one request.")
+    timeout: PositiveDuration = Field(
+        default_factory=lambda written: min(_TIMEOUT, written.get("interval", _TIMEOUT)),
+        description="Of one request; default: 10s, or the interval where that is shorter.",
+    )
     overdue_after: PositiveDuration = Field(
         timedelta(minutes=2),
         description="How long after its decision a page without a receipt is overdue.",

@@ -277,13 +277,23 @@ async def test_it_looks_again_and_again(world: World) -> None:
     ("written", "said"),
     [
         ({"interval": "500ms"}, "at least 1s"),
-        ({"interval": "5s"}, "a timeout of 10s is too long"),
+        ({"interval": "5s", "timeout": "6s"}, "a timeout of 6s is too long"),
+        ({"interval": "nonsense"}, "interval"),
         ({"url": "ftp://x"}, "https://"),
     ],
 )
 def test_a_heartbeat_that_makes_no_sense_is_refused(written: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         HeartbeatConfig.model_validate({"url": "https://hc.example/x"} | written)
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [("5s", 5), ("10s", 10), ("1m", 10)])
+def test_by_itself_no_request_of_a_heartbeat_lasts_longer_than_its_interval(
+    interval: str, seconds: int
+) -> None:
+    written = {"url": "https://hc.example/x", "interval": interval}
+
+    assert HeartbeatConfig.model_validate(written).timeout == timedelta(seconds=seconds)
 
 
 async def test_without_a_heartbeat_it_looks_every_fifteen_seconds(world: World) -> None:
