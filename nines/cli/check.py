@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from alerting.delivery_sli import SERVICE as SELF
 from alerting.receivers.source import Source
 from collectors.icmp import IcmpConfig
 from collectors.icmp_wire import why_not_permitted
@@ -47,15 +48,21 @@ def print_schema() -> int:
 def summary(config: Config) -> str:
     """What is in it: `3 services, 5 SLOs, 1 alert, 2 receivers`; alerts where there are some."""
     return ", ".join(
-        _count(number, what)
-        for number, what in (
-            (len(config.services), "service"),
-            (len(config.slos), "SLO"),
-            (len(config.rules), "alert"),
-            (len(config.alerting.receivers), "receiver"),
-        )
-        if number or what != "alert"
+        _count(number, name.removesuffix("s"))
+        for name, number in _counts(config).items()
+        if number or name != "alerts"
     )
+
+
+def _counts(config: Config) -> dict[str, int]:
+    """How much of what somebody wrote: Nines' promise of its own deliveries is not among it."""
+    ours = SELF if config.alerting.own_slo else None
+    return {
+        "services": sum(name != ours for name in config.services),
+        "SLOs": sum(slo.service != ours for slo in config.slos),
+        "alerts": sum(rule.service != ours for rule in config.rules),
+        "receivers": len(config.alerting.receivers),
+    }
 
 
 def _loaded(path: Path) -> Config:
@@ -110,12 +117,7 @@ def _print_json(
 ) -> None:
     counts = None
     if summary is not None:
-        counts = {
-            "services": len(summary.services),
-            "slos": len(summary.slos),
-            "alerts": len(summary.rules),
-            "receivers": len(summary.alerting.receivers),
-        }
+        counts = {name.lower(): number for name, number in _counts(summary).items()}
     answer = {
         "ok": ok,
         "counts": counts,

@@ -56,6 +56,25 @@ def test_advice_is_printed_and_no_error(shop: Path) -> None:
     assert ran.out.startswith(f"{shop}:1:1: advice: no `alerting`")
 
 
+def test_what_nines_promises_of_itself_is_not_counted_among_what_somebody_wrote(
+    shop: Path,
+) -> None:
+    watched = (
+        "alerting: {receivers: {hook: {webhook: {url: https://h.example/}}}, "
+        "route: {receivers: [hook]}, canary: {every: 1h}, "
+        "heartbeat: {url: https://hc.example/x}}"
+    )
+    shop.write_text(SHOP.replace("alerting: {route: {receivers: []}}", watched))
+
+    ran = run("check", shop, "--output", "json")
+
+    counts = {"services": 1, "slos": 2, "alerts": 0, "receivers": 1}
+    assert json.loads(ran.out)["counts"] == counts
+    off = watched.replace("canary", "delivery_slo: off, canary")
+    shop.write_text(shop.read_text().replace(watched, off).replace("shop:", "nines:"))
+    assert json.loads(run("check", shop, "--output", "json").out)["counts"] == counts
+
+
 def test_programs_read_json(shop: Path) -> None:
     fine = json.loads(run("check", shop, "--output", "json").out)
     shop.write_text("services: 1\n")
