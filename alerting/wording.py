@@ -156,7 +156,11 @@ def links(message: Message) -> tuple[tuple[str, str], ...]:
     if message.kind is NotificationKind.DIGEST:  # its text has the address of each
         return (("Incidents", message.incident_url),)
     runbook = (("Runbook", message.runbook),) if message.runbook else ()
-    boards = dict.fromkeys((line.slo, line.dashboard_url) for line in message.alerts)
+    boards = dict.fromkeys(
+        (line.slo, line.dashboard_url)
+        for line in message.alerts
+        if line.dashboard_url != message.incident_url  # of one from outside without its own
+    )
     return (
         *runbook,
         ("Incident", message.incident_url),

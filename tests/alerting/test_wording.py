@@ -198,6 +198,15 @@ def test_the_links_lead_to_the_runbook_first() -> None:
     )
 
 
+def test_what_has_no_page_but_its_incident_is_linked_once() -> None:
+    message = told()
+    bare = replace(line(), dashboard_url=message.incident_url)
+
+    assert [words for words, _ in wording.links(replace(message, alerts=(bare,)))] == [
+        *("Runbook", "Incident", "Why you were told"),
+    ]
+
+
 def test_a_letter_has_the_links_below() -> None:
     message = told()
     first, empty, *rest = wording.letter(message).splitlines()
