@@ -65,16 +65,25 @@ def acknowledge(
     incident = file.incident
     by = f"{by} ({where})" if where else by
     if not incident.open:
-        at = wording.moment(incident.resolved_at or incident.opened_at)
-        return _note(incident, f"{by} acknowledged this after it was resolved at {at}", context)
+        text = f"{by} acknowledged this after it was resolved at {_resolved_at(incident)}"
+        return _note(incident, text, context)
     if incident.state is IncidentState.ACKNOWLEDGED:
-        at = wording.moment(incident.acknowledged_at or incident.opened_at)
-        first = f"{incident.acknowledged_by} did so at {at}"
+        first = f"{incident.acknowledged_by} did so at {_taken_at(incident)}"
         return _note(incident, f"{by} acknowledged this again; {first}", context)
     case = Case(file)
     case.heard_from = heard_from
     case.acknowledge(by, context)
     return settle([case], context)
+
+
+def in_vain(incident: Incident) -> str | None:
+    """What to say to whoever acknowledges it as it is; None when that changes something."""
+    if not incident.open:
+        return f"It was resolved at {_resolved_at(incident)} already: nothing changed."
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        first = f"{incident.acknowledged_by} acknowledged it at {_taken_at(incident)} already"
+        return f"{first}: nothing changed."
+    return None
 
 
 def remark(
@@ -93,6 +102,14 @@ def remark(
     case.heard_from, case.remark = heard_from, text
     case.log(EventKind.NOTE, text, context)
     return settle([case], context)
+
+
+def _resolved_at(incident: Incident) -> str:
+    return wording.moment(incident.resolved_at or incident.opened_at)
+
+
+def _taken_at(incident: Incident) -> str:
+    return wording.moment(incident.acknowledged_at or incident.opened_at)
 
 
 def _note(incident: Incident, text: str, context: Context) -> Decision:

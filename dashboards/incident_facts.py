@@ -10,7 +10,7 @@ from alerting.notification import Attempt, Notification
 from alerting.receipt import Known
 from alerting.service import is_of_slo
 from dashboards.plain import fields_of
-from dashboards.source import IncidentDetail
+from dashboards.source import Acknowledged, IncidentDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,14 @@ class IncidentFile(IncidentFacts):
     notifications: tuple[NotificationFacts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AcknowledgedFile(IncidentFile):
+    """An incident that somebody acknowledged, and what came of it; `in_vain` says why nothing."""
+
+    changed: bool
+    in_vain: str | None
+
+
 def incident_facts(incident: Incident) -> IncidentFacts:
     """An incident as a list shows it."""
     return IncidentFacts(
@@ -111,6 +119,13 @@ def incident_facts(incident: Incident) -> IncidentFacts:
         resolved_at=incident.resolved_at,
         linked_to=incident.linked_to,
         revision=incident.revision,
+    )
+
+
+def acknowledged_file(done: Acknowledged) -> AcknowledgedFile:
+    """An incident after somebody acknowledged it."""
+    return AcknowledgedFile(
+        **fields_of(incident_file(done.detail)), changed=done.in_vain is None, in_vain=done.in_vain
     )
 
 

@@ -111,6 +111,14 @@ class IncidentDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """An incident that somebody acknowledged; `in_vain` says why that changed nothing."""
+
+    detail: IncidentDetail
+    in_vain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WhyFile:
     """An alert, what was written down of it, and what the configuration of now makes of it.
 
@@ -362,8 +370,11 @@ class Source(Protocol):
     async def fired(self, owner: str, at: datetime) -> Fired:
         """What fired at `at` of an SLO (`service/slo`) or a threshold rule (`service/rule`)."""
 
-    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
-        """Acknowledge; on a resolved one nothing changes but a timeline note that says so."""
+    async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
+        """Acknowledge. On one that is resolved or taken, a note says that nothing changed.
+
+        None when there is no such incident.
+        """
 
     def exclusions(self) -> Sequence[Exclusion]:
         """All that are remembered, undone or not, newest first."""

@@ -1,6 +1,7 @@
 """Take what vendors and people send back: believe it or not, write it down, then act on it."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from alerting.callbacks.act import Act, ActKind
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from alerting.config import AlertingConfig
 from alerting.context import Context
-from alerting.desk import acknowledge, remark
+from alerting.desk import acknowledge, in_vain, remark
 from alerting.incident import Incident, IncidentState
+from alerting.notification import DeliveryError
 from alerting.receivers.pagerduty import PagerDutyConfig
-from alerting.receivers.slack import SlackConfig
+from alerting.receivers.slack import Slack, SlackConfig
 from alerting.store import Decision, IncidentFile
 from alerting.wording import moment
 from dashboards.source import MailLink
@@ -35,6 +37,7 @@ _AGAIN_AFTER = 2.0  # seconds, when storage refuses
 log = structlog.get_logger("nines.callbacks")
 C = TypeVar("C")
 T = TypeVar("T")
+Press = slack.Press
 Decide = Callable[[IncidentFile, Context], Decision]
 
 
@@ -42,6 +45,12 @@ class Dispatching(Protocol):
     """Who decides on one incident, and stores it."""
 
     async def upon(self, incident_id: str, decide: Decide) -> bool: ...
+
+
+class Say(Protocol):
+    """Tell whoever pressed a button something that nobody else reads. Raises DeliveryError."""
+
+    def __call__(self, config: SlackConfig, press: Press, text: str) -> Awaitable[None]: ...
 
 
 class Silence(Protocol):
@@ -72,6 +81,7 @@ class Callbacks:
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         silence: Silence,
+        say: Say | None = None,
     ) -> None:
         self._records = records
         self._dispatch = dispatch
@@ -80,6 +90,8 @@ class Callbacks:
         self._key = key
         self._now = now
         self._silence = silence
+        self._say = say or _say
+        self._whispers: set[asyncio.Task[None]] = set()
         self._rate = Throttle(*_TAKEN, monotonic)
         self._wake = asyncio.Event()
         self._acting = asyncio.Lock()
@@ -105,6 +117,7 @@ class Callbacks:
         if standing is None:
             raise RefusedError(404, f"{receiver} was told of no incident {press.incident_id}.")
         silences = press.button is slack.Button.SILENCE
+        vain = _in_vain(press, standing)
         taken = await self._accept(
             f"slack:{receiver}:{signed}",
             _pressed(press, receiver, standing),
@@ -115,6 +128,19 @@ class Callbacks:
         )
         if taken is Taken.REPLAYED:
             raise RefusedError(409, "This request was taken before; nothing was done again.")
+        if vain is not None and press.channel:
+            self._whisper(config, press, vain)
+
+    def _whisper(self, config: SlackConfig, press: Press, text: str) -> None:
+        """Tell whoever pressed, for Slack shows no answer to a press. Slack is not kept waiting."""
+
+        async def say() -> None:
+            with contextlib.suppress(DeliveryError):  # the timeline says it, too
+                await self._say(config, press, text)
+
+        task = asyncio.create_task(say())
+        self._whispers.add(task)
+        task.add_done_callback(self._whispers.discard)
 
     async def pagerduty(self, receiver: str, headers: Mapping[str, str], body: bytes) -> None:
         """A webhook to a PagerDuty receiver's address. Raises RefusedError and PutOffError.
@@ -296,11 +322,22 @@ def _noted(file: IncidentFile, text: str, context: Context) -> Decision:
     return remark(file, text, context, silent=True)
 
 
-def _is_stale(press: slack.Press, standing: Standing) -> bool:
+def _is_stale(press: Press, standing: Standing) -> bool:
     return standing.revision is not None and press.revision < standing.revision
 
 
-def _pressed(press: slack.Press, receiver: str, standing: Standing) -> Act:
+def _in_vain(press: Press, standing: Standing) -> str | None:
+    """What to say to whoever pressed; None when it changes something."""
+    if _is_stale(press, standing):
+        return "This message was out of date: nothing changed. Press the button on it as it is now."
+    return in_vain(standing.incident) if press.button is slack.Button.ACKNOWLEDGE else None
+
+
+async def _say(config: SlackConfig, press: Press, text: str) -> None:
+    await Slack(config).whisper(press.channel, press.user_id, text)
+
+
+def _pressed(press: Press, receiver: str, standing: Standing) -> Act:
     """What a press asks for; on a message that was out of date, nothing but a line about it."""
     kinds = {
         slack.Button.ACKNOWLEDGE: ActKind.ACKNOWLEDGE,

@@ -13,7 +13,7 @@ from alerting import shadow
 from alerting.alert import Alert, AlertChange, AlertKind, Remark, ShadowAlert
 from alerting.context import Context
 from alerting.dependency import Ended
-from alerting.desk import acknowledge, decide, review
+from alerting.desk import acknowledge, decide, in_vain, review
 from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
 from alerting.incident import Incident, IncidentEvent
@@ -263,9 +263,16 @@ class Dispatch:
         async with self._lock:
             yield
 
-    async def acknowledge(self, incident_id: str, by: str) -> bool:
-        """Somebody takes an incident; False when there is none of that id."""
-        return await self.upon(incident_id, lambda file, context: acknowledge(file, by, context))
+    async def acknowledge(self, incident_id: str, by: str) -> tuple[bool, str | None]:
+        """Somebody takes an incident: whether there is one of that id, and why it was in vain."""
+        vain: str | None = None
+
+        def take(file: IncidentFile, context: Context) -> Decision:
+            nonlocal vain
+            vain = in_vain(file.incident)
+            return acknowledge(file, by, context)
+
+        return await self.upon(incident_id, take), vain
 
     async def put(self, decide: Callable[[Context], Decision]) -> None:
         """Decide on what is no alert's change, and store it. Raises StorageError."""

@@ -20,6 +20,7 @@ from alerting.wording import NoDataCause
 from collectors.lateness import Lateness
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.source import (
+    Acknowledged,
     Aftermath,
     AsOf,
     ByVersion,
@@ -454,10 +455,10 @@ class Live:
             return key == NO_DATA or any(tier.key == key for tier in entry.slo.tiers)
         return any(rule in one.keys for one in self._engine.thresholds.watched.values())
 
-    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
-        if not await self._dispatch.acknowledge(incident_id, by):
-            return None
-        return await self.incident(incident_id)
+    async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
+        known, vain = await self._dispatch.acknowledge(incident_id, by)
+        detail = await self.incident(incident_id) if known else None
+        return None if detail is None else Acknowledged(detail, vain)
 
     def exclusions(self) -> Sequence[Exclusion]:
         return list(self._excluding.exclusions.by_id.values())[::-1]

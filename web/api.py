@@ -29,7 +29,14 @@ from dashboards.collector_facts import (
 )
 from dashboards.facts import OutlookFacts, ServiceFacts, SLODetail, SLOFacts, VersionFacts
 from dashboards.health_facts import HealthFacts, health_facts
-from dashboards.incident_facts import IncidentFacts, IncidentFile, incident_facts, incident_file
+from dashboards.incident_facts import (
+    AcknowledgedFile,
+    IncidentFacts,
+    IncidentFile,
+    acknowledged_file,
+    incident_facts,
+    incident_file,
+)
 from dashboards.rule_facts import RuleFacts, rule_facts
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
 from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
@@ -463,11 +470,15 @@ class API:
     async def acknowledge(
         self, request: Request, incident_id: str, acknowledgement: Acknowledgement
     ) -> Response:
-        """Take care of an incident. On a resolved one nothing changes but a note that says so."""
-        detail = await self._source.acknowledge(incident_id, acknowledgement.by)
-        if detail is None:
+        """Take care of an incident.
+
+        On one that is resolved or taken nothing changes: `changed` is false, `in_vain` says why,
+        and so does its timeline.
+        """
+        done = await self._source.acknowledge(incident_id, acknowledgement.by)
+        if done is None:
             raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
-        return answer(request, incident_file(detail))
+        return answer(request, acknowledged_file(done))
 
     async def health(self, request: Request) -> Response:
         """How Nines itself is doing."""
@@ -592,7 +603,10 @@ def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY
     for path, endpoint, model in endpoints:
         router.add_api_route(path, endpoint, methods=["GET"], response_model=model)
     router.add_api_route(
-        f"{incident}/acknowledge", api.acknowledge, methods=["POST"], response_model=IncidentFile
+        f"{incident}/acknowledge",
+        api.acknowledge,
+        methods=["POST"],
+        response_model=AcknowledgedFile,
     )
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)

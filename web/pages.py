@@ -69,6 +69,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
     "resolved": "It was resolved already: acknowledging changed nothing.",
+    "taken": "Somebody has it already: acknowledging it again changed nothing.",
 }
 _ERRORS = {
     400: ("This address makes no sense", "The address asks for something that cannot be."),
@@ -484,10 +485,13 @@ class Pages:
         if not by:
             # The fragment is the field itself: browsers put the focus there, also without scripts.
             return see_other(f"{target}?notice=name#name")
-        detail = await self._source.acknowledge(incident_id, by)
-        if detail is None:
+        done = await self._source.acknowledge(incident_id, by)
+        if done is None:
             return self.error(request, 404, f"There is no incident “{incident_id}”.")
-        notice = "acknowledged" if detail.incident.open else "resolved"
+        if done.in_vain is None:
+            notice = "acknowledged"
+        else:
+            notice = "taken" if done.detail.incident.open else "resolved"
         response = see_other(f"{target}?notice={notice}")
         remember(request, response, NAME_COOKIE, by)
         return response

@@ -17,7 +17,7 @@ SILENCE_FOR = timedelta(hours=1)
 
 _STAMP = re.compile(r"[0-9]{1,12}")
 _VALUE = re.compile(r"v1\.([0-9A-Za-z_-]{1,64})\.([0-9]{1,9})")
-_USER = re.compile(r"[0-9A-Z]{1,32}")
+_ID = re.compile(r"[0-9A-Z]{1,32}")
 _UNSIGNED = (
     "The signature is not Slack's: check the receiver's signing_secret, and the clocks of both."
 )
@@ -32,13 +32,17 @@ class Button(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Somebody pressed a button in the message of a revision of an incident."""
+    """Somebody pressed a button in the message of a revision of an incident.
+
+    `channel` is where, as Slack's id; empty when the payload does not say.
+    """
 
     button: Button
     incident_id: str
     revision: int
     user_id: str
     user_name: str
+    channel: str = ""
 
 
 def value(incident_id: str, revision: int) -> str | None:
@@ -84,8 +88,10 @@ def _press(button: Button, bears: object, said: Mapping[str, object]) -> Press:
     if found is None:
         raise RefusedError(400, "The button bears a value that is none of ours.")
     user_id = content.member(said, "user", "id")
-    if not isinstance(user_id, str) or not _USER.fullmatch(user_id):
+    if not isinstance(user_id, str) or not _ID.fullmatch(user_id):
         raise RefusedError(400, "The payload does not say who pressed.")
     name = content.text(content.member(said, "user", "name"))
     name = name or content.text(content.member(said, "user", "username"))
-    return Press(button, found[1], int(found[2]), user_id, name or user_id)
+    where = content.member(said, "channel", "id")
+    channel = where if isinstance(where, str) and _ID.fullmatch(where) else ""
+    return Press(button, found[1], int(found[2]), user_id, name or user_id, channel)

@@ -214,6 +214,11 @@ class Slack:
         await self._once("chat.postMessage", {**thread, **reply(message, attempt)})
         return Receipt("Slack changed the message and took a reply in its thread", 200)
 
+    async def whisper(self, channel: str, user_id: str, text: str) -> None:
+        """Say something to one member alone, in a channel. Raises DeliveryError."""
+        said = {"channel": channel, "user": user_id, "text": mrkdwn(text, TEXT_LIMIT)}
+        await self._once("chat.postEphemeral", {**said, **_QUIET})
+
     async def close(self) -> None:
         """Wait a moment for calls under way."""
         await self._threads.close()

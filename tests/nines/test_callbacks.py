@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from alerting.callbacks import content, link, slack
 from alerting.destination import Destination
 from alerting.notification import Notification, NotificationState
 from nines.service import Service
+from tests.alerting.receivers.vendor import Vendor, answer, vendor
 from tests.fakes.clock import FakeClock
 from tests.fakes.receiver import ScriptedReceiver
+from tests.journeys.serving import eventually
 from tests.nines.living import START, a_look
 from web.app import create_app
 from web.settings import WebSettings
@@ -35,8 +38,15 @@ alerting:
         webhook_secret: {webhook}
         receipt_within: 30s
     sre:
-      slack: {{token: xoxb-1, channel: "#sre", signing_secret: {signing}, users: [U0ANN, U0BOB]}}
-    quiet: {{slack: {{token: xoxb-1, channel: "#q", signing_secret: {signing}, users: everyone}}}}
+      slack:
+        token: xoxb-1
+        channel: "#sre"
+        url: {slack}
+        signing_secret: {signing}
+        users: [U0ANN, U0BOB]
+    quiet:
+      slack:
+        {{token: xoxb-1, channel: "#q", url: {slack}, signing_secret: {signing}, users: everyone}}
     plain: {{slack: {{token: xoxb-1, channel: "#plain"}}}}
     mail: {{email: {{smtp: "smtp://localhost:1", from: n@example.com, to: [ann@example.com]}}}}
     backup: {{webhook: {{url: "http://127.0.0.1:1/backup"}}}}
@@ -126,6 +136,7 @@ class World:
         payload = {
             "type": "block_actions",
             "user": {"id": user, "name": {"U0ANN": "ann", "U0BOB": "bob"}.get(user, "eve")},
+            "channel": {"id": "C0SRE"},
             "actions": [{"action_id": button, "value": f"v1.{incident_id}.{revision}"}],
         }
         body = urlencode({"payload": json.dumps(payload)}).encode()
@@ -180,9 +191,12 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(folder: Path) -> AsyncIterator[World]:
+async def a_world(folder: Path, vendor: Vendor | None = None) -> AsyncIterator[World]:
     config = folder / "config.yaml"
-    text = CONFIG.format(database=folder / "nines.db", signing=SIGNING, webhook=WEBHOOK)
+    slack_url = "http://127.0.0.1:1" if vendor is None else vendor.url
+    text = CONFIG.format(
+        database=folder / "nines.db", signing=SIGNING, webhook=WEBHOOK, slack=slack_url
+    )
     config.write_text(text)
     clock = FakeClock(START)
     service = await Service.open(config, {}, clock)
@@ -231,6 +245,29 @@ async def test_the_same_person_pressing_again_changes_nothing(world: World) -> N
 
     await world.press(incident, user="U0BOB")
     assert "bob (Slack) acknowledged this again" in (await world.timeline(incident))[-1]
+
+
+async def test_who_presses_in_vain_is_told_so_and_nobody_else(tmp_path: Path) -> None:
+    async with vendor(answer(200, b'{"ok": true}')) as there, a_world(tmp_path, there) as world:
+        incident = await world.outage()
+        await world.deliver()
+
+        async def heard(number: int) -> dict[str, str]:
+            await eventually(lambda: len(there.requests) == number, "Slack to be called")
+            return dict(json.loads(there.bodies[-1]))
+
+        await world.press(incident)
+        await world.press(incident, user="U0BOB")
+        taken = await heard(1)
+        await world.webhook("incident.resolved", incident)
+        await world.deliver()
+        await world.press(incident, 0, user="U0BOB")
+        stale = await heard(2)
+
+    assert there.requests[0].startswith(b"POST /api/chat.postEphemeral ")
+    assert (taken["channel"], taken["user"]) == ("C0SRE", "U0BOB")
+    assert re.fullmatch(r"ann \(Slack\) acknowledged it at .* already: .*", taken["text"])
+    assert stale["text"].startswith("This message was out of date: nothing changed.")
 
 
 async def test_a_press_on_a_message_that_was_out_of_date_is_noted_alone(world: World) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.canary import Canary
+from alerting.desk import in_vain
 from alerting.destination import Destination
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.incident_times import IncidentTimes, times_of
@@ -31,6 +32,7 @@ from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import (
+    Acknowledged,
     Aftermath,
     AsOf,
     ByVersion,
@@ -1079,12 +1081,13 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
     async def fired(self, owner: str, at: datetime) -> Fired:
         return fired_of(list(self.details.values()), owner, at)
 
-    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
+    async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
         detail = self.details.get(incident_id)
         if detail is None:
             return None
         text, incident = f"Acknowledged by {by}", detail.incident
-        if incident.open:
+        vain = in_vain(incident)
+        if vain is None:
             incident = replace(
                 incident,
                 state=IncidentState.ACKNOWLEDGED,
@@ -1093,13 +1096,13 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
                 revision=incident.revision + 1,
             )
         else:
-            text = f"{by} acknowledged, but the incident was resolved already: nothing changed"
-        kind = EventKind.ACKNOWLEDGED if incident.open else EventKind.NOTE
+            text = f"{by} acknowledged. {vain}"
+        kind = EventKind.NOTE if vain else EventKind.ACKNOWLEDGED
         event = IncidentEvent(incident_id, NOW, kind, text, id=9_000 + len(detail.events))
         self.details[incident_id] = replace(
             detail, incident=incident, events=(*detail.events, event)
         )
-        return self.details[incident_id]
+        return Acknowledged(self.details[incident_id], vain)
 
     def changes(self) -> FakeChanges:
         changes = FakeChanges()

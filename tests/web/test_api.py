@@ -1,5 +1,6 @@
 """The API gives every fact as it is, in pages, and says in words what it cannot give."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -286,6 +287,7 @@ async def test_acknowledging_says_who(source: FakeSource, client: httpx.AsyncCli
 
     assert response.status_code == 200
     assert response.json()["acknowledged_by"] == "Ada"
+    assert (response.json()["changed"], response.json()["in_vain"]) == (True, None)
     assert source.details["INC0001"].incident.acknowledged_at == NOW
 
 
@@ -296,7 +298,22 @@ async def test_acknowledging_a_resolved_incident_changes_nothing_and_says_so(
 
     incident = response.json()
     assert incident["state"] == "resolved"
+    assert incident["changed"] is False
+    assert re.fullmatch(
+        r"It was resolved at .* UTC already: nothing changed\.", incident["in_vain"]
+    )
     assert "nothing changed" in incident["timeline"][-1]["text"]
+
+
+async def test_acknowledging_what_somebody_has_changes_nothing_and_says_who(
+    client: httpx.AsyncClient,
+) -> None:
+    for by in ("Ada", "Zoë"):
+        response = await client.post(f"{API}/incidents/INC0001/acknowledge", json={"by": by})
+
+    incident = response.json()
+    assert (incident["changed"], incident["acknowledged_by"]) == (False, "Ada")
+    assert incident["in_vain"].startswith("Ada acknowledged it at ")
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,18 @@ async def test_acknowledging_a_resolved_incident_changes_nothing_and_says_so(
     assert "acknowledging changed nothing" in html
 
 
+async def test_acknowledging_what_somebody_has_changes_nothing_and_says_so(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    first = await client.post("/incidents/INC0001/acknowledge", data={"name": "Ada"})
+    answer = await client.post("/incidents/INC0001/acknowledge", data={"name": "Zoë"})
+    html = await page(client, answer.headers["location"])
+
+    assert first.headers["location"].endswith("?notice=acknowledged")
+    assert source.details["INC0001"].incident.acknowledged_by == "Ada"
+    assert "Somebody has it already: acknowledging it again changed nothing." in html
+
+
 async def test_another_site_cannot_acknowledge(
     client: httpx.AsyncClient, source: FakeSource
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from alerting.silence import Silence, SilencePlan
 from dashboards.logbook import Annotations, Gatekeeping, Logbook, OverridePlan
-from dashboards.source import IncidentDetail, Source
+from dashboards.source import Acknowledged, Source
 from slo.annotation import Annotation, AnnotationPlan
 from slo.deployment import Deployment, Rollout
 from slo.exclusion import Exclusion, Plan, Scope
@@ -24,7 +24,7 @@ class _Guarded:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the source has it
         return getattr(self._source, name)
 
-    async def acknowledge(self, incident_id: str, by: str) -> IncidentDetail | None:
+    async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
         detail = await self._source.incident(incident_id)
         if detail is not None:
             _demand(Permission.ACKNOWLEDGE, self._owners().get(detail.incident.service))
