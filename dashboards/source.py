@@ -370,6 +370,12 @@ class Source(Protocol):
     async def fired(self, owner: str, at: datetime) -> Fired:
         """What fired at `at` of an SLO (`service/slo`) or a threshold rule (`service/rule`)."""
 
+    async def named(self, name: str, at: datetime | None, limit: int) -> Sequence[WhyFile]:
+        """All about the alerts from outside of this name (`service/alertname`), oldest first.
+
+        The newest `limit` of those that fired at `at`, or ever.
+        """
+
     async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
         """Acknowledge. On one that is resolved or taken, a note says that nothing changed.
 

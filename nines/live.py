@@ -439,6 +439,9 @@ class Live:
     async def fired(self, owner: str, at: datetime) -> Fired:
         return await self._threads.read(lambda: self._why.fired(owner, at))
 
+    async def named(self, name: str, at: datetime | None, limit: int) -> Sequence[WhyFile]:
+        return await self._threads.read(lambda: self._why.named(name, at, limit))
+
     async def aftermath(self, detail: IncidentDetail) -> Aftermath:
         return await self._threads.read(lambda: self._aftermaths.of(detail))
 

@@ -39,6 +39,21 @@ class Why:
         context = self.context()
         return [self._file(one, detail, context) for one in alerts]
 
+    def named(self, name: str, at: datetime | None, limit: int) -> list[WhyFile]:
+        """All about the newest alerts from outside of this name, oldest first."""
+        context, details = self.context(), dict[str, IncidentDetail]()
+        for alert in (found := self.records.outside_named(name, at, limit)):
+            if alert.incident_id not in details:
+                detail = self.records.incident_detail(alert.incident_id)
+                if detail is not None:
+                    receipts = self.receipts.of(detail)
+                    details[alert.incident_id] = replace(detail, receipts=receipts)
+        return [
+            self._file(one, details[one.incident_id], context)
+            for one in found
+            if one.incident_id in details
+        ]
+
     def fired(self, owner: str, at: datetime) -> Fired:
         """What fired at `at` of one SLO, or of one threshold rule."""
         shadows = ShadowRecords(self.records.database).at(at)

@@ -1,7 +1,7 @@
 """`/why` and `/api/v1/why`: why somebody was told of something, or was not."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -25,6 +25,7 @@ from web.settings import WebSettings
 
 _MOST_ALERTS = 20  # of one incident, the newest
 _LONGEST = 400
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UnknownError(LookupError):
@@ -35,7 +36,8 @@ _STATUS: Mapping[type[Exception], int] = {UnknownError: 404, MomentError: 400, T
 
 
 async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFacts:
-    """The answer about `of`: an id of an alert or an incident, an SLO, or a rule by its key.
+    """The answer about `of`: an id of an alert or an incident, an SLO, a rule by its key, or the
+    `service/alertname` of alerts from outside.
 
     Raises UnknownError, MomentError and TooMuchError.
     """
@@ -61,7 +63,7 @@ async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFact
     elif any(f"{one.rule.service}/{one.rule.name}" == owner for one in source.rules()):
         found = await _of_threshold(source, owner, at, now)
     else:
-        raise UnknownError(f"There is no alert, incident, SLO or rule {of[:100]!r}.")
+        return await _of_outside(source, of, at, now)
     if key:
         wanted = tuple(one for one in found.rules if one.rule == of)
         if not wanted:
@@ -113,6 +115,19 @@ async def _of_threshold(source: Source, owner: str, asked: str | None, now: date
     return WhyFacts(owner, at, (), rules)
 
 
+async def _of_outside(source: Source, of: str, asked: str | None, now: datetime) -> WhyFacts:
+    """The alerts from outside of this name: those that fired at a moment, or the newest."""
+    at = read_past(asked, now, _EVER) if asked else None  # no counts are needed
+    found = await source.named(of, at, _MOST_ALERTS + 1)
+    if not found:
+        when = f" that fired at {moment(at)}" if at else ""
+        raise UnknownError(f"There is no alert{when}, incident, SLO or rule {of[:100]!r}.")
+    standing = _standing(source)
+    told = [alert_why(one, standing) for one in found[-_MOST_ALERTS:]]
+    more = (f"The newest {_MOST_ALERTS} alerts of this name.",) if len(found) > len(told) else ()
+    return incident_why(of, told, more)
+
+
 def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> None:
     """What programs ask."""
 
@@ -122,13 +137,14 @@ def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> 
             str,
             Query(
                 max_length=_LONGEST,
-                description="The id of an alert or an incident; an SLO, or one of its rules.",
+                description="The id of an alert or an incident; an SLO, or one of its rules; the "
+                "`service/alertname` of an alert from outside.",
                 examples=["shop/availability", "shop/availability#page:1h:5m"],
             ),
         ],
         at: Annotated[
             str | None,
-            Query(description="For an SLO or a rule: the moment, as `start` elsewhere. Or now."),
+            Query(description="For what has no id: the moment, as `start` elsewhere. Or now."),
         ] = None,
     ) -> Response:
         """Why somebody was told of it, or was not: from what was written down when it happened."""

@@ -152,6 +152,22 @@ class IncidentRecords:
         with self._database.read() as connection:
             return [alert_of(row) for row in connection.execute(query)]
 
+    def outside_named(self, name: str, at: datetime | None, limit: int) -> list[Alert]:
+        """The newest alerts from outside that go by `service/alertname`, oldest first.
+
+        Of those that fired at `at`, or of all; at most `limit`. Both parts may hold a slash.
+        """
+        query = select(alerts).where(
+            alerts.c.kind == AlertKind.OUTSIDE.value, alerts.c.service + "/" + alerts.c.slo == name
+        )
+        if at is not None:
+            query = query.where(
+                alerts.c.started_at <= at, or_(alerts.c.ended_at.is_(None), alerts.c.ended_at > at)
+            )
+        newest = query.order_by(alerts.c.started_at.desc(), alerts.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [alert_of(row) for row in connection.execute(newest)][::-1]
+
     def alerts_since(self, at: datetime, limit: int) -> list[Alert]:
         """The newest of those that fired at `at` or later, at most `limit`; newest first."""
         query = (

@@ -12,7 +12,7 @@ from nines.live import Live
 from slo.versions import Version
 from tests.nines.living import START, Living
 from tests.nines.test_intake import FILE, alert, post
-from web.why import why
+from web.why import UnknownError, why
 
 UP = "up: {objective: 99.9%, sli: {probe: front}}"
 LOOSER = "up: {objective: 99%, sli: {probe: front}}"
@@ -127,6 +127,26 @@ async def test_an_alert_from_outside_is_explained_like_ours(tmp_path: Path) -> N
     assert told.labels["alertname"] == "Slow"
     assert told.origin_url == "http://prometheus.example/graph?g0.expr=x"
     assert told.since == ()
+    await living.service.close()
+
+
+async def test_alerts_from_outside_are_found_by_their_name(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    text = FILE.replace("{database}", str(tmp_path / "nines.db"))
+    (tmp_path / "config.yaml").write_text(text)
+    await living.open()
+    await post(living, alert(), alert(instance="b"), alert("Down"))
+    before = living.clock.now() - M
+
+    told = await asked(living, "cart/Slow")
+
+    assert [one.slo for one in told.alerts] == ["Slow", "Slow"]
+    assert told.alerts[0].routes[0].receivers == ("oncall",)
+    assert len((await asked(living, "cart/Down")).alerts) == 1
+    with pytest.raises(UnknownError, match="There is no alert, incident, SLO or rule"):
+        await asked(living, "cart/Slo")
+    with pytest.raises(UnknownError, match="no alert that fired at "):
+        await asked(living, "cart/Slow", before.isoformat())
     await living.service.close()
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from alerting.alert import Alert
+from alerting.alert import Alert, AlertKind
 from alerting.grounds import Course, Grounds
 from alerting.suppressor import Suppressor, SuppressorKind
 from dashboards.source import Fired, IncidentDetail, WhyFile
@@ -33,3 +33,15 @@ def fired_of(details: list[IncidentDetail], owner: str, at: datetime) -> Fired:
     return Fired(
         tuple(one for one in alerts if f"{one.service}/{one.slo}" == owner and one.fired_at(at))
     )
+
+
+def named_of(details: list[IncidentDetail], name: str, at: datetime | None) -> list[WhyFile]:
+    """The alerts from outside of this name that fired at `at`, or ever, oldest first."""
+    found = [
+        (alert.started_at, detail, alert)
+        for detail in details
+        for alert in detail.alerts
+        if alert.kind is AlertKind.OUTSIDE and f"{alert.service}/{alert.slo}" == name
+        if at is None or alert.fired_at(at)
+    ]
+    return [why_of(detail, alert) for _, detail, alert in sorted(found, key=lambda one: one[0])]

@@ -82,7 +82,7 @@ from tests.web.fake_aftermath import aftermath_of
 from tests.web.fake_exclusions import FakeExclusions
 from tests.web.fake_logbook import FakeLogbook
 from tests.web.fake_silences import FakeSilences
-from tests.web.fake_why import fired_of, why_of
+from tests.web.fake_why import fired_of, named_of, why_of
 
 NOW = datetime(2026, 11, 21, 12, 0, 7, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -1080,6 +1080,9 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
 
     async def fired(self, owner: str, at: datetime) -> Fired:
         return fired_of(list(self.details.values()), owner, at)
+
+    async def named(self, name: str, at: datetime | None, limit: int) -> list[WhyFile]:
+        return named_of(list(self.details.values()), name, at)[-limit:]
 
     async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
         detail = self.details.get(incident_id)
