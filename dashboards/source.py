@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from alerting.alert import Alert, ShadowAlert
 from alerting.audit import Overdue
@@ -225,6 +225,12 @@ class SilenceFile:
     trail: tuple[AuditEntry, ...]
     now: tuple[Alert, ...]
     week: tuple[Alert, ...]
+
+
+class NotAnsweringError(Exception):
+    """What the facts are kept in does not answer; in a sentence. `passing`: it will again."""
+
+    passing: ClassVar[bool] = True
 
 
 class TooMuchError(Exception):

@@ -14,7 +14,7 @@ from dashboards.postmortem import postmortem
 from dashboards.source import IncidentDetail, Source
 from web.answer import answer
 from web.forms import Print
-from web.moment import asked_moment
+from web.moment import MOST_SIGNS, asked_moment
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
 
@@ -53,9 +53,15 @@ def add_aftermath_routes(router: APIRouter, source: Source, settings: WebSetting
     async def medians(
         request: Request,
         start: Annotated[
-            str | None, Query(description="Opened from then on; without it, 30 days before `end`.")
+            str | None,
+            Query(
+                max_length=MOST_SIGNS,
+                description="Opened from then on; without it, 30 days before `end`.",
+            ),
         ] = None,
-        end: Annotated[str | None, Query(description="Opened before then; or now.")] = None,
+        end: Annotated[
+            str | None, Query(max_length=MOST_SIGNS, description="Opened before then; or now.")
+        ] = None,
     ) -> Response:
         """How long it took to detect, acknowledge and resolve: medians by service and owner."""
         now = settings.now()

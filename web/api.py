@@ -57,7 +57,7 @@ from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
 from web.gate import add_gate_routes
 from web.look import Look, MomentError, look, read_past
-from web.moment import asked_moment, read_step
+from web.moment import MOST_SIGNS, asked_moment, read_step
 from web.problem import ProblemError, bad_request
 from web.receivers import add_receiver_routes
 from web.routes import add_route_routes
@@ -76,9 +76,21 @@ Cursor = Annotated[
     str | None,
     Query(max_length=4_000, description="`next_cursor` of the page before."),
 ]
+Start = Annotated[
+    str | None,
+    Query(
+        max_length=MOST_SIGNS,
+        description="ISO 8601, epoch seconds or `now-6h`; the window's start.",
+    ),
+]
+End = Annotated[str | None, Query(max_length=MOST_SIGNS, description="The same; `now`.")]
+Name = Annotated[str, StringConstraints(max_length=500)]
 At = Annotated[
     str | None,
-    Query(description="A moment in the past, told with what is known now: as `start` elsewhere."),
+    Query(
+        max_length=MOST_SIGNS,
+        description="A moment in the past, told with what is known now: as `start` elsewhere.",
+    ),
 ]
 State = Literal[
     "healthy",
@@ -189,9 +201,12 @@ class API:
     async def slos(
         self,
         request: Request,
-        service: Annotated[list[str] | None, Query(description="Of these services.")] = None,
+        service: Annotated[
+            list[Name] | None, Query(max_length=MOST_LIMIT, description="Of these services.")
+        ] = None,
         state: Annotated[
-            list[State] | None, Query(description="In one of these states, now or by budget.")
+            list[State] | None,
+            Query(max_length=50, description="In one of these states, now or by budget."),
         ] = None,
         q: Annotated[
             str | None, Query(max_length=200, description="In id, title or owner.")
@@ -240,7 +255,10 @@ class API:
         slo: str,
         at: At = None,
         version: Annotated[
-            int | None, Query(ge=1, description="By this one of its definitions, and its counts.")
+            int | None,
+            Query(
+                ge=1, le=2**31 - 1, description="By this one of its definitions, and its counts."
+            ),
         ] = None,
     ) -> Response:
         """Everything about one SLO; now, or as of a moment in the past."""
@@ -282,17 +300,18 @@ class API:
         request: Request,
         service: str,
         slo: str,
-        start: Annotated[
-            str | None,
-            Query(description="ISO 8601, epoch seconds or `now-6h`; the window's start."),
-        ] = None,
-        end: Annotated[str | None, Query(description="The same; `now`.")] = None,
+        start: Start = None,
+        end: End = None,
         step: Annotated[
             str | None,
-            Query(description="`5m` or seconds, in whole buckets; chosen when absent."),
+            Query(
+                max_length=MOST_SIGNS,
+                description="`5m` or seconds, in whole buckets; chosen when absent.",
+            ),
         ] = None,
         include: Annotated[
-            str | None, Query(description="`remaining`, `burn` or both, parted by a comma.")
+            str | None,
+            Query(max_length=100, description="`remaining`, `burn` or both, parted by a comma."),
         ] = None,
         at: At = None,
     ) -> Response:
@@ -340,11 +359,8 @@ class API:
         request: Request,
         service: str,
         slo: str,
-        start: Annotated[
-            str | None,
-            Query(description="ISO 8601, epoch seconds or `now-6h`; the window's start."),
-        ] = None,
-        end: Annotated[str | None, Query(description="The same; `now`.")] = None,
+        start: Start = None,
+        end: End = None,
         limit: Limit = DEFAULT_LIMIT,
         at: At = None,
         accept: Annotated[str, Header(max_length=1_000)] = "",
@@ -372,8 +388,8 @@ class API:
         self,
         service: str,
         slo: str,
-        start: str | None = None,
-        end: str | None = None,
+        start: Start = None,
+        end: End = None,
         limit: Limit = MOST_LIMIT,
         at: At = None,
     ) -> Response:
@@ -444,7 +460,7 @@ class API:
         self,
         request: Request,
         state: IncidentState | None = None,
-        service: str | None = None,
+        service: Annotated[str | None, Query(max_length=500, description="Of this one.")] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Response:

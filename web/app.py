@@ -5,12 +5,11 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from collectors.blackbox.probe import Prober
-from dashboards.source import Source
+from dashboards.source import NotAnsweringError, Source
 from web.access.everybody import EVERYBODY
 from web.access.guard import Guard, GuardedRoute, NotAllowedError
 from web.access.guarded import guarded
@@ -22,6 +21,7 @@ from web.api import api_router
 from web.badge import badge_router
 from web.callbacks import NO_CALLBACKS, Callbacks, callbacks_router
 from web.deploy_hooks import NO_HOOKS, DeployHooks, deploy_hooks_router
+from web.description.document import complete
 from web.events import NO_EVENTS, EventsTaken, events_router
 from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
@@ -29,7 +29,7 @@ from web.health import health_router
 from web.heartbeats import NO_HEARTBEATS, Heartbeats, heartbeats_router
 from web.pages import error_page, pages_router
 from web.probe import probe_router
-from web.problem import Problem, ProblemError, as_problem, problem_response
+from web.problem import ProblemError, as_problem, problem_response
 from web.pushes import NO_PUSHES, Pushes, pushes_router
 from web.safety import Safety
 from web.settings import WebSettings
@@ -95,7 +95,7 @@ def create_app(
         not_allowed = isinstance(problem, NotAllowedError)
         if not_allowed and problem.status == 401 and request.method == "GET":
             return to_sign_in(request)
-        words = problem.detail if not_allowed else None
+        words = problem.detail if not_allowed or problem.status == 503 else None
         try:
             page: Response = error_page(request, source, settings, problem.status, words)
         except Exception:  # noqa: BLE001 whatever broke the page may break its error page too
@@ -104,8 +104,14 @@ def create_app(
             page.headers[name] = value
         return page
 
+    def unanswered(request: Request, error: Exception) -> Response:
+        if not getattr(error, "passing", False):
+            raise error  # it is our own fault, and goes to the log
+        return failed(request, error)
+
     for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, failed)
+    app.add_exception_handler(NotAnsweringError, unanswered)
     app.failed = failed
     # A page may hang on it.
     app.express["POST", f"{PREFIX}/alerts"] = post_alerts(alertmanager, source, settings)
@@ -156,13 +162,9 @@ class Application(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """The API's description; problems are described once."""
+        """The API's description, whole."""
         if self.openapi_schema is None:
-            schema = super().openapi()
-            problem = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
-            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-            schemas |= problem.pop("$defs", {})
-            schemas["Problem"] = problem
+            self.openapi_schema = complete(super().openapi(), self._settings.external_url)
         return self.openapi_schema or {}
 
 

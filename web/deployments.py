@@ -24,7 +24,7 @@ from slo.epoch import EPOCH
 from slo.ledger import epoch_micros
 from web.answer import answer
 from web.cursor import read_cursor, write_cursor
-from web.moment import asked_moment, read_moment
+from web.moment import MOST_SIGNS, asked_moment, read_moment
 from web.planning import Cursor, Limit, Person, Word, refusing
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
@@ -107,8 +107,12 @@ class DeploymentsAPI:
         environment: Annotated[
             str | None, Query(max_length=200, description="In this one.")
         ] = None,
-        start: Annotated[str | None, Query(description="Out since then or later.")] = None,
-        end: Annotated[str | None, Query(description="Out before then.")] = None,
+        start: Annotated[
+            str | None, Query(max_length=MOST_SIGNS, description="Out since then or later.")
+        ] = None,
+        end: Annotated[
+            str | None, Query(max_length=MOST_SIGNS, description="Out before then.")
+        ] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Response:

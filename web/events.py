@@ -94,7 +94,9 @@ class _Events(BaseModel):
         return NewEvents(Series(self.metric, tuple(sorted(self.labels.items()))), self.count)
 
 
-class _Body(BaseModel):
+class EventsBody(BaseModel):
+    """What happened since the last request that was taken."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     events: list[_Events] = Field(min_length=1, max_length=1_000)
@@ -145,9 +147,9 @@ def _key(request: Request) -> str:
     return key
 
 
-def _read(body: bytes) -> _Body:
+def _read(body: bytes) -> EventsBody:
     try:
-        return _Body.model_validate_json(body)
+        return EventsBody.model_validate_json(body)
     except ValidationError as error:
         found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
         raise RequestValidationError(found) from error

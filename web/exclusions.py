@@ -21,6 +21,7 @@ from web.answer import answer
 from web.planning import (
     Author,
     Cursor,
+    LabelValue,
     Limit,
     Person,
     Reason,
@@ -44,7 +45,7 @@ class ExclusionRequest(When):
 
     service: Word | None = None
     slo: Word | None = Field(None, description="The SLO's name; goes with `service`.")
-    labels: dict[Word, str] = Field(
+    labels: dict[Word, LabelValue] = Field(
         default_factory=dict, max_length=20, description="Of services, all of which must fit."
     )
     reason: Reason
@@ -69,7 +70,9 @@ class ExclusionsAPI:
     async def every(
         self,
         request: Request,
-        state: Annotated[list[State] | None, Query(description="In one of these states.")] = None,
+        state: Annotated[
+            list[State] | None, Query(max_length=50, description="In one of these states.")
+        ] = None,
         slo: Annotated[
             str | None, Query(max_length=500, description="Those for this SLO, service/slo.")
         ] = None,

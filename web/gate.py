@@ -27,7 +27,7 @@ from slo.status import NowState, SLOStatus
 from slo.units import format_duration
 from slo.window import Calendar
 from web.answer import answer
-from web.moment import asked_moment, read_moment
+from web.moment import MOST_SIGNS, asked_moment, read_moment
 from web.planning import Author, Person, Reason, Word, refusing
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
@@ -41,8 +41,9 @@ _MOMENT = timedelta(seconds=1)
 Since = Annotated[
     str | None,
     Query(
+        max_length=MOST_SIGNS,
         description="When the new version went out (`now-10m`, ISO 8601): what came since is"
-        " compared with the hour before."
+        " compared with the hour before.",
     ),
 ]
 

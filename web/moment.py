@@ -8,6 +8,7 @@ from slo.relative import NOW, parse_relative
 from slo.units import parse_duration
 from web.problem import bad_request
 
+MOST_SIGNS = 100  # of a moment or a step as it is written
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 # Seconds beyond this are milliseconds, as JavaScript and Grafana count: it is the year 5138.

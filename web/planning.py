@@ -23,6 +23,7 @@ Reason = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^\P{C}+$"),
 ]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+LabelValue = Annotated[str, StringConstraints(max_length=500)]
 
 Cursor = Annotated[
     str | None, Query(max_length=4_000, description="`next_cursor` of the page before.")

@@ -8,7 +8,10 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+
+from dashboards.source import NotAnsweringError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -62,6 +65,17 @@ def bad_request(place: str, problem: str) -> ProblemError:
     return ProblemError(400, f"{place}: {problem}", places=[Place(place, problem)])
 
 
+def check_json(headers: Headers) -> None:
+    """Raises ProblemError, a 415, for a body of another type; for none, nothing."""
+    said = headers.get("content-type", "")
+    media = said.partition(";")[0].strip().lower()
+    empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    if media != "application/json" and not (empty and not said):
+        raise ProblemError(
+            415, f"Content-Type is {said[:100]!r}; only application/json is taken here."
+        )
+
+
 def problem_response(error: ProblemError, instance: str) -> Response:
     """The answer to a request that cannot be met. Extensions without content are left out."""
     problem: dict[str, Any] = {
@@ -96,6 +110,8 @@ def as_problem(error: Exception) -> ProblemError:
             ]
             named = "; ".join(f"{one.place}: {one.problem}" for one in places)
             return ProblemError(400, named or "The request is not valid.", places=places)
+        case NotAnsweringError() if error.passing:
+            return ProblemError(503, str(error), headers={"Retry-After": "5"})
         case HTTPException():
             detail = {404: "There is nothing at this address.", 405: "Not with this method."}.get(
                 error.status_code, str(error.detail)

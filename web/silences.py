@@ -75,7 +75,7 @@ class SilencesAPI:
         self,
         request: Request,
         state: Annotated[
-            list[SilenceState] | None, Query(description="In one of these states.")
+            list[SilenceState] | None, Query(max_length=50, description="In one of these states.")
         ] = None,
         cursor: Cursor = None,
         limit: Limit = 50,

@@ -20,6 +20,7 @@ from web.answer import answer
 from web.book import Book
 from web.forms import clean
 from web.look import MomentError, look, read_past
+from web.moment import MOST_SIGNS
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
 
@@ -144,7 +145,10 @@ def add_why_routes(router: APIRouter, source: Source, settings: WebSettings) -> 
         ],
         at: Annotated[
             str | None,
-            Query(description="For what has no id: the moment, as `start` elsewhere. Or now."),
+            Query(
+                max_length=MOST_SIGNS,
+                description="For what has no id: the moment, as `start` elsewhere. Or now.",
+            ),
         ] = None,
     ) -> Response:
         """Why somebody was told of it, or was not: from what was written down when it happened."""

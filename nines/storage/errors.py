@@ -4,8 +4,10 @@ import sqlite3
 
 from sqlalchemy import exc
 
+from dashboards.source import NotAnsweringError
 
-class StorageError(Exception):
+
+class StorageError(NotAnsweringError):
     """The database could not do what was asked; nothing was changed unless the text says so."""
 
 
@@ -19,6 +21,8 @@ class HeldError(StorageError):
 
 class UnfitError(StorageError):
     """What was to be written can never be written as it is: the database is not at fault."""
+
+    passing = False
 
 
 _SQLITE = {

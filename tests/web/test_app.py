@@ -3,7 +3,13 @@
 import httpx
 import pytest
 
+from dashboards.source import NotAnsweringError
 from tests.web.fakes import FakeSource
+from web.access.decision import Principal
+from web.access.everybody import Everybody
+from web.access.port import Credentials
+from web.app import create_app
+from web.settings import WebSettings
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -71,3 +77,55 @@ async def test_pages_that_would_need_a_content_network_are_off(
     client: httpx.AsyncClient, path: str
 ) -> None:
     assert (await client.get(path)).status_code == 404
+
+
+async def _not_answering(**_: object) -> None:
+    raise NotAnsweringError("The database nines.db did not answer: the disk is full.")
+
+
+@pytest.mark.parametrize("path", ["/incidents", "/api/v1/incidents"])
+async def test_storage_that_does_not_answer_is_said_and_to_be_asked_again(
+    source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(source, "incidents", _not_answering)
+    response = await client.get(path, headers=BROWSER)
+
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert "did not answer: the disk is full." in response.text
+
+
+async def test_whoever_cannot_be_looked_up_is_told_that_storage_does_not_answer(
+    source: FakeSource, settings: WebSettings
+) -> None:
+    class Away(Everybody):
+        async def who(self, credentials: Credentials) -> Principal:
+            del credentials
+            raise NotAnsweringError("The database nines.db did not answer: it is away.")
+
+    transport = httpx.ASGITransport(create_app(source, settings=settings, access=Away()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9919") as asking:
+        page = await asking.get("/slos", headers=BROWSER)
+        told = await asking.get("/api/v1/slos")
+        form = await asking.get("/sign-in", headers=BROWSER)
+
+    assert (page.status_code, told.status_code, form.status_code) == (503, 503, 200)
+    assert page.headers["content-type"].startswith("text/html")
+    assert told.json()["detail"] == "The database nines.db did not answer: it is away."
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [("text/plain", b'{"by": "ada"}'), ("application/x-www-form-urlencoded", b"by=ada")],
+)
+async def test_a_body_of_another_type_is_named(
+    client: httpx.AsyncClient, source: FakeSource, said: str, body: bytes
+) -> None:
+    path = "/api/v1/incidents/INC0001/acknowledge"
+    response = await client.post(path, content=body, headers={"content-type": said})
+
+    assert response.status_code == 415
+    assert response.json()["detail"] == (
+        f"Content-Type is '{said}'; only application/json is taken here."
+    )
+    assert source.details["INC0001"].incident.acknowledged_by is None

@@ -6,11 +6,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.params import Form
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboards.source import NotAnsweringError
 from web.access.decision import (
     EVERYWHERE,
     Kind,
@@ -25,7 +27,7 @@ from web.access.decision import (
 from web.access.everybody import EVERYBODY
 from web.access.port import Access, Credentials, DeniedError
 from web.access.table import permission_of
-from web.problem import ProblemError, problem_response
+from web.problem import ProblemError, check_json, problem_response
 from web.safety import host_name, is_loopback
 
 COOKIE = "nines_session"
@@ -126,7 +128,8 @@ class Guard:
         try:
             self._refuse_forgeries(scope, one.credentials)
             if not scope["path"].startswith(_UNHURT):
-                with contextlib.suppress(NotAllowedError):  # the route says so, if it matters
+                # The route says so, if it matters.
+                with contextlib.suppress(NotAllowedError, NotAnsweringError):
                     await one.who()
         except ProblemError as error:
             _ASKING.reset(token)
@@ -176,9 +179,13 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, behind the question."""
         handler = super().get_route_handler()
+        body = self.body_field
+        takes_json = body is not None and not isinstance(body.field_info, Form)
 
         async def guarded(request: Request) -> Response:
             await asking().demand(permission_of(request.method, self.path))
+            if takes_json:
+                check_json(request.headers)
             return await handler(request)
 
         return guarded
