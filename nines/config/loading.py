@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path as FilePath
+from types import MappingProxyType
 
 from nines.config.advice import advise
 from nines.config.assembly import Config, assemble, with_advice
@@ -20,16 +21,20 @@ from nines.config.validation import Finding, validate, without_nothing
 
 
 def load(
-    path: FilePath | str, environ: Mapping[str, str], found: Mapping[str, Found] | None = None
+    path: FilePath | str,
+    environ: Mapping[str, str],
+    found: Mapping[str, Found] | None = None,
+    instead: Mapping[FilePath, bytes] = MappingProxyType({}),
 ) -> Config:
     """The configuration in a file, or in the *.yaml files of a directory.
 
     `environ` fills in `${NAME}`. `found` are the targets of groups by their sources' key; without
     it files of targets are read here, and what is wrong with one is a mistake like others.
+    `instead` is read in place of files: what the configuration would be, were they written.
     Raises ConfigError with everything that is wrong.
     """
     path = FilePath(path)
-    reading = read(path)
+    reading = read(path, instead)
     document = reading.document
     shape = _shape()
     expanded = expand(document, shape, environ)

@@ -1,9 +1,10 @@
 """Find the files of a configuration and read them as one document."""
 
 import fnmatch
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from types import MappingProxyType
 
 from nines.config.document import Document, Path, read_yaml
 from nines.config.problem import ConfigError, Place, Problem
@@ -23,6 +24,7 @@ _SHARED: tuple[tuple[str, ...], ...] = (
     ("alerting", "receivers"),
     ("web",),
 )
+_NOTHING: Mapping[FilePath, bytes] = MappingProxyType({})
 _MAX_BYTES = 8 * 1024 * 1024  # what is read of one file; a larger one is refused by its size
 
 
@@ -66,14 +68,17 @@ class Reading:
     whole: bool
 
 
-def read(path: FilePath) -> Reading:
-    """Every file of the configuration as one document. Raises ConfigError when there is none."""
+def read(path: FilePath, instead: Mapping[FilePath, bytes] = _NOTHING) -> Reading:
+    """Every file of the configuration as one document. Raises ConfigError when there is none.
+
+    `instead` holds what files would be, were they written: it is read in their place.
+    """
     documents: list[Document] = []
     problems: list[Problem] = []
     whole = True
-    for file in files_of(path):
+    for file in _files(path, instead):
         try:
-            content = read_bytes(file)
+            content = instead[file] if file in instead else read_bytes(file)
         except ConfigError as error:
             problems += error.problems
             whole = False
@@ -99,6 +104,16 @@ def read(path: FilePath) -> Reading:
     if not problems and all(document.data is None for document in documents):
         problems.append(Problem.at(documents[0].place(()), "the configuration is empty"))
     return Reading(_merged(documents, problems), problems, whole)
+
+
+def _files(path: FilePath, instead: Mapping[FilePath, bytes]) -> list[FilePath]:
+    if not instead or not path.is_dir():
+        return files_of(path)
+    try:
+        found = files_of(path)
+    except ConfigError:  # it holds none yet
+        found = []
+    return sorted({*found, *instead})
 
 
 def _merged(documents: list[Document], problems: list[Problem]) -> Document:
