@@ -36,6 +36,7 @@ from nines.changes import Broadcast
 from nines.clock import Clock, SystemClock
 from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
+from nines.config.saving import nothing_at
 from nines.configured import Configured
 from nines.confirming import Confirming
 from nines.deliveries import Deliveries, DeliveryCollector
@@ -44,6 +45,7 @@ from nines.deploy_hooks import DeployHooks
 from nines.discovery.following import Following
 from nines.dispatch import Dispatch, ids
 from nines.engine import Engine
+from nines.first_steps import FirstSteps
 from nines.gatekeeping import Gatekeeping
 from nines.heartbeats import Heartbeats
 from nines.housekeeping import Housekeeping
@@ -137,9 +139,15 @@ class Service:
         path: Path,
         environ: Mapping[str, str],
         clock: Clock | None = None,
+        *,
+        begins_empty: bool = False,
     ) -> "Service":
-        """Load, migrate, resume. Raises ConfigError or StorageError; then nothing is left open."""
-        service = cls(path, environ, load(path, environ, {}), clock or SystemClock())
+        """Load, migrate, resume. Raises ConfigError or StorageError; then nothing is left open.
+
+        `begins_empty`: where there is no file yet, nothing is watched until there is one.
+        """
+        config = load(path, environ, {}, nothing_at(path) if begins_empty else {})
+        service = cls(path, environ, config, clock or SystemClock())
         try:
             service.database = await service.threads.write(service._open_database)
         except BaseException:
@@ -666,6 +674,14 @@ class Service:
             prober=Prober(lambda: self.config.probe_endpoint, self._clock),
             access=self.accounts,
             hooks=DeployHooks(lambda: self.config.deployments, self.logbook, self._clock.now),
+            steps=FirstSteps(
+                path=self._path,
+                environ=self._environ,
+                config=lambda: self.config,
+                found=lambda: self.discovery.found,
+                reload=self.reloading.reload,
+                clock=self._clock,
+            ),
         )
         token = await self.accounts.open()
         if token is not None:
@@ -680,6 +696,9 @@ class Service:
     def _on_started(self, host: str, port: int) -> None:
         self.port = port
         log.info("serving", url=self.config.server.external_url, host=host, port=port)
+        if not self.config.services:
+            begin_at = f"{self.config.server.external_url}/start"
+            log.warning("nothing_is_watched", first_steps=begin_at)
 
     def _not_ready(self) -> list[str]:
         if not self._running:

@@ -63,6 +63,8 @@ from web.receivers import add_receiver_routes
 from web.routes import add_route_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
+from web.steps.api import add_step_routes
+from web.steps.port import NO_STEPS, Steps
 from web.stream import Stream, Streams
 from web.why import add_why_routes
 
@@ -582,7 +584,9 @@ class API:
         return bad
 
 
-def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY) -> APIRouter:
+def api_router(
+    source: Source, settings: WebSettings, access: Access = EVERYBODY, steps: Steps = NO_STEPS
+) -> APIRouter:
     """Every endpoint below `/api/v1`."""
     api = API(source, settings)
     router = APIRouter(
@@ -633,6 +637,7 @@ def api_router(source: Source, settings: WebSettings, access: Access = EVERYBODY
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
     add_audit_routes(router, access)
+    add_step_routes(router, source, steps)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

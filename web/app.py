@@ -33,6 +33,7 @@ from web.problem import ProblemError, as_problem, problem_response
 from web.pushes import NO_PUSHES, Pushes, pushes_router
 from web.safety import Safety
 from web.settings import WebSettings
+from web.steps.port import NO_STEPS, Steps
 
 _FOR_PROGRAMS = (
     "/api/", "/v1/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
@@ -52,6 +53,7 @@ def create_app(
     prober: Prober | None = None,
     access: Access = EVERYBODY,
     hooks: DeployHooks = NO_HOOKS,
+    steps: Steps = NO_STEPS,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     source = guarded(source)
@@ -75,11 +77,11 @@ def create_app(
         heartbeats_router(heartbeats, settings),
         probe_router(prober),
         health_router(settings, access),
-        api_router(source, settings, access),
+        api_router(source, settings, access, steps),
         callbacks_router(callbacks),
         deploy_hooks_router(hooks),
         badge_router(source),
-        pages_router(source, settings, callbacks, access),
+        pages_router(source, settings, callbacks, access, steps),
         _description(app),
     ):
         app.include_router(_all_guarded(router))

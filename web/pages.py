@@ -59,6 +59,8 @@ from web.releases import MOST as MOST_RELEASES
 from web.report_settings import ReportSettings
 from web.reports import ReportPages
 from web.silence_pages import SilencePages
+from web.steps.pages import StartPages
+from web.steps.port import NO_STEPS, Steps
 from web.why import WhyPages
 
 _THEME_COOKIE = "nines_theme"
@@ -105,10 +107,11 @@ def pages_router(
     settings: PageSettings,
     callbacks: Callbacks = NO_CALLBACKS,
     access: Access = EVERYBODY,
+    steps: Steps = NO_STEPS,
 ) -> APIRouter:
     """All pages, and the static files that they use."""
     pages = Pages(source, settings.now, settings.external_url, settings.reports)
-    return pages.router(callbacks, access)
+    return pages.router(callbacks, access, steps)
 
 
 def error_page(
@@ -152,7 +155,7 @@ class Pages:
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
 
-    def router(self, callbacks: Callbacks, access: Access) -> APIRouter:
+    def router(self, callbacks: Callbacks, access: Access, steps: Steps) -> APIRouter:
         """The routes; none of them is part of the API's description."""
         router = APIRouter(
             include_in_schema=False, route_class=GuardedRoute, default_response_class=HTMLResponse
@@ -192,6 +195,7 @@ class Pages:
         AuditPages(access, self._now, self._page, self.error).add_to(router)
         AnnotationForms(self._source, self._now, self.error).add_to(router)
         ReportPages(self._source, self._now, self._page, self.error, self._reports).add_to(router)
+        StartPages(self._source, self._now, self._page, self.error, steps).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 

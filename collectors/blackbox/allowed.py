@@ -1,7 +1,7 @@
 """Which targets may be probed for whoever asks: names and networks, and nothing else."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -17,6 +17,8 @@ Network = IPv4Network | IPv6Network
 _NAME = re.compile(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _TRANSLATED = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _COMPATIBLE = ip_network("::/96")  # RFC 4291, 2.5.5.1: likewise
+
+_INTERNET = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 # What stands for this machine, its neighbours, or nobody; the names are for sentences.
 _INNER: tuple[tuple[Network, str], ...] = tuple(
@@ -57,10 +59,14 @@ _METADATA = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """`names` in lower case; one that begins with `*.` stands for all below it."""
+    """`names` in lower case; one that begins with `*.` stands for all below it.
+
+    `key` is where the configuration holds them, for sentences.
+    """
 
     names: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
+    key: str = "probe_endpoint.allow"
 
     def why_not(self, host: str, address: str) -> str | None:
         """Why a connection to this address, found for this host, is not made; None if it may be.
@@ -79,12 +85,12 @@ class Allowed:
             if any(_opens_inner(network, found) for network in self.networks):
                 return None
             return (
-                f"{is_named}, {what}: such an address is probed where probe_endpoint.allow holds "
-                "it, or a network of such addresses"
+                f"{is_named}, {what}: such an address is probed where {self.key} holds it, or a "
+                "network of such addresses"
             )
         if any(found in network for network in self.networks) or self._names(host):
             return None
-        return f"{is_named}: neither the name nor the address is in probe_endpoint.allow"
+        return f"{is_named}: neither the name nor the address is in {self.key}"
 
     def _names(self, host: str) -> bool:
         name = host.rstrip(".").lower()
@@ -105,6 +111,12 @@ def read_allowed(entries: tuple[str, ...]) -> Allowed:
         else:
             networks.append(network)
     return Allowed(frozenset(names), tuple(networks))
+
+
+def everybodys(allowed: Allowed, *others: Allowed) -> Allowed:
+    """The same and the Internet; what is inner stays closed, but for what one of them opens."""
+    networks = [network for one in (allowed, *others) for network in one.networks]
+    return replace(allowed, networks=(*networks, *_INTERNET))
 
 
 def read_entry(entry: str) -> str | Network:

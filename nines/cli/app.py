@@ -77,7 +77,15 @@ def check(
 
 @app.command()
 def serve(
-    config: ConfigOption = CONFIG,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="The file, or a directory of *.yaml files. Default: config.yaml, where there is "
+            "one; without it nothing is watched until the first steps are taken.",
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How log lines look.")
     ] = LogFormat.AUTO,
@@ -89,7 +97,10 @@ def serve(
     """Watch, evaluate, alert and show: the whole service."""
     from nines.cli import serve as command
 
-    raise typer.Exit(command.serve(config, log_format.value, standby=standby))
+    path, begins_empty = (CONFIG, True) if config is None else (config, False)
+    raise typer.Exit(
+        command.serve(path, log_format.value, standby=standby, begins_empty=begins_empty)
+    )
 
 
 @app.command()
@@ -161,6 +172,26 @@ def probe(
         insecure=insecure,
     )
     raise typer.Exit(command.probe(looking, as_json=output is Output.JSON))
+
+
+@app.command("try")
+def try_address(
+    url: Annotated[str, typer.Argument(help="An address, such as https://shop.example/health.")],
+    service: Annotated[
+        str, typer.Option(help="What to call the service. Default: by its host.")
+    ] = "",
+    objective: Annotated[str, typer.Option(help="What to promise.")] = "99.5%",
+    window: Annotated[str, typer.Option(help="Over how long.")] = "28d",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Look once at an address, and propose what to promise of it, in lines to copy.
+
+    Exit code 1 when it does not answer as it should.
+    """
+    from nines.cli import try_address as command
+
+    wanted = command.Wanted(url, service, objective, window)
+    raise typer.Exit(command.look(wanted, as_json=output is Output.JSON))
 
 
 @app.command()

@@ -13,6 +13,7 @@ from structlog.typing import Processor
 from nines.cli.problems import FINE, NO, WRONG_USE, fail
 from nines.clock import SystemClock
 from nines.config import ConfigError, load
+from nines.config.saving import nothing_at
 from nines.service import Service
 from nines.signals import handle_signals
 from nines.standby import stand_by
@@ -22,14 +23,15 @@ from web.serve import ListenError, run
 _KEYS = ("timestamp", "level", "logger", "event")
 
 
-def serve(path: Path, log_format: str, *, standby: bool = False) -> int:
+def serve(path: Path, log_format: str, *, standby: bool = False, begins_empty: bool = False) -> int:
     """Run until SIGTERM or SIGINT; 2 for a faulty configuration, 1 when something else fails.
 
-    `standby`: wait for another Nines that has the database, in place of failing.
+    `standby`: wait for another Nines that has the database, in place of failing. `begins_empty`:
+    without a file there is nothing to watch yet, in place of a mistake.
     """
     set_up_logs(log_format)
     try:
-        run(_serve(path, standby=standby))
+        run(_serve(path, standby=standby, begins_empty=begins_empty))
     except ConfigError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
@@ -39,10 +41,10 @@ def serve(path: Path, log_format: str, *, standby: bool = False) -> int:
     return FINE
 
 
-async def _serve(path: Path, *, standby: bool) -> None:
+async def _serve(path: Path, *, standby: bool, begins_empty: bool) -> None:
     """Run until told to stop, over every restore of the database, or takeover, in between."""
     while True:
-        service = await _open(path, standby=standby)
+        service = await _open(path, standby=standby, begins_empty=begins_empty)
         if service is None:
             return
         try:
@@ -56,7 +58,7 @@ async def _serve(path: Path, *, standby: bool) -> None:
             return
 
 
-async def _open(path: Path, *, standby: bool) -> Service | None:
+async def _open(path: Path, *, standby: bool, begins_empty: bool) -> Service | None:
     """The service, as soon as the database is free; None when told to stop before."""
     stop = asyncio.Event()
 
@@ -65,12 +67,13 @@ async def _open(path: Path, *, standby: bool) -> Service | None:
 
     while not stop.is_set():
         try:
-            return await Service.open(path, os.environ)
+            return await Service.open(path, os.environ, begins_empty=begins_empty)
         except HeldError:
             if not standby:
                 raise
         handle_signals(stop.set, later)
-        await stand_by(load(path, os.environ, {}), stop, SystemClock())
+        instead = nothing_at(path) if begins_empty else {}
+        await stand_by(load(path, os.environ, {}, instead), stop, SystemClock())
     return None
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from nines.config.probe_endpoint import allowed_entry
 from slo.fields import PositiveDuration
 from slo.secret import SecretText
 from web.access.decision import Grant, Role
@@ -109,9 +110,22 @@ class AccessConfig(BaseModel):
     oidc: OidcConfig | None = Field(None, description="Single sign-on.")
 
 
+class TriesConfig(BaseModel):
+    """Which addresses people may try from the page /start."""
+
+    model_config = _STRICT
+
+    allow: tuple[Annotated[str, AfterValidator(allowed_entry)], ...] = Field(
+        (),
+        description="Private addresses and networks, beside the Internet: without any, neither "
+        "this machine nor its neighbours are tried.",
+    )
+
+
 class WebConfig(BaseModel):
     """What concerns the pages and the API."""
 
     model_config = _STRICT
 
     access: AccessConfig = AccessConfig()
+    tries: TriesConfig = TriesConfig()

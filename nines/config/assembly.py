@@ -10,6 +10,7 @@ from typing import Any
 from alerting.config import AlertingConfig
 from alerting.delivery_sli import SERVICE
 from alerting.dependency import NOTHING, Dependencies
+from collectors.blackbox.allowed import Allowed, read_allowed
 from collectors.blackbox.probe import Endpoint
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
@@ -60,6 +61,7 @@ class Config:
     reports: ReportsConfig = field(default_factory=ReportsConfig)
     left: tuple[Left, ...] = ()  # targets that are not watched
     access: AccessConfig = field(default_factory=AccessConfig)
+    tries: Allowed = field(default_factory=Allowed)  # what people may try from a page
     deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     probe_endpoint: Endpoint | None = None  # what may be asked of /probe
@@ -130,6 +132,7 @@ def assemble(
         dependencies=dependencies_of(file, slos, rules),
         left=generated.left,
         access=file.web.access,
+        tries=replace(read_allowed(file.web.tries.allow), key="web.tries.allow"),
         reports=file.reports,
     )
     found += _labels_of_nobody(file)

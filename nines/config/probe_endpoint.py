@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from collectors.blackbox.allowed import read_entry
 
 
-def _entry(value: str) -> str:
+def allowed_entry(value: str) -> str:
+    """One of `allow`. Raises ValueError."""
     read_entry(value)
     return value
 
@@ -19,7 +20,7 @@ class ProbeEndpoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     modules: Path = Field(description="A blackbox.yml, from the configuration's own directory.")
-    allow: tuple[Annotated[str, AfterValidator(_entry)], ...] = Field(
+    allow: tuple[Annotated[str, AfterValidator(allowed_entry)], ...] = Field(
         (),
         description="Addresses, networks and names (shop.example, *.shop.example) that may be "
         "probed; without any, nothing is.",

@@ -32,6 +32,11 @@ class Addition:
     after: bytes
 
 
+def nothing_at(path: FilePath) -> Mapping[FilePath, bytes]:
+    """What to read in place of a file that is not there yet; nothing, where there is one."""
+    return {} if path.exists() or path.is_symlink() else {path: b"services: {}\n"}
+
+
 def why_read_only(path: FilePath) -> str | None:
     """Why nothing can be added to the configuration at `path`; None where something may be."""
     if path.is_symlink():

@@ -42,6 +42,7 @@ def somebody(*grants: Grant, kind: Kind = Kind.USER) -> Principal:
         (P.EXCLUDE, R.EDITOR),
         (P.ANNOTATE, R.EDITOR),
         (P.DEPLOY, R.EDITOR),
+        (P.PROPOSE, R.EDITOR),
         (P.ADMINISTER, R.ADMIN),
     ],
 )

@@ -50,6 +50,7 @@ PAGES = {
     "exclusion": "/exclusions/exclusion-1",
     "silences": "/silences",
     "receivers": "/receivers",
+    "start": "/start",
     "reports": "/reports",
     "report": "/reports/2026-11-20",
     "silences filled in": "/silences?matchers=service%3D%22shop%22&duration=1h",
@@ -72,6 +73,7 @@ _KINDS = (
     "past",
     "why",
     "postmortem",
+    "start",
 )
 STILL = {name for name in PAGES if name.partition(" ")[0] in {*_KINDS, "reports", "report"}}
 DESK: ViewportSize = {"width": 1320, "height": 860}

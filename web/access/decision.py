@@ -33,6 +33,7 @@ class Permission(StrEnum):
     EXCLUDE = "exclude"
     ANNOTATE = "annotate"
     DEPLOY = "deploy"
+    PROPOSE = "try addresses"
     ADMINISTER = "administer"
     OWN = "change what is one's own"  # password and tokens: of whoever is signed in
 
@@ -52,6 +53,7 @@ _LEAST: Mapping[Permission, Role] = MappingProxyType(
         Permission.EXCLUDE: Role.EDITOR,
         Permission.ANNOTATE: Role.EDITOR,
         Permission.DEPLOY: Role.EDITOR,
+        Permission.PROPOSE: Role.EDITOR,
         Permission.ADMINISTER: Role.ADMIN,
     }
 )

@@ -1,0 +1,112 @@
+"""Look once at an address that somebody gives, and at no address that they may not reach by us."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from collectors.blackbox.allowed import Allowed
+from collectors.blackbox.refusal import RefusedError, Why
+from collectors.http import HttpConfig, HttpProbe
+from collectors.means import Means
+from collectors.observation import Observation, Outcome
+from collectors.resolve import Address, Resolver
+from collectors.runnable import Clock
+
+TIMEOUT = timedelta(seconds=2)
+MOST_AT_ONCE = 8
+_BODY_BYTES = 256 * 1024  # what is beyond is not read
+_T = TypeVar("_T")
+
+
+class OpenResolver(Resolver):
+    """For one look. Every connection of it asks here, also where a redirect leads: what a name is
+    found to be is dialled, or nothing is.
+    """
+
+    def __init__(self, inner: Resolver, allowed: Allowed) -> None:
+        super().__init__()
+        self._inner = inner
+        self._allowed = allowed
+        self.opened = 0
+        self.refusal: str | None = None  # why the last question was not answered
+
+    async def resolve(self, host: str, port: int) -> Sequence[Address]:
+        """The addresses that may be dialled. Raises socket.gaierror; RefusedError without any."""
+        found = await self._inner.resolve(host, port)
+        refusals = {each: self._allowed.why_not(host, str(each)) for each in found}
+        # What is refused is no choice: an inner address beside a public one would be a way in.
+        open_ = tuple(each for each, why in refusals.items() if why is None)
+        if not open_:
+            self.refusal = next(filter(None, refusals.values()), host)
+            raise RefusedError(Why.NOT_ALLOWED, self.refusal)
+        self.opened += 1
+        return open_
+
+
+async def look_once(config: HttpConfig, clock: Clock, resolver: Resolver) -> Observation:
+    """One run of the collector that would watch it, within two seconds.
+
+    Raises ValueError for TLS files that cannot be read.
+    """
+    short = config.model_copy(update={"body_limit": _BODY_BYTES})
+    collector = HttpProbe("first/look", short, Means(TIMEOUT, TIMEOUT, resolver))
+    return await collector.run(clock.now(), clock)
+
+
+class Tries:
+    """Looks upon request, a bounded number at once."""
+
+    def __init__(
+        self,
+        allowed: Callable[[], Allowed],
+        clock: Clock,
+        resolver: Resolver | None = None,
+        most_at_once: int = MOST_AT_ONCE,
+    ) -> None:
+        """`allowed` is what the configuration of now opens."""
+        self._allowed = allowed
+        self._clock = clock
+        self._resolver = resolver or Resolver()
+        self._most_at_once = most_at_once
+        self._under_way = 0
+
+    async def look(self, config: HttpConfig) -> Observation:
+        """What was seen. Raises RefusedError where nobody may look there, or too many do."""
+        resolver = self.resolver()
+        seen = await self.bounded(lambda: look_once(config, self._clock, resolver))
+        return told(seen, resolver)
+
+    def resolver(self) -> OpenResolver:
+        """For one look."""
+        return OpenResolver(self._resolver, self._allowed())
+
+    async def permit(self, host: str, port: int) -> None:
+        """Raises RefusedError where nobody may look there; a name that is not found is let be."""
+        resolver = self.resolver()
+        try:
+            await resolver.resolve(host, port)
+        except OSError:  # it may be found one day, and is a result until then
+            return
+
+    async def bounded(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Do it, unless too much is done already. Raises RefusedError."""
+        if self._under_way >= self._most_at_once:
+            said = f"{self._most_at_once} addresses are being tried; try again in a moment"
+            raise RefusedError(Why.BUSY, said)
+        self._under_way += 1
+        try:
+            return await work()
+        finally:
+            self._under_way -= 1
+
+
+def told(seen: Observation, resolver: OpenResolver) -> Observation:
+    """What may be said of it. Raises RefusedError where the address itself was refused."""
+    if resolver.refusal is None:
+        return seen
+    if not resolver.opened:
+        raise RefusedError(Why.NOT_ALLOWED, resolver.refusal)
+    # The target itself may be looked at; where it sends us, we do not go.
+    detail = f"it redirects to where nobody may look from here: {resolver.refusal}"
+    return replace(seen, outcome=Outcome.UNKNOWN, cause=None, phase=None, detail=detail)
