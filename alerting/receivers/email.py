@@ -256,7 +256,9 @@ class Email:
         except DeliveryError:
             raise
         except aiosmtplib.SMTPResponseException as error:
-            raise self._refused(error) from error
+            # 4yz asks for another try, 5yz forbids it (RFC 5321, 4.2.1). HELO is said late.
+            about_it = not isinstance(error, aiosmtplib.SMTPHeloError)
+            raise self._refused(error, for_good=about_it and 500 <= error.code < 600) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             if progress.sending:
                 raise answers.lost(self._who, error) from error
@@ -285,11 +287,15 @@ class Email:
         )
 
     async def _connect(self, client: aiosmtplib.SMTP) -> None:
-        """Greeting, STARTTLS, sign-in. Nothing of the mail is sent before the TLS stands."""
+        """Greeting, STARTTLS, sign-in. Nothing of the mail is sent before the TLS stands.
+
+        A no is about the server and not about this mail: the next try may find it otherwise, as
+        relays take it (Postfix: smtp_skip_5xx_greeting), unless it is about who we are.
+        """
         try:
             await client.connect()
-        except aiosmtplib.SMTPResponseException:
-            raise
+        except aiosmtplib.SMTPResponseException as error:
+            raise self._refused(error, for_good=error.code in NOT_LET_IN) from error
         except aiosmtplib.SMTPException as error:
             text = f"{self._who} offers no STARTTLS, which the configuration requires"
             if "STARTTLS" in str(error):
@@ -343,12 +349,10 @@ class Email:
         text = f"{self._who} accepted it for {reached} of {len(self._config.to)}"
         return Receipt(f"{text}; refused: {said}" if said else text, 250)
 
-    def _refused(self, error: aiosmtplib.SMTPResponseException) -> DeliveryError:
-        """4yz asks for another try, 5yz forbids it (RFC 5321, 4.2.1)."""
-        permanent = 500 <= error.code < 600
+    def _refused(self, error: aiosmtplib.SMTPResponseException, *, for_good: bool) -> DeliveryError:
         return DeliveryError(
             f"{self._who} answered {self._words(error)}",
-            outcome=AttemptOutcome.PERMANENT if permanent else AttemptOutcome.RETRY,
+            outcome=AttemptOutcome.PERMANENT if for_good else AttemptOutcome.RETRY,
             status=error.code,
             parks=error.code in NOT_LET_IN,
         )

@@ -310,7 +310,10 @@ def mail_rows() -> Iterator[MailRow]:
     yield MailRow("451 to EHLO and HELO", Script(both), AGAIN)
     for verb in ("greeting", "MAIL", "RCPT", "DATA", "content"):
         yield MailRow(f"451 to {verb}", Script({verb: "451 4.3.0 later"}), AGAIN)
-        yield MailRow(f"554 to {verb}", Script({verb: "554 5.7.1 no"}), ELSEWHERE)
+        becomes = AGAIN if verb == "greeting" else ELSEWHERE  # the server, not this mail
+        yield MailRow(f"554 to {verb}", Script({verb: "554 5.7.1 no"}), becomes)
+    both = {"EHLO": "550 not today", "HELO": "550 not today"}
+    yield MailRow("550 to EHLO and HELO", Script(both), AGAIN)
     yield MailRow("421 to the greeting", Script({"greeting": "421 closing"}), AGAIN)
     yield MailRow("550 to RCPT", Script({"RCPT": "550 5.1.1 no such mailbox"}), ELSEWHERE)
     yield MailRow("452 to the content", Script({"content": "452 4.3.1 disk full"}), AGAIN)
