@@ -39,6 +39,8 @@ _OWN = {
     "rule": "rule",
 }  # what Nines sets: in sentences it is called so
 
+_OUTSIDE = "; for the labels of alerts from outside, write `alertmanager_api: {}` under `alerting`"
+
 
 def unmatchable(alerting: AlertingConfig, data: Mapping[str, Any]) -> Iterator[Finding]:
     """Matchers that no alert can meet: on a label that none has, or a value that does not occur.
@@ -97,6 +99,8 @@ def _fault(matcher: Matcher, known: Mapping[str, list[str]], labels: set[str]) -
         if matcher.label in labels:
             return None
         words = unknown("label", matcher.label, [*_OWN, *sorted(labels - _OWN.keys())])
+        if not words.endswith("?"):
+            words += _OUTSIDE
         return f"this matches no alert: {words}" if matcher.operator in ("=", "=~") else words
     values = known[matcher.label]
     if matcher.operator != "=" or matcher.value in values:
