@@ -61,7 +61,8 @@ def tidy(backlog: Backlog, now: datetime) -> Tidied:
         if backlog.arrived or not began:
             return Tidied(_skipped(over, "the incident is over, which the resolve tells", now))
         missed = _missed(began[0], resolve)
-        return Tidied(_skipped(over, "the outage is over, and told in one message", now), (missed,))
+        ended = "it is no longer routed here" if _left(resolve) else "the outage is over"
+        return Tidied(_skipped(over, f"{ended}, and told in one message", now), (missed,))
     if (head.kind in _NEEDS_TRIGGER or head.over) and not backlog.may_have_arrived:
         told = failover.followers(head, backlog.stand_ins, now)
         return Tidied(_skipped([head], _not_needed(head), now), added=told)
@@ -102,19 +103,21 @@ def _skipped(rows: Sequence[Notification], reason: str, now: datetime) -> tuple[
     return tuple(ended())
 
 
+def _left(resolve: Notification) -> bool:
+    """Whether it is over for its receiver alone, whom the routes no longer tell."""
+    return wording.fires_on(resolve.message.alerts)
+
+
 def _missed(first: Notification, resolve: Notification) -> Notification:
     """The resolve of an outage that nobody was told of, as the one message about it."""
     message = resolve.message
-    fired, ended = first.message.opened_at, message.resolved_at or message.decided_at
-    text = (
-        f"Fired {wording.moment(fired)}, resolved {wording.moment(ended)}; "
-        f"delivery to {resolve.receiver} had been failing"
-    )
+    ended = wording.moment(message.resolved_at or message.decided_at)
+    ended = f"not routed here since {ended}" if _left(resolve) else f"resolved {ended}"
+    text = f"Fired {wording.moment(first.message.opened_at)}, {ended}"
     if first.attempts == 0:
-        text = (
-            f"Fired {wording.moment(fired)}, resolved {wording.moment(ended)}, before it could "
-            f"be sent to {resolve.receiver}"
-        )
+        text += f", before it could be sent to {resolve.receiver}"
+    else:
+        text += f"; delivery to {resolve.receiver} had been failing"
     severity = min(first.severity, resolve.severity, key=lambda severity: severity.rank)
     missed = resolve.of_kind(NotificationKind.MISSED)
     told = replace(missed.message, what_changed=wording.sentences(text), severity=severity)

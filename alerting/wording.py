@@ -108,11 +108,14 @@ def title(service_title: str, lines: Sequence[AlertLine]) -> str:
 def resolved_title(service_title: str, lines: Sequence[AlertLine], lasted: timedelta) -> str:
     """One line about what is over for this receiver, and what it left of the budget."""
     lead = _newest(lines)
-    text = (
-        "no longer routed here" if lead.ended_at is None else f"resolved after {duration(lasted)}"
-    )
+    text = "no longer routed here" if fires_on(lines) else f"resolved after {duration(lasted)}"
     left = _left(lead.facts)
     return _title(service_title, lead, f"{text}, {left}" if left else text, others(lines))
+
+
+def fires_on(lines: Sequence[AlertLine]) -> bool:
+    """Whether any of it still fires; where it is over for a receiver, it is not routed there."""
+    return _newest(lines).ended_at is None
 
 
 def others(lines: Sequence[AlertLine]) -> str:

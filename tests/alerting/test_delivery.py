@@ -19,7 +19,7 @@ from alerting.notification import (
 )
 from alerting.routes import Route
 from tests.alerting.night import Night, broken
-from tests.alerting.scene import PAGE, TICKET
+from tests.alerting.scene import PAGE, TICKET, rule
 from tests.fakes.chance import Constant
 from tests.fakes.clock import START, settle
 
@@ -182,6 +182,24 @@ async def test_an_outage_that_came_and_went_while_delivery_failed_is_told_in_one
         assert (
             "note: The trigger to oncall is not sent: the outage is over, and told in one message."
             in night.timeline
+        )
+
+
+async def test_who_is_no_longer_routed_to_is_not_told_that_it_is_resolved() -> None:
+    async with Night() as night:
+        night.oncall.script = [DOWN]
+        await night.told(night.fires())
+        await night.told(night.reconfigured({rule("availability")}, Route(receivers=("sre",))))
+        await night.passes(60)
+
+        assert night.oncall.kinds == ["missed"]
+        assert night.oncall.accepted[0].what_changed == (
+            "Fired 2026-11-20 14:00 UTC, not routed here since 2026-11-20 14:00 UTC; "
+            "delivery to oncall had been failing."
+        )
+        assert (
+            "note: The trigger to oncall is not sent: it is no longer routed here, and told in one "
+            "message." in night.timeline
         )
 
 
