@@ -6,20 +6,12 @@ from nines.config.document import Path
 
 _ANY = "*"
 _LATER: Mapping[tuple[str, ...], frozenset[str]] = {
-    ("services", _ANY, "slos", _ANY): frozenset(
-        {
-            "evidence",
-        }
-    ),
+    ("services", _ANY, "slos", _ANY): frozenset({"evidence"}),
     ("services", _ANY, "slos", _ANY, "sli"): frozenset(
-        {
-            "gauge", "json", "query", "push", "log", "value",
-        }
+        {"gauge", "json", "query", "push", "log", "value"}
     ),
     ("alerting", "receivers", _ANY): frozenset({"telegram", "opsgenie"}),
-}  # fmt: skip
-
-
+}
 _OTHERWISE = {"gauge": "`gauge` is not a key here: write `metric`, and `below` or `above`"}
 
 

@@ -42,7 +42,6 @@ class _Group:
     due: float  # monotonic seconds
     by_source: dict[str, tuple[Target, ...]] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)  # source to sentence
-    answered_at: datetime | None = None
 
 
 class Following:
