@@ -8,6 +8,7 @@ import structlog
 
 from alerting.delivery import Delivery
 from alerting.notification import Receiver
+from dashboards.own_settings import ReloadFacts
 from nines.changes import Broadcast
 from nines.clock import Clock
 from nines.closing import close_all
@@ -80,6 +81,7 @@ class Reloading:
         self._clock = clock
         self._files: Watch | None = None
         self._settling: asyncio.Task[None] | None = None
+        self.last: ReloadFacts | None = None  # how the last one ended
 
     async def follow_files(self) -> None:
         """Reload whenever the files change, until it is cancelled."""
@@ -106,6 +108,7 @@ class Reloading:
             await asyncio.wait({self._settling}, timeout=_WAITS)
             self._pulse.config_loaded_at = self._clock.now()
             self._pulse.config_problem = None
+            self.last = ReloadFacts(self._clock.now(), ok=True, problems=())
             self._broadcast.tell(self._engine.entries)
             log.info("reloaded", slos=len(self._engine.entries))
             return ReloadResult()
@@ -113,9 +116,10 @@ class Reloading:
     async def _take_up(self) -> tuple[str, ...]:
         """Go by what the files say now; or what is wrong with them, and nothing has changed."""
         try:
+            seen = await asyncio.to_thread(digest, self._path)
             if self._files is not None:
                 # Before it is read: a mistake that is taken back at once is a change, too.
-                self._files.know(await asyncio.to_thread(digest, self._path))
+                self._files.know(seen)
             config = await asyncio.to_thread(load, self._path, self._environ, self._found())
         except ConfigError as error:
             return tuple(str(problem) for problem in error.problems)
@@ -132,6 +136,7 @@ class Reloading:
                 return (str(error),)
             raise
         await self._adopt(config, receivers)
+        self._configured.digest = seen
         return ()
 
     async def _adopt(self, config: Config, receivers: dict[str, Receiver]) -> None:
@@ -156,6 +161,7 @@ class Reloading:
     def _refused(self, problems: tuple[str, ...], said: str = _STANDS) -> ReloadResult:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         self._pulse.config_problem = f"{said}: {problems[0]}{more}"
+        self.last = ReloadFacts(self._clock.now(), ok=False, problems=problems)
         for problem in problems:
             log.error("reload_refused", problem=problem)
         return ReloadResult(problems)

@@ -37,6 +37,7 @@ from nines.clock import Clock, SystemClock
 from nines.closing import close_all
 from nines.config import Config, ConfigError, Problem, load
 from nines.config.saving import nothing_at
+from nines.config.watch import digest
 from nines.configured import Configured
 from nines.confirming import Confirming
 from nines.deliveries import Deliveries, DeliveryCollector
@@ -54,6 +55,7 @@ from nines.live import Live, Pulse
 from nines.logbook import Logbook
 from nines.notices import Notices
 from nines.outbox import Outbox
+from nines.own_settings import Gathering
 from nines.passwords import Passwords
 from nines.past import Past
 from nines.pushed_events import PushedEvents
@@ -148,6 +150,7 @@ class Service:
         """
         config = load(path, environ, {}, nothing_at(path) if begins_empty else {})
         service = cls(path, environ, config, clock or SystemClock())
+        service.configured.digest = digest(path)
         try:
             service.database = await service.threads.write(service._open_database)
         except BaseException:
@@ -653,6 +656,12 @@ class Service:
             stop=self.stop,
             now=self._clock.now,
             reports=lambda: ReportSettings(self.config.reports.zone, self.config.reports.owners),
+            own=Gathering(
+                self.configured,
+                path=self._path,
+                pulse=self.pulse,
+                last_reload=lambda: self.reloading.last,
+            ).gather,
         )
         alertmanager = Alertmanager(
             intake=self.intake,

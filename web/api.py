@@ -58,6 +58,7 @@ from web.exclusions import add_exclusion_routes
 from web.gate import add_gate_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import MOST_SIGNS, asked_moment, read_step
+from web.own_settings import add_settings_routes
 from web.problem import ProblemError, bad_request
 from web.receivers import add_receiver_routes
 from web.routes import add_route_routes
@@ -638,6 +639,7 @@ def api_router(
     add_why_routes(router, source, settings)
     add_audit_routes(router, access)
     add_step_routes(router, source, steps)
+    add_settings_routes(router, settings.own)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

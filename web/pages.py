@@ -53,6 +53,7 @@ from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
+from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
 from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
 from web.releases import MOST as MOST_RELEASES
@@ -101,6 +102,11 @@ class PageSettings(Protocol):
         """What reports go by."""
         ...
 
+    @property
+    def own(self) -> Told:
+        """What the whole goes by."""
+        ...
+
 
 def pages_router(
     source: Source,
@@ -111,7 +117,7 @@ def pages_router(
 ) -> APIRouter:
     """All pages, and the static files that they use."""
     pages = Pages(source, settings.now, settings.external_url, settings.reports)
-    return pages.router(callbacks, access, steps)
+    return pages.router(callbacks, access, steps, settings.own)
 
 
 def error_page(
@@ -155,7 +161,7 @@ class Pages:
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
 
-    def router(self, callbacks: Callbacks, access: Access, steps: Steps) -> APIRouter:
+    def router(self, callbacks: Callbacks, access: Access, steps: Steps, own: Told) -> APIRouter:
         """The routes; none of them is part of the API's description."""
         router = APIRouter(
             include_in_schema=False, route_class=GuardedRoute, default_response_class=HTMLResponse
@@ -196,6 +202,7 @@ class Pages:
         AnnotationForms(self._source, self._now, self.error).add_to(router)
         ReportPages(self._source, self._now, self._page, self.error, self._reports).add_to(router)
         StartPages(self._source, self._now, self._page, self.error, steps).add_to(router)
+        SettingsPages(self._source, self._now, self._page, self.error, own).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
         return router
 

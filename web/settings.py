@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from dashboards.own_settings import NOTHING_TOLD, OwnSettings
 from web.report_settings import ReportSettings
 
 
@@ -27,12 +28,17 @@ async def _nothing_to_reload() -> ReloadResult:
     return ReloadResult(("This process was started without a configuration file.",))
 
 
+async def _nothing_told() -> OwnSettings:
+    return NOTHING_TOLD
+
+
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """`ready` gives the reasons why we are not; `stop` ends every open stream. `overdue` says what
     of our own work should have happened by now.
 
-    `listen` is the host that we listen on: on loopback, only its own names are answered to.
+    `listen` is the host that we listen on: on loopback, only its own names are answered to. `own`
+    gathers what /settings tells.
     """
 
     external_url: str = "http://127.0.0.1:9919"
@@ -44,3 +50,4 @@ class WebSettings:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     now: Callable[[], datetime] = utc_now
     reports: Callable[[], ReportSettings] = ReportSettings
+    own: Callable[[], Awaitable[OwnSettings]] = _nothing_told

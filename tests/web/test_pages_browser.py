@@ -51,6 +51,7 @@ PAGES = {
     "silences": "/silences",
     "receivers": "/receivers",
     "start": "/start",
+    "settings": "/settings",
     "reports": "/reports",
     "report": "/reports/2026-11-20",
     "silences filled in": "/silences?matchers=service%3D%22shop%22&duration=1h",
@@ -74,6 +75,7 @@ _KINDS = (
     "why",
     "postmortem",
     "start",
+    "settings",
 )
 STILL = {name for name in PAGES if name.partition(" ")[0] in {*_KINDS, "reports", "report"}}
 DESK: ViewportSize = {"width": 1320, "height": 860}

@@ -10,7 +10,8 @@ _READ = """
 / /slos /slos/{service}/{slo:path} /slos/{service}/{slo:path}/numbers /services
 /services/{name:path} /incidents /incidents/{incident_id} /incidents/{incident_id}/postmortem
 /exclusions /exclusions/{planned_id} /silences /silences/{planned_id} /receivers /why
-/start /reports /reports/{period} /reports/{period}.csv /reports/{period}.json
+/start /settings /api/v1/settings
+/reports /reports/{period} /reports/{period}.csv /reports/{period}.json
 /api/v1/openapi.json /api/v1/slos /api/v1/slos/{service}/{slo} /api/v1/slos/{service}/{slo}/versions
 /api/v1/slos/{service}/{slo}/points /api/v1/slos/{service}/{slo}/budget
 /api/v1/slos/{service}/{slo}/budget.csv /api/v1/slos/{service}/{slo}/outlook /api/v1/services
