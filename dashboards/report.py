@@ -6,7 +6,7 @@ Every number is one that the SLO's own page tells of the same stretch; no data i
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -80,17 +80,33 @@ class SLORecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """Why stretches of the period count for nothing: one exclusion, and whom it was for."""
+
+    label: str
+    reason: str
+    author: str
+    stretches: tuple[tuple[datetime, datetime], ...]
+
+
+Incidents = tuple[tuple[Incident, IncidentTimes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a report is made from. `until`: the period's end, or now while it goes on.
 
     `complete` is false where there were more incidents than are looked at: the newest are.
+    `before` are those of the period before, as long as this one is so far; None: not known.
     """
 
     period: ReportPeriod
     until: datetime
     made_at: datetime
     slos: tuple[SLORecord, ...]
-    incidents: tuple[tuple[Incident, IncidentTimes], ...] = ()
+    incidents: Incidents = ()
+    before: Incidents | None = None
+    left: tuple[Left, ...] = ()
     owners: Mapping[str, str | None] | None = None  # by service
     zones: Mapping[str, ZoneInfo] | None = None  # by owner, where it is not the report's
     owner: str | None = None  # whose services alone it is about
@@ -107,11 +123,7 @@ class Group:
     no_data: int
     met_before: int | None
     missed_before: int | None
-
-    @property
-    def change(self) -> int | None:
-        """How many more were missed than in the period before; None: not known."""
-        return None if self.missed_before is None else self.missed - self.missed_before
+    change: int | None  # how many more were missed than in the period before; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,20 +176,32 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of it, in the order in which it is told."""
+    """All of it, in the order in which it is told. `before` is None where nothing is known."""
 
     facts: Facts
-    met: int
-    missed: int
-    no_data: int
+    everything: Group
     owners: tuple[Group, ...]
     services: tuple[Group, ...]
     losses: tuple[SLOLoss, ...]
     more_losses: int
     times: Medians
     paging: Paging
+    times_before: Medians | None
+    paging_before: Paging | None
     review: Review
     trends: tuple[Trend, ...]
+
+    @property
+    def met(self) -> int:
+        return self.everything.met
+
+    @property
+    def missed(self) -> int:
+        return self.everything.missed
+
+    @property
+    def no_data(self) -> int:
+        return self.everything.no_data
 
     @property
     def is_over(self) -> bool:
@@ -186,22 +210,21 @@ class Report:
 
 def report(facts: Facts) -> Report:
     """What these facts come to."""
-    verdicts = [one.now.met(one.slo) for one in facts.slos]
     losses = sorted(
         (SLOLoss(one.slo, loss) for one in facts.slos for loss in one.losses),
         key=lambda one: (-(one.loss.share or 0), one.loss.start, one.slo.id),
     )
     return Report(
         facts=facts,
-        met=verdicts.count(True),
-        missed=verdicts.count(False),
-        no_data=verdicts.count(None),
+        everything=_group("everything", facts.slos),
         owners=_groups(facts.slos, lambda one: one.owner or NOBODY),
         services=_groups(facts.slos, lambda one: one.slo.service),
         losses=tuple(losses[:MOST_LOSSES]),
         more_losses=max(len(losses) - MOST_LOSSES, 0),
         times=medians(times for _, times in facts.incidents),
-        paging=_paging(facts),
+        paging=_paging(facts, facts.incidents),
+        times_before=None if facts.before is None else medians(times for _, times in facts.before),
+        paging_before=None if facts.before is None else _paging(facts, facts.before),
         review=_review(facts.slos),
         trends=tuple(
             sorted(
@@ -216,34 +239,35 @@ def _groups(records: Iterable[SLORecord], of: Callable[[SLORecord], str]) -> tup
     by_name: dict[str, list[SLORecord]] = {}
     for one in records:
         by_name.setdefault(of(one), []).append(one)
-    groups = []
-    for name, own in by_name.items():
-        verdicts = [one.now.met(one.slo) for one in own]
-        # Like is compared with like: an SLO that has no data on one side counts on neither.
-        told = [
-            one.before.met(one.slo)
-            for one, verdict in zip(own, verdicts, strict=True)
-            if verdict is not None and one.before is not None
-        ]
-        known = [verdict for verdict in told if verdict is not None]
-        groups.append(
-            Group(
-                name,
-                met=verdicts.count(True),
-                missed=verdicts.count(False),
-                no_data=verdicts.count(None),
-                met_before=known.count(True) if known else None,
-                missed_before=known.count(False) if known else None,
-            )
-        )
+    groups = (_group(name, own) for name, own in by_name.items())
     return tuple(sorted(groups, key=lambda one: (-one.missed, one.name)))
 
 
-def _paging(facts: Facts) -> Paging:
+def _group(name: str, own: Sequence[SLORecord]) -> Group:
+    verdicts = [one.now.met(one.slo) for one in own]
+    # Like is compared with like: an SLO that has no data on one side counts on neither.
+    pairs = [
+        (verdict, one.before.met(one.slo))
+        for one, verdict in zip(own, verdicts, strict=True)
+        if verdict is not None and one.before is not None
+    ]
+    known = [(verdict, before) for verdict, before in pairs if before is not None]
+    return Group(
+        name,
+        met=verdicts.count(True),
+        missed=verdicts.count(False),
+        no_data=verdicts.count(None),
+        met_before=sum(before for _, before in known) if known else None,
+        missed_before=sum(not before for _, before in known) if known else None,
+        change=sum(before - verdict for verdict, before in known) if known else None,
+    )
+
+
+def _paging(facts: Facts, incidents: Incidents) -> Paging:
     zones, owners = facts.zones or {}, facts.owners or {}
     hours: Counter[int] = Counter()
     pages = acted = night = 0
-    for incident, _ in facts.incidents:
+    for incident, _ in incidents:
         if incident.worst is not Severity.PAGE:
             continue
         pages += 1
@@ -290,8 +314,3 @@ def _trend(record: SLORecord) -> Trend | None:
     return Trend(
         record.slo, len(known), rise, latest, max(-(-left.numerator // left.denominator), 0)
     )
-
-
-def due(slo: SLO, start: datetime, until: datetime) -> int:
-    """How many observations were due."""
-    return max(until - start, timedelta(0)) // slo.interval

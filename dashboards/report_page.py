@@ -1,23 +1,45 @@
-"""A report as a page, as a table for spreadsheets and as plain values."""
+"""A report as it is read: on a page, in a mail and in a PDF, which all print this one view."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from alerting.incident_times import Median
 from dashboards import format as write
 from dashboards import links
-from dashboards.plain import number, ratio, seconds
-from dashboards.report import NIGHT, Group, Report, SLORecord
+from dashboards.report import NIGHT, Group, Left, Report, SLORecord
 from dashboards.report_period import ReportPeriod
+from dashboards.report_summary import (
+    UNKNOWN,
+    UNKNOWN_BEFORE,
+    Figure,
+    change,
+    figures,
+    local,
+    pages,
+    span,
+    summary,
+    worst,
+)
+from dashboards.slo_page import definition
 
 EXECUTIVE, TECHNICAL = "executive", "technical"
+# More than anybody reads; the table for spreadsheets and the plain values have all.
+MOST_SLOS, MOST_INCIDENTS, MOST_STRETCHES = 500, 200, 10
+MOST_WORST = 10  # for executives
 _NAMED = 3
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins so
-_UNKNOWN = "not known"
+_TERMS = (
+    "An objective is met when at least its share of the events (or slices) of the period was good.",
+    "“Spent” is of what the objective allows of this period alone.",
+    "A loss is a share of the SLO's own budget, that of its window.",
+    "Unknown events, our own failures among them, count for nothing.",
+    "“Before” is the former period, or as much of it as this one is old.",
+    "A change compares only what has data in both periods.",
+    "Times are medians of what is known; a mean (MTTD, MTTA, MTTR) is doubled by one long night.",
+    "To detect: from the first harm to the opening. The others go from there.",
+    "A page is an incident that ever was of severity page; acknowledged, it was acted on.",
+    "Night is from 22:00 to 7:00 by the clock of the service's owner.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +111,27 @@ class ReportView:
     stretch: str
     unfinished: str | None
     summary: tuple[str, ...]
+    figures: tuple[Figure, ...]
     technical: bool
     owner: str | None
     owners: tuple[tuple[str, str, bool], ...]  # name, address, chosen
     by_owner: tuple[GroupRow, ...]
     by_service: tuple[GroupRow, ...]
-    slos: tuple[SLORow, ...]
+    slos: tuple[SLORow, ...]  # of executives: those that were missed
+    more_slos: str | None
     losses: tuple[LossRow, ...]
     more_losses: str | None
     incidents: tuple[IncidentRow, ...]
     more_incidents: str | None
-    times: tuple[tuple[str, str, str], ...]
+    times: tuple[tuple[str, str, str], ...]  # name, value, of how many and how it was before
     pages: str
     bars: tuple[Bar, ...]
     hours: str  # what the bars say
     review: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     trends: tuple[tuple[str, str, str], ...]  # name, address, sentence
-    excluded: tuple[tuple[str, str], ...]
+    excluded: tuple[tuple[str, str], ...]  # what, and when and why
+    definitions: tuple[tuple[str, str, str], ...]  # name, address, what counts
+    terms: tuple[str, ...]
     links: tuple[tuple[str, str], ...]  # words, address
 
 
@@ -115,9 +141,12 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
     period, now = facts.period, facts.made_at
     following = period.following
     technical = view != EXECUTIVE
+    chosen = _worst_first(made) if technical else worst(made)
+    shown = chosen[: MOST_SLOS if technical else MOST_WORST]
     at = f"/reports/{period.slug}"
     kept = {"owner": facts.owner, "view": None if technical else EXECUTIVE}
     url = links.with_query
+    was = made.times_before
     tops = max(made.paging.by_hour, default=0)
     peak = [hour for hour, pages in enumerate(made.paging.by_hour) if pages == tops and tops]
     return ReportView(
@@ -132,6 +161,7 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
         else f"This period is not over: it ends at {local(period.end, period)}. The numbers are "
         f"those until {local(facts.until, period)}, compared with as much of the one before.",
         summary=summary(made),
+        figures=figures(made),
         technical=technical,
         owner=facts.owner,
         owners=tuple(
@@ -139,7 +169,10 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
         ),
         by_owner=tuple(map(_group, made.owners)),
         by_service=tuple(map(_group, made.services)),
-        slos=tuple(map(_slo, facts.slos)),
+        slos=tuple(map(_slo, shown)),
+        more_slos=None
+        if len(chosen) == len(shown)
+        else f"And {write.count(len(chosen) - len(shown))} more: the CSV has every one.",
         losses=tuple(
             LossRow(
                 name=one.slo.id,
@@ -148,7 +181,7 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
                 lasted=write.span(one.loss.end - one.loss.start),
                 share=write.share(one.loss.share),
                 bad=write.cost(one.loss.cost),
-                causes=", ".join(list(one.loss.causes)[:_NAMED]) or _UNKNOWN,
+                causes=", ".join(list(one.loss.causes)[:_NAMED]) or UNKNOWN,
             )
             for one in made.losses
         ),
@@ -162,24 +195,22 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
                 service=incident.service,
                 severity=str(incident.worst),
                 opened=local(incident.opened_at, period),
-                detect=_span(times.detect),
-                acknowledge=_span(times.acknowledge),
-                resolve=_span(times.resolve),
+                detect=span(times.detect),
+                acknowledge=span(times.acknowledge),
+                resolve=span(times.resolve),
             )
-            for incident, times in facts.incidents
+            for incident, times in facts.incidents[:MOST_INCIDENTS]
         ),
-        more_incidents=None
-        if facts.complete
-        else "There were more incidents than a report looks at: these are the newest.",
+        more_incidents=_more_incidents(made, technical=technical),
         times=tuple(
-            (name, _span(median.value), _known(median, made.times.incidents))
-            for name, median in (
-                ("Time to detect", made.times.detect),
-                ("Time to acknowledge", made.times.acknowledge),
-                ("Time to resolve", made.times.resolve),
+            (name, span(median.value), f"{_known(median, made.times.incidents)}; {_before(before)}")
+            for name, median, before in (
+                ("Time to detect", made.times.detect, was.detect if was else None),
+                ("Time to acknowledge", made.times.acknowledge, was.acknowledge if was else None),
+                ("Time to resolve", made.times.resolve, was.resolve if was else None),
             )
         ),
-        pages=_pages(made),
+        pages=pages(made),
         bars=tuple(
             Bar(
                 hour,
@@ -227,16 +258,16 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
             )
             for one in made.trends
         ),
-        excluded=tuple(
+        excluded=tuple((one.label, _left(one, period)) for one in facts.left),
+        definitions=tuple(
             (
                 one.slo.id,
-                ", ".join(
-                    f"{local(start, period)} to {local(end, period)}" for start, end in one.excluded
-                ),
+                links.slo_url(one.slo.id),
+                "; ".join(f"{word}: {text}" for word, text in definition(one.slo)),
             )
-            for one in facts.slos
-            if one.excluded
+            for one in (shown if technical else ())
         ),
+        terms=_TERMS,
         links=tuple(
             (words, url(where, **query))
             for words, where, query in (
@@ -251,6 +282,7 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
                     at,
                     {**kept, "view": EXECUTIVE if technical else None},
                 ),
+                ("PDF", f"{at}.pdf", kept),
                 ("CSV", f"{at}.csv", {"owner": facts.owner}),
                 ("JSON", f"{at}.json", {"owner": facts.owner}),
             )
@@ -258,74 +290,13 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
     )
 
 
-def summary(made: Report) -> tuple[str, ...]:
-    """The one paragraph, in sentences."""
-    facts, said = made.facts, []
-    judged = made.met + made.missed
-    whose = f" of {facts.owner}" if facts.owner else ""
-    if not facts.slos:
-        return (f"There are no SLOs{whose}.",)
-    if not judged:
-        said.append(f"None of {write.plural(len(facts.slos), 'SLO')}{whose} had data.")
-    elif not made.missed:
-        verb = "was" if judged == 1 else "were"
-        said.append(f"All of {write.plural(judged, 'objective')}{whose} with data {verb} met.")
-    else:
-        names = [one.slo.id for one in _worst(made)]
-        more = made.missed - len(names)
-        named = ", ".join(names) + (f" and {write.count(more)} more" if more else "")
-        said.append(
-            f"{write.count(made.met)} of {write.plural(judged, 'objective')}{whose} with data "
-            f"were met; missed: {named}."
-        )
-    if made.no_data and judged:
-        said.append(f"{write.plural(made.no_data, 'SLO')} had no data.")
-    if made.losses:
-        worst = made.losses[0]
-        said.append(
-            f"The largest loss was {write.share(worst.loss.share)} of the budget of "
-            f"{worst.slo.id}, from {local(worst.loss.start, facts.period)} on."
-        )
-    many = made.times.incidents
-    said.append("There was no incident." if not many else f"{write.plural(many, 'incident')}.")
-    if many and made.times.resolve.value is not None:
-        said[-1] = (
-            f"{write.plural(many, 'incident')}, resolved after "
-            f"{write.span(made.times.resolve.value)} in the median."
-        )
-    if many:
-        said.append(_pages(made))
-    return tuple(said)
-
-
-def _worst(made: Report) -> list[SLORecord]:
-    """The missed ones that spent most of what they were allowed, at most three."""
-    missed = [one for one in made.facts.slos if one.now.met(one.slo) is False]
-    return sorted(missed, key=lambda one: (-(one.now.spent(one.slo) or 0), one.slo.id))[:_NAMED]
-
-
-def _pages(made: Report) -> str:
-    paging = made.paging
-    if not paging.pages:
-        return "Nobody was paged."
-    return (
-        f"{write.plural(paging.pages, 'page')}, {write.count(paging.night)} of them at night; "
-        f"{write.share(paging.acted_share)} were acted on."
-    )
-
-
 def _group(group: Group) -> GroupRow:
-    change = group.change
     return GroupRow(
         group.name,
         write.count(group.met),
         write.count(group.missed),
         write.count(group.no_data),
-        _UNKNOWN
-        if change is None
-        else "as before"
-        if not change
-        else f"{write.count(abs(change))} {'more' if change > 0 else 'fewer'} missed",
+        change(group),
     )
 
 
@@ -337,7 +308,7 @@ def _slo(one: SLORecord) -> SLORow:
         owner=one.owner or "none",
         target=write.target(slo.objective),
         sli=write.sli(one.now.sli(), slo.objective),
-        before=write.sli(one.before.sli(), slo.objective) if one.before else _UNKNOWN,
+        before=write.sli(one.before.sli(), slo.objective) if one.before else UNKNOWN,
         verdict="no data" if met is None else "met" if met else "missed",
         spent=write.share(one.now.spent(slo)),
         allowance=f"{write.cost(one.now.cost)} of {float(one.now.allowed(slo)):,.1f}"
@@ -347,152 +318,41 @@ def _slo(one: SLORecord) -> SLORow:
     )
 
 
-def _span(length: timedelta | None) -> str:
-    return _UNKNOWN if length is None else write.span(length)
+def _worst_first(made: Report) -> list[SLORecord]:
+    """Missed ones, then those without data, then the others, as they are configured."""
+    order = {False: 0, None: 1, True: 2}
+    missed = worst(made)
+    others = [one for one in made.facts.slos if one.now.met(one.slo) is not False]
+    return [*missed, *sorted(others, key=lambda one: order[one.now.met(one.slo)])]
+
+
+def _left(one: Left, period: ReportPeriod) -> str:
+    told = [
+        f"{local(start, period)} to {local(end, period)}"
+        for start, end in one.stretches[:MOST_STRETCHES]
+    ]
+    if len(one.stretches) > MOST_STRETCHES:
+        told.append(f"{write.count(len(one.stretches) - MOST_STRETCHES)} more times")
+    return f"{', '.join(told)}: {one.reason} ({one.author})"
+
+
+def _more_incidents(made: Report, *, technical: bool) -> str | None:
+    if not made.facts.complete:
+        return "There were more incidents than a report looks at: its numbers are of the newest."
+    more = len(made.facts.incidents) - MOST_INCIDENTS
+    return (
+        f"And {write.count(more)} more: the JSON has every one." if technical and more > 0 else None
+    )
+
+
+def _before(median: Median | None) -> str:
+    if median is None or median.value is None:
+        return UNKNOWN_BEFORE
+    return f"{write.span(median.value)} before"
 
 
 def _known(median: Median, incidents: int) -> str:
     return f"median of {write.count(median.known)} of {write.plural(incidents, 'incident')}"
-
-
-def local(at: datetime, period: ReportPeriod) -> str:
-    """By the report's clock: `Fri 27 Nov 2026 00:00`, with the offset, which tells hours apart that
-    come twice.
-    """
-    there = at.astimezone(period.zone)
-    return f"{there:%a} {there.day} {there:%b %Y %H:%M (%z)}"
-
-
-# --- for programs --------------------------------------------------------------------------------
-
-_COLUMNS: Sequence[tuple[str, Callable[[SLORecord], object]]] = (
-    ("service", lambda one: one.slo.service),
-    ("slo", lambda one: one.slo.key),
-    ("owner", lambda one: one.owner),
-    ("objective", lambda one: one.slo.objective.label),
-    ("window", lambda one: one.slo.window.label),
-    ("method", lambda one: one.slo.method),
-    ("met", lambda one: one.now.met(one.slo)),
-    ("sli", lambda one: ratio(one.now.sli())),
-    ("sli_before", lambda one: ratio(one.before.sli()) if one.before else None),
-    ("total", lambda one: one.now.of),
-    ("cost", lambda one: number(one.now.cost)),
-    ("allowed", lambda one: number(one.now.allowed(one.slo))),
-    ("spent", lambda one: ratio(one.now.spent(one.slo))),
-    ("unknown", lambda one: one.now.unknown),
-    ("coverage", lambda one: ratio(one.now.coverage)),
-)
-
-
-def report_csv(made: Report) -> str:
-    """A line for each SLO; what is not known is an empty cell."""
-    written = io.StringIO()
-    table = csv.writer(written, lineterminator="\r\n")  # RFC 4180
-    table.writerow(["period", *(name for name, _ in _COLUMNS)])
-    for one in made.facts.slos:
-        cells = (_cell(value(one)) for _, value in _COLUMNS)
-        table.writerow([made.facts.period.slug, *cells])
-    return written.getvalue()
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def report_facts(made: Report) -> dict[str, Any]:
-    """The same and the rest, as plain values; what is not known is null."""
-    facts, times, paging = made.facts, made.times, made.paging
-    return {
-        "period": facts.period.slug,
-        "kind": str(facts.period.kind),
-        "zone": facts.period.zone.key,
-        "start": facts.period.start,
-        "end": facts.period.end,
-        "until": facts.until,
-        "is_over": made.is_over,
-        "owner": facts.owner,
-        "summary": " ".join(made_plain(summary(made))),
-        "met": made.met,
-        "missed": made.missed,
-        "no_data": made.no_data,
-        "slos": [{name: value(one) for name, value in _COLUMNS} for one in facts.slos],
-        "owners": [_group_facts(one) for one in made.owners],
-        "services": [_group_facts(one) for one in made.services],
-        "losses": [
-            {
-                "slo": one.slo.id,
-                "start": one.loss.start,
-                "end": one.loss.end,
-                "cost": number(one.loss.cost),
-                "spent": ratio(one.loss.share),
-                "causes": dict(one.loss.causes),
-            }
-            for one in made.losses
-        ],
-        "more_losses": made.more_losses,
-        "incidents": [
-            {
-                "id": incident.id,
-                "service": incident.service,
-                "severity": str(incident.worst),
-                "opened_at": incident.opened_at,
-                "detect_seconds": seconds(took.detect),
-                "acknowledge_seconds": seconds(took.acknowledge),
-                "resolve_seconds": seconds(took.resolve),
-            }
-            for incident, took in facts.incidents
-        ],
-        "incidents_complete": facts.complete,
-        "detect_seconds": seconds(times.detect.value),
-        "acknowledge_seconds": seconds(times.acknowledge.value),
-        "resolve_seconds": seconds(times.resolve.value),
-        "pages": {
-            "count": paging.pages,
-            "acted_on": paging.acted,
-            "at_night": paging.night,
-            "by_hour": list(paging.by_hour),
-        },
-        "review": {
-            "always_kept": [slo.id for slo in made.review.always_kept],
-            "always_missed": [slo.id for slo in made.review.always_missed],
-            "no_data": [slo.id for slo in made.review.no_data],
-        },
-        "outlook": [
-            {
-                "slo": one.slo.id,
-                "rise_per_day": ratio(one.per_day),
-                "latest": ratio(one.latest),
-                "days_left": one.days_left,
-                "days": one.days,
-            }
-            for one in made.trends
-        ],
-        "excluded": [
-            {"slo": one.slo.id, "start": start, "end": end}
-            for one in facts.slos
-            for start, end in one.excluded
-        ],
-    }
-
-
-def _group_facts(group: Group) -> dict[str, Any]:
-    return {
-        "name": group.name,
-        "met": group.met,
-        "missed": group.missed,
-        "no_data": group.no_data,
-        "met_before": group.met_before,
-        "missed_before": group.missed_before,
-    }
-
-
-def made_plain(sentences: Iterable[str]) -> list[str]:
-    """With spaces that programs take for such."""
-    return [one.replace(write.NBSP, " ") for one in sentences]
 
 
 # --- the list ------------------------------------------------------------------------------------
@@ -506,14 +366,27 @@ class ReportsView:
     kinds: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...]  # the last: goes on
 
 
-def reports_view(newest: Sequence[ReportPeriod], since: datetime | None) -> ReportsView:
-    """The list; `newest` are the periods that go on, and nothing is kept from before `since`."""
-    kinds = []
+def every_period(
+    newest: Sequence[ReportPeriod], since: datetime | None
+) -> Iterator[tuple[ReportPeriod, ...]]:
+    """By kind, the periods that can be told of, the newest first; `newest` go on, and nothing is
+    kept from before `since`.
+    """
     for running, most in zip(newest, (8, 6, 13), strict=True):
-        listed: list[tuple[str, str, bool]] = []
-        period = running
-        while len(listed) < most and (period is running or (since and period.end > since)):
-            listed.append((period.title, f"/reports/{period.slug}", period is running))
+        found, period = [running], running.previous
+        while len(found) < most and since is not None and period.end > since:
+            found.append(period)
             period = period.previous
-        kinds.append((f"By {running.kind}", tuple(listed)))
-    return ReportsView(newest[0].zone.key, tuple(kinds))
+        yield tuple(found)
+
+
+def reports_view(newest: Sequence[ReportPeriod], since: datetime | None) -> ReportsView:
+    """The list, of the same."""
+    kinds = tuple(
+        (
+            f"By {periods[0].kind}",
+            tuple((one.title, f"/reports/{one.slug}", one is periods[0]) for one in periods),
+        )
+        for periods in every_period(newest, since)
+    )
+    return ReportsView(newest[0].zone.key, kinds)

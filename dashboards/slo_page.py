@@ -199,7 +199,7 @@ def slo_view(
         why_url=links.why_url(slo.id),
         excluded_now=excluded_now(status, now),
         coverage=coverage(status, now),
-        definition=_definition(slo),
+        definition=definition(slo),
         at=write.moment(status.at, now),
     )
 
@@ -358,7 +358,8 @@ def _method(slicing: Slicing) -> str:
     return f"slices of {slicing.label}, {counts}{idle}"
 
 
-def _definition(slo: SLO) -> tuple[tuple[str, str], ...]:
+def definition(slo: SLO) -> tuple[tuple[str, str], ...]:
+    """What an SLO promises and what it counts, in pairs of words."""
     parts = [
         ("Objective", f"{write.target(slo.objective)} over {_over(slo.window)}"),
     ]

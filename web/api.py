@@ -61,6 +61,8 @@ from web.moment import MOST_SIGNS, asked_moment, read_step
 from web.own_settings import add_settings_routes
 from web.problem import ProblemError, bad_request
 from web.receivers import add_receiver_routes
+from web.report_api import add_report_routes
+from web.report_making import Reports
 from web.routes import add_route_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
@@ -637,6 +639,7 @@ def api_router(
     add_gate_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
+    add_report_routes(router, Reports(source, settings.now, settings.reports))
     add_audit_routes(router, access)
     add_step_routes(router, source, steps)
     add_settings_routes(router, settings.own)

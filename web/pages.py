@@ -57,6 +57,7 @@ from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
 from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
 from web.releases import MOST as MOST_RELEASES
+from web.report_making import Reports
 from web.report_settings import ReportSettings
 from web.reports import ReportPages
 from web.silence_pages import SilencePages
@@ -200,7 +201,8 @@ class Pages:
         AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self.error).add_to(router)
         AnnotationForms(self._source, self._now, self.error).add_to(router)
-        ReportPages(self._source, self._now, self._page, self.error, self._reports).add_to(router)
+        reports = Reports(self._source, self._now, self._reports)
+        ReportPages(self._source, self._now, self._page, self.error, reports).add_to(router)
         StartPages(self._source, self._now, self._page, self.error, steps).add_to(router)
         SettingsPages(self._source, self._now, self._page, self.error, own).add_to(router)
         MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)

@@ -1,5 +1,6 @@
 """What a report makes of its facts, and where its periods begin and end."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -8,9 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerting.incident import Incident, IncidentState
-from alerting.incident_times import times_of
-from dashboards.report import DayShare, Facts, SLORecord, Tally, report
+from alerting.incident_times import IncidentTimes, times_of
+from dashboards.format import NBSP
+from dashboards.report import DayShare, Facts, Left, SLORecord, Tally, report
+from dashboards.report_page import report_view
 from dashboards.report_period import read_period
+from dashboards.report_summary import figures
 from slo.definition import SLO, GaugeSLI, ProbeSLI
 from slo.objective import Objective
 from slo.selector import parse_selector
@@ -95,6 +99,91 @@ def test_the_change_compares_only_what_both_periods_know() -> None:
 
     changes = {group.name: group.change for group in made.owners}
     assert changes == {"a": 1, "b": None}
+
+
+def test_what_has_no_data_before_changes_nothing() -> None:
+    made = report(
+        facts(
+            SLORecord(an_slo("missed twice"), "a", tally(100, 50), tally(100, 50)),
+            SLORecord(an_slo("new"), "a", tally(100, 50), None),
+        )
+    )
+
+    assert (made.missed, made.everything.change) == (2, 0)
+
+
+def test_figures_stand_beside_those_of_the_period_before() -> None:
+    now, before = opened(3, minutes=20), opened(5, minutes=50)
+    records = (SLORecord(an_slo("one"), "a", tally(100, 50), tally(100, 0)),)
+    made = report(replace(facts(*records), incidents=now, before=before))
+
+    told = {one.name: (one.value, one.note, one.good) for one in figures(made)}
+
+    assert told == {
+        "Objectives met": ("0 of 1", "1 more missed", False),
+        "Incidents": ("3", "5 before", True),
+        "Pages": ("3", "0 at night; 5 before", True),
+        "Time to resolve": (
+            f"20{NBSP}min",
+            f"median; 50{NBSP}min before",
+            True,
+        ),
+    }
+
+
+def test_where_nothing_is_known_of_before_nothing_is_better() -> None:
+    made = report(replace(facts(), incidents=opened(1, minutes=20), before=None))
+
+    assert [one.good for one in figures(made)] == [None] * 4
+    assert figures(made)[1].note == "before: not known"
+
+
+def test_a_view_is_bounded_and_says_what_it_left_out() -> None:
+    records = tuple(
+        SLORecord(an_slo(f"n{number}"), "a", tally(100, 50 if number % 2 else 0), None)
+        for number in range(1_200)
+    )
+    made = report(replace(facts(*records), incidents=opened(10_000, minutes=5)))
+
+    technical, executive = report_view(made, "", ()), report_view(made, "executive", ())
+
+    assert len(technical.slos) == 500
+    assert {row.verdict for row in technical.slos} == {"missed"}  # the worst first
+    assert technical.more_slos == "And 700 more: the CSV has every one."
+    assert len(technical.incidents) == 200
+    assert technical.more_incidents == "And 9,800 more: the JSON has every one."
+    assert len(executive.slos) == 10
+    assert executive.definitions == ()
+    assert technical.times[2][1].startswith("5")  # of all of them
+
+
+def test_what_was_left_out_says_why_and_how_often() -> None:
+    start = datetime(2026, 10, 1, 2, tzinfo=UTC)
+    nights = tuple(
+        (start + timedelta(days=one), start + timedelta(days=one, hours=1)) for one in range(31)
+    )
+    left = (Left("shop", "the backup of the night", "ann", nights),)
+
+    [(what, why)] = report_view(report(replace(facts(), left=left)), "", ()).excluded
+
+    assert what == "shop"
+    assert "Thu 1 Oct 2026 04:00 (+0200)" in why
+    assert why.endswith(", 21 more times: the backup of the night (ann)")
+
+
+def opened(many: int, *, minutes: int) -> tuple[tuple[Incident, IncidentTimes], ...]:
+    """Pages in the afternoon, each over after so many minutes."""
+    at = datetime(2026, 10, 5, 12, tzinfo=UTC)
+    return tuple(
+        (one, times_of(one, None))
+        for one in (
+            Incident(
+                f"i{number}", "shop", IncidentState.RESOLVED, Severity.PAGE, "It burns", at,
+                resolved_at=at + timedelta(minutes=minutes),
+            )
+            for number in range(many)
+        )
+    )  # fmt: skip
 
 
 def test_pages_are_at_night_by_their_owners_clock() -> None:

@@ -1,15 +1,19 @@
 """Reports tell what a period came to, with the numbers that the API tells of the same stretch."""
 
 import csv
+import dataclasses
 import io
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
+from dashboards.report_facts import ReportFacts, ReportList
 from tests.web.fakes import NOW, FakeSource
 from web.app import create_app
+from web.report_example import TABLE
 from web.report_settings import ReportSettings
 from web.settings import WebSettings
 
@@ -63,8 +67,13 @@ async def test_a_period_that_goes_on_says_so(client: httpx.AsyncClient) -> None:
 async def test_the_executive_view_leaves_the_single_objectives_out(
     client: httpx.AsyncClient,
 ) -> None:
-    assert "Every objective" in (await client.get(DAY)).text
-    assert "Every objective" not in (await client.get(f"{DAY}?view=executive")).text
+    technical = (await client.get(DAY)).text
+    executive = (await client.get(f"{DAY}?view=executive")).text
+
+    for words in ("Every objective", "Objectives by service", "What each objective counts"):
+        assert words in technical
+        assert words not in executive
+    assert "Objectives missed" in executive
 
 
 @pytest.mark.parametrize("slug", ["2026-13", "2026-W60", "yesterday", "2027-01", "1999-01"])
@@ -98,3 +107,32 @@ async def test_the_list_names_the_reports_there_are(client: httpx.AsyncClient) -
 
     for slug in ("2026-11-21", "2026-11-20", "2026-W47", "2026-11"):
         assert f'href="/reports/{slug}"' in page
+
+
+async def test_the_api_tells_the_same_as_the_page_s_files(client: httpx.AsyncClient) -> None:
+    slug = DAY.rpartition("/")[2]
+
+    assert await told(client, f"/api/v1/reports/{slug}") == await told(client, f"{DAY}.json")
+    api, page = await client.get(f"/api/v1/reports/{slug}.csv"), await client.get(f"{DAY}.csv")
+    assert api.text == page.text
+    listed = (await told(client, "/api/v1/reports"))["reports"]
+    assert {"period": "2026-11-20", "kind": "day", "title": "Friday 20 November 2026",
+            "is_over": True} in listed  # fmt: skip
+
+
+async def test_the_examples_of_the_description_are_what_is_answered(
+    client: httpx.AsyncClient,
+) -> None:
+    described = (await client.get("/api/v1/openapi.json")).json()["paths"]
+
+    def example(path: str) -> Any:  # noqa: ANN401 - JSON
+        answers = described[f"/api/v1/reports{path}"]["get"]["responses"]["200"]
+        return answers["content"]["application/json"]["example"]
+
+    for path, model in (("", ReportList), ("/{period}", ReportFacts)):
+        # What has a name in the model stands in the example, and nothing else.
+        read: Any = TypeAdapter(model).validate_python(example(path))
+        assert dataclasses.asdict(read).keys() == example(path).keys()
+    line = next(csv.DictReader(io.StringIO(TABLE)))
+    [slo] = example("/{period}")["slos"]
+    assert list(line) == ["period", *slo]

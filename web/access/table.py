@@ -24,6 +24,7 @@ _READ = """
 /api/v1/deployments /api/v1/deployments/{deployment_id}
 /api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
 /badge/{service}/{slo}.svg /api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
+/api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
 """

@@ -1,0 +1,83 @@
+"""`/api/v1/reports`: what a day, a week or a month came to, for programs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from dashboards.report import Report
+from dashboards.report_facts import ReportFacts, ReportList, report_csv, report_facts, report_list
+from dashboards.report_page import every_period
+from web.answer import answer
+from web.report_example import LIST, REPORT, TABLE
+from web.report_making import Reports
+
+Period = Annotated[
+    str,
+    Path(
+        description="A day, a week or a month in the reports' zone.",
+        openapi_examples={
+            "day": {"value": "2026-11-20"},
+            "week": {"value": "2026-W47"},
+            "month": {"value": "2026-11"},
+        },
+    ),
+]
+Owner = Annotated[
+    str | None, Query(max_length=400, description="Whose services alone it is to be about.")
+]
+
+
+def add_report_routes(router: APIRouter, reports: Reports) -> None:
+    """Every endpoint below `/reports`."""
+
+    async def every(request: Request) -> Response:
+        """The reports that there are: the newest of each kind, those that go on first."""
+        periods = every_period(reports.running(), reports.source.kept_since())
+        shown = (one for kind in periods for one in kind)
+        zone = reports.settings().zone.key
+        return answer(request, report_list(shown, zone, reports.now()))
+
+    async def table(period: Period, owner: Owner = None) -> Response:
+        """The objectives of one, for spreadsheets: a line for each."""
+        return as_table(await reports.named(period, owner or None))
+
+    async def one(request: Request, period: Period, owner: Owner = None) -> Response:
+        """All of one: objectives, losses, incidents, pages, what to review, what was excluded."""
+        return answer(request, report_facts(await reports.named(period, owner or None)))
+
+    router.add_api_route(
+        "/reports", every, methods=["GET"], response_model=ReportList, responses=_example(LIST)
+    )
+    router.add_api_route(
+        "/reports/{period}.csv",
+        table,
+        methods=["GET"],
+        response_model=None,
+        response_class=Response,
+        responses={200: {"content": {"text/csv": {"example": TABLE}}, "description": "A table."}},
+    )
+    router.add_api_route(
+        "/reports/{period}",
+        one,
+        methods=["GET"],
+        response_model=ReportFacts,
+        responses=_example(REPORT),
+    )
+
+
+def as_table(made: Report) -> Response:
+    """A report as a file for spreadsheets."""
+    return Response(
+        report_csv(made),
+        headers=_file(made, "csv"),
+        media_type="text/csv; charset=utf-8",
+    )
+
+
+def _file(made: Report, suffix: str) -> dict[str, str]:
+    name = f'attachment; filename="nines-{made.facts.period.slug}.{suffix}"'
+    return {"Cache-Control": "private, no-cache", "Content-Disposition": name}
+
+
+def _example(of: object) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": of}}}}

@@ -1,0 +1,172 @@
+"""Read what a report is made from, make it, and keep it for a moment: it reads what was counted."""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from alerting.incident import Incident
+from alerting.incident_times import IncidentTimes
+from dashboards.report import DayShare, Facts, Incidents, Left, Report, SLORecord, Tally, report
+from dashboards.report_period import PERIODS, ReportPeriod, period_at, read_period
+from dashboards.source import Source
+from slo.counts import Counts
+from slo.definition import SLO, GaugeSLI
+from slo.epoch import floor
+from web.look import newest
+from web.problem import ProblemError
+from web.report_settings import ReportSettings
+
+MOST_INCIDENTS = 10_000
+MOST_SLOS = 5_000
+_KEPT_FOR = timedelta(seconds=30)
+_DAY = timedelta(days=1)
+_QUARTER = timedelta(minutes=15)  # every zone's midnight lies on this grid
+_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Makes reports of what `source` knows, one at a time."""
+
+    source: Source
+    now: Callable[[], datetime]
+    settings: Callable[[], ReportSettings]
+    _made: dict[tuple[str, str, str | None], tuple[datetime, Report]] = field(default_factory=dict)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def running(self) -> list[ReportPeriod]:
+        """The periods that go on: a day, a week, a month."""
+        zone, now = self.settings().zone, self.now()
+        return [period_at(kind, now, zone) for kind in PERIODS]
+
+    async def named(self, slug: str, owner: str | None) -> Report:
+        """The report of the period that `slug` names. Raises ProblemError."""
+        try:
+            period = read_period(slug, self.settings().zone)
+        except ValueError as error:
+            raise ProblemError(404, f"{error}.") from None
+        return await self.of(period, owner)
+
+    async def of(self, period: ReportPeriod, owner: str | None) -> Report:
+        """Made anew after half a minute. Raises ProblemError."""
+        now = self.now()
+        key = (period.slug, period.zone.key, owner)
+        async with self._one_at_a_time:
+            kept = self._made.get(key)
+            if kept is not None and timedelta(0) <= now - kept[0] < _KEPT_FOR:
+                return kept[1]
+            facts = await read_facts(self.source, self.settings(), period, owner, now)
+            made = await asyncio.to_thread(report, facts)
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            self._made[key] = (now, made)
+            return made
+
+
+async def read_facts(
+    source: Source, settings: ReportSettings, period: ReportPeriod, owner: str | None, now: datetime
+) -> Facts:
+    """Everything that a report of this period is made from. Raises ProblemError."""
+    until = min(period.end, floor(now, source.bucket()))
+    since = source.kept_since()
+    if since is None or until <= max(since, period.start):
+        raise ProblemError(
+            404, f"There is nothing to tell of {period.title}: nothing was counted in it."
+        )
+    owners = {card.name: card.owner for card in source.services()}
+    statuses = await newest(source)
+    slos = [one.slo for one in statuses if owner in (None, owners.get(one.slo.service))]
+    if owner is not None and not slos:
+        raise ProblemError(404, f"No SLO belongs to {owner[:100]!r}.")
+    if len(slos) > MOST_SLOS:
+        raise ProblemError(
+            400, f"{len(slos):,} SLOs are too many for one report: choose an owner (?owner=)."
+        )
+    before = period.previous
+    ended = (
+        before.end
+        if until == period.end
+        else min(before.start + (until - period.start), before.end)
+    )
+    # Longer ago some may have been counted in part; a comparison needs the whole stretch.
+    kept = since <= before.start and ended > before.start
+    records = [
+        SLORecord(
+            slo=slo,
+            owner=owners.get(slo.service),
+            now=await _tally(source, slo, period.start, until),
+            before=await _tally(source, slo, before.start, ended) if kept else None,
+            losses=ledger.losses
+            if (ledger := await source.budget_ledger(slo.id, period.start, until))
+            else (),
+            days=await _days(source, slo, period, until),
+            excluded=tuple(source.excluded(slo.id, period.start, until)),
+        )
+        for slo in slos
+    ]
+    incidents = await source.incident_times(period.start, until, MOST_INCIDENTS + 1)
+    former = await source.incident_times(before.start, ended, MOST_INCIDENTS + 1) if kept else ()
+
+    def of_owner(found: Sequence[tuple[Incident, IncidentTimes]]) -> Incidents:
+        return tuple(one for one in found if owner in (None, owners.get(one[0].service)))
+
+    return Facts(
+        period=period,
+        until=until,
+        made_at=now,
+        slos=tuple(records),
+        incidents=of_owner(incidents[:MOST_INCIDENTS]),
+        before=of_owner(former) if kept and len(former) <= MOST_INCIDENTS else None,
+        left=_left(source, {slo.id for slo in slos}, period.start, until),
+        owners=owners,
+        zones=settings.owners,
+        owner=owner,
+        complete=len(incidents) <= MOST_INCIDENTS,
+    )
+
+
+def _left(source: Source, slo_ids: Set[str], start: datetime, until: datetime) -> tuple[Left, ...]:
+    """The exclusions behind what does not count, those first that began first."""
+    found = []
+    for one in source.exclusions():
+        stretches = tuple(
+            (each.start, min(each.end, until)) for each in one.intervals(start, until)
+        )
+        if stretches and not slo_ids.isdisjoint(source.excluded_slos(one)):
+            found.append(Left(one.scope.label, one.reason, one.author, stretches))
+    return tuple(sorted(found, key=lambda one: (one.stretches[0], one.label)))
+
+
+async def _tally(source: Source, slo: SLO, start: datetime, end: datetime) -> Tally:
+    rows = await source.steps(slo.id, start, end, _DAY)
+    of, cost = sum(one.good + one.bad for one in rows), Fraction(sum(one.bad for one in rows))
+    if slo.slicing is not None:
+        slices = await source.slices(slo.id, start, end)
+        told = slices.between(start, end) if slices is not None else None
+        of, cost = (told.observed, told.cost) if told is not None else (0, Fraction(0))
+    seen = sum(one.seen for one in rows)
+    return Tally(
+        of=of,
+        cost=cost,
+        unknown=sum(one.unknown for one in rows),
+        seen=seen,
+        due=seen + sum(one.missed for one in rows),
+    )
+
+
+async def _days(
+    source: Source, slo: SLO, period: ReportPeriod, until: datetime
+) -> tuple[DayShare, ...]:
+    if not isinstance(slo.sli, GaugeSLI):
+        return ()
+    days = period.days
+    good, bad = [0] * len(days), [0] * len(days)
+    for one in await source.steps(slo.id, period.start, until, _QUARTER):
+        number = bisect_right(days, datetime.fromtimestamp(one.bucket, UTC)) - 1
+        good[number] += one.good
+        bad[number] += one.bad
+    shares = [Counts(*both).bad_ratio for both in zip(good, bad, strict=True)]
+    return tuple(DayShare(number, share) for number, share in enumerate(shares[:-1]))
