@@ -21,7 +21,8 @@ from alerting.suppressor import SuppressorKind
 from dashboards.alertmanager import ShownAlert
 from nines.intake import Intake
 from nines.storage.errors import StorageError
-from web.alertmanager.port import NotStoredError, RefusedError, Status
+from web.alertmanager.port import RefusedError, Status
+from web.senders import NotKeptError
 
 _CLOSED = (
     "Alertmanager's API is closed: Nines listens beyond this machine, and whoever reaches it could "
@@ -82,11 +83,11 @@ class Alertmanager:
         return True
 
     async def post(self, body: bytes) -> Sequence[str]:
-        """Take alerts. Raises RefusedBodyError, and NotStoredError when storage refuses."""
+        """Take alerts. Raises RefusedBodyError, and NotKeptError when storage refuses."""
         try:
             return await self._intake.post(body)
         except StorageError as error:
-            raise NotStoredError(str(error)) from error
+            raise NotKeptError(str(error)) from error
 
     async def alerts(self) -> Sequence[ShownAlert]:
         """All that fire, from outside and our own."""

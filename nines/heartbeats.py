@@ -4,6 +4,7 @@ import hmac
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import NoReturn
 
 from collectors.heartbeat import JobConfig
 from collectors.job import Ping
@@ -13,7 +14,8 @@ from nines.config import Config
 from nines.storage.errors import StorageError
 from nines.storage.heartbeats import KEPT, PingRecords
 from nines.threads import StorageThreads
-from web.heartbeats import NotStoredError, RefusedPingError, TooOftenError
+from web.heartbeats import TooOftenError
+from web.senders import NotKeptError, RefusedSenderError
 from web.throttle import Throttle
 
 _OFTEN = (1.0, 60)  # a second, and at once, of one job
@@ -57,7 +59,7 @@ class Heartbeats:
         )
 
     def admit(self, collector: str, authorization: str | None) -> None:
-        """Raises RefusedPingError and TooOftenError."""
+        """Raises RefusedSenderError and TooOftenError."""
         service, _, name = collector.partition("/")
         written = self._config().services.get(service)
         settings = None if written is None else written.collectors.get(name)
@@ -72,20 +74,20 @@ class Heartbeats:
         if not throttle.take():
             raise TooOftenError
 
-    def _refuse(self, status: int, text: str) -> None:
+    def _refuse(self, status: int, text: str) -> NoReturn:
         if not self._strangers.take():
             raise TooOftenError
-        raise RefusedPingError(status, text)
+        raise RefusedSenderError(status, text)
 
     async def ping(self, collector: str, ping: Ping) -> bool:
-        """Store it; whether it is new. Raises NotStoredError."""
+        """Store it; whether it is new. Raises NotKeptError."""
         storing = self._storing.setdefault(collector, Counter())
         storing[ping.at] += 1
         try:
             stored = await self._threads.write(lambda: self._records.add(collector, ping))
         except StorageError as error:
             self._refused[collector] = self._clock.now()
-            raise NotStoredError(str(error)) from error
+            raise NotKeptError(str(error)) from error
         else:
             if stored is not None:
                 self._pings[collector] = [*self._pings.get(collector, ()), stored][-KEPT:]

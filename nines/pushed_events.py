@@ -15,7 +15,7 @@ from nines.threads import StorageThreads
 from slo.deployment import KeyReusedError
 from slo.exposition import OWN_COUNT, Page, Sample, Series
 from web.events import KeyTakenError, NewEvents, UnwantedError
-from web.pushes import NotKeptError
+from web.senders import NotKeptError
 
 _AT_ONCE = 100  # requests that wait their turn
 MOST_SERIES = 20_000  # of a collector

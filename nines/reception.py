@@ -17,7 +17,8 @@ from nines.storage.errors import StorageError
 from nines.storage.pushed import PushedRecords
 from nines.threads import StorageThreads
 from slo.exposition import Page
-from web.pushes import BadPushError, Kept, NotKeptError
+from web.pushes import BadPushError, Kept
+from web.senders import NotKeptError
 
 _AT_ONCE = 32  # bodies that wait or are read: each may be large
 _LARGE = 32 * 1024  # bytes of a body that are read beside the event loop

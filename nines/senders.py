@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 
 from collectors.pushed.collector import SentSettings
-from web.pushes import RefusedSenderError
+from web.senders import RefusedSenderError
 
 _CLOSED = (
     "What is sent is taken from this machine only: Nines listens beyond it, and whoever reaches it "

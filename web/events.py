@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from slo.exposition import Series
 from web.access.guard import GuardedRoute
 from web.problem import Place, ProblemError
-from web.pushes import NotKeptError, RefusedSenderError
+from web.senders import NotKeptError, RefusedSenderError, refusing_senders
 
 PATH = "/api/v1/events"
 _KEY = "header.Idempotency-Key"
 _MOST_KEY = 200  # characters
-_RETRY = {"Retry-After": "5"}
+_SCHEMES = 'Bearer, Basic realm="nines"'
 _MOST = 10**9
 
 
@@ -107,18 +107,15 @@ def events_router(taken: EventsTaken) -> APIRouter:
     router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
     async def post(request: Request) -> Response:
-        try:
+        with refusing_senders(_SCHEMES):
             collectors = taken.admit(request.headers.get("authorization"))
-        except RefusedSenderError as error:
-            basic = {"WWW-Authenticate": 'Bearer, Basic realm="nines"'}
-            headers = basic if error.status == 401 else {}
-            raise ProblemError(error.status, error.text, headers=headers) from error
         key = _key(request)
         body = await request.body()
         events = [one.told() for one in _read(body).events]
         digest = hashlib.sha256(body).hexdigest()
         try:
-            is_new = await taken.count(events, collectors, key=key, digest=digest)
+            with refusing_senders(_SCHEMES):
+                is_new = await taken.count(events, collectors, key=key, digest=digest)
         except UnwantedError as error:
             place = Place(f"body.{error.place}", error.text)
             said = f"{place.place}: {place.problem}."
@@ -126,8 +123,6 @@ def events_router(taken: EventsTaken) -> APIRouter:
         except KeyTakenError:
             said = f"{_KEY}: other events came under this key; choose a new one"
             raise ProblemError(422, said) from None
-        except NotKeptError as error:
-            raise ProblemError(503, str(error), headers=_RETRY) from error
         answer = Response(status_code=204)
         if not is_new:
             answer.headers["Idempotency-Replayed"] = "true"

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from collectors.job import Ping, PingKind
 from web.access.guard import GuardedRoute
 from web.problem import ProblemError, bad_request
+from web.senders import RefusedSenderError, refusing_senders
 from web.settings import WebSettings
 
 MOST_BODY_BYTES = 10_000  # that are kept
@@ -23,31 +24,18 @@ _WORDS = {
 _PATH = "/api/v1/heartbeats/{service}/{collector}"
 
 
-class RefusedPingError(Exception):
-    """Whoever pings may not: an HTTP status and a sentence."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
 class TooOftenError(Exception):
     """More pings come than a job can have."""
-
-
-class NotStoredError(Exception):
-    """Storage refuses at the moment; the ping is to be sent again."""
 
 
 class Heartbeats(Protocol):
     """Whoever keeps the pings."""
 
     def admit(self, collector: str, authorization: str | None) -> None:
-        """Let whoever bears this header ping. Raises RefusedPingError and TooOftenError."""
+        """Let whoever bears this header ping. Raises RefusedSenderError and TooOftenError."""
 
     async def ping(self, collector: str, ping: Ping) -> bool:
-        """Keep it; returns when it is stored: whether it is new. Raises NotStoredError."""
+        """Keep it; returns when it is stored: whether it is new. Raises NotKeptError."""
 
 
 class _None:
@@ -55,7 +43,7 @@ class _None:
 
     def admit(self, collector: str, authorization: str | None) -> None:
         del authorization
-        raise RefusedPingError(404, f"There is no heartbeat {collector[:200]} here.")
+        raise RefusedSenderError(404, f"There is no heartbeat {collector[:200]} here.")
 
     async def ping(self, collector: str, ping: Ping) -> bool:
         del collector, ping
@@ -72,18 +60,14 @@ def heartbeats_router(heartbeats: Heartbeats, settings: WebSettings) -> APIRoute
     async def ping(request: Request, service: str, collector: str, what: str = "") -> Response:
         at, id_ = settings.now(), f"{service}/{collector}"
         try:
-            heartbeats.admit(id_, request.headers.get("authorization"))
-        except RefusedPingError as error:
-            bearer = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-            raise ProblemError(error.status, error.text, headers=bearer) from error
+            with refusing_senders("Bearer"):
+                heartbeats.admit(id_, request.headers.get("authorization"))
         except TooOftenError as error:
             again = {"Retry-After": "1"}
             raise ProblemError(429, "Pings come too often.", headers=again) from error
         told = _read(what, request.query_params.get("rid"), await request.body(), at)
-        try:
+        with refusing_senders("Bearer"):
             is_new = await heartbeats.ping(id_, told)
-        except NotStoredError as error:
-            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
         answer = orjson.dumps({"heartbeat": id_, "ping": told.kind, "repeated": not is_new})
         return Response(answer + b"\n", media_type="application/json")
 

@@ -9,30 +9,18 @@ from fastapi import APIRouter, Request, Response
 from collectors.pushed.otlp_answer import failure, success
 from web.access.guard import GuardedRoute
 from web.problem import ProblemError
+from web.senders import RETRY, NotKeptError, RefusedSenderError, refusing_senders
 
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 _INVALID, _UNAVAILABLE = 3, 14  # gRPC's codes
 _FIRST, _SECOND = "prometheus.writerequest", "io.prometheus.write.v2.request"
-_RETRY = {"Retry-After": "5"}
+_SCHEMES = 'Bearer, Basic realm="nines"'
 _COUNTS = "X-Prometheus-Remote-Write-{}-Written"
-
-
-class RefusedSenderError(Exception):
-    """Whoever sends may not: an HTTP status and a sentence."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
 
 
 class BadPushError(Exception):
     """Nothing of a body can be read, and it would not be better the next time; a sentence."""
-
-
-class NotKeptError(Exception):
-    """Nothing was kept: storage refuses, or too many send at once. It is to be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +114,7 @@ def pushes_router(pushes: Pushes) -> APIRouter:
             return Response(refused, 400, media_type=media)
         except NotKeptError as error:
             refused = failure(_UNAVAILABLE, str(error), as_json=as_json)
-            return Response(refused, 503, headers=_RETRY, media_type=media)
+            return Response(refused, 503, headers=RETRY, media_type=media)
         problem = "; ".join(kept.problems)[:1000]
         taken_in = success(kept.rejected, problem, as_json=as_json)
         return Response(taken_in, media_type=media)
@@ -138,21 +126,17 @@ def pushes_router(pushes: Pushes) -> APIRouter:
 
 def admitted(pushes: Pushes, kind: str, request: Request) -> frozenset[str]:
     """The collectors that the sender may send to. Raises ProblemError."""
-    try:
+    with refusing_senders(_SCHEMES):
         return pushes.admit(kind, request.headers.get("authorization"))
-    except RefusedSenderError as error:
-        headers = {"WWW-Authenticate": 'Bearer, Basic realm="nines"'} if error.status == 401 else {}
-        raise ProblemError(error.status, error.text, headers=headers) from error
 
 
 async def kept_of(keeping: Awaitable[Kept]) -> Kept:
     """What became of a body. Raises ProblemError."""
     try:
-        return await keeping
+        with refusing_senders(_SCHEMES):
+            return await keeping
     except BadPushError as error:
         raise ProblemError(400, f"{error}.") from error
-    except NotKeptError as error:
-        raise ProblemError(503, str(error), headers=_RETRY) from error
 
 
 def _is_second(request: Request) -> bool:

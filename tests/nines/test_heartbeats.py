@@ -14,7 +14,8 @@ from nines.service import Service
 from nines.storage.errors import StorageError
 from slo.status import SLOStatus
 from tests.fakes.clock import FakeClock
-from web.heartbeats import NotStoredError, RefusedPingError, TooOftenError
+from web.heartbeats import TooOftenError
+from web.senders import NotKeptError, RefusedSenderError
 
 EVENING = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 DUE = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)  # 02:30 in Berlin
@@ -156,7 +157,7 @@ async def test_a_run_that_could_not_be_stored_is_not_the_jobs_failure(
     await night.watch(DUE - timedelta(minutes=2), DUE + timedelta(minutes=1))
     with monkeypatch.context() as patch:
         patch.setattr("nines.storage.heartbeats.PingRecords.add", refuse)
-        with pytest.raises(NotStoredError, match="disk is full"):
+        with pytest.raises(NotKeptError, match="disk is full"):
             await night.ping(PingKind.SUCCESS)
     await night.watch(DUE + timedelta(minutes=1), DUE + timedelta(minutes=33))
     assert night.counts == (0, 0, 1)
@@ -175,11 +176,11 @@ async def test_another_timetable_judges_nothing_of_the_past(night: Night) -> Non
 async def test_only_the_bearer_of_the_token_is_heard_and_not_too_often(night: Night) -> None:
     admit = night.service.heartbeats.admit
     for header in (None, "Bearer wrong", "Basic only-you", "Bearer"):
-        with pytest.raises(RefusedPingError) as refused:
+        with pytest.raises(RefusedSenderError) as refused:
             admit(JOB, header)
         assert refused.value.status == 401
         assert "only-you" not in refused.value.text
-    with pytest.raises(RefusedPingError) as refused:
+    with pytest.raises(RefusedSenderError) as refused:
         admit("shop/none", "Bearer only-you")
     assert refused.value.status == 404
     for _ in range(60):

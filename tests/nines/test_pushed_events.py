@@ -11,7 +11,7 @@ from nines.storage.errors import StorageError
 from slo.exposition import Series
 from tests.nines.living import STEP, Living
 from web.events import KeyTakenError, NewEvents, UnwantedError
-from web.pushes import NotKeptError, RefusedSenderError
+from web.senders import NotKeptError, RefusedSenderError
 
 ORDERS = "shop/orders"
 FILE = """

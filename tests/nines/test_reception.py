@@ -14,7 +14,8 @@ from slo.evaluate import NO_DATA
 from tests.collectors.pushed.bodies import STALE, first, named
 from tests.collectors.pushed.exports import a_gauge, request
 from tests.nines.living import STEP, Living
-from web.pushes import BadPushError, NotKeptError, RefusedSenderError
+from web.pushes import BadPushError
+from web.senders import NotKeptError, RefusedSenderError
 
 METRICS = "shop/metrics"
 FILE = """

@@ -11,7 +11,7 @@ from slo.exposition import Series
 from tests.web.fakes import FakeSource
 from web.app import create_app
 from web.events import KeyTakenError, NewEvents, UnwantedError
-from web.pushes import NotKeptError, RefusedSenderError
+from web.senders import NotKeptError, RefusedSenderError
 from web.settings import WebSettings
 
 BODY = {"events": [{"metric": "orders_total", "labels": {"outcome": "done"}, "count": 3}]}

@@ -10,13 +10,8 @@ import pytest
 from collectors.job import Ping, PingKind
 from tests.web.fakes import FakeSource
 from web.app import create_app
-from web.heartbeats import (
-    NO_HEARTBEATS,
-    Heartbeats,
-    NotStoredError,
-    RefusedPingError,
-    TooOftenError,
-)
+from web.heartbeats import NO_HEARTBEATS, Heartbeats, TooOftenError
+from web.senders import NotKeptError, RefusedSenderError
 from web.settings import WebSettings
 
 PATH = "/api/v1/heartbeats/shop/backup"
@@ -32,7 +27,7 @@ class Keeper:
     def admit(self, collector: str, authorization: str | None) -> None:
         assert collector == "shop/backup"
         if authorization != "Bearer me":
-            raise RefusedPingError(401, "Not you.")
+            raise RefusedSenderError(401, "Not you.")
         if isinstance(self.ends, TooOftenError):
             raise self.ends
 
@@ -108,7 +103,7 @@ async def test_of_a_body_the_first_bytes_are_kept_whatever_they_are() -> None:
     ("ends", "status", "header"),
     [
         (TooOftenError(), 429, ("retry-after", "1")),
-        (NotStoredError("The disk is full."), 503, ("retry-after", "5")),
+        (NotKeptError("The disk is full."), 503, ("retry-after", "5")),
     ],
 )
 async def test_what_is_to_be_sent_again(

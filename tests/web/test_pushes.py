@@ -12,7 +12,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from tests.web.fakes import FakeSource
 from web.app import create_app
-from web.pushes import NO_PUSHES, BadPushError, Kept, NotKeptError, Pushes, RefusedSenderError
+from web.pushes import NO_PUSHES, BadPushError, Kept, Pushes
+from web.senders import NotKeptError, RefusedSenderError
 from web.settings import WebSettings
 
 FIRST = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}

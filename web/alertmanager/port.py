@@ -17,10 +17,6 @@ class RefusedError(Exception):
         self.text = text
 
 
-class NotStoredError(Exception):
-    """Nothing of it was taken: storage refuses at the moment. The sentence says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Status:
     """What is told of this process. `config`: routes and receivers as Alertmanager writes them."""
@@ -40,7 +36,7 @@ class Alertmanager(Protocol):
         """
 
     async def post(self, body: bytes) -> Sequence[str]:
-        """Take alerts; what is wrong with some. Raises RefusedBodyError and NotStoredError."""
+        """Take alerts; what is wrong with some. Raises RefusedBodyError and NotKeptError."""
 
     async def alerts(self) -> Sequence[ShownAlert]:
         """All that fire."""

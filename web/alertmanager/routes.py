@@ -21,7 +21,7 @@ from slo.planning import PlanError
 from web.access.decision import Grant, Kind, Permission, Principal, Role
 from web.access.guard import Asking, OwnDoorRoute, asking
 from web.access.table import permission_of
-from web.alertmanager.port import Alertmanager, NotStoredError, RefusedError
+from web.alertmanager.port import Alertmanager, RefusedError
 from web.alertmanager.query import (
     BadQuestionError,
     alert_question,
@@ -31,6 +31,7 @@ from web.alertmanager.query import (
     silence_states,
 )
 from web.problem import ProblemError
+from web.senders import NotKeptError
 from web.settings import WebSettings
 
 PREFIX = "/api/v2"
@@ -144,7 +145,7 @@ class AlertmanagerAPI:
                 return coded(error.status, error.code, error.message)
             except BadQuestionError as error:
                 return _text(400, str(error))
-            except NotStoredError as error:
+            except NotKeptError as error:
                 return _text(500, str(error))
 
         return answer
