@@ -2,7 +2,8 @@
 
 import pytest
 
-from nines.config.document import MAX_DEPTH, Document, read_yaml
+from nines.config.document import Document, read_yaml
+from nines.config.nodes import MAX_DEPTH
 
 
 def read(text: str) -> Document:
