@@ -114,10 +114,12 @@ class _Expansion:
 
 def _is_captured(name: str, path: Path, data: object) -> bool:
     """Whether a step of the same journey or dialog fills it in while it runs."""
-    kind = next((key for key in ("steps", "dialog") if key in path), None)
-    if kind is None:
+    end = next((at for at, key in enumerate(path) if isinstance(key, int)), 0)
+    # The list itself, and no collector that somebody called so.
+    kind = path[end - 1] if end else None
+    if kind not in {"steps", "dialog"}:
         return False
-    for key in path[: path.index(kind) + 1]:
+    for key in path[:end]:
         data = data.get(key) if isinstance(data, Mapping) else None
     steps = [step for step in data if isinstance(step, Mapping)] if isinstance(data, list) else []
     if kind == "dialog":

@@ -121,3 +121,13 @@ def test_of_what_a_login_or_a_call_bears_only_what_sounds_secret_is_advised_agai
         "authorization",
         "password",
     ]
+
+
+def test_a_journey_may_be_called_steps(tmp_path: Path) -> None:
+    text = JOURNEY.replace("      account:\n        steps:", "      steps:\n        steps:")
+    text = text.replace("{probe: account}", "{probe: steps}")
+    config = load_text(tmp_path, text, {"PASSWORD": "hush"}).services["shop"].collectors["steps"]
+
+    assert isinstance(config, StepsConfig)
+    assert config.steps[1].bearer_token is not None
+    assert config.steps[1].bearer_token.value == "${token}"
