@@ -80,6 +80,11 @@ class JobConfig(CollectorSettings):
 
     heartbeat: JobSchedule
 
+    @property
+    def pace(self) -> timedelta:
+        """The time between two of its runs, on the average; `interval` is that between looks."""
+        return self.heartbeat.timetable.usual
+
 
 class Heartbeat:
     """One job."""

@@ -16,6 +16,7 @@ _EARLY = timedelta(minutes=1)
 _SAMPLED = 500  # runs between which the shortest gap is looked for
 _SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 _FIELDS = 5
+_ONCE = timedelta(days=366)  # taken to be between runs of which only one is found
 
 
 class Timetable(Protocol):
@@ -30,6 +31,10 @@ class Timetable(Protocol):
     @property
     def early(self) -> timedelta:
         """How much sooner than it is due a run may be heard of."""
+
+    @property
+    def usual(self) -> timedelta:
+        """The time between two runs, on the average."""
 
     def first(self, now: datetime) -> datetime: ...
 
@@ -54,6 +59,7 @@ class Cron:
     expression: str
     zone: ZoneInfo
     shortest: timedelta  # between two runs
+    usual: timedelta  # on the average
 
     @classmethod
     def of(cls, expression: str, zone: ZoneInfo) -> "Cron":
@@ -70,7 +76,9 @@ class Cron:
         if not runs:
             raise ValueError(f"{expression!r} never comes")
         gaps = [later - sooner for sooner, later in pairwise(runs)]
-        return cls(expression, zone, min(gaps, default=timedelta(days=366)))
+        if not gaps:
+            return cls(expression, zone, _ONCE, _ONCE)
+        return cls(expression, zone, min(gaps), (runs[-1] - runs[0]) / len(gaps))
 
     @property
     def label(self) -> str:
@@ -111,6 +119,10 @@ class Every:
     @property
     def early(self) -> timedelta:
         return self.every / 2
+
+    @property
+    def usual(self) -> timedelta:
+        return self.every
 
     def first(self, now: datetime) -> datetime:
         return now + self.every

@@ -6,7 +6,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from collectors.kinds import has_page
+from collectors.heartbeat import JobConfig
+from collectors.kinds import has_page, is_probe
 from collectors.step import VARIABLE
 from nines.config.assembly import Config
 from nines.config.document import Path
@@ -32,8 +33,9 @@ def advise(
     if not config.services and not config.discovery:
         yield Finding((), "no services: nothing is watched")
     for slo in config.slos:
-        yield from _coarse_probe(slo)
-        yield from _sparse_short_window(slo)
+        job = _job_of(slo, config)
+        yield from _coarse_probe(slo, job)
+        yield from _sparse_job(slo, job, config) if job else _sparse_short_window(slo)
         yield from _lowered_tiers(slo)
     yield from beyond_limits(config)
     yield from _unwatched_targets(config)
@@ -58,22 +60,55 @@ def _at(slo: SLO, *more: str | int) -> Path:
     return ("services", slo.service, "slos", slo.name, *more)
 
 
-def _coarse_probe(slo: SLO) -> Iterator[Finding]:
+def _job_of(slo: SLO, config: Config) -> JobConfig | None:
+    """The job whose runs it counts."""
+    if not isinstance(slo.sli, ProbeSLI):
+        return None
+    collector = config.services[slo.service].collectors.get(slo.sli.collector)
+    return collector if isinstance(collector, JobConfig) else None
+
+
+def _coarse_probe(slo: SLO, job: JobConfig | None) -> Iterator[Finding]:
     """A budget that a handful of failed runs spends."""
     if not isinstance(slo.sli, ProbeSLI):
         return
+    pace = slo.interval if job is None else job.pace
     runs = Fraction(slo.window.length // timedelta(milliseconds=1)) / Fraction(
-        slo.interval // timedelta(milliseconds=1)
+        pace // timedelta(milliseconds=1)
     )
     allowed = runs * slo.objective.budget_share
-    if 1 / allowed < _TOO_MUCH_OF_THE_BUDGET:
+    # A job runs when it must: its budget is worth a word only where one bad run is all of it.
+    if 1 / allowed < (_TOO_MUCH_OF_THE_BUDGET if job is None else 1):
         return
     spent = "all of" if allowed <= 1 else f"{format_percent(1 / allowed, 0)} of"
+    if job is None:
+        of_what = f"a probe every {format_duration(slo.interval)}"
+        instead = "probe more often, or promise less"
+    else:
+        of_what = f"a job that runs {_times(runs)} in that time"
+        instead = "promise less, or over a longer time"
     yield Finding(
         _at(slo, "objective"),
         f"{slo.objective.label}% over {slo.window.label} allows {float(allowed):.2g} failed runs "
-        f"of a probe every {format_duration(slo.interval)}: one spends {spent} the budget; "
-        "probe more often, or promise less",
+        f"of {of_what}: one spends {spent} the budget; {instead}",
+    )
+
+
+def _times(number: Fraction) -> str:
+    return "once or less" if round(number) <= 1 else f"some {round(number):,} times"
+
+
+def _sparse_job(slo: SLO, job: JobConfig, config: Config) -> Iterator[Finding]:
+    """A tier whose short window sees hardly a run, where one bad run may matter enough."""
+    shortest = min((tier.short for tier in slo.tiers), default=None)
+    watched = any(rule.collector_id == slo.collector_id for rule in config.rules)
+    if shortest is None or watched or job.pace <= shortest:
+        return
+    yield Finding(
+        _at(slo),
+        f"its job runs less than once in the short window of {format_duration(shortest)}, so that "
+        "this tier will seldom know enough to speak; to hear of each bad run, write an alert with "
+        "`failures: 1 of 1`",
     )
 
 
@@ -108,7 +143,8 @@ def _unread_scrapes(config: Config) -> Iterator[Finding]:
     read |= {rule.collector_id for rule in config.rules}
     for name, service in config.services.items():
         for key, collector in service.collectors.items():
-            if has_page(collector) and f"{name}/{key}" not in read:
+            is_scrape = has_page(collector) and not is_probe(collector)
+            if is_scrape and f"{name}/{key}" not in read:
                 yield Finding(
                     ("services", name, "collectors", key),
                     f"nothing reads `{key}`: it is scraped for nothing",

@@ -1,5 +1,6 @@
 """What is no mistake, but worth a thought."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,15 @@ import pytest
 from tests.nines.config.files import NOBODY, SHOP, load_text
 
 HOME = "{http: https://shop.example/}"
+TOKEN = {"TOKEN": "example"}
 UP = "{objective: 99.9%, sli: {probe: home}}"
 
 
-def advice(folder: Path, text: str) -> list[str]:
+def advice(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> list[str]:
     """The advice, each as `line:column: sentence`, but that SHOP tells nobody."""
     return [
         f"{p.line}:{p.column}: {p.sentence}"
-        for p in load_text(folder, text).advice
+        for p in load_text(folder, text, environ).advice
         if p.sentence != NOBODY
     ]
 
@@ -54,6 +56,46 @@ def test_a_probe_too_seldom_for_its_short_window(tmp_path: Path) -> None:
     )
 
 
+def job(heartbeat: str, slo: str, *, alert: str = "") -> str:
+    """A job with one SLO, and perhaps an alert."""
+    return f"""\
+services:
+  shop:
+    collectors:
+      backup: {{heartbeat: {{{heartbeat}, token: "${{TOKEN}}"}}}}
+    slos:
+      backups: {{sli: {{probe: backup}}, {slo}}}
+{alert}alerting: {{route: {{receivers: []}}}}
+"""
+
+
+def test_of_a_job_its_runs_are_counted_and_no_looks(tmp_path: Path) -> None:
+    tiers = "tiers: [{severity: ticket, factor: 2, long: 6d, short: 2d}]"
+    nightly = job('cron: "30 2 * * *", zone: Europe/Berlin', f"objective: 99%, {tiers}")
+    (said,) = advice(tmp_path, nightly, TOKEN)
+    assert said == (
+        "6:50: 99% over 30d allows 0.3 failed runs of a job that runs some 30 times in that time: "
+        "one spends all of the budget; promise less, or over a longer time"
+    )
+    yearly = job('cron: "0 3 1 1 *"', f"objective: 99%, {tiers}")
+    assert "a job that runs once or less in that time" in advice(tmp_path, yearly, TOKEN)[-1]
+    often = "objective: 99%, tiers: [{severity: ticket, factor: 2, long: 1d, short: 1h}]"
+    assert advice(tmp_path, job("every: 10m", often), TOKEN) == []
+    seldom = f"objective: 95%, {tiers}"  # one of one and a half: a job runs when it must
+    assert advice(tmp_path, job('cron: "30 2 * * *"', seldom), TOKEN) == []
+
+
+def test_a_job_too_seldom_for_its_short_window_needs_an_alert(tmp_path: Path) -> None:
+    hourly = "every: 1h", "objective: 95%, window: 90d"
+    assert any(
+        "less than once in the short window of 5m" in each and "`failures: 1 of 1`" in each
+        for each in advice(tmp_path, job(*hourly), TOKEN)
+    )
+    alert = "    alerts: {bad: {probe: backup, failures: 1 of 1, severity: ticket}}\n"
+    said = advice(tmp_path, job(*hourly, alert=alert), TOKEN)
+    assert not any("short window" in each for each in said)
+
+
 def test_default_tiers_that_had_to_be_lowered(tmp_path: Path) -> None:
     assert advice(tmp_path, SHOP.replace(UP, UP.replace("99.9%", "90%"))) == [
         (
@@ -69,6 +111,12 @@ def test_a_scrape_that_nothing_reads(tmp_path: Path) -> None:
     )
 
     assert advice(tmp_path, text) == ["6:13: nothing reads `more`: it is scraped for nothing"]
+
+
+def test_a_probe_that_nothing_reads_is_still_shown(tmp_path: Path) -> None:
+    text = SHOP.replace("    slos:\n", "      name: {dns: shop.example}\n    slos:\n")
+
+    assert advice(tmp_path, text) == []
 
 
 def test_no_alerting_at_all(tmp_path: Path) -> None:
