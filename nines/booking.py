@@ -31,6 +31,7 @@ from slo.selector import Selector
 # in five-minute strides.
 _FINE_GAP = timedelta(hours=6)
 _COARSE_STRIDE = timedelta(minutes=5)
+_NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
 _ANOMALIES_KEPT = 50  # sentences for an SLO; they name series, and pages invent those without end
 
 
@@ -135,6 +136,7 @@ class Booking:
 
     def add_cause(self, indicator: Booked, at: datetime, cause: str, bad: int) -> None:
         """Remember what made events of an SLI bad."""
+        cause = cause.replace("\0", _NUL_SHOWN)  # a label may have one; PostgreSQL's text may not
         bucket = indicator.ledger.book_cause(at, cause, bad)
         if indicator.detail is not None:
             indicator.detail.book_cause(bucket, cause, bad)

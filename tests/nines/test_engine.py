@@ -162,6 +162,18 @@ def test_two_pages_give_exact_increments_and_their_causes(engine: Engine) -> Non
     assert entry.ledger.causes(timedelta(hours=1), T0 + 30 * S) == {"code=500": 5}
 
 
+def test_a_label_with_a_nul_is_a_cause_that_postgresql_takes(engine: Engine) -> None:
+    for n in range(2):
+        page = a_page({"200": 100 + n, "5\0o": 3 + n})
+        at = T0 + n * 10 * S
+        engine.observe(an_observation(at, collector_id=METRICS, page=page), at)
+
+    batch = engine.take_batch("one")
+
+    assert batch is not None
+    assert [one.cause for one in batch.causes[2]] == ["code=5\N{REPLACEMENT CHARACTER}o"]
+
+
 def test_a_failed_scrape_is_a_gap_that_the_next_page_fills(engine: Engine) -> None:
     def scrape(n: int, page: Page | None) -> None:
         at = T0 + n * 10 * S
