@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, mod
 from collectors.job import State, Terms, judge, taken_up
 from collectors.look import Look
 from collectors.means import Means
-from collectors.observation import Cause, Observation, Told
+from collectors.observation import Cause, Observation, Outcome, Told
 from collectors.runnable import Clock, Heard
 from collectors.settings import CollectorSettings, Strict
 from collectors.timetable import Cron, Every, Timetable
@@ -125,7 +125,8 @@ class Heartbeat:
             seen = look.passed()
         else:
             seen = look.failed(Cause(state.cause), state.detail)
-        return replace(seen, told=Told(tuple(runs), state.to_text()))
+        stands = Outcome.UNKNOWN if state.waits else seen.outcome
+        return replace(seen, told=Told(tuple(runs), state.to_text(), stands))
 
     async def close(self) -> None:
         """Nothing is held."""

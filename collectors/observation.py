@@ -62,10 +62,14 @@ class ToldRun:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The runs that were decided since the position before. `position` is stored with them."""
+    """The runs that were decided since the position before. `position` is stored with them.
+
+    `stands` is how the newest of all is taken now; UNKNOWN before the first.
+    """
 
     runs: tuple[ToldRun, ...]
     position: str
+    stands: Outcome
 
 
 @dataclass(frozen=True, slots=True)

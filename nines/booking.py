@@ -17,7 +17,16 @@ from nines.storage.batches import CollectorRecord, CountBatch
 from nines.target import Target
 from slo.counter import advance, smear
 from slo.counter_state import TargetState
-from slo.definition import SLO, CounterSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, sources
+from slo.definition import (
+    SLO,
+    CounterSLI,
+    EventsSLI,
+    GaugeSLI,
+    HistogramSLI,
+    ProbeSLI,
+    is_vantage,
+    sources,
+)
 from slo.evaluate import NO_DATA
 from slo.exclusion import counted_causes
 from slo.exposition import Page
@@ -114,7 +123,8 @@ class Booking:
             together = max(1, min(left, _COARSE_STRIDE // target.interval)) if coarse else 1
             for indicator in fed:
                 # Of a job's runs those that were due are told by its next look.
-                is_event = isinstance(indicator.slo.sli, ProbeSLI) and not target.is_told
+                is_run = not target.is_told or is_vantage(indicator.slo)
+                is_event = isinstance(indicator.slo.sli, ProbeSLI) and is_run
                 unknown = together if is_event else 0
                 self._book(indicator, at, unknown=unknown, missed=together)
             at += together * target.interval
@@ -208,13 +218,21 @@ class Booking:
                 self._book(indicator, observation.due, unknown=1, missed=1)
 
     def _book_told(self, target: Target, feed: Feed, observation: Observation) -> None:
-        """A look at what a job told: an event for each of its runs, and none for the look."""
+        """A look at what a job told: an event for each of its runs, and none for the look.
+
+        A quorum asks how its vantages do at the same time, and runs of jobs seldom coincide: there
+        the look is the event, and says how the newest run stands.
+        """
         told = observation.told
         if told is None or _older(observation, target):
             for one in feed.probes:
-                self._book(one, observation.due, missed=1)
+                unknown = int(is_vantage(one.slo))
+                self._book(one, observation.due, unknown=unknown, missed=1)
             return
         for one in feed.probes:
+            if is_vantage(one.slo):
+                self._book_probe(one, replace(observation, outcome=told.stands))
+                continue
             self._book(one, observation.due, seen=1)
             for run in told.runs:
                 bucket = one.ledger.bucket_of(run.at)

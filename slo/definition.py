@@ -245,6 +245,11 @@ def vantage_id(collector_id: str) -> str:
     return f"{collector_id}{_VANTAGE}"
 
 
+def is_vantage(slo: SLO) -> bool:
+    """Whether it is what a vantage of quorums is counted as."""
+    return slo.name.endswith(_VANTAGE)
+
+
 def vantages(slos: Iterable[SLO]) -> dict[str, SLO]:
     """What each vantage of these quorums is counted as, by collector: SLOs that nobody promised."""
     found: dict[str, SLO] = {}
