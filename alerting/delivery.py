@@ -202,6 +202,12 @@ class Delivery:
             self._destinations[name] = mended
         self._wake.set()
 
+    def paced(self) -> dict[str, datetime]:
+        """Who may be told nothing more for now, for its rate or because it asked: until when."""
+        now = self._clock.now()
+        free = {name: lane.pace.free_at(now) for name, lane in self._lanes.items()}
+        return {name: at for name, at in free.items() if at > now}
+
     def _under_way(self) -> list[asyncio.Task[None]]:
         return [lane.task for lane in self._lanes.values() if lane.task]
 

@@ -29,7 +29,8 @@ _CANARY_WORDS = {
 class ReceiverStanding:
     """One configured receiver. `oldest`: when the oldest that waits was decided.
 
-    `canary`: the newest that it was sent.
+    `canary`: the newest that it was sent. `paced_until`: it is told nothing more before that,
+    because of its rate, or as its other side asked for a pause.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ReceiverStanding:
     waiting: int = 0
     oldest: datetime | None = None
     canary: Canary | None = None
+    paced_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ReceiverFacts:
     waiting: int
     oldest: datetime | None
     canary: CanaryFacts | None
+    paced_until: datetime | None  # told nothing more before that, for its rate or at its wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def receiver_facts(one: ReceiverStanding) -> ReceiverFacts:
         waiting=one.waiting,
         oldest=one.oldest,
         canary=None if one.canary is None else _canary_facts(one.canary),
+        paced_until=one.paced_until,
     )
 
 
@@ -128,6 +132,8 @@ def receiver_problems(standing: Sequence[ReceiverStanding]) -> list[str]:
 def _row(one: ReceiverStanding, now: datetime) -> ReceiverRow:
     known = one.destination
     waited = f", the oldest for {duration(now - one.oldest)}" if one.oldest else ""
+    if one.paced_until and one.paced_until > now:
+        waited += f"; no faster than it takes, the next in {duration(one.paced_until - now)}"
     return ReceiverRow(
         name=one.name,
         kind=one.kind,

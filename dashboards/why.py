@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from alerting import wording
 from alerting.alert import Alert
-from alerting.destination import Destination
 from alerting.grounds import KNOWN_ALREADY, Course, Grounds
 from alerting.incident import EventKind
 from alerting.notification import (
@@ -19,6 +18,7 @@ from alerting.notification import (
 )
 from alerting.routes import join
 from dashboards import format as write
+from dashboards.receivers_page import ReceiverStanding
 from dashboards.source import WhyFile
 from dashboards.why_not import RuleWhy
 
@@ -114,14 +114,14 @@ class WhyFacts:
     steps: tuple[StepFacts, ...] = ()
 
 
-def alert_why(file: WhyFile, standing: Iterable[Destination] = ()) -> AlertWhy:
-    """The whole story of one alert; `standing`: how the receivers stand now."""
+def alert_why(file: WhyFile, receivers: Iterable[ReceiverStanding] = ()) -> AlertWhy:
+    """The whole story of one alert; `receivers`: how they stand now."""
     alert, last = file.alert, file.grounds[-1] if file.grounds else None
     shown = _decisive(file.grounds, alert)
     about = [one for one in file.detail.notifications if _is_about(one, alert)]
     tries = _by_notification(file.detail.attempts)
-    parked = {one.receiver: one for one in standing if one.parked_at is not None}
-    answers = tuple(_answers(alert, last, about, tries, parked))
+    standing = {one.name: one for one in receivers}
+    answers = tuple(_answers(alert, last, about, tries, standing))
     return AlertWhy(
         alert_id=alert.id,
         incident_id=alert.incident_id,
@@ -206,7 +206,7 @@ def _answers(
     last: Grounds | None,
     about: Sequence[Notification],
     tries: Mapping[str, Sequence[Attempt]],
-    parked: Mapping[str, Destination],
+    standing: Mapping[str, ReceiverStanding],
 ) -> Iterator[AnswerFacts]:
     """Each receiver that it was routed to, or that was told all the same."""
     telling = [one for one in about if one.kind in _TELLS or one.instead_of]
@@ -222,7 +222,7 @@ def _answers(
                 for row in own
                 for one in tries.get(row.id, ())
             )
-            words = _under_way(own[-1], tries, parked.get(name))
+            words = _under_way(own[-1], tries, standing.get(name))
             yield AnswerFacts(name, None if unsure else False, words)
         else:
             yield AnswerFacts(name, False, last.words.get(name, "") if last else "")
@@ -239,28 +239,41 @@ def _arrived(alert: Alert, row: Notification, tries: Mapping[str, Sequence[Attem
 
 
 def _under_way(
-    row: Notification, tries: Mapping[str, Sequence[Attempt]], parked: Destination | None
+    row: Notification, tries: Mapping[str, Sequence[Attempt]], standing: ReceiverStanding | None
 ) -> str:
     last = next(reversed(tries.get(row.id, ())), None)
     said = f"try {last.number}: {last.detail or 'under way'}" if last else "not tried yet"
     match row.state:
-        case NotificationState.PENDING if parked is not None and parked.parked_at is not None:
-            return (
-                f"not told yet ({said}): {row.receiver} is parked since "
-                f"{write.full(parked.parked_at)}: {parked.problem.rstrip('.')}; nothing is sent "
-                "there until it is unparked, by an edit that mends it or by: "
-                f"nines unpark {row.receiver}"
-            )
         case NotificationState.PENDING:
-            return (
-                f"not told yet ({said}); the next try is due at {write.full(row.next_attempt_at)}"
-            )
+            return f"not told yet ({said}){_waits_for(row, standing)}"
         case NotificationState.SKIPPED:
             return f"not told: {row.reason}"
         case NotificationState.DIGESTED:
             return f"to be {row.reason}, which has not arrived yet"
         case _:
             return f"not told, given up: {row.reason}"
+
+
+def _waits_for(row: Notification, standing: ReceiverStanding | None) -> str:
+    """What a message that is not sent yet waits for: its receiver, or its own next try."""
+    due = row.next_attempt_at
+    if standing is not None:
+        known, paced = standing.destination, standing.paced_until
+        if known.parked_at is not None:
+            return (
+                f": {row.receiver} is parked since {write.full(known.parked_at)}: "
+                f"{known.problem.rstrip('.')}; nothing is sent there until it is unparked, by an "
+                f"edit that mends it or by: nines unpark {row.receiver} --by YOUR_NAME"
+            )
+        if known.open_until is not None and known.open_until > due:
+            why = known.sentence().rstrip(".")
+            return f": {why}; the next try there is due at {write.full(known.open_until)}"
+        if paced is not None and paced > due:
+            return (
+                f": {row.receiver} is told no faster than it takes, the most urgent first; the "
+                f"next message to it may go at {write.full(paced)}"
+            )
+    return f"; the next try is due at {write.full(due)}"
 
 
 def _route(course: Course) -> RouteFacts:

@@ -156,6 +156,7 @@ class Live:
         pulse: Pulse,
         unpark: Callable[[str], Awaitable[None]],
         canary: Callable[[str, str], Awaitable[bool]],
+        paced: Callable[[], Mapping[str, datetime]],
         now: Callable[[], datetime],
         detail: Callable[[], timedelta],
         sums: Callable[[], timedelta],
@@ -184,6 +185,7 @@ class Live:
         self._pulse = pulse
         self._unpark = unpark
         self._canary = canary
+        self._paced = paced
         self._canaries = canaries
         self._side_tasks = side_tasks
         self._discovery = discovery
@@ -285,7 +287,8 @@ class Live:
         )
 
     def receivers(self) -> Sequence[ReceiverStanding]:
-        return self._pulse.receivers
+        paced = self._paced()
+        return [replace(one, paced_until=paced.get(one.name)) for one in self._pulse.receivers]
 
     async def unpark(self, receiver: str, by: str) -> bool:
         if receiver not in {one.name for one in self._pulse.receivers}:

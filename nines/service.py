@@ -323,6 +323,7 @@ class Service:
             pulse=self.pulse,
             unpark=self.unpark,
             canary=self.send_canary,
+            paced=lambda: self.delivery.paced(),
             now=self._clock.now,
             detail=lambda: self.config.server.retention.detail,
             sums=lambda: self.config.server.retention.sums,

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from alerting.destination import Destination
 from alerting.wording import moment
 from dashboards.source import Source, TooMuchError
 from dashboards.why import WhyFacts, alert_why, incident_why
@@ -46,11 +45,11 @@ async def why(source: Source, of: str, at: str | None, now: datetime) -> WhyFact
         raise UnknownError("What is asked about has signs in it that no name has.")
     file = await source.why(of)
     if file is not None:
-        return WhyFacts(of, None, (alert_why(file, _standing(source)),))
+        return WhyFacts(of, None, (alert_why(file, source.receivers()),))
     detail = await source.incident(of)
     if detail is not None:
         newest = sorted(detail.alerts, key=lambda one: (one.started_at, one.id))[-_MOST_ALERTS:]
-        standing = _standing(source)
+        standing = source.receivers()
         told = [alert_why(one, standing) for one in await source.why_several(detail, newest)]
         more = len(detail.alerts) - len(newest)
         notes = (f"The newest {_MOST_ALERTS} of its {len(detail.alerts)} alerts.",) if more else ()
@@ -123,7 +122,7 @@ async def _of_outside(source: Source, of: str, asked: str | None, now: datetime)
     if not found:
         when = f" that fired at {moment(at)}" if at else ""
         raise UnknownError(f"There is no alert{when}, incident, SLO or rule {of[:100]!r}.")
-    standing = _standing(source)
+    standing = source.receivers()
     told = [alert_why(one, standing) for one in found[-_MOST_ALERTS:]]
     more = (f"The newest {_MOST_ALERTS} alerts of this name.",) if len(found) > len(told) else ()
     return incident_why(of, told, more)
@@ -186,7 +185,3 @@ class WhyPages(Book):
         return self.show(
             request, "why.html", "incidents", title, topics="", view=view, status=status
         )
-
-
-def _standing(source: Source) -> list[Destination]:
-    return [one.destination for one in source.receivers()]

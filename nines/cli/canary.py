@@ -65,7 +65,7 @@ def said(standing: Mapping[str, Any], one: Mapping[str, Any], wait: float) -> st
             return (
                 f"The canary to {receiver} waits ({of_tries}): {receiver} is parked since "
                 f"{clock(standing['parked_at'])}: {standing['problem'].rstrip('.')}. "
-                f"Mend it, then: nines unpark {shlex.quote(receiver)}"
+                f"Mend it, then: nines unpark {shlex.quote(receiver)} --by YOUR_NAME"
             )
         case "pending":
             return f"The canary to {receiver} has not arrived within {wait:g} s ({of_tries})."

@@ -630,6 +630,7 @@ async def test_no_more_is_sent_than_a_receiver_takes_and_pages_go_first() -> Non
     night.fires("d", PAGE)
     async with night:
         assert [message.severity for message in night.sre.accepted] == [PAGE]
+        assert list(night.delivery.paced()) == ["sre"]
         await night.passes(1)
         assert len(night.sre.accepted) == 2
         await night.passes(10)

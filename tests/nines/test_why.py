@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from alerting.destination import Destination
+from dashboards import format as write
+from dashboards.receivers_page import ReceiverStanding
 from dashboards.why import AlertWhy, WhyFacts, alert_why
 from nines.live import Live
 from slo.versions import Version
@@ -60,15 +62,45 @@ async def test_what_waits_for_a_parked_receiver_says_so_and_how_to_unpark_it(
     file = await living.service.live.why(alert_id)
     assert file is not None
 
-    told = alert_why(file, [Destination("oncall", parked_at=START, problem="HTTP 404")])
+    parked = Destination("oncall", parked_at=START, problem="HTTP 404")
+    told = alert_why(file, [ReceiverStanding("oncall", "pagerduty", parked)])
 
     oncall, desk = (one.words for one in told.receivers)
     assert oncall.startswith("not told yet (not tried yet): oncall is parked since ")
     assert oncall.endswith(
         ": HTTP 404; nothing is sent there until it is unparked, by an edit that mends it or by: "
-        "nines unpark oncall"
+        "nines unpark oncall --by YOUR_NAME"
     )
     assert "the next try is due at" in desk
+    await living.service.close()
+
+
+async def test_what_waits_for_its_receiver_says_what_holds_it(tmp_path: Path) -> None:
+    living = await outage(tmp_path)
+    file = await living.service.live.why((await page_of(living)).alert_id)
+    assert file is not None
+    later = living.clock.now() + M
+    broken = Destination("oncall", failures=6, open_until=later, problem="HTTP 503")
+
+    told = alert_why(
+        file,
+        [
+            ReceiverStanding("oncall", "pagerduty", broken, paced_until=later),
+            ReceiverStanding("desk", "webhook", Destination("desk"), paced_until=later),
+        ],
+    )
+
+    oncall, desk = (one.words for one in told.receivers)
+    assert oncall.startswith(
+        "not told yet (not tried yet): 6 tries in a row to oncall failed: HTTP 503; the next try "
+        "there is due at "
+    )
+    assert desk.startswith(
+        "not told yet (not tried yet): desk is told no faster than it takes, the most urgent "
+        "first; the next message to it may go at "
+    )
+    assert oncall.endswith(write.full(later))
+    assert desk.endswith(write.full(later))
     await living.service.close()
 
 

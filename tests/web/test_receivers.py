@@ -1,12 +1,13 @@
 """Receivers by page, API and metric: how they stand, and how one is tried again."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 
 from alerting.notification import NotificationState
 from dashboards.receivers_page import receiver_problems
-from tests.web.fakes import FakeSource
+from tests.web.fakes import NOW, FakeSource
 from tests.web.test_api import get
 from web.forms import NAME_COOKIE
 
@@ -25,6 +26,19 @@ async def test_every_receiver_is_told_with_its_state(client: httpx.AsyncClient) 
     assert (oncall["state"], oncall["problem"]) == ("parked", "PagerDuty answered 401")
     assert oncall["waiting"] == 2
     assert oncall["oldest"] is not None
+
+
+async def test_one_that_is_told_no_faster_than_it_takes_says_until_when(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    until = NOW + timedelta(seconds=20)
+    source.receivers_ = tuple(replace(one, paced_until=until) for one in source.receivers_)
+
+    _, oncall = (await get(client, "/receivers"))["receivers"]
+    page = (await client.get("/receivers")).text
+
+    assert oncall["paced_until"] is not None
+    assert "2, the oldest for 3 min; no faster than it takes, the next in 20 s" in page
 
 
 async def test_one_is_tried_again_by_whoever_says_so(

@@ -42,7 +42,7 @@ def test_one_that_waits_for_a_parked_receiver_says_so() -> None:
 
     assert said(standing, waits, 5) == (
         "The canary to oncall waits (0 tries): oncall is parked since 2026-10-05 12:00:00 UTC: "
-        "HTTP 404. Mend it, then: nines unpark oncall"
+        "HTTP 404. Mend it, then: nines unpark oncall --by YOUR_NAME"
     )
     well = said(standing | {"parked_at": None}, waits, 5)
     assert well == "The canary to oncall has not arrived within 5 s (0 tries)."
