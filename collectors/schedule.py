@@ -7,8 +7,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from types import MappingProxyType
+from datetime import timedelta
 
 from collectors.grid import Grid, from_us, to_us
 from collectors.observation import Cause, Observation, Outcome
@@ -31,18 +30,6 @@ _FAREWELL_SECONDS = 5.0  # how long cancelled runs may take to end when we stop
 _OVERTIME_SECONDS = 1.0  # what a run may take beyond its timeout before it is cancelled
 
 
-@dataclass(slots=True)
-class Runs:
-    """What became of one collector's due instants, since this process began."""
-
-    results: Counter[Outcome] = field(default_factory=Counter)
-    crashed: int = 0  # runs ended by an exception of our own code, among the unknown
-    missed: int = 0  # due instants without a run, among the unknown
-    active: int = 0
-    lateness: timedelta = timedelta(0)  # of the latest run
-    last_due: datetime | None = None
-
-
 @dataclass(slots=True, eq=False)
 class _Run:
     due_us: int
@@ -58,7 +45,6 @@ class _Collector:
     runnable: Runnable
     grid: Grid
     next_us: int
-    tally: Runs
     # Instants up to here were met or missed already; they are never due a second time.
     high_water_us: int
     generation: int = 0  # of the grid while time is relived; none serves twice
@@ -108,7 +94,6 @@ class Schedule:
         self._pace = Pace()
         self._collectors: dict[str, _Collector] = {}
         self._retired: list[_Collector] = []
-        self._tallies: dict[str, Runs] = {}
         self._queue: list[tuple[int, int, _Collector]] = []
         self._order = itertools.count()
         self._backlog: deque[Iterator[Observation]] = deque()
@@ -121,11 +106,6 @@ class Schedule:
         self._sleeping: asyncio.Future[None] | None = None
         self._anchor_us = to_us(clock.now())
         self._anchor_monotonic = self._awake_at = clock.monotonic()
-
-    @property
-    def runs(self) -> Mapping[str, Runs]:
-        """What became of every collector's due instants, by the collector's id."""
-        return MappingProxyType(self._tallies)
 
     def set(self, collectors: Sequence[Runnable]) -> None:
         """Drive these from now on. Who stays, as itself or rebuilt, keeps its rhythm.
@@ -141,10 +121,9 @@ class Schedule:
         for collector_id, old in list(self._collectors.items()):
             if wanted.get(collector_id) is not old.runnable:
                 self._retire(old)
-        for collector_id in self._tallies.keys() - wanted.keys():
-            self._collectors[collector_id].waiting.clear()
-            del self._tallies[collector_id]
         former = self._collectors
+        for collector_id in former.keys() - wanted.keys():
+            former[collector_id].waiting.clear()
         self._collectors = {
             runnable.id: self._placed(runnable, former.get(runnable.id), now_us)
             for runnable in wanted.values()
@@ -169,9 +148,9 @@ class Schedule:
     ) -> None:
         """Run a collector once more, out of turn, and tell `tell` alone what it saw.
 
-        It meets no due instant and stands in no tally. Of a collector that is gone by then nothing
-        is told. `by` runs in its place, by other means, and is closed; `over` is called at the end,
-        whatever came of it.
+        It meets no due instant, and `sink` hears nothing of it. Of a collector that is gone by then
+        nothing is told. `by` runs in its place, by other means, and is closed; `over` is called at
+        the end, whatever came of it.
         """
         collector = self._collectors.get(collector_id)
         if collector is None or self._ending:
@@ -202,10 +181,9 @@ class Schedule:
     def _placed(self, runnable: Runnable, former: _Collector | None, now_us: int) -> _Collector:
         if former is not None and former.runnable is runnable:
             return former
-        tally = self._tallies.setdefault(runnable.id, Runs())
         grid = Grid.of(runnable.id, runnable.interval)
         high_water_us = former.high_water_us if former is not None else now_us
-        placed = _Collector(runnable, grid, 0, tally, high_water_us)
+        placed = _Collector(runnable, grid, 0, high_water_us)
         if former is not None:
             placed.waiting, former.waiting = former.waiting, deque()
         if former is not None and former.grid == grid:
@@ -325,7 +303,6 @@ class Schedule:
         collector.advance(now_us)
 
     def _miss(self, collector: _Collector, instants_us: range, now_us: int) -> None:
-        collector.tally.missed += len(instants_us)
         self._backlog.append(_misses(collector.runnable.id, instants_us, now_us))
 
     def _tell_backlog(self) -> None:
@@ -347,7 +324,6 @@ class Schedule:
                 continue
             run = _Run(collector.waiting.popleft(), self._clock.monotonic())
             collector.active.append(run)
-            collector.tally.active += 1
             self._run_begins()
             run.task = asyncio.create_task(
                 self._look(collector, run), name=f"collect {collector.runnable.id}"
@@ -355,7 +331,6 @@ class Schedule:
 
     def _give_up_waiting(self, collector: _Collector) -> None:
         due_us = collector.waiting.popleft()
-        collector.tally.missed += 1
         why = "the collector was busy with earlier runs"
         self._tell(_unmet(collector.runnable.id, due_us, self._now_us(), why))
 
@@ -364,7 +339,6 @@ class Schedule:
             seen = await self._observe(collector, run)
         finally:
             collector.active.remove(run)
-            collector.tally.active -= 1
             self._running -= 1
         self._tell(seen)
         self._start_waiting(collector)
@@ -404,7 +378,6 @@ class Schedule:
                 raise
         except Exception as error:  # noqa: BLE001 - one collector's bug must not stop the others
             _log.exception("the collector %s failed", runnable.id)
-            collector.tally.crashed += 1
             said = f"the collector itself failed: {type(error).__name__}: {error}"
             return self._ours(runnable.id, run, said)
         else:
@@ -455,12 +428,8 @@ class Schedule:
         )
 
     def _tell(self, seen: Observation) -> None:
-        tally = self._tallies.get(seen.collector_id)
-        if tally is None:
+        if seen.collector_id not in self._collectors:
             return  # the collector is gone from the configuration
-        tally.results[seen.outcome] += 1
-        tally.lateness = seen.lateness
-        tally.last_due = seen.due
         try:
             self._sink(seen)
         except Exception:  # noqa: BLE001 - who listens must not stop who looks
