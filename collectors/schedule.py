@@ -6,13 +6,15 @@ import itertools
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from collectors.driven import Driven, Run
 from collectors.grid import Grid, from_us, to_us
-from collectors.observation import Cause, Observation, Outcome
+from collectors.observation import Observation, Outcome
 from collectors.rate_limit import Pace, RateLimit, Refused
 from collectors.runnable import Clock, Runnable
+from collectors.stalls import Stalls, excused
+from collectors.unmet import misses, unmet
 from slo.units import format_duration
 
 Sink = Callable[[Observation], None]
@@ -21,64 +23,9 @@ _log = logging.getLogger(__name__)
 _STEP_US = 1_000_000  # a wall clock that moves by more against the monotonic one was set
 _WATCHFUL_SLEEP_SECONDS = 0.25  # how soon a loop that stood still while somebody looks is seen
 _LONGEST_SLEEP_SECONDS = 2.0  # how soon a clock that was set, or a machine that slept, is seen
-_REPORTED_MISSES = 10_000  # per collector and gap; older ones are summed up
 _MISSES_AT_ONCE = 100  # told to the sink, which judges each, before the event loop gets its turn
-_STALL_SECONDS = 0.25  # a shorter standstill of the event loop is no excuse
-_STALL_SHARE = 0.2  # of a run's duration; with more of it lost, its slowness was ours
-_STALLS_REMEMBERED = 256
 _FAREWELL_SECONDS = 5.0  # how long cancelled runs may take to end when we stop
 _OVERTIME_SECONDS = 1.0  # what a run may take beyond its timeout before it is cancelled
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    due_us: int
-    began: float  # monotonic seconds
-    task: asyncio.Task[None] | None = None
-    overdue: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Collector:
-    """One collector's place in the schedule."""
-
-    runnable: Runnable
-    grid: Grid
-    next_us: int
-    # Instants up to here were met or missed already; they are never due a second time.
-    high_water_us: int
-    generation: int = 0  # of the grid while time is relived; none serves twice
-    reliving: bool = False  # the clock went back, and has not passed `high_water_us` again
-    waiting: deque[int] = field(default_factory=deque)
-    active: list[_Run] = field(default_factory=list)
-    aside: list[_Run] = field(default_factory=list)  # out of turn: no due instant's
-    retired: bool = False
-
-    @property
-    def timeout_us(self) -> int:
-        return self.runnable.timeout // timedelta(microseconds=1)
-
-    @property
-    def runs_at_once(self) -> int:
-        return max(1, -(-self.timeout_us // self.grid.interval_us))
-
-    def advance(self, now_us: int) -> None:
-        """Set the next due instant after `now_us`, passing over what was met or missed already."""
-        if now_us >= self.high_water_us:
-            self.reliving = False
-        elif self.reliving:
-            relived = self.grid.shifted(self.generation).after(now_us)
-            if relived <= self.high_water_us:
-                self.next_us = relived
-                return
-        self.next_us = self.grid.after(max(now_us, self.high_water_us))
-
-    def clock_was_set(self, now_us: int) -> None:
-        """Go on from the corrected time: neither a burst, nor a stop, nor an instant met twice."""
-        if self.reliving or self.high_water_us - now_us > self.grid.interval_us:
-            self.reliving = True
-            self.generation += 1
-        self.advance(now_us)
 
 
 class Schedule:
@@ -92,14 +39,14 @@ class Schedule:
         self._clock = clock
         self._sink = sink
         self._pace = Pace()
-        self._collectors: dict[str, _Collector] = {}
-        self._retired: list[_Collector] = []
-        self._queue: list[tuple[int, int, _Collector]] = []
+        self._collectors: dict[str, Driven] = {}
+        self._retired: list[Driven] = []
+        self._queue: list[tuple[int, int, Driven]] = []
         self._order = itertools.count()
         self._backlog: deque[Iterator[Observation]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._aside: set[asyncio.Task[None]] = set()
-        self._stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_REMEMBERED)
+        self._stalls = Stalls()
         self._next_review = 0.0
         self._ending = False
         self._running = 0  # runs under way
@@ -178,12 +125,12 @@ class Schedule:
         finally:
             await self._end(stopping)
 
-    def _placed(self, runnable: Runnable, former: _Collector | None, now_us: int) -> _Collector:
+    def _placed(self, runnable: Runnable, former: Driven | None, now_us: int) -> Driven:
         if former is not None and former.runnable is runnable:
             return former
         grid = Grid.of(runnable.id, runnable.interval)
         high_water_us = former.high_water_us if former is not None else now_us
-        placed = _Collector(runnable, grid, 0, high_water_us)
+        placed = Driven(runnable, grid, 0, high_water_us)
         if former is not None:
             placed.waiting, former.waiting = former.waiting, deque()
         if former is not None and former.grid == grid:
@@ -193,7 +140,7 @@ class Schedule:
             placed.advance(now_us)
         return placed
 
-    def _retire(self, collector: _Collector) -> None:
+    def _retire(self, collector: Driven) -> None:
         collector.retired = True
         self._retired.append(collector)
 
@@ -217,7 +164,7 @@ class Schedule:
 
     def _tick(self) -> None:
         began = self._clock.monotonic()
-        self._note_stall(self._awake_at, began)
+        self._stalls.note(self._awake_at, began)
         now_us = self._now_us()
         # First what became due while time really passed, then what somebody did to the clock.
         self._meet(now_us)
@@ -226,7 +173,7 @@ class Schedule:
             self._next_review = began + _WATCHFUL_SLEEP_SECONDS
             self._review(now_us, began)
         self._tell_backlog()
-        self._note_stall(began, self._clock.monotonic())
+        self._stalls.note(began, self._clock.monotonic())
 
     def _follow_the_clock(self, expected_us: int) -> None:
         self._anchor()
@@ -275,10 +222,6 @@ class Schedule:
             self._awake_at = self._clock.monotonic()
             self._sleeping.cancel()
 
-    def _note_stall(self, expected: float, came: float) -> None:
-        if came - expected >= _STALL_SECONDS:
-            self._stalls.append((expected, came))
-
     # -- due instants
 
     def _meet(self, now_us: int) -> None:
@@ -287,7 +230,7 @@ class Schedule:
             self._due(collector, now_us)
             heapq.heapreplace(self._queue, (collector.next_us, order, collector))
 
-    def _due(self, collector: _Collector, now_us: int) -> None:
+    def _due(self, collector: Driven, now_us: int) -> None:
         """Run the latest due instant; those before it had their time while nobody looked."""
         first_us, interval_us = collector.next_us, collector.grid.interval_us
         skipped = (now_us - first_us) // interval_us
@@ -302,8 +245,8 @@ class Schedule:
             self._start_waiting(collector)
         collector.advance(now_us)
 
-    def _miss(self, collector: _Collector, instants_us: range, now_us: int) -> None:
-        self._backlog.append(_misses(collector.runnable.id, instants_us, now_us))
+    def _miss(self, collector: Driven, instants_us: range, now_us: int) -> None:
+        self._backlog.append(misses(collector.runnable.id, instants_us, now_us))
 
     def _tell_backlog(self) -> None:
         for _ in range(_MISSES_AT_ONCE):
@@ -317,24 +260,24 @@ class Schedule:
 
     # -- runs
 
-    def _start_waiting(self, collector: _Collector) -> None:
+    def _start_waiting(self, collector: Driven) -> None:
         while collector.waiting and len(collector.active) < collector.runs_at_once:
             if self._now_us() - collector.waiting[0] > collector.timeout_us:
                 self._give_up_waiting(collector)
                 continue
-            run = _Run(collector.waiting.popleft(), self._clock.monotonic())
+            run = Run(collector.waiting.popleft(), self._clock.monotonic())
             collector.active.append(run)
             self._run_begins()
             run.task = asyncio.create_task(
                 self._look(collector, run), name=f"collect {collector.runnable.id}"
             )
 
-    def _give_up_waiting(self, collector: _Collector) -> None:
+    def _give_up_waiting(self, collector: Driven) -> None:
         due_us = collector.waiting.popleft()
         why = "the collector was busy with earlier runs"
-        self._tell(_unmet(collector.runnable.id, due_us, self._now_us(), why))
+        self._tell(unmet(collector.runnable.id, due_us, self._now_us(), why))
 
-    async def _look(self, collector: _Collector, run: _Run) -> None:
+    async def _look(self, collector: Driven, run: Run) -> None:
         try:
             seen = await self._observe(collector, run)
         finally:
@@ -344,12 +287,12 @@ class Schedule:
         self._start_waiting(collector)
 
     async def _look_aside(
-        self, collector: _Collector, by: Runnable | None, after: timedelta, tell: Sink
+        self, collector: Driven, by: Runnable | None, after: timedelta, tell: Sink
     ) -> None:
         await self._clock.sleep(after.total_seconds())
         if collector.retired or self._ending:
             return
-        run = _Run(self._now_us(), self._clock.monotonic(), asyncio.current_task())
+        run = Run(self._now_us(), self._clock.monotonic(), asyncio.current_task())
         collector.aside.append(run)
         self._run_begins()
         try:
@@ -365,7 +308,7 @@ class Schedule:
             _log.exception("a look at %s was not taken", collector.runnable.id)
 
     async def _observe(
-        self, collector: _Collector, run: _Run, by: Runnable | None = None
+        self, collector: Driven, run: Run, by: Runnable | None = None
     ) -> Observation:
         runnable = by or collector.runnable
         due = from_us(run.due_us)
@@ -382,11 +325,13 @@ class Schedule:
             return self._ours(runnable.id, run, said)
         else:
             if not run.overdue:
-                return self._excused(seen, run)
+                ended = self._clock.monotonic()
+                lost = self._stalls.lost(run.began, ended, self._awake_at)
+                return excused(seen, lost, ended - run.began)
         said = f"the run did not end within its timeout of {format_duration(runnable.timeout)}"
         return self._ours(runnable.id, run, f"{said}, and was cut short")
 
-    async def _wait_for_room(self, runnable: Runnable, run: _Run) -> Refused | None:
+    async def _wait_for_room(self, runnable: Runnable, run: Run) -> Refused | None:
         """Until the limits of its target let it begin; or why it cannot, without being too late."""
         late = (self._now_us() - run.due_us) / 1_000_000
         patience = max(runnable.timeout.total_seconds() - late, 0.0)
@@ -398,33 +343,13 @@ class Schedule:
             await self._clock.sleep(wait)
         return None
 
-    def _ours(self, collector_id: str, run: _Run, detail: str) -> Observation:
+    def _ours(self, collector_id: str, run: Run, detail: str) -> Observation:
         duration = timedelta(seconds=self._clock.monotonic() - run.began)
         started = from_us(self._now_us()) - duration
         due = from_us(run.due_us)
         lateness = max(started - due, timedelta(0))
         return Observation(
             collector_id, due, started, lateness, duration, Outcome.UNKNOWN, detail=detail
-        )
-
-    def _excused(self, seen: Observation, run: _Run) -> Observation:
-        """Slowness is not laid to the target's door while our own event loop stood still."""
-        if seen.outcome is not Outcome.FAILED or seen.cause not in (Cause.TIMEOUT, Cause.LATENCY):
-            return seen
-        ended = self._clock.monotonic()
-        stalls = [*self._stalls, (self._awake_at, ended)]
-        lost = sum(
-            end - max(begin, run.began)
-            for begin, end in stalls
-            if end - begin >= _STALL_SECONDS and end > run.began
-        )
-        if lost < _STALL_SECONDS or lost < _STALL_SHARE * (ended - run.began):
-            return seen
-        return replace(
-            seen,
-            outcome=Outcome.UNKNOWN,
-            cause=None,
-            detail=f"this process stood still for {lost:.1f} s of the run; it saw: {seen.detail}",
         )
 
     def _tell(self, seen: Observation) -> None:
@@ -473,32 +398,3 @@ class Schedule:
             _log.error("%s does not end, and is left behind", task.get_name())
         for collector in everyone:
             await self._close(collector.runnable)
-
-
-def _misses(collector_id: str, instants_us: range, now_us: int) -> Iterator[Observation]:
-    """One observation per instant, the older ones beyond a limit in one."""
-    why = "this process was busy or stood still"
-    summed = instants_us[:-_REPORTED_MISSES]
-    if summed:
-        last = from_us(summed[-1]).isoformat()
-        yield _unmet(
-            collector_id,
-            summed[0],
-            now_us,
-            f"{why}; this stands for {len(summed)} due instants, the last at {last}",
-        )
-    for due_us in instants_us[-_REPORTED_MISSES:]:
-        yield _unmet(collector_id, due_us, now_us, why)
-
-
-def _unmet(collector_id: str, due_us: int, now_us: int, why: str) -> Observation:
-    lateness = timedelta(microseconds=max(now_us - due_us, 0))
-    return Observation(
-        collector_id=collector_id,
-        due=from_us(due_us),
-        started=from_us(now_us),
-        lateness=lateness,
-        duration=timedelta(0),
-        outcome=Outcome.UNKNOWN,
-        detail=f"we were {lateness.total_seconds():.1f} s late: {why}",
-    )

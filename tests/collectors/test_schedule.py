@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from collectors import schedule as schedule_module
+from collectors import unmet
 from collectors.http import HttpConfig
 from collectors.kinds import build
 from collectors.observation import Cause, Observation, Outcome
@@ -285,7 +286,7 @@ async def test_a_run_that_would_start_later_than_its_timeout_is_not_run() -> Non
 
 
 async def test_a_gap_of_days_is_told_in_bounded_detail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule_module, "_REPORTED_MISSES", 100)
+    monkeypatch.setattr(unmet, "_REPORTED", 100)
     async with driving(Collector()) as bench:
         await bench.clock.advance(10)
         told = len(bench.told)
