@@ -113,7 +113,14 @@ class _Question:
 
 def system_lookup(host: str, port: int) -> Sequence[Address]:
     """Ask getaddrinfo, and block for as long as it likes. Raises socket.gaierror."""
-    return _addresses(host, port, 0)
+    try:
+        return _addresses(host, port, 0)
+    except socket.gaierror:
+        raise
+    except OSError as error:
+        # EAI_SYSTEM, as where no file descriptor is left: the errno that comes with it may be of
+        # anything that went before (glibc: EBUSY, EINVAL), and says nothing of the name.
+        raise socket.gaierror(socket.EAI_SYSTEM, error.strerror) from error
 
 
 def _given(host: str, port: int) -> Sequence[Address] | None:

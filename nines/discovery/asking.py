@@ -31,7 +31,7 @@ async def ask_http(url: str, bearer_token: str | None, refresh: float) -> tuple[
         return await asyncio.to_thread(parse_json, body, "its answer")
     except TimeoutError:
         raise NotToldError(f"it did not answer within {WITHIN_SECONDS:g} s") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:  # OSError: of ours, such as no file descriptor
         raise NotToldError(f"it cannot be asked: {str(error) or type(error).__name__}") from None
     except ValueError as error:
         raise NotToldError(str(error)) from None
@@ -46,7 +46,7 @@ async def ask_dns(asked: DnsNames, nameservers: Sequence[str] = ()) -> tuple[Tar
     try:
         resolver = _resolver(nameservers)
         found = await asyncio.gather(*(_records(resolver, name, asked) for name in asked.names))
-    except dns.exception.DNSException as error:
+    except (dns.exception.DNSException, OSError) as error:
         said = str(error) or type(error).__name__
         raise NotToldError(f"it cannot be looked up: {said}") from None
     # An answer has no order: sorted, so that the same records are the same targets.

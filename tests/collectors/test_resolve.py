@@ -1,13 +1,16 @@
 """Looking names up off the event loop, in bounded company."""
 
 import asyncio
+import resource
 import socket
 import threading
 from collections.abc import Sequence
 
 import pytest
 
-from collectors.resolve import Address, Resolver
+from collectors.failure import translate
+from collectors.observation import Outcome, Phase
+from collectors.resolve import Address, Resolver, system_lookup
 
 
 class Names:
@@ -57,6 +60,21 @@ async def test_localhost_is_known_to_the_system() -> None:
 
     assert {str(address) for address in found} <= {"127.0.0.1", "::1"}
     assert found
+
+
+async def test_without_a_file_descriptor_the_system_says_nothing_of_the_name() -> None:
+    system_lookup("localhost", 80)  # whatever Python opens for a first lookup is open from here on
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(socket.gaierror) as raised:
+            system_lookup("localhost", 80)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    outcome, cause, sentence = translate(raised.value, Phase.RESOLVE)
+    assert (outcome, cause) == (Outcome.UNKNOWN, None)
+    assert "our own resolver" in sentence
 
 
 async def test_lookups_at_once_are_bounded_and_all_are_answered() -> None:

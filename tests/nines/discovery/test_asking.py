@@ -1,6 +1,7 @@
 """Who is asked for targets over real sockets, and what became of it."""
 
 import json
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -87,3 +88,15 @@ async def test_a_name_server_that_fails_has_told_nothing(monkeypatch: pytest.Mon
     async with names(refuses(dns.rcode.SERVFAIL)) as servers:
         with pytest.raises(NotToldError, match="it cannot be looked up"):
             await ask_dns(DnsNames(names=("shop.example",)), servers)
+
+
+async def test_that_no_file_descriptor_is_left_is_told_as_any_reason() -> None:
+    async with serving(Response(200, GROUPS)) as (url, _):
+        await ask_http(url, None, 30)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            with pytest.raises(NotToldError, match="Too many open files"):
+                await ask_http(url, None, 30)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
