@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 KILLS ?= 1000
 SEED ?= 1
 MINUTES ?= 60
+EXAMPLES ?= 100
 # One more than there are cores: tests wait for the servers that they started.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo example run test lint types imports format bench chaos screenshots lock clean
+.PHONY: help demo example run test lint types imports format bench chaos schemathesis screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +47,10 @@ bench: $(VENV)/.dev ## every claim of speed, as ratios beside a peer (takes minu
 
 chaos: $(VENV)/.dev ## kill Nines 1,000 times at random and judge what was heard (KILLS=, SEED=, MINUTES=)
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED) --minutes $(MINUTES)
+
+schemathesis: $(VENV)/.dev ## thousands of requests made from the API's description (EXAMPLES=, SEED=)
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) SCHEMATHESIS_SEED=$(SEED) $(BIN)/python -m pytest -q \
+	  tests/web/security/test_described_answers.py
 
 screenshots: $(VENV)/.dev ## docs/images from the demo, by Debian's Chromium
 	$(BIN)/python -m scripts.screenshots

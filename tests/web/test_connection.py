@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import orjson
 import pytest
 
 from tests.web.fakes import FakeSource
@@ -45,6 +46,8 @@ async def test_an_endless_header_is_cut_off(port: int) -> None:
         writer.write(b"x" * (connection.MOST_HEAD_BYTES + 1))
 
         assert await reader.readline() == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        told = (await reader.read()).partition(b"\r\n\r\n")[2]
+        assert orjson.loads(told)["status"] == 431
 
 
 async def test_endless_headers_are_cut_off(port: int) -> None:

@@ -165,7 +165,7 @@ def _operation(
         good["content"] = {"application/json": {"schema": answer}}
     # 404: the API is switched off. Another site and strange hosts are refused as everywhere.
     answers: dict[str, Any] = {"200": good}
-    for status in sorted({*refusals, 401, 403, 404, 421, 503}):
+    for status in sorted({*refusals, 401, 403, 404, 421, 431, 503}):
         answers[str(status)] = {"description": _WHY[status], "content": _REFUSAL}
     operation: dict[str, Any] = {
         "summary": summary,
@@ -190,6 +190,7 @@ _WHY = {
     415: "The body is of a type that is not taken.",
     421: "Nines listens on its machine alone, and the Host header names another one.",
     422: "The request has not the right form.",
+    431: "The request's head is larger than 64 KiB.",
     500: "It cannot be done.",
     503: "Storage does not answer.",
 }

@@ -34,6 +34,7 @@ _FURTHER: Mapping[int, str] = {
         POST /api/v1/gate/overrides/{override_id}/end
         POST /api/v1/deployments
         POST /api/v1/receivers/{name}/canary
+        POST /api/v1/try
     """,
     410: "GET /api/v1/slos/{service}/{slo}",
     # The key is known, for something else.
@@ -74,6 +75,10 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
         "header.Idempotency-Key: another release was told under this key; choose a new one",
     ),
     429: ("It is asked for too often; Retry-After says when to come again.", "Too often."),
+    431: (
+        "The request's head is larger than 64 KiB.",
+        "A request with more than 64 KiB before its body is not read.",
+    ),
     503: (
         "Not at the moment: storage does not answer, or too much is asked for at once.",
         "The database nines.db did not answer: the disk is full; nothing was changed.",
@@ -89,7 +94,7 @@ def statuses_of(method: str, path: str, operation: Mapping[str, Any]) -> list[in
 
 
 def _by_what_it_takes(operation: Mapping[str, Any]) -> Iterator[int]:
-    yield from (421, 503)
+    yield from (421, 431, 503)
     places = {one["in"] for one in operation.get("parameters", ())}
     if "path" in places:
         yield 404

@@ -90,7 +90,7 @@ def _complete_parameter(path: str, one: dict[str, Any]) -> None:
         one["schema"] = {"minLength": 1, "maxLength": _LONGEST_NAME, **schema}
     name = one["name"].lower()
     example = OF_PATH.get((path, name), PARAMETERS.get(name))
-    if example is not None:
+    if example is not None and "examples" not in one:
         one.setdefault("example", example)
 
 
@@ -113,7 +113,7 @@ def _complete_etag(operation: dict[str, Any]) -> None:
             "name": "If-None-Match",
             "in": "header",
             "description": "The `ETag` of an earlier answer.",
-            "schema": {"type": "string", "maxLength": 1_000},
+            "schema": {"type": "string"},
             "example": PARAMETERS["if-none-match"],
         }
     )

@@ -28,6 +28,8 @@ PARAMETERS: Mapping[str, Any] = {
     "name": "shop",
     "of": "shop/checkout",
     "override_id": "01KB3W5JZ8E4T6N1Q9XGZ7M2RD",
+    "owner": "web-team",
+    "period": "2026-11-20",
     "q": "check",
     "receiver": "on-call",
     "rid": "b8d0c0de",
@@ -110,6 +112,11 @@ BODIES: Mapping[str, Any] = {
     "RouteQuestion": {
         "labels": {"service": "shop", "severity": "page"},
         "at": "2026-11-21T03:00:00Z",
+    },
+    "TryRequest": {
+        "url": "https://shop.example/health",
+        "service": "new-shop",
+        "objective": "99.9%",
     },
     "SilenceQuestion": {"matchers": ['service="shop"'], "duration": "2h"},
     "SilenceRequest": {
