@@ -1,8 +1,7 @@
 """A report as it is read: on a page, in a mail and in a PDF, which all print this one view."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from alerting.incident_times import Median
 from dashboards import format as write
@@ -11,7 +10,6 @@ from dashboards.report import NIGHT, Group, Left, Report, SLORecord
 from dashboards.report_period import ReportPeriod
 from dashboards.report_summary import (
     UNKNOWN,
-    UNKNOWN_BEFORE,
     Figure,
     change,
     figures,
@@ -26,7 +24,7 @@ from dashboards.slo_page import definition
 EXECUTIVE, TECHNICAL = "executive", "technical"
 # More than anybody reads; the table for spreadsheets and the plain values have all.
 MOST_SLOS, MOST_INCIDENTS, MOST_STRETCHES = 500, 200, 10
-MOST_WORST = 10  # for executives
+MOST_WORST, MOST_LOST = 10, 5  # for executives
 _NAMED = 3
 _TERMS = (
     "An objective is met when at least its share of the events (or slices) of the period was good.",
@@ -142,6 +140,8 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
     following = period.following
     technical = view != EXECUTIVE
     chosen = _worst_first(made) if technical else worst(made)
+    losses = made.losses if technical else made.losses[:MOST_LOST]
+    smaller = made.more_losses + len(made.losses) - len(losses)
     shown = chosen[: MOST_SLOS if technical else MOST_WORST]
     at = f"/reports/{period.slug}"
     kept = {"owner": facts.owner, "view": None if technical else EXECUTIVE}
@@ -183,10 +183,10 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
                 bad=write.cost(one.loss.cost),
                 causes=", ".join(list(one.loss.causes)[:_NAMED]) or UNKNOWN,
             )
-            for one in made.losses
+            for one in losses
         ),
-        more_losses=f"And {write.plural(made.more_losses, 'smaller one', 'smaller ones')}."
-        if made.more_losses
+        more_losses=f"And {write.plural(smaller, 'smaller one', 'smaller ones')}."
+        if smaller
         else None,
         incidents=tuple(
             IncidentRow(
@@ -203,7 +203,7 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
         ),
         more_incidents=_more_incidents(made, technical=technical),
         times=tuple(
-            (name, span(median.value), f"{_known(median, made.times.incidents)}; {_before(before)}")
+            (name, span(median.value), _known(median, made.times.incidents, before))
             for name, median, before in (
                 ("Time to detect", made.times.detect, was.detect if was else None),
                 ("Time to acknowledge", made.times.acknowledge, was.acknowledge if was else None),
@@ -345,48 +345,11 @@ def _more_incidents(made: Report, *, technical: bool) -> str | None:
     )
 
 
-def _before(median: Median | None) -> str:
-    if median is None or median.value is None:
-        return UNKNOWN_BEFORE
-    return f"{write.span(median.value)} before"
-
-
-def _known(median: Median, incidents: int) -> str:
-    return f"median of {write.count(median.known)} of {write.plural(incidents, 'incident')}"
-
-
-# --- the list ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ReportsView:
-    """Which reports there are: of each kind the newest, by name and address."""
-
-    zone: str
-    kinds: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...]  # the last: goes on
-
-
-def every_period(
-    newest: Sequence[ReportPeriod], since: datetime | None
-) -> Iterator[tuple[ReportPeriod, ...]]:
-    """By kind, the periods that can be told of, the newest first; `newest` go on, and nothing is
-    kept from before `since`.
-    """
-    for running, most in zip(newest, (8, 6, 13), strict=True):
-        found, period = [running], running.previous
-        while len(found) < most and since is not None and period.end > since:
-            found.append(period)
-            period = period.previous
-        yield tuple(found)
-
-
-def reports_view(newest: Sequence[ReportPeriod], since: datetime | None) -> ReportsView:
-    """The list, of the same."""
-    kinds = tuple(
-        (
-            f"By {periods[0].kind}",
-            tuple((one.title, f"/reports/{one.slug}", one is periods[0]) for one in periods),
-        )
-        for periods in every_period(newest, since)
-    )
-    return ReportsView(newest[0].zone.key, kinds)
+def _known(median: Median, incidents: int, before: Median | None) -> str:
+    if not incidents:
+        of = "no incident"
+    else:
+        of = f"median of {write.count(median.known)} of {write.plural(incidents, 'incident')}"
+    if before is None or before.value is None:
+        return of
+    return f"{of}; {write.span(before.value)} before"

@@ -1,4 +1,4 @@
-"""Refresh the vendored front-end files from their npm packages, and write the lock that proves it.
+"""Refresh vendored files from their npm packages, and write the lock that proves it.
 
 `python scripts/vendor.py` asks the local `npm` for the pinned versions (`npm pack`, whatever
 registry it is set up for); `--tarballs DIR` takes packages that are already here.
@@ -36,6 +36,7 @@ class Package:
 
 STATIC = ROOT / "web" / "static" / "vendor"
 TESTS = ROOT / "tests" / "vendor"
+FONTS = ROOT / "dashboards" / "fonts"
 PACKAGES = (
     Package(
         "htmx.org",
@@ -67,6 +68,17 @@ PACKAGES = (
             "axe.min.js": "axe-4.14.1.min.js",
             "LICENSE": "LICENSE.axe-core",
             "LICENSE-3RD-PARTY.txt": "LICENSE-3RD-PARTY.axe-core.txt",
+        },
+    ),
+    Package(
+        "dejavu-fonts-ttf",
+        "2.37.3",
+        "Bitstream Vera licence",
+        FONTS,
+        {
+            "ttf/DejaVuSansCondensed.ttf": "DejaVuSansCondensed.ttf",
+            "ttf/DejaVuSansCondensed-Bold.ttf": "DejaVuSansCondensed-Bold.ttf",
+            "LICENSE": "LICENSE.dejavu",
         },
     ),
 )

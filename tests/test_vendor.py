@@ -10,7 +10,11 @@ import pytest
 from scripts import vendor
 
 ROOT = Path(__file__).parent.parent
-HOMES = [ROOT / "web" / "static" / "vendor", ROOT / "tests" / "vendor"]
+HOMES = [
+    ROOT / "web" / "static" / "vendor",
+    ROOT / "tests" / "vendor",
+    ROOT / "dashboards" / "fonts",
+]
 
 
 def lock(home: Path) -> list[dict[str, Any]]:

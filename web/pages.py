@@ -201,7 +201,7 @@ class Pages:
         AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self.error).add_to(router)
         AnnotationForms(self._source, self._now, self.error).add_to(router)
-        reports = Reports(self._source, self._now, self._reports)
+        reports = Reports(self._source, self._now, self._reports, self._external_url)
         ReportPages(self._source, self._now, self._page, self.error, reports).add_to(router)
         StartPages(self._source, self._now, self._page, self.error, steps).add_to(router)
         SettingsPages(self._source, self._now, self._page, self.error, own).add_to(router)

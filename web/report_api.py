@@ -1,12 +1,13 @@
 """`/api/v1/reports`: what a day, a week or a month came to, for programs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from dashboards.report import Report
 from dashboards.report_facts import ReportFacts, ReportList, report_csv, report_facts, report_list
-from dashboards.report_page import every_period
+from dashboards.report_list import every_period
+from dashboards.report_page import EXECUTIVE, TECHNICAL
 from web.answer import answer
 from web.report_example import LIST, REPORT, TABLE
 from web.report_making import Reports
@@ -25,6 +26,10 @@ Period = Annotated[
 Owner = Annotated[
     str | None, Query(max_length=400, description="Whose services alone it is to be about.")
 ]
+View = Annotated[
+    Literal["executive", "technical"], Query(description="The short one, or all of it.")
+]
+PDF = "application/pdf"
 
 
 def add_report_routes(router: APIRouter, reports: Reports) -> None:
@@ -40,6 +45,10 @@ def add_report_routes(router: APIRouter, reports: Reports) -> None:
     async def table(period: Period, owner: Owner = None) -> Response:
         """The objectives of one, for spreadsheets: a line for each."""
         return as_table(await reports.named(period, owner or None))
+
+    async def pdf(period: Period, owner: Owner = None, view: View = "technical") -> Response:
+        """One as a PDF, for those who print it or pass it on."""
+        return await as_pdf(reports, await reports.named(period, owner or None), view)
 
     async def one(request: Request, period: Period, owner: Owner = None) -> Response:
         """All of one: objectives, losses, incidents, pages, what to review, what was excluded."""
@@ -57,6 +66,19 @@ def add_report_routes(router: APIRouter, reports: Reports) -> None:
         responses={200: {"content": {"text/csv": {"example": TABLE}}, "description": "A table."}},
     )
     router.add_api_route(
+        "/reports/{period}.pdf",
+        pdf,
+        methods=["GET"],
+        response_model=None,
+        response_class=Response,
+        responses={
+            200: {
+                "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
+                "description": "A4, with bookmarks.",
+            }
+        },
+    )
+    router.add_api_route(
         "/reports/{period}",
         one,
         methods=["GET"],
@@ -72,6 +94,13 @@ def as_table(made: Report) -> Response:
         headers=_file(made, "csv"),
         media_type="text/csv; charset=utf-8",
     )
+
+
+async def as_pdf(reports: Reports, made: Report, view: str) -> Response:
+    """A report as a file for readers. Raises ProblemError."""
+    shown = EXECUTIVE if view == EXECUTIVE else TECHNICAL
+    drawn = await reports.pdf(made, shown)
+    return Response(drawn, headers=_file(made, "pdf"), media_type=PDF)
 
 
 def _file(made: Report, suffix: str) -> dict[str, str]:

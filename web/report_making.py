@@ -1,6 +1,7 @@
 """Read what a report is made from, make it, and keep it for a moment: it reads what was counted."""
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from fractions import Fraction
 from alerting.incident import Incident
 from alerting.incident_times import IncidentTimes
 from dashboards.report import DayShare, Facts, Incidents, Left, Report, SLORecord, Tally, report
+from dashboards.report_page import report_view
+from dashboards.report_pdf import report_pdf
 from dashboards.report_period import PERIODS, ReportPeriod, period_at, read_period
 from dashboards.source import Source
 from slo.counts import Counts
@@ -25,6 +28,7 @@ _KEPT_FOR = timedelta(seconds=30)
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)  # every zone's midnight lies on this grid
 _KEPT = 8
+_DRAWN_WITHIN = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class Reports:
     source: Source
     now: Callable[[], datetime]
     settings: Callable[[], ReportSettings]
+    external_url: str
+    monotonic: Callable[[], float] = time.monotonic
     _made: dict[tuple[str, str, str | None], tuple[datetime, Report]] = field(default_factory=dict)
+    _drawn: dict[str, tuple[Report, bytes]] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def running(self) -> list[ReportPeriod]:
@@ -64,6 +71,30 @@ class Reports:
                 self._made.clear()
             self._made[key] = (now, made)
             return made
+
+    async def pdf(self, made: Report, view: str) -> bytes:
+        """The file of one, drawn beside the event loop. Raises ProblemError where that lasts."""
+        seen = report_view(made, view, ())
+        async with self._one_at_a_time:
+            kept = self._drawn.get(view)
+            if kept is not None and kept[0] is made:
+                return kept[1]
+            until = self.monotonic() + _DRAWN_WITHIN
+
+            def draw() -> bytes:
+                return report_pdf(
+                    seen, made.facts.made_at, self.external_url, lambda: self.monotonic() < until
+                )
+
+            try:
+                drawn = await asyncio.to_thread(draw)
+            except TimeoutError:
+                raise ProblemError(
+                    503,
+                    f"Drawing it took longer than {_DRAWN_WITHIN:.0f} s: ask for one owner's.",
+                ) from None
+            self._drawn[view] = (made, drawn)
+            return drawn
 
 
 async def read_facts(

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from dashboards.report_facts import report_facts
-from dashboards.report_page import report_view, reports_view
+from dashboards.report_list import reports_view
+from dashboards.report_page import report_view
 from web.answer import answer
 from web.book import Book
 from web.problem import ProblemError
-from web.report_api import as_table
+from web.report_api import as_pdf, as_table
 from web.report_making import Reports
 
 
@@ -27,6 +28,7 @@ class ReportPages(Book):
             ("/reports", self.every),
             ("/reports/{period}.csv", self.table),
             ("/reports/{period}.json", self.plain),
+            ("/reports/{period}.pdf", self.pdf),
             ("/reports/{period}", self.one),
         ):
             told: Callable[..., Awaitable[Response]] = endpoint
@@ -55,6 +57,11 @@ class ReportPages(Book):
     async def plain(self, request: Request, period: str) -> Response:
         """All of one, for programs."""
         return answer(request, report_facts(await self.reports.named(period, _owner(request))))
+
+    async def pdf(self, request: Request, period: str) -> Response:
+        """One to be printed or passed on."""
+        made = await self.reports.named(period, _owner(request))
+        return await as_pdf(self.reports, made, request.query_params.get("view", ""))
 
 
 def _owner(request: Request) -> str | None:

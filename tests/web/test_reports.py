@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from pydantic import TypeAdapter
+from pypdf import PdfReader
 
 from dashboards.report_facts import ReportFacts, ReportList
 from tests.web.fakes import NOW, FakeSource
 from web.app import create_app
+from web.problem import ProblemError
 from web.report_example import TABLE
+from web.report_making import Reports
 from web.report_settings import ReportSettings
 from web.settings import WebSettings
 
@@ -136,3 +139,32 @@ async def test_the_examples_of_the_description_are_what_is_answered(
     line = next(csv.DictReader(io.StringIO(TABLE)))
     [slo] = example("/{period}")["slos"]
     assert list(line) == ["period", *slo]
+
+
+async def test_a_pdf_is_the_report_that_the_page_shows(client: httpx.AsyncClient) -> None:
+    slug = DAY.rpartition("/")[2]
+    page = await client.get(f"{DAY}.pdf?view=executive")
+    api = await client.get(f"/api/v1/reports/{slug}.pdf?view=executive")
+
+    assert page.headers["content-type"] == api.headers["content-type"] == "application/pdf"
+    assert page.headers["content-disposition"] == 'attachment; filename="nines-2026-11-20.pdf"'
+    assert api.content == page.content
+    text = PdfReader(io.BytesIO(page.content)).pages[0].extract_text()
+    told_by_json = await told(client, f"{DAY}.json")
+    assert f"{told_by_json['met']} of {told_by_json['met'] + told_by_json['missed']}" in text
+    assert "executive view" in text
+
+
+async def test_a_pdf_that_takes_too_long_is_given_up(source: FakeSource) -> None:
+    ticks = iter([0.0, *[100.0] * 1_000])
+    reports = Reports(source, lambda: NOW, ReportSettings, "http://x", lambda: next(ticks))
+    made = await reports.named("2026-11-20", None)
+
+    with pytest.raises(ProblemError, match="longer than 20 s") as caught:
+        await reports.pdf(made, "technical")
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize("path", ["/reports/{}.pdf", "/api/v1/reports/{}.pdf"])
+async def test_there_is_no_pdf_of_what_is_not_there(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path.format("2027-01"))).status_code == 404

@@ -11,7 +11,7 @@ _READ = """
 /services/{name:path} /incidents /incidents/{incident_id} /incidents/{incident_id}/postmortem
 /exclusions /exclusions/{planned_id} /silences /silences/{planned_id} /receivers /why
 /start /settings /api/v1/settings
-/reports /reports/{period} /reports/{period}.csv /reports/{period}.json
+/reports /reports/{period} /reports/{period}.csv /reports/{period}.json /reports/{period}.pdf
 /api/v1/openapi.json /api/v1/slos /api/v1/slos/{service}/{slo} /api/v1/slos/{service}/{slo}/versions
 /api/v1/slos/{service}/{slo}/points /api/v1/slos/{service}/{slo}/budget
 /api/v1/slos/{service}/{slo}/budget.csv /api/v1/slos/{service}/{slo}/outlook /api/v1/services
@@ -24,7 +24,7 @@ _READ = """
 /api/v1/deployments /api/v1/deployments/{deployment_id}
 /api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
 /badge/{service}/{slo}.svg /api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
-/api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv
+/api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv /api/v1/reports/{period}.pdf
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
 """
