@@ -128,6 +128,7 @@ class Client:
             raise httpx.UnsupportedProtocol(f"{url.scheme}:// is neither http nor https")
         message = request.encoded()
         self.close()
+        self.stream = None
         tls = url.scheme == "https"
         self.stream = await connect(
             url.raw_host.decode("ascii"),

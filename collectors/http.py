@@ -263,7 +263,10 @@ class Visit:
 
         `request` is the first one, where it was put together before.
         """
-        response = await client.send(request or _first_request(self._config, self._headers))
+        try:
+            response = await client.send(request or _first_request(self._config, self._headers))
+        finally:
+            self._look.dialled(client.stream)
         self._look.answered(response.status, response.http_version, client.stream)
         return response
 
@@ -291,7 +294,10 @@ class Visit:
                 self._config.method, self._config.http, content=self._config.body
             )
             for _ in range(MAX_REDIRECTS + 1):
-                response = await client.send(request, stream=True, auth=None)
+                try:
+                    response = await client.send(request, stream=True, auth=None)
+                finally:
+                    self._look.dialled(transport.stream)
                 self._look.answered(response.status_code, response.http_version, transport.stream)
                 following = response.next_request if self._config.follow_redirects else None
                 if following is None:

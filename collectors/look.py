@@ -34,6 +34,10 @@ class Look:
     def begin(cls, collector_id: str, due: datetime, clock: Clock) -> "Look":
         return cls(collector_id, due, clock.now(), Stopwatch(clock.monotonic))
 
+    def dialled(self, stream: Stream | None) -> None:
+        """Note where the newest connection went, whatever came of it; None where there is none."""
+        self.address = None if stream is None else str(stream.address)
+
     def at(self, stream: Stream) -> None:
         """Note where the connection went and what it is made of."""
         self.address = str(stream.address)

@@ -76,7 +76,10 @@ class Source:
         method = "POST" if content else "GET"
         request = Request(url if url is not None else self.url, self._headers, method, content)
         for _ in range(_REDIRECTS_FOLLOWED + 1):
-            response = await client.send(request)
+            try:
+                response = await client.send(request)
+            finally:
+                look.dialled(client.stream)
             look.answered(response.status, response.http_version, client.stream)
             follows = self._follow_redirects and not content
             following = response.redirect(request.url) if follows else None

@@ -172,6 +172,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - never asked for
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - likewise
     ) -> httpcore.AsyncNetworkStream:
+        self.stream = None
         if self._proxy is not None:
             self.stream = await self._proxy.reach(self._resolver, self._watch, self._give_up_at)
             if self.tunnels:
