@@ -51,6 +51,8 @@ class JobSchedule(Strict):
     def _makes_sense(self) -> Self:
         if (self.cron is None) == (self.every is None):
             raise ValueError("write one of `cron` and `every`: when the job is to run")
+        if self.every is not None and "zone" in self.model_fields_set:
+            raise ValueError("`zone` is whose clocks `cron` goes by; `every` goes by none")
         if self.every is not None and not _LEAST_EVERY <= self.every <= _MOST:
             raise ValueError("`every` is 1m to 366d")
         if self.grace <= timedelta(0) or (self.at_most or self.grace) <= timedelta(0):
