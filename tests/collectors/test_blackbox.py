@@ -371,6 +371,15 @@ async def test_what_is_not_supported_is_refused_by_name(
     assert lacking in str(refused.value)
 
 
+@pytest.mark.parametrize("kind", ["grpc", "unix", "websocket"])
+async def test_a_prober_that_is_not_answered_to_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        await probed("127.0.0.1", Module.model_validate({"prober": kind, "timeout": "20s"}))
+
+    assert refused.value.why is Why.NOT_SUPPORTED
+    assert f"prober: {kind} is not supported" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "section",
     [

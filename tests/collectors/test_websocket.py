@@ -300,6 +300,8 @@ async def test_a_rate_limiter_speaks_of_us() -> None:
         ({"expect": "a", "expect_regex": "b"}, "expect and expect_regex"),
         ({"subprotocols": ["a b"]}, "String should match pattern"),
         ({"follow_redirects": True}, "Extra inputs"),
+        ({"proxy": {"url": "http://127.0.0.1:3128"}}, "Extra inputs"),
+        ({"oauth2": {"token_url": "http://x/", "client_id": "a"}}, "Extra inputs"),
     ],
 )
 def test_a_mistake_is_told_in_words(settings: dict[str, Any], said: str) -> None:

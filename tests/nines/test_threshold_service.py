@@ -113,6 +113,24 @@ maintenance:
         assert phase(world) is Phase.PENDING
 
 
+async def test_who_heard_of_an_outage_hears_of_its_end_in_planned_work(tmp_path: Path) -> None:
+    async with living(tmp_path, SLOS, DOWN) as world:
+        await world.pass_time(10 * MINUTE)
+        await world.pass_time(timedelta(seconds=70), failing=["front"])
+        confirm(world, bad=True)
+        await world.service.dispatch.settle()
+        assert await world.told("oncall") == ["trigger to oncall"]
+
+        now = f"{world.clock.now():%Y-%m-%dT%H:%M:%S}Z"
+        work = f"maintenance:\n  - {{reason: patches, start: {now}, duration: 1h}}\n"
+        await world.edit(SLOS, DOWN + work)
+        await world.pass_time(5 * MINUTE, failing=["front"])
+        assert await world.told("oncall") == ["trigger to oncall", "resolve to oncall"]
+
+        await world.pass_time(60 * MINUTE)  # it recovers within, and the work ends
+        assert await world.told("oncall") == ["trigger to oncall", "resolve to oncall"]
+
+
 async def test_failures_among_the_last_runs_are_counted_on_over_a_kill(tmp_path: Path) -> None:
     flaky = "alerts: {flaky: {probe: front, failures: 3 of 5, recovery: 2, severity: page}}"
     slos = "up: {objective: 50%, sli: {probe: front}}"
