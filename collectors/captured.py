@@ -85,10 +85,10 @@ def find(capture: Capture, answer: Answer, jar: CookieJar) -> tuple[str | None, 
         return capture.regex.first(text), f"a match of {capture.regex}"
     where = str(capture.json_)
     try:
-        document = orjson.loads(answer.body.data)
+        document = orjson.loads(answer.body.data.removeprefix(b"\xef\xbb\xbf"))
         values = capture.json_.values(document) if capture.json_ is not None else []  # type: ignore[assignment]
-    except ValueError:  # no JSON, or nested too deeply
-        return None, where
+    except ValueError:  # or nested too deeply for a path
+        return None, f"{where} (the body is no JSON)"
     value: object = values[0] if len(values) == 1 else None
     if isinstance(value, str):
         return value, where

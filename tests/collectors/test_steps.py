@@ -15,7 +15,7 @@ from collectors.resolve import Resolver
 from collectors.step import StepsConfig
 from collectors.steps import Steps
 from slo.exposition import Series
-from tests.collectors.wire import SHORT, TIMEOUT, Server, answer, look
+from tests.collectors.wire import SHORT, TIMEOUT, Server, answer, look, says
 
 PASSWORD = "hush-password"
 TOKEN = "tok-5f2c90aa"
@@ -204,6 +204,23 @@ async def test_what_is_not_there_to_be_captured_is_said() -> None:
 
     assert (seen.outcome, seen.cause) == (Outcome.FAILED, Cause.ASSERTION)
     assert "step 1 of 2, 'log in': $.token is not in the answer" in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'\xef\xbb\xbf{"id": 7}', ""),  # a byte order mark, as an expectation passes it over
+        (b"<html>", "$.id (the body is no JSON) is not in the answer, so that ${id} has no value"),
+        (b'{"id": NaN}', "$.id (the body is no JSON) is not in the answer"),
+    ],
+)
+async def test_what_is_captured_from_is_json_or_told_to_be_none(body: bytes, said: str) -> None:
+    async with Server(says(answer(body))) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        seen = await walk({"name": "it", "url": url, "capture": {"id": {"json": "$.id"}}})
+
+    assert (seen.outcome is Outcome.PASSED) == (not said)
+    assert said in seen.detail
 
 
 @pytest.mark.parametrize(
