@@ -1,5 +1,6 @@
 """Follow a file of lines through rotation and truncation, never reading a line twice."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import orjson
 LINE_BYTES = 64 * 1024  # a longer line is passed over
 _CHUNK = 256 * 1024
 _MARK_BYTES = 32
+_LOOKS_WITHOUT = 2  # a file, of which this one is told
 _NEIGHBOURS = 1_000  # files of the folder among which one that was rotated is looked for
 
 
@@ -48,6 +50,7 @@ class Tail:
         self._at = 0
         self._mark = b""
         self._skips = False  # within a line that is too long
+        self._missing = 0  # looks in a row that found no file there, and nothing in the last one
         self.too_long = 0
         self.said: list[str] = []  # what was lost, in sentences, since they were taken last
 
@@ -62,9 +65,10 @@ class Tail:
         """The lines that were finished since, for as long as it is `in_time`. Raises OSError."""
         if self._file is None:
             self._begin()
+        begun_at = self._at
         while True:
             yield from self._rest(in_time)
-            if not in_time() or not self._moved_on():
+            if not in_time() or not self._moved_on(quiet=self._at == begun_at):
                 return
 
     def close(self) -> None:
@@ -73,7 +77,7 @@ class Tail:
             self._file = None
 
     def _begin(self) -> None:
-        resumed, self._resumed = self._resumed, None
+        resumed = self._resumed
         if resumed is None:
             self._file = _opened(self._path)
             self._at = _last_line_end(self._file)
@@ -83,7 +87,7 @@ class Tail:
         if former is not None:
             self._file, self._at, self._mark = former, resumed.offset, resumed.mark
             return
-        self._file = _opened(self._path)
+        self._file = _opened(self._path)  # where it is not there yet, it is looked for again
         self.said.append(
             "the file that was read before is gone: what it held beyond our last look is not "
             "counted; this one is read from its beginning"
@@ -141,14 +145,23 @@ class Tail:
         self._at += end
         self._mark = (self._mark + chunk[max(0, end - _MARK_BYTES) : end])[-_MARK_BYTES:]
 
-    def _moved_on(self) -> bool:
-        """Go to the file that stands there now, if it is another; the old one has ended."""
+    def _moved_on(self, *, quiet: bool) -> bool:
+        """Go to the file that stands there now, if it is another; the old one has ended.
+
+        Between a rotation and the first line of the next file there is none, which is in order for
+        one look. Raises FileNotFoundError where another `quiet` one finds it so.
+        """
         assert self._file is not None  # noqa: S101 - `lines` opened it
         have = os.fstat(self._file)
         try:
             about = self._path.stat()
         except FileNotFoundError:
-            return False  # between its rotation and the first line of the next one
+            self._missing = self._missing + 1 if quiet else 0
+            if self._missing < _LOOKS_WITHOUT:
+                return False
+            words = "it is gone, and no other has come in its place"
+            raise FileNotFoundError(errno.ENOENT, words) from None
+        self._missing = 0
         if (about.st_dev, about.st_ino) == (have.st_dev, have.st_ino):
             return False
         following = _opened(self._path)

@@ -113,6 +113,39 @@ def test_where_the_file_of_a_position_is_gone_the_new_one_is_read_whole(log: Pat
     second.close()
 
 
+def test_a_file_that_is_gone_and_does_not_come_again_is_told(tail: Tail, log: Path) -> None:
+    write(log, b"one\n")
+    rotated = log.with_suffix(".log.1")
+    log.rename(rotated)
+    assert read(tail) == [b"one"]
+    assert read(tail) == []  # as between a rotation and the first line of the next file
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="no other has come"):
+            read(tail)
+    write(rotated, b"two\n")  # whoever writes still has it open
+    assert read(tail) == [b"two"]
+    write(log, b"three\n")
+
+    assert read(tail) == [b"three"]
+    assert tail.said == []
+
+
+def test_a_file_that_comes_only_after_a_restart_is_read_whole(log: Path) -> None:
+    first = Tail(log)
+    read(first)
+    position = first.position
+    first.close()
+    log.unlink()
+    second = Tail(log, position)
+    with pytest.raises(FileNotFoundError):
+        read(second)
+    write(log, b"written since\n")
+
+    assert read(second) == [b"written since"]
+    assert "the file that was read before is gone" in second.said[0]
+    second.close()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "null", '[1,2,3,"zz"]', "[1,2]"])
 def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no position"):
