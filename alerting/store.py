@@ -104,6 +104,24 @@ class Decision:
     attempts: tuple[Attempt, ...] = ()
     looks: Mapping[str, datetime | None] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, decisions: Sequence["Decision"]) -> "Decision":
+        """All of them as one, in their order."""
+        return cls(
+            incidents=tuple(row for decision in decisions for row in decision.incidents),
+            alerts=tuple(row for decision in decisions for row in decision.alerts),
+            events=tuple(row for decision in decisions for row in decision.events),
+            notifications=tuple(row for decision in decisions for row in decision.notifications),
+            shadows=tuple(row for decision in decisions for row in decision.shadows),
+            marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
+            grounds=tuple(row for decision in decisions for row in decision.grounds),
+            outside={
+                mark: entry for decision in decisions for mark, entry in decision.outside.items()
+            },
+            attempts=tuple(row for decision in decisions for row in decision.attempts),
+            looks={id_: at for decision in decisions for id_, at in decision.looks.items()},
+        )
+
     @property
     def again(self) -> datetime | None:
         """When the first of its incidents is to be looked at again."""

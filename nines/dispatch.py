@@ -1,39 +1,31 @@
 """Turn alert changes into stored decisions, in their order, until storage takes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import structlog
 
-from alerting import shadow
-from alerting.alert import Alert, AlertChange, AlertKind, Remark, ShadowAlert
+from alerting.alert import Alert, AlertChange, Remark, ShadowAlert
 from alerting.context import Context
-from alerting.dependency import Ended
-from alerting.desk import acknowledge, decide, in_vain, review
+from alerting.desk import acknowledge, in_vain, review
 from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
 from alerting.incident import Incident, IncidentEvent
 from alerting.notification import Attempt, Notification
-from alerting.placing import begun_source, source_of
 from alerting.rules import Rules
 from alerting.store import Decision, IncidentFile
-from nines.beginnings import Beginnings
 from nines.bell import Bell
 from nines.changes import Broadcast
-from nines.endings import Endings
+from nines.deciding import Deciding
 from nines.engine import Engine
-from nines.standing_open import StandingOpen
 from nines.storage.alerts import AlertRecords
-from nines.storage.batches import CountBatch
 from nines.storage.counts import CountStore
-from nines.storage.errors import RestoredError, StorageError, UnfitError
-from nines.storage.fitting import Refused
-from nines.storage.shadows import ShadowRecords
+from nines.storage.errors import StorageError
 from nines.threads import StorageThreads
+from nines.writing import Writing
 from slo.alert_state import AlertState
 from slo.notices import Marks
 
@@ -87,31 +79,20 @@ class Dispatch:
         """
         self._engine = engine
         self._records = records
-        self._counts = counts
         self._threads = threads
         self._context = context
         self._decided = decided
         self._tries = tries
-        self._restored = restored
-        self.was_restored = False
-        self.set_aside = 0  # parts of batches that could not be stored for a fault of Nines
         self._broadcast = broadcast
-        self._new_id = new_id
         self._marks_of = marks_of
-        self._spent_most = spent_most
         self._hidden = hidden
-        self._shadows = ShadowRecords(records.database)
-        self._beginnings = Beginnings(records.beginnings)
-        self._endings = Endings(records.ended_since)
-        self._unstored: CountBatch | None = None
+        self._deciding = Deciding(records, spent_most)
+        self._writing = Writing(engine, counts, threads, new_id, restored)
         self._waiting: list[AlertChange | Remark] = []
         self._rules: Rules | None = None  # what is open is still to be made to fit them
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._settling = asyncio.Lock()  # two at once would both take what waits
-        self._failed: str | None = None  # why the newest writing did
-        self._refused: str | None = None  # why the decision that waits could not be written
-        self._open = StandingOpen(records)
         self._decisions_written = 0
         self._due: dict[str, datetime] = {}  # by incident: when time may make a change
         self.next_review: datetime | None = None  # the next moment at which time makes a change
@@ -120,7 +101,17 @@ class Dispatch:
     @property
     def problem(self) -> str | None:
         """Why storing fails, until all that was refused is stored."""
-        return self._failed or self._refused
+        return self._writing.problem
+
+    @property
+    def was_restored(self) -> bool:
+        """Whether a restore replaced the database: nothing more is written."""
+        return self._writing.was_restored
+
+    @property
+    def set_aside(self) -> int:
+        """Parts of batches that could not be stored for a fault of Nines."""
+        return self._writing.set_aside
 
     def submit(self, changes: Sequence[AlertChange | Remark]) -> None:
         """These happened; they will be decided on as soon as storage can take it."""
@@ -162,7 +153,7 @@ class Dispatch:
         write, about what it concerns. Where nothing was open at the last look, and nothing was
         decided since, nothing is.
         """
-        if self._open.is_none:
+        if self._deciding.open.is_none:
             return
         context, decided = self._context(), self._decisions_written
         if due:
@@ -171,7 +162,7 @@ class Dispatch:
 
         def look() -> tuple[Decision, bool]:
             files = self._records.open_incidents()
-            return review(files, self._seeing_all(context, (), files)), not files
+            return review(files, self._deciding.seeing_all(context, (), files)), not files
 
         try:
             found, nothing_open = await self._threads.read(look)
@@ -183,7 +174,7 @@ class Dispatch:
         if unmoved:
             self._due.clear()
             if nothing_open:
-                self._open.nothing()
+                self._deciding.open.nothing()
         self._heed(found.looks, over=unmoved)
         if not found.empty:
             concerned = {one.id for one in found.incidents}
@@ -204,7 +195,9 @@ class Dispatch:
         self, ids: Collection[str]
     ) -> Callable[[Context], tuple[Sequence[Decision], States]]:
         def decide_on(context: Context) -> tuple[Sequence[Decision], States]:
-            return [review(self._records.incident_files(ids), self._seeing_all(context))], {}
+            return [
+                review(self._records.incident_files(ids), self._deciding.seeing_all(context))
+            ], {}
 
         return decide_on
 
@@ -229,28 +222,24 @@ class Dispatch:
         """
 
         def decide_on(context: Context) -> tuple[list[Decision], States]:
-            return [*self._decisions(changes, context), page], {}
+            return [*self._deciding.decisions(changes, context), page], {}
 
         if not await self._write(decide_on, with_counts=False):
-            raise StorageError(self.problem or "The database refused to store the alerts.")
+            raise self._writing.failure("alerts")
 
     async def store(self, page: Decision) -> None:
         """Write what nobody has to hear of; raises StorageError."""
         async with self._lock:
-            stored = await self._store(
+            stored = await self._writing.write(
                 lambda: self._records.apply(page, {}, None), with_counts=False
             )
         if not stored:
-            raise StorageError(self.problem or "The database refused to store the alerts.")
+            raise self._writing.failure("alerts")
 
     async def flush(self) -> bool:
         """Store the counts that wait; False when storage refused and they wait on."""
         async with self._lock:
-            batch = self._batch()
-            if batch is None:
-                return True
-            stored = await self._store(lambda: self._counts.flush(batch))
-            return stored or self._unstored is None  # all of it that can be
+            return await self._writing.flush()
 
     @asynccontextmanager
     async def all_stored(self) -> AsyncIterator[None]:
@@ -259,7 +248,7 @@ class Dispatch:
         Raises StorageError when storage refuses.
         """
         if not await self.flush():
-            raise StorageError(self.problem or "The database refused to store the counts.")
+            raise self._writing.failure("counts")
         async with self._lock:
             yield
 
@@ -277,7 +266,7 @@ class Dispatch:
     async def put(self, decide: Callable[[Context], Decision]) -> None:
         """Decide on what is no alert's change, and store it. Raises StorageError."""
         if not await self._write(lambda context: ([decide(context)], {})):
-            raise StorageError(self.problem or "The database refused to store the decision.")
+            raise self._writing.failure("decision")
 
     async def upon(
         self, incident_id: str, decide: Callable[[IncidentFile, Context], Decision]
@@ -292,12 +281,12 @@ class Dispatch:
             nonlocal known
             file = self._records.incident_file(incident_id)
             known = file is not None
-            context = self._seeing_all(context)
+            context = self._deciding.seeing_all(context)
             return ([] if file is None else [decide(file, context)]), {}
 
         stored = await self._write(decide_on)
         if not stored:
-            raise StorageError(self.problem or "The database refused to store the decision.")
+            raise self._writing.failure("decision")
         return known
 
     async def _settle_next(self) -> bool:
@@ -310,101 +299,20 @@ class Dispatch:
 
         def decide_on(context: Context) -> tuple[list[Decision], States]:
             if rules is None:
-                return [*self._decisions(changes, context), marks], states
+                return [*self._deciding.decisions(changes, context), marks], states
             self._records.rename_receivers(rules.receivers)
             # A rule that comes back begins anew: were it still firing, nobody would be told.
             gone = self._records.alert_states().keys() - rules.configured
             kept = {**dict.fromkeys(gone, AlertState()), **going_on, **states}
-            return [*self._decisions(changes, context, rules), marks], kept
+            return [*self._deciding.decisions(changes, context, rules), marks], kept
 
         stored = await self._write(decide_on)
-        if not stored:
-            self._refused = self._failed
-        else:
-            self._recover(refused=None)
+        self._writing.tried(stored=stored)
+        if stored:
             del self._waiting[: len(changes)]
             if self._rules is rules:
                 self._rules = None
         return stored
-
-    def _decisions(
-        self,
-        changes: Sequence[AlertChange | Remark],
-        context: Context,
-        rules: Rules | None = None,
-    ) -> list[Decision]:
-        by_service: dict[str, list[AlertChange | Remark]] = {}
-        hidden: list[AlertChange] = []
-        for change in changes:
-            if isinstance(change, Remark):
-                by_service.setdefault(change.service, []).append(change)
-            elif change.kind is AlertKind.BUDGET and not change.firing:
-                continue  # nothing but marks to store
-            elif change.shadow:
-                hidden.append(self._explained(change))
-            else:
-                by_service.setdefault(change.service, []).append(self._explained(change))
-        if rules is not None:
-            of_open = [file.incident.service for file in self._records.open_incidents()]
-            of_firing = [change.service for change in rules.firing.values()]
-            for service in (*of_open, *of_firing):
-                by_service.setdefault(service, [])
-        if not by_service and not hidden and rules is None:
-            return []
-        context = self._seeing_all(context, changes)
-        files = self._open_incidents_of(by_service.keys())
-        decisions = [
-            decide(
-                of_service,
-                files[service],
-                context,
-                None if rules is None else rules.of(service),
-            )
-            for service, of_service in by_service.items()
-        ]
-        if hidden or rules is not None:
-            decisions.append(shadow.record(hidden, self._shadows.open(), context, rules))
-        return decisions
-
-    def _open_incidents_of(self, services: Set[str]) -> Mapping[str, list[IncidentFile]]:
-        """Of each service; one that is known to have none open is not asked about."""
-        found: dict[str, list[IncidentFile]] = {service: [] for service in services}
-        if asked := services & self._open.services():
-            found.update(self._records.open_incidents_of(asked))
-        return found
-
-    def _seeing_all(
-        self,
-        context: Context,
-        changes: Sequence[AlertChange | Remark] = (),
-        files: Sequence[IncidentFile] | None = None,
-    ) -> Context:
-        """The same, with what flaps and, where one alert may hold back another, all that fires."""
-        context = replace(context, recent=self._beginnings.recent(context.now))
-        if not context.looks_beyond:
-            return context
-        if files is None:
-            firing = list(self._open.firing())
-        else:
-            firing = [alert for file in files for alert in file.alerts if alert.firing]
-        moved = [one for one in changes if isinstance(one, AlertChange) and not one.shadow]
-        over = {one.rule for one in moved if not one.firing}
-        begun = [one for one in moved if one.firing and one.kind is not AlertKind.BUDGET]
-        sources = [source_of(alert, context) for alert in firing if alert.rule not in over]
-        ended: list[Ended] = []
-        if context.dependencies:
-            since = context.now - context.dependencies.wait
-            found = self._endings.since(since)
-            ended = [Ended(source_of(one, context), one.ended_at or since) for one in found]
-            ended += [Ended(begun_source(c, context), c.at) for c in moved if not c.firing]
-        elsewhere = [*sources, *(begun_source(c, context) for c in begun)]
-        return replace(context, elsewhere=elsewhere, ended=ended)
-
-    def _explained(self, change: AlertChange) -> AlertChange:
-        """A notice with what took most of the budget."""
-        if change.kind is not AlertKind.BUDGET:
-            return change
-        return replace(change, facts=replace(change.facts, spent_most=self._spent_most(change)))
 
     async def _write(
         self,
@@ -425,7 +333,7 @@ class Dispatch:
 
         def write() -> None:
             decisions, states = decide_on(context)
-            decision = begin_first_tries(_together(decisions), offer, context.now)
+            decision = begin_first_tries(Decision.of(decisions), offer, context.now)
             first = {one.notification_id: one for one in decision.attempts}
             for one in decision.notifications:
                 if one.id in first:
@@ -442,85 +350,27 @@ class Dispatch:
             self._records.apply(decision, states, batch)
 
         async with self._lock:
-            batch = self._batch() if with_counts else None
+            batch = self._writing.batch() if with_counts else None
             tries, stored = self._tries(), False
             offer = tries.offer()
             try:
-                stored = await self._store(write, with_counts=with_counts)
+                stored = await self._writing.write(write, with_counts=with_counts)
             finally:
                 # Before anything else: people are to hear of it.
                 tries.begin(offer, tried if stored else ())
         self._decisions_written += 1
         if not stored:
-            self._open.forget()
+            self._deciding.open.forget()
         else:
-            self._open.moved(moved, begun)
+            self._deciding.stored(moved, begun)
             if waits or not tried:
                 self._decided()
-            self._beginnings.add(begun)
-            self._endings.add(begun)
             # People first: what begins now is on its way before the log is told.
             asyncio.get_running_loop().call_later(0, _report, events)
             self._hidden(hidden)
             self._broadcast.tell(incident_ids=touched)
             self._heed(looks)
         return stored
-
-    def _batch(self) -> CountBatch | None:
-        """The batch to write next: one whose writing failed keeps its id and goes first.
-
-        The id is what makes trying again safe when it is unknown whether a commit went through.
-        """
-        if self._unstored is None:
-            self._unstored = self._engine.take_batch(self._new_id())
-        return self._unstored
-
-    async def _store(self, call: Callable[[], None], *, with_counts: bool = True) -> bool:
-        try:
-            await self._threads.write(call)
-        except RestoredError as error:
-            if not self.was_restored:
-                log.warning("database_restored", text=str(error))
-            self.was_restored = True
-            self._failed = str(error)
-            self._restored()
-            return False
-        except UnfitError as error:
-            log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
-            if not with_counts or self._unstored is None:
-                self._failed = f"Storing failed for a fault of Nines itself: {error}"
-                return False
-            await self._store_fitting(self._unstored)
-            return False  # what else was to be written with it is tried again, without it
-        except StorageError as error:
-            if self.problem is None:
-                log.error("storage_refused", error=str(error))  # noqa: TRY400 - a sentence suffices
-            self._failed = f"Storing failed, counts and alerts wait in memory: {error}"
-            return False
-        if with_counts:
-            self._unstored = None
-        self._recover(refused=self._refused)
-        return True
-
-    async def _store_fitting(self, batch: CountBatch) -> None:
-        """Store what fits of a batch, and set the rest aside, so that it keeps nothing else out."""
-
-        def write() -> None:
-            refused.extend(self._counts.flush_fitting(batch))
-
-        refused: list[Refused] = []
-        if not await self._store(write, with_counts=False):
-            return
-        self._unstored = None
-        self.set_aside += len(refused)
-        for one in refused:  # whole, as this line is all that is left of it
-            log.error("counts_set_aside", why=one.why, part=repr(one.part))
-
-    def _recover(self, *, refused: str | None) -> None:
-        """Writing goes again; `refused` says why what waits could not be written yet."""
-        before, self._failed, self._refused = self.problem, None, refused
-        if before is not None and self.problem is None:
-            log.info("storage_recovered")
 
     def _going_on(self, rules: Rules) -> States:
         return {
@@ -541,29 +391,3 @@ def _report(events: Sequence[IncidentEvent]) -> None:
     if len(events) > _LOGGED:  # in a storm; the timelines have all of them
         incidents = len({event.incident_id for event in events})
         log.info("and_more", events=len(events) - _LOGGED, incidents=incidents)
-
-
-def _together(decisions: Sequence[Decision]) -> Decision:
-    return Decision(
-        incidents=tuple(row for decision in decisions for row in decision.incidents),
-        alerts=tuple(row for decision in decisions for row in decision.alerts),
-        events=tuple(row for decision in decisions for row in decision.events),
-        notifications=tuple(row for decision in decisions for row in decision.notifications),
-        shadows=tuple(row for decision in decisions for row in decision.shadows),
-        marks={slo: marks for decision in decisions for slo, marks in decision.marks.items()},
-        grounds=tuple(row for decision in decisions for row in decision.grounds),
-        outside={mark: entry for decision in decisions for mark, entry in decision.outside.items()},
-        attempts=tuple(row for decision in decisions for row in decision.attempts),
-        looks={id_: at for decision in decisions for id_, at in decision.looks.items()},
-    )
-
-
-def ids(clock_now: Callable[[], datetime], random_bits: Callable[[int], int]) -> Callable[[], str]:
-    """Ids that sort by age: 48 bits of milliseconds, 80 bits of chance, Crockford base 32."""
-    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-    def new_id() -> str:
-        value = int(clock_now().timestamp() * 1000) << 80 | random_bits(80)
-        return "".join(alphabet[value >> shift & 31] for shift in range(125, -5, -5))
-
-    return new_id

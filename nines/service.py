@@ -44,12 +44,13 @@ from nines.deliveries import Deliveries, DeliveryCollector
 from nines.dependants import looks_of
 from nines.deploy_hooks import DeployHooks
 from nines.discovery.following import Following
-from nines.dispatch import Dispatch, ids
+from nines.dispatch import Dispatch
 from nines.engine import Engine
 from nines.first_steps import FirstSteps
 from nines.gatekeeping import Gatekeeping
 from nines.heartbeats import Heartbeats
 from nines.housekeeping import Housekeeping
+from nines.ids import ids
 from nines.intake import Intake
 from nines.live import Live, Pulse
 from nines.logbook import Logbook

@@ -200,7 +200,7 @@ async def test_nothing_open_is_not_looked_at_again_until_something_is_decided(
 async def test_what_is_opened_while_nothing_is_seen_open_is_reviewed(tmp_path: Path) -> None:
     async with living(tmp_path, UP) as nines:
         dispatch, records = nines.service.dispatch, nines.service.records
-        dispatch._open.forget()  # as after a commit whose answer was lost
+        dispatch._deciding.open.forget()  # as after a commit whose answer was lost
         for _ in range(30):
             nines.look(["front"])
         inner = records.open_incidents
