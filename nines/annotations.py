@@ -2,24 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
+from alerting.delivery import Run
 from dashboards.logbook import AnnotationFile
-from nines.logbook import Run
 from nines.storage.annotations import entry_of
+from nines.trailed import Trailed
 from slo.annotation import Annotation, AnnotationPlan, judged
-from slo.audit import AuditEntry
 from slo.planning import PlanError
-
-
-class Store(Protocol):
-    """Where they are; every method blocks."""
-
-    def all(self) -> list[Annotation]: ...
-
-    def trail(self, subject_id: str, /) -> list[AuditEntry]: ...
-
-    def write(self, changes: Sequence[tuple[Annotation, AuditEntry]], /) -> None: ...
 
 
 class Annotations:
@@ -27,7 +16,7 @@ class Annotations:
 
     def __init__(
         self,
-        store: Store,
+        store: Trailed[Annotation],
         *,
         read: Run,
         write: Run,

@@ -2,28 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
+from alerting.delivery import Run
 from dashboards.logbook import OverrideFile, OverridePlan
-from nines.logbook import Run
 from nines.storage.gate_overrides import entry_of
-from slo.audit import AuditEntry
+from nines.trailed import Trailed
 from slo.gate import GatePolicy, Override, overridden
 from slo.planning import PlanError
 
 log = structlog.get_logger("nines.gatekeeping")
-
-
-class Store(Protocol):
-    """Where they are; every method blocks."""
-
-    def all(self) -> list[Override]: ...
-
-    def trail(self, subject_id: str, /) -> list[AuditEntry]: ...
-
-    def write(self, changes: Sequence[tuple[Override, AuditEntry]], /) -> None: ...
 
 
 class Gatekeeping:
@@ -31,7 +20,7 @@ class Gatekeeping:
 
     def __init__(
         self,
-        store: Store,
+        store: Trailed[Override],
         *,
         read: Run,
         write: Run,

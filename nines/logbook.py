@@ -1,24 +1,18 @@
 """Keep what people and pipelines wrote down: deployments."""
 
 import difflib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
+from alerting.delivery import Run
 from dashboards.logbook import Wanted
 from slo.deployment import Deployment, Rollout, judged
 from slo.planning import PlanError
 
 log = structlog.get_logger("nines.logbook")
-_T = TypeVar("_T")
-
-
-class Run(Protocol):
-    """Runs what blocks on a thread of its own."""
-
-    def __call__(self, call: Callable[[], _T], /) -> Awaitable[_T]: ...
 
 
 class Records(Protocol):

@@ -15,10 +15,9 @@ from dashboards.source import Source
 from slo.annotation import Annotation, AnnotationPlan
 from slo.planning import PlanError
 from web.answer import answer
-from web.cursor import page_of
 from web.forms import NAME_COOKIE, fields, remember, remembered, see_other
 from web.moment import read_moment
-from web.planning import Author, Cursor, Limit, Person, Reason, Word, refusing
+from web.planning import Author, Cursor, Limit, Person, Reason, Word, newest_first, refusing
 from web.problem import ProblemError, bad_request
 from web.settings import WebSettings
 
@@ -94,10 +93,7 @@ class AnnotationsAPI:
             for one in await self._source.annotations().every()
             if one.undone_at is None and service in (None, one.plan.service)
         ]
-        try:
-            page, following = page_of(found, _age, order="newest", cursor=cursor, limit=limit)
-        except ValueError as error:
-            raise bad_request("query.cursor", str(error)) from None
+        page, following = newest_first(found, cursor, limit)
         return answer(request, AnnotationList(tuple(map(_facts, page)), following))
 
     async def one(self, request: Request, annotation_id: str) -> Response:
@@ -144,10 +140,6 @@ class AnnotationsAPI:
             raise ProblemError(404, f"There is no annotation {annotation_id[:100]!r}.")
         trail = tuple(AuditFacts(entry.at, entry.by, entry.action) for entry in file.trail)
         return answer(request, AnnotationDetail(_facts(file.annotation), trail), status)
-
-
-def _age(one: Annotation) -> tuple[float, str]:
-    return (-one.created_at.timestamp(), one.id)
 
 
 def _facts(one: Annotation) -> AnnotationFacts:

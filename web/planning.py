@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from slo.planning import PlanError, Planned, read_schedule
+from slo.planning import PlanError, read_schedule
 from slo.recurrence import Schedule
 from web.cursor import page_of
 from web.problem import ProblemError, bad_request
@@ -31,7 +31,16 @@ Cursor = Annotated[
 Limit = Annotated[int, Query(ge=1, le=250, description="How many at most.")]
 
 
-_T = TypeVar("_T", bound=Planned)
+class Dated(Protocol):
+    """What was made at some time."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+_T = TypeVar("_T", bound=Dated)
 
 
 class When(BaseModel):
@@ -75,7 +84,7 @@ def newest_first(
         raise bad_request("query.cursor", str(error)) from None
 
 
-def _age(one: Planned) -> tuple[float, str]:
+def _age(one: Dated) -> tuple[float, str]:
     return (-one.created_at.timestamp(), one.id)
 
 
