@@ -270,7 +270,7 @@ def _secrets(options: LoginOptions) -> Iterator[str]:
 
 def _values(jar: CookieJar) -> tuple[str, ...]:
     """Of the cookies that are kept: one that has expired already takes its leave."""
-    now = time.time()
+    now = time.time()  # not the run's clock: the jar tells by this one when a Max-Age is over
     return tuple(cookie.value for cookie in jar if cookie.value and not cookie.is_expired(int(now)))
 
 
