@@ -5,7 +5,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +15,10 @@ from alerting.alert import Alert, AlertChange
 from alerting.audit import Vitals
 from alerting.context import Context
 from alerting.delivery import Delivery
-from alerting.incident import Incident
 from alerting.notification import Message, Receiver
 from alerting.service import Service as AlertedService
-from alerting.service import common_labels
 from alerting.shadow import SHOWN
-from alerting.silence import SilencePlan
-from alerting.wording import moment, spent_most
+from alerting.wording import spent_most
 from collectors.blackbox.probe import Prober
 from collectors.runnable import Runnable
 from nines import standing
@@ -98,8 +95,6 @@ from nines.version import VERSION
 from nines.vitals import vitals
 from nines.watching import Watching
 from slo.exposition import Page
-from slo.recurrence import Once
-from slo.selector import matcher
 from web.app import create_app
 from web.report_settings import ReportSettings
 from web.safety import is_loopback
@@ -487,7 +482,7 @@ class Service:
             key=await self.threads.write(lambda: records.signing_key("mail links", fresh)),
             now=self._clock.now,
             monotonic=self._clock.monotonic,
-            silence=self._silence,
+            silence=self.silencing.silence_incident,
         )
 
     def _has_news(self, service: str) -> None:
@@ -498,19 +493,6 @@ class Service:
     def _told_instead(self, incident_id: str) -> None:
         self.delivery.notify()
         self.broadcast.tell(incident_ids={incident_id})
-
-    async def _silence(self, incident: Incident, by: str, until: datetime) -> str:
-        """Silence its service, or what its alerts from outside share, as a button asks for."""
-        file = await self.threads.read(lambda: self.records.incident_file(incident.id))
-        firing = [] if file is None else [alert for alert in file.alerts if alert.firing]
-        shared = {"service": incident.service}
-        if any(alert.origin is not None for alert in firing):
-            shared = common_labels(incident.service, firing) or shared
-        matchers = tuple(matcher(name, "=", value) for name, value in shared.items())
-        reason = f"A button in the message about incident {incident.id}"
-        plan = SilencePlan(matchers, Once(self._clock.now(), until), reason, by)
-        made = await self.silencing.make(plan, None)
-        return f"{by} silenced {incident.service} until {moment(until)} (silence {made.id})."
 
     def _build_receivers(self, config: Config) -> dict[str, Receiver]:
         return build_receivers(config, self._acknowledge_url, self.pulse.worded)

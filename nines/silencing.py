@@ -9,7 +9,8 @@ import structlog
 
 from alerting.alert import Alert, Remark
 from alerting.context import Context
-from alerting.service import labels_of
+from alerting.incident import Incident
+from alerting.service import common_labels, labels_of
 from alerting.silence import (
     WEEK,
     Labelled,
@@ -37,7 +38,8 @@ from nines.silences import (
 from nines.storage.alerts import AlertRecords
 from nines.storage.silences import SilenceStore
 from nines.threads import StorageThreads
-from slo.recurrence import Interval
+from slo.recurrence import Interval, Once
+from slo.selector import Matcher, matcher
 
 log = structlog.get_logger("nines.silencing")
 _MOST_ALERTS = 10_000  # that a preview looks at
@@ -101,6 +103,15 @@ class Silencing:
             return changed(known.by_id[instead_of], plan, terms, known)
 
         return (await self._change(decide))[0][0]
+
+    async def silence_incident(self, incident: Incident, by: str, until: datetime) -> str:
+        """What its alerts have in common, as a button in a message asks for; gives a sentence."""
+        file = await self._threads.read(lambda: self._records.incident_file(incident.id))
+        firing = [] if file is None else [alert for alert in file.alerts if alert.firing]
+        reason = f"A button in the message about incident {incident.id}"
+        matchers = _of_all(incident.service, firing)
+        silence = await self.make(SilencePlan(matchers, Once(self._now(), until), reason, by), None)
+        return f"{by} silenced {incident.service} until {moment(until)} (silence {silence.id})."
 
     async def end(self, silence_id: str, by: str) -> Silence | None:
         """It is over now. Raises PlanError."""
@@ -207,6 +218,14 @@ class Silencing:
 
     def _terms(self) -> Terms:
         return Terms(self._now(), self._new_id)
+
+
+def _of_all(service: str, firing: Sequence[Alert]) -> tuple[Matcher, ...]:
+    """Its service, or, with alerts from outside among them, the labels that all share."""
+    shared = {"service": service}
+    if any(alert.origin is not None for alert in firing):
+        shared = common_labels(service, firing) or shared
+    return tuple(matcher(name, "=", value) for name, value in shared.items())
 
 
 def _by_itself(known: Silences, silence: Silence, terms: Terms) -> list[Change]:

@@ -338,7 +338,7 @@ async def test_the_button_in_a_message_silences_what_they_share(world: Living) -
     page = await world.service.live.incidents(state=None, service=None, cursor=None, limit=1)
     until = world.clock.now() + timedelta(hours=1)
 
-    await world.service._silence(page.incidents[0], "ada", until)
+    await world.service.silencing.silence_incident(page.incidents[0], "ada", until)
 
     (silence,) = world.service.live.silences()
     assert silence.label == 'service="cart", severity="critical", job="x"'
