@@ -17,6 +17,7 @@ from alerting.digest import digest as put_together
 from alerting.first_try import Offer
 from alerting.incident import EventKind, IncidentEvent
 from alerting.lane import Lane, moves_on
+from alerting.lanes import Lanes
 from alerting.lease import SKEW, LeaseError
 from alerting.notification import (
     Attempt,
@@ -73,8 +74,8 @@ class Delivery:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._name = name
-        self._rates, self._shares = rates or {}, shares or {}
-        self._paces: dict[str, Pace] = {}  # by destination
+        self._lanes = Lanes()
+        self._lanes.use(rates or {}, shares or {})
         self._store = store
         self._run = run
         self._receivers = receivers
@@ -88,7 +89,6 @@ class Delivery:
         self._recovered = False  # what the last process left open is closed
         self._batch = BATCH  # how many are asked for at once
         self._has_read = False  # all that waits is known, or was when there was news last
-        self._lanes: dict[str, Lane] = {}
         self._busy: set[str] = set()  # ids that a lane sends, or whose result is not stored yet
         self._moved: set[str] = set()  # ids whose rows changed while the outbox was being read
         self._held: dict[str, datetime] = {}  # ids that wait for our own failure to pass
@@ -108,7 +108,7 @@ class Delivery:
         news = self._wake.is_set() or not self._has_read  # older ones may wait, unread
         if not (news or self._stopping or self._unstored):
             for name in self._receivers:
-                lane = self._lane(name)
+                lane = self._lanes.of(name)
                 if lane.is_free(self._destination(name), now):
                     lane.kept = True
                     lane.pace.begun += 1
@@ -118,18 +118,18 @@ class Delivery:
     def begin(self, offer: Offer, begun: Sequence[tuple[Notification, Attempt]]) -> None:
         """Send what was begun with a decision, now that it is stored; the others are free again."""
         for name in offer.receivers:
-            self._lanes[name].kept = False
+            self._lanes.of(name).kept = False
         left = set(offer.receivers)
         for notification, attempt in begun:
             left.discard(notification.receiver)
-            lane = self._lanes[notification.receiver]
+            lane = self._lanes.of(notification.receiver)
             self._busy.add(notification.id)
             lane.sending = {notification.id}
             first = functools.partial(self._first, lane, notification, attempt)
             lane.task = asyncio.create_task(self._step(lane, lane.pace, first))
         for name in left:
-            self._lanes[name].pace.begin()
-        self._advance_all(self._lanes[name] for name in offer.receivers)
+            self._lanes.of(name).pace.begin()
+        self._advance_all(self._lanes.of(name) for name in offer.receivers)
 
     async def run(self) -> None:
         """Deliver until `stop()`. A store that fails is waited for; nothing is lost meanwhile."""
@@ -156,7 +156,7 @@ class Delivery:
         """
         self._stopping = True
         self._wake.set()
-        under_way = self._under_way()
+        under_way = self._lanes.tasks()
         if under_way:
             ended = asyncio.ensure_future(asyncio.wait(under_way))
             timer = asyncio.ensure_future(self._sleep(within.total_seconds()))
@@ -179,10 +179,11 @@ class Delivery:
         Those `edited` may have been mended, so they are tried again. Those `leaving` are configured
         no more: what they were told is still resolved there, and nobody is sent to them instead.
         """
-        self._receivers, self._rates, self._shares = receivers, rates or {}, shares or {}
+        self._receivers = receivers
+        self._lanes.use(rates or {}, shares or {})
         self._leaving = leaving or {}
         self._wake.set()
-        await asyncio.gather(*self._under_way(), return_exceptions=True)
+        await asyncio.gather(*self._lanes.tasks(), return_exceptions=True)
         for name in edited:
             try:
                 await self.unpark(name)
@@ -208,9 +209,6 @@ class Delivery:
         free = {name: lane.pace.free_at(now) for name, lane in self._lanes.items()}
         return {name: at for name, at in free.items() if at > now}
 
-    def _under_way(self) -> list[asyncio.Task[None]]:
-        return [lane.task for lane in self._lanes.values() if lane.task]
-
     async def _recover(self) -> None:
         now = self._clock.now()
         cut_off = await self._run(lambda: self._store.close_open_attempts(now, self._name))
@@ -228,8 +226,7 @@ class Delivery:
             log.warning("clock set back", text=f"it says {wording.moment(now)}; all is tried again")
             self._held.clear()
             self._apart.clear()
-            for pace in self._paces.values():
-                pace.paused_until = None
+            self._lanes.end_pauses()
             for known in (await self._run(self._store.destinations)).values():
                 if known.open_until is not None:
                     mended = known.half_open(now)
@@ -261,31 +258,13 @@ class Delivery:
             elif due > now:
                 later.append(due)
             else:
-                self._lane(name).waiting[notification.id] = notification
-        self._set_paces()
+                self._lanes.of(name).waiting[notification.id] = notification
+        self._lanes.set_paces()
         self._advance_all(self._lanes.values())
         for name, lane in self._lanes.items():
             if lane.waiting and lane.task is None:
                 later += lane.resumes(self._destination(name), now)
         return self._until(later)
-
-    def _lane(self, name: str) -> Lane:
-        """The receiver's lane, with the pace of its destination."""
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = Lane(name)
-            self._set_paces()
-        return lane
-
-    def _set_paces(self) -> None:
-        """Let each lane keep the pace of its destination."""
-        rates: dict[str, list[Rate]] = {}
-        for name, rate in self._rates.items():
-            rates.setdefault(self._shares.get(name, name), []).append(rate)
-        for name, lane in self._lanes.items():
-            where = self._shares.get(name, name)
-            lane.pace = self._paces.setdefault(where, Pace())
-            lane.pace.use(rates.get(where, ()))
 
     def _read(self, until: datetime) -> tuple[list[Notification], dict[str, Destination]]:
         """All that may be sent by then, and how receivers stand; blocks on the store."""
@@ -358,7 +337,7 @@ class Delivery:
             begun.close()
             lane.task = None
             if not again:  # else what is due is known anew first: it may be more urgent
-                self._advance_all(one for one in self._lanes.values() if one.pace is pace)
+                self._advance_all(self._lanes.at(pace))
             if again or lane.task is None:
                 self._wake.set()
 

@@ -58,7 +58,7 @@ class Night(Scene):
 
     async def die(self) -> None:
         """The process ends at once, and another one starts."""
-        tasks = [self._task, *self.delivery._under_way()]
+        tasks = [self._task, *self.delivery._lanes.tasks()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -623,7 +623,7 @@ async def test_the_end_of_a_try_is_stored_once_however_slow_the_store_is() -> No
 
 async def test_no_more_is_sent_than_a_receiver_takes_and_pages_go_first() -> None:
     night = Night(Route(receivers=("sre",)))
-    night.delivery._rates = {"sre": Rate(60, timedelta(minutes=1), burst=1)}
+    night.delivery._lanes.use({"sre": Rate(60, timedelta(minutes=1), burst=1)}, {})
     for slo in ("a", "b", "c"):
         night.fires(slo, TICKET)
         night.acknowledged()

@@ -39,7 +39,7 @@ def many(night: Night, severity: Severity, count: int) -> list[Notification]:
 def stormy() -> Night:
     night = Night(Route(receivers=("sre",)))
     night.calls_at_once = False  # what is put together has waited
-    night.delivery._rates = {"sre": RATE}
+    night.delivery._lanes.use({"sre": RATE}, {})
     return night
 
 

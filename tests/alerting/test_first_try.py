@@ -80,7 +80,7 @@ async def test_whoever_rests_is_busy_or_has_had_enough_is_not_offered() -> None:
         night.delivery.begin(Offer("nines", ("oncall", "sre", "mail")), ())
 
         night.oncall.script = [DeliveryError("HTTP 410", status=410, parks=True)]
-        night.delivery._rates = {"sre": Rate(1, timedelta(hours=1), burst=1)}
+        night.delivery._lanes.use({"sre": Rate(1, timedelta(hours=1), burst=1)}, {})
         await night.told(night.fires("availability", PAGE))
         await night.passes(1)
 

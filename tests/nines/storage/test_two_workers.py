@@ -117,7 +117,7 @@ class Workers:
         return result
 
     async def kill(self, name: str) -> None:
-        tasks = [self.tasks[name], *self.deliveries[name]._under_way()]
+        tasks = [self.tasks[name], *self.deliveries[name]._lanes.tasks()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
