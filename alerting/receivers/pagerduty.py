@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import re
+import socket
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +16,9 @@ from typing import Annotated, Any
 
 import requests
 from pydantic import AfterValidator, ConfigDict, Field
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from alerting import receipt, wording
 from alerting.notification import (
@@ -29,7 +33,7 @@ from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
 from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable, without
-from alerting.receivers.threads import Threads
+from alerting.receivers.threads import Threads, opened
 from slo.rule import is_of_rule
 from slo.secret import Secret, SecretText
 from slo.severity import Severity
@@ -239,6 +243,44 @@ def build(config: PagerDutyConfig, *, external_url: str) -> PagerDuty:
     return PagerDuty(config)
 
 
+class _Connection(HTTPConnection):
+    """One that is cut when its call is given up."""
+
+    def _new_conn(self) -> socket.socket:
+        return opened(super()._new_conn())
+
+
+class _TLSConnection(HTTPSConnection):
+    """One that is cut when its call is given up."""
+
+    def _new_conn(self) -> socket.socket:
+        return opened(super()._new_conn())
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections that are cut when their call is given up, through a proxy too."""
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as requests has it
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:  # noqa: ANN401
+        manager = super().proxy_manager_for(proxy, **more)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
 class _SingleShot(pdpyras.EventsAPISession):  # type: ignore[misc]  # the library has no types
     """One request, whatever comes of it: retries are the outbox's, which survives a restart.
 
@@ -256,6 +298,8 @@ class _SingleShot(pdpyras.EventsAPISession):  # type: ignore[misc]  # the librar
         self.url = config.url
         self.retry = dict.fromkeys([429, 500, 502, 503, 504], 1)  # given up before the first
         self.log = _quiet
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
         self.trust_env = False  # no proxy and no .netrc that the configuration does not name
         self.verify = str(config.ca_file) if config.ca_file else True
         self.proxies = {"http": config.proxy, "https": config.proxy} if config.proxy else {}

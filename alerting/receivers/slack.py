@@ -3,11 +3,12 @@
 import functools
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.error import URLError
@@ -33,7 +34,7 @@ from alerting.receivers import answers, evidence
 from alerting.receivers.address import CA_FILE, PROXY, BaseAddress, Proxy, host_of, trust
 from alerting.receivers.source import TemplatedConfig
 from alerting.receivers.text import one_line, printable, without
-from alerting.receivers.threads import Threads
+from alerting.receivers.threads import Threads, opened
 from slo.secret import SecretText
 from slo.severity import Severity
 
@@ -332,13 +333,47 @@ class _Client(WebClient):
             return {"status": response.status, "headers": response.headers, "body": _object(body)}
 
 
+def _connected(*args: Any, **more: Any) -> socket.socket:  # noqa: ANN401 - http.client's
+    return opened(socket.create_connection(*args, **more))
+
+
+class _Connection(HTTPConnection):
+    """One that is cut when its call is given up."""
+
+    def connect(self) -> None:
+        self._create_connection = _connected  # before TLS, and before a proxy is spoken to
+        super().connect()
+
+
+class _TLSConnection(HTTPSConnection):
+    """One that is cut when its call is given up."""
+
+    def connect(self) -> None:
+        self._create_connection = _connected
+        super().connect()
+
+
+class _Http(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._trust = context
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_TLSConnection, req, context=self._trust)
+
+
 def _opener(proxy: str | None, context: ssl.SSLContext) -> OpenerDirector:
     """urllib without its handlers for redirects, errors, files and the environment."""
     opener = OpenerDirector()
     if proxy:
         opener.add_handler(ProxyHandler({"http": proxy, "https": proxy}))
-    opener.add_handler(HTTPHandler())
-    opener.add_handler(HTTPSHandler(context=context))
+    opener.add_handler(_Http())
+    opener.add_handler(_Https(context))
     return opener
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 HANG = b"hang"  # take the request, say nothing
 RESET = b"reset"  # take the request, break the connection
 ABORTED = b"aborted"  # take the request, reset the connection (RST)
+TRICKLE = b"trickle"  # take the request, answer byte by byte and never whole
 HALF_CLOSED = b"half-closed"  # take the request, say that nothing will be said, keep listening
 
 
@@ -86,6 +87,12 @@ async def _serve(
         writer.write_eof()
         await reader.read()
         return
+    if said == TRICKLE:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.01)
     if said == HANG:
         await asyncio.sleep(60)
     writer.write(said)
