@@ -1,7 +1,7 @@
 """Stand by until the database is free: the second of two, of which one watches."""
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -23,14 +23,15 @@ async def stand_by(config: Config, stop: asyncio.Event, clock: Clock) -> None:
     Raises ListenError. A database that cannot be reached is waited for.
     """
     url, listen = config.server.database.value, config.server.listen
-    over = asyncio.Event()
+    over, database = asyncio.Event(), _Database(url)
     log.info("standing_by", text="Another Nines has the database; this one goes on when it ends.")
 
     def started(host: str, port: int) -> None:
         log.info("listening", address=f"{host}:{port}", as_="standby")
 
-    serving = asyncio.create_task(serve(standby, listen.host, listen.port, over, started))
-    looking = asyncio.create_task(_until_free(url, clock))
+    answer = standby(lambda: database.failure)
+    serving = asyncio.create_task(serve(answer, listen.host, listen.port, over, started))
+    looking = asyncio.create_task(database.until_free(clock))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((serving, looking, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -42,15 +43,21 @@ async def stand_by(config: Config, stop: asyncio.Event, clock: Clock) -> None:
         await serving
 
 
-async def _until_free(url: str, clock: Clock, free: Callable[[str], bool] = is_free) -> None:
+@dataclass(slots=True)
+class _Database:
+    """What is waited for; `failure` says why it could not be asked the last time."""
+
+    url: str
     failure: str | None = None
-    while True:
-        try:
-            if await asyncio.to_thread(free, url):
-                return
-            failure = None
-        except StorageError as error:
-            if failure is None:
-                log.warning("database_out_of_reach", error=str(error))
-            failure = str(error)
-        await clock.sleep(LOOK_EVERY)
+
+    async def until_free(self, clock: Clock) -> None:
+        while True:
+            try:
+                if await asyncio.to_thread(is_free, self.url):
+                    return
+                self.failure = None
+            except StorageError as error:
+                if self.failure is None:
+                    log.warning("database_out_of_reach", error=str(error))
+                self.failure = str(error)
+            await clock.sleep(LOOK_EVERY)
