@@ -1,5 +1,6 @@
 """Calendar work that nothing that pages depends on: packing, forgetting, measuring."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
@@ -76,7 +77,8 @@ class Housekeeping:
 
     async def _measure_storage(self) -> None:
         """Look how much there is, for those who watch it grow."""
-        with contextlib.suppress(StorageError):  # the flush has reported it already
+        # The flush has reported what storage refuses; where we stop, nobody wants it any more.
+        with contextlib.suppress(StorageError, asyncio.CancelledError):
             self._pulse.storage_bytes, self._pulse.storage_rows = await self._threads.read(
                 lambda: (storage_bytes(self._database), storage_rows(self._database))
             )
