@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -27,6 +28,7 @@ from slo.units import Duration
 
 _TENANT = "x-scope-orgid"
 _MOST_QUERIES = 50
+_OF_THE_QUERY = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _ASIDE_BYTES = 64 * 1024  # a larger answer is read in a thread, off the event loop
 
 
@@ -105,6 +107,7 @@ class Promql:
     ) -> Observation:
         samples: dict[float, dict[Series, Sample]] = {}
         size, notes, absent = 0, list[str](), dict[str, str]()
+        refused = 0
         for name, query in self._config.queries.items():
             look.watch.enter(Phase.RESOLVE)
             try:
@@ -114,7 +117,16 @@ class Promql:
                 if look.http_status == TOO_MANY_REQUESTS:
                     look.warning = str(error)
                     return look.unknown(look.warning)
-                return look.failed(Cause.STATUS, str(error))
+                # That one query makes no sense there, or no more, takes nothing from the others. Of
+                # the past it would book what is never asked for again.
+                now_alone = stretch.first == stretch.last and look.http_status in _OF_THE_QUERY
+                refused += 1
+                if not now_alone:
+                    return look.failed(Cause.STATUS, str(error))
+                if refused == len(self._config.queries):
+                    return look.failed(Cause.STATUS, next(iter(absent.values()), str(error)))
+                absent[name], look.http_status = str(error), HTTPStatus.OK  # of the others
+                continue
             size += read
             notes += answer.notes
             if answer.partial and self._config.partial == "refuse":

@@ -167,6 +167,29 @@ async def test_a_bad_answer_is_told_in_words(said: bytes, outcome: Outcome, deta
     assert seen.page is None
 
 
+@pytest.mark.parametrize("status", ["400 Bad Request", "422 Unprocessable Entity"])
+async def test_a_query_that_is_refused_takes_nothing_from_the_others(status: str) -> None:
+    no = answer(json.dumps(ERROR).encode(), status=status)
+    for said in ((no, success([])), (success([]), no)):
+        seen = await look(Prometheus(*said))
+
+        assert seen.outcome is Outcome.PASSED
+        assert seen.page is not None
+        (name,) = seen.page.absent
+        assert seen.page.absent[name] == seen.warning
+        assert f"the query `{name}` was refused: 1:5: parse error" in str(seen.warning)
+
+
+async def test_of_the_past_all_is_read_or_nothing() -> None:
+    no = answer(json.dumps(ERROR).encode(), status="422 Unprocessable Entity")
+    server = Prometheus(success([], "matrix"), no)
+    async with Server(server.talk) as one:
+        prober = querier(f"http://127.0.0.1:{one.port}/")
+        seen, pages = await prober.history(Stretch(DUE - 2 * STEP, DUE, STEP), SystemClock())
+
+    assert (seen.outcome, pages) == (Outcome.FAILED, {})
+
+
 async def test_a_histogram_is_absent_with_what_to_ask_for() -> None:
     seen = await look(Prometheus(success([{"metric": {}, "histogram": [1, {"count": "1"}]}])))
 
