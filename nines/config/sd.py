@@ -2,7 +2,9 @@
 
 import glob
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -76,7 +78,9 @@ def _from_file(file: FilePath) -> tuple[tuple[Target, ...], list[Problem]]:
         return (), [Problem.at(Place(str(file)), sentence)]
 
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=_at_once) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                return wrong("the targets cannot be read: it is no ordinary file")
             content = opened.read(_MOST_BYTES + 1)
     except OSError as error:
         return wrong(f"the targets cannot be read: {(error.strerror or 'unreadable').lower()}")
@@ -89,6 +93,11 @@ def _from_file(file: FilePath) -> tuple[tuple[Target, ...], list[Problem]]:
         return ((), problems) if problems else (parse_groups(document.data, "the file"), [])
     except ValueError as error:
         return wrong(str(error))
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Whoever writes to a pipe may never come: it is opened without waiting."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _targets(group: object, where: str) -> Iterator[Target]:

@@ -1,6 +1,7 @@
 """Lists of targets in Prometheus's form, good and bad."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,17 @@ def test_of_a_faulty_file_nothing_is_taken_and_its_place_is_told(tmp_path: Path)
 
     assert [one.address for one in found] == ["a:80", "b:80"]
     assert [Path(one.path).name for one in problems] == ["bad.json", "bad.yml"]
+
+
+def test_a_pipe_and_a_folder_are_no_files_of_targets_and_hold_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "good.json").write_text(json.dumps([BERLIN]))
+
+    found, problems = from_files(["*.json"], tmp_path)
+
+    assert len(found) == len(BERLIN["targets"])
+    assert [one.sentence for one in problems] == [
+        "the targets cannot be read: is a directory",
+        "the targets cannot be read: it is no ordinary file",
+    ]
