@@ -40,6 +40,7 @@ class ExclusionFacts:
     since: datetime
     ended_at: datetime | None
     undone_at: datetime | None
+    public: str | None  # the words by which the status page announces it
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def exclusion_facts(exclusion: Exclusion, now: datetime) -> ExclusionFacts:
         since=exclusion.since,
         ended_at=exclusion.ended_at,
         undone_at=exclusion.undone_at,
+        public=exclusion.public,
     )
 
 

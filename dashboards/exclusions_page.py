@@ -18,7 +18,7 @@ from slo.planning import PlanError, read_schedule
 from slo.recurrence import Interval, Once
 
 _WORDS = {ACTIVE: "Excluding now", PLANNED: "Planned", OVER: "Over", UNDONE: "Undone"}
-_FIELDS = ("what", "start", "end", "duration", "rrule", "zone", "reason")
+_FIELDS = ("what", "start", "end", "duration", "rrule", "zone", "reason", "public")
 _LONGEST = 500
 
 
@@ -111,7 +111,7 @@ def exclusion_row(one: Exclusion, now: datetime) -> PlannedRow:
 def read_form(form: Form, by: str, now: datetime) -> Plan:
     """The plan that was filled in. Raises PlanError."""
     said = {name: form.value(name)[:_LONGEST] or None for name in _FIELDS}
-    what, reason = said.pop("what"), said.pop("reason")
+    what, reason, public = said.pop("what"), said.pop("reason"), said.pop("public")
     if what is None:
         raise PlanError("what", "say what is excluded: a service, service/slo, or label=value")
     if reason is None:
@@ -119,7 +119,7 @@ def read_form(form: Form, by: str, now: datetime) -> Plan:
     if not by:
         raise PlanError("name", "say who you are first, so that the others know whom to ask")
     schedule = read_schedule(**said, now=now)
-    return Plan(read_scope(what), schedule, reason, by)
+    return Plan(read_scope(what), schedule, reason, by, public)
 
 
 def read_scope(what: str) -> Scope:
@@ -156,6 +156,8 @@ def _facts(one: Exclusion, now: datetime) -> list[tuple[str, str]]:
         ("Why", one.reason),
         ("When", when(one.schedule, one.ended_at, now)),
     ]
+    if one.public is not None:
+        facts.append(("On the status page", one.public))
     if not isinstance(schedule, Once):
         facts.append(("First possible", f"{schedule.first:%Y-%m-%d %H:%M} {schedule.zone.key}"))
     facts += made_and_ended(one, now)

@@ -10,7 +10,6 @@ from datetime import timedelta
 import structlog
 
 from dashboards.access_facts import TokenCard
-from nines.attempts import Attempts
 from nines.clock import Clock
 from nines.config.access import AccessConfig
 from nines.credentials import TOKEN_PREFIX, check_name, hashed, new_token
@@ -33,7 +32,7 @@ from web.access.decision import (
     nobody,
 )
 from web.access.port import Credentials, DeniedError, Page, SignedIn, Ways
-from web.throttle import Throttle
+from web.throttle import Attempts, Throttle
 
 log = structlog.get_logger("nines.accounts")
 _KNOWN_FOR = 5.0  # seconds that a session or token is believed without asking storage

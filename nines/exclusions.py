@@ -102,6 +102,7 @@ def _made(plan: Plan, terms: Terms, origin: str) -> Change:
         origin=origin,
         created_at=terms.now,
         since=terms.now - terms.detail,
+        public=plan.public,
     )
     entry = entry_of(None, exclusion, at=terms.now, by=plan.author, action="created")
     return exclusion, entry
@@ -124,8 +125,9 @@ def configured(
 ) -> list[Change]:
     """What changes so that those of the configuration are exactly `plans`.
 
-    They are told apart by what they exclude and when. Those that are over for longer than anything
-    is `kept` are passed over: they are forgotten, and are not to come back.
+    They are told apart by what they exclude and when, and how that is announced. Those that are
+    over for longer than anything is `kept` are passed over: they are forgotten, and are not to come
+    back.
     """
 
     def make(plan: Plan) -> list[Change]:
@@ -139,8 +141,8 @@ def configured(
 
     written = (one for one in known.standing if one.origin == CONFIGURATION)
     return as_written(
-        {(one.scope, one.schedule): one for one in written},
-        (((plan.scope, plan.schedule), plan) for plan in plans),
+        {(one.scope, one.schedule, one.public): one for one in written},
+        (((plan.scope, plan.schedule, plan.public), plan) for plan in plans),
         make=make,
         drop=drop,
         entry_of=entry_of,

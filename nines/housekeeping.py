@@ -27,6 +27,7 @@ from nines.storage.errors import StorageError
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.gate_overrides import OverrideStore
 from nines.storage.shadows import ShadowRecords
+from nines.storage.status_incidents import StatusIncidentRecords
 from nines.threads import StorageThreads
 
 log = structlog.get_logger("nines.housekeeping")
@@ -110,6 +111,8 @@ class Housekeeping:
         await self._in_turns("retention of overrides", lambda: overrides.prune(now, kept.sums))
         remarks = AnnotationStore(self._database)
         await self._in_turns("retention of annotations", lambda: remarks.prune(now, kept.sums))
+        told = StatusIncidentRecords(self._database)
+        await self._in_turns("retention of the status page", lambda: told.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
         audit, accounts = AuditRecords(self._database), AccountRecords(self._database)

@@ -66,6 +66,7 @@ from nines.resume import book_our_absence, last_page
 from nines.rounds import Rounds
 from nines.shadows import Shadows
 from nines.silencing import Silencing
+from nines.status_board import StatusBoard
 from nines.storage import recorded
 from nines.storage.alerts import AlertRecords
 from nines.storage.annotations import AnnotationStore
@@ -88,6 +89,7 @@ from nines.storage.pushed import PushedRecords
 from nines.storage.pushed_events import PushedEventRecords
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
+from nines.storage.status_incidents import StatusIncidentRecords
 from nines.storing import Storing
 from nines.tasks import SideTasks, end, until_stopped
 from nines.threads import StorageThreads
@@ -336,6 +338,17 @@ class Service:
             gatekeeping=self.gatekeeping,
             annotations=self.annotations,
         )
+        self.board = StatusBoard(
+            StatusIncidentRecords(self.database),
+            self.live,
+            read=self.threads.read,
+            write=self.threads.write,
+            page=lambda: self.config.status_page,
+            now=self._clock.now,
+            new_id=self._new_id,
+            sleep=self._clock.sleep,
+        )
+        await self.board.load()
         self.outbox = Outbox(
             records=self.records,
             threads=self.threads,
@@ -543,6 +556,7 @@ class Service:
             "audit its own work": self.auditor.run,
             "send canaries": self.canaries.run,
             "follow discovered targets": self.discovery.run,
+            "count the days of the status page": self.board.run,
         }
         if watch_file:
             aside["follow the configuration's files"] = self.reloading.follow_files
@@ -675,6 +689,7 @@ class Service:
                 reload=self.reloading.reload,
                 clock=self._clock,
             ),
+            board=self.board,
         )
         token = await self.accounts.open()
         if token is not None:

@@ -54,12 +54,16 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What somebody wants to exclude, why, and who it is."""
+    """What somebody wants to exclude, why, and who it is.
+
+    `public`: the words by which a status page announces it; None: it is nobody else's business.
+    """
 
     scope: Scope
     schedule: Schedule
     reason: str
     author: str
+    public: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Exclusion:
     since: datetime
     ended_at: datetime | None = None
     undone_at: datetime | None = None
+    public: str | None = None  # as in the plan
 
     @property
     def over_by(self) -> datetime | None:

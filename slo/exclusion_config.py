@@ -36,6 +36,11 @@ class ExclusionConfig(BaseModel):
     zone: str | None = Field(
         None, description="The IANA time zone of `start`, `end` and `rrule`.", examples=["UTC"]
     )
+    public: Reason | None = Field(
+        None,
+        description="The words by which the status page announces it; without, it does not.",
+        examples=["We move to a larger database; bookings may fail for a minute."],
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -54,7 +59,7 @@ class ExclusionConfig(BaseModel):
 
     def plan(self, scope: Scope, author: str) -> Plan:
         """What is to be excluded of `scope`."""
-        return Plan(scope, self.schedule(), self.reason, author)
+        return Plan(scope, self.schedule(), self.reason, author, self.public)
 
 
 class MaintenanceConfig(ExclusionConfig):

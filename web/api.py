@@ -40,6 +40,7 @@ from dashboards.incident_facts import (
 from dashboards.rule_facts import RuleFacts, rule_facts
 from dashboards.series import BASE, MOST_POINTS, Series, choose_step, lookbacks_of, series
 from dashboards.source import AsOf, ServiceCard, Source, TooMuchError
+from dashboards.status_board import NO_BOARD, StatusBoard
 from slo.epoch import ceiling, floor
 from slo.status import SLOStatus
 from slo.units import format_duration
@@ -66,6 +67,7 @@ from web.report_making import Reports
 from web.routes import add_route_routes
 from web.settings import WebSettings
 from web.silences import add_silence_routes
+from web.status_incidents import add_status_routes
 from web.steps.api import add_step_routes
 from web.steps.port import NO_STEPS, Steps
 from web.stream import Stream, Streams
@@ -588,7 +590,11 @@ class API:
 
 
 def api_router(
-    source: Source, settings: WebSettings, access: Access = EVERYBODY, steps: Steps = NO_STEPS
+    source: Source,
+    settings: WebSettings,
+    access: Access = EVERYBODY,
+    board: StatusBoard = NO_BOARD,
+    steps: Steps = NO_STEPS,
 ) -> APIRouter:
     """Every endpoint below `/api/v1`."""
     api = API(source, settings)
@@ -644,6 +650,7 @@ def api_router(
     add_audit_routes(router, access)
     add_step_routes(router, source, steps)
     add_settings_routes(router, settings.own)
+    add_status_routes(router, board, settings)
     router.add_api_route(
         "/slos/{service}/{slo}/budget.csv",
         api.budget_csv,

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from collectors.blackbox.probe import Prober
 from dashboards.source import NotAnsweringError, Source
+from dashboards.status_board import NO_BOARD, StatusBoard
 from web.access.everybody import EVERYBODY
 from web.access.guard import Guard, GuardedRoute, NotAllowedError
 from web.access.guarded import guarded
@@ -33,6 +34,8 @@ from web.problem import ProblemError, as_problem, problem_response
 from web.pushes import NO_PUSHES, Pushes, pushes_router
 from web.safety import Safety
 from web.settings import WebSettings
+from web.status_page import status_router
+from web.status_posting import status_posting_router
 from web.steps.port import NO_STEPS, Steps
 
 _FOR_PROGRAMS = (
@@ -53,6 +56,7 @@ def create_app(
     prober: Prober | None = None,
     access: Access = EVERYBODY,
     hooks: DeployHooks = NO_HOOKS,
+    board: StatusBoard = NO_BOARD,
     steps: Steps = NO_STEPS,
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
@@ -77,11 +81,13 @@ def create_app(
         heartbeats_router(heartbeats, settings),
         probe_router(prober),
         health_router(settings, access),
-        api_router(source, settings, access, steps),
+        status_router(board, settings),
+        api_router(source, settings, access, board, steps),
         callbacks_router(callbacks),
         deploy_hooks_router(hooks),
         badge_router(source),
         pages_router(source, settings, callbacks, access, steps),
+        status_posting_router(board, source, settings),
         _description(app),
     ):
         app.include_router(_all_guarded(router))
@@ -91,7 +97,10 @@ def create_app(
         if request.url.path.startswith(f"{PREFIX}/"):
             path, detail = request.url.path, problem.detail
             detail = f"path {path} was not found" if problem.status == 404 else detail
-            return coded(problem.status, problem.status, detail)
+            answer = coded(problem.status, problem.status, detail)
+            for name, value in (problem.headers or {}).items():
+                answer.headers[name] = value
+            return answer
         if not _is_for_person(request):
             return problem_response(problem, request.url.path)
         not_allowed = isinstance(problem, NotAllowedError)

@@ -50,6 +50,9 @@ class ExclusionRequest(When):
     )
     reason: Reason
     author: Person
+    public: Reason | None = Field(
+        None, description="The words by which the status page announces it; else it does not."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +167,4 @@ def plan_of(wanted: ExclusionRequest, now: datetime) -> Plan:
     except ValueError as error:
         raise PlanError("service", str(error)) from None
     schedule = wanted.schedule(now)
-    return Plan(scope, schedule, wanted.reason, wanted.author)
+    return Plan(scope, schedule, wanted.reason, wanted.author, wanted.public)

@@ -51,7 +51,7 @@ from web.assets import Assets
 from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
-from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
+from web.forms import NAME_COOKIE, Print, clean, remember, remembered, see_other
 from web.look import Look, MomentError, look, newest, read_past
 from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
@@ -126,6 +126,14 @@ def error_page(
 ) -> HTMLResponse:
     """An error in the same frame as every page. `words` says more than the status can."""
     return Pages(source, settings.now, settings.external_url).error(request, status, words)
+
+
+def in_frame(
+    source: Source, settings: PageSettings
+) -> tuple[Print, Callable[[Request, int, str | None], HTMLResponse]]:
+    """How pages made elsewhere, and their errors, are printed in the same frame."""
+    pages = Pages(source, settings.now, settings.external_url)
+    return pages._page, pages.error  # noqa: SLF001 - of this module
 
 
 @pass_context

@@ -11,6 +11,7 @@ from nines.cli.accounts_app import token, user
 from nines.cli.deployments_app import deployment
 from nines.cli.gate_app import gate, gate_override
 from nines.cli.options import SERVER, ByOption, ConfigOption, Output, OutputOption, ServerOption
+from nines.cli.status_app import status
 
 # Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
 # wait for the web framework.
@@ -194,19 +195,7 @@ def try_address(
     raise typer.Exit(command.look(wanted, as_json=output is Output.JSON))
 
 
-@app.command()
-def status(
-    slo: Annotated[
-        str | None, typer.Argument(metavar="[SLO]", help="Its id, service/slo. Default: all.")
-    ] = None,
-    server: ServerOption = SERVER,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Ask a running Nines how its SLOs stand. Exit code 1 when a budget is spent or burns."""
-    from nines.cli import status as command
-
-    raise typer.Exit(command.status(server, slo, as_json=output is Output.JSON))
-
+app.add_typer(status, name="status")
 
 exclude = typer.Typer(
     help="Say what does not count: planned work, corrections. Asks a running Nines.",
@@ -249,6 +238,10 @@ def add(
     duration: ForOption = None,
     rrule: RuleOption = None,
     zone: ZoneOption = None,
+    public: Annotated[
+        str | None,
+        typer.Option("--public", help="Announce it on the status page, in these words."),
+    ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Only show what it would exclude, and when.")
     ] = False,
@@ -268,6 +261,7 @@ def add(
         zone=zone,
         reason=reason,
         by=by,
+        public=public,
     )
     as_json = output is Output.JSON
     raise typer.Exit(command.add(server, wanted, preview=preview, as_json=as_json))

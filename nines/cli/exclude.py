@@ -31,6 +31,7 @@ class Wanted:
     zone: str | None
     reason: str
     by: str
+    public: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The request. Raises AskError for what cannot be one."""
@@ -46,6 +47,7 @@ class Wanted:
             "duration": self.duration,
             "rrule": self.rrule,
             "zone": self.zone,
+            "public": self.public,
         }
         given = {key: value for key, value in said.items() if value}
         return {**given, "labels": labels, "reason": self.reason, "author": self.by}

@@ -15,6 +15,7 @@ from collectors.blackbox.probe import Endpoint
 from collectors.kinds import KINDS, kinds_in
 from collectors.log import LogConfig
 from collectors.settings import CollectorSettings, TlsOptions
+from dashboards.status_page import StatusPage
 from nines.config.access import AccessConfig
 from nines.config.asking import RateLimitConfig
 from nines.config.dependencies import dependencies_of, dependency_faults
@@ -30,6 +31,7 @@ from nines.config.page_metrics import unread_metrics
 from nines.config.problem import Problem
 from nines.config.references import below, unknown
 from nines.config.reports import ReportsConfig
+from nines.config.status_page import names_no_slo
 from nines.config.templates import with_template
 from nines.config.tls_files import with_tls_files
 from nines.config.validation import Finding
@@ -64,6 +66,7 @@ class Config:
     tries: Allowed = field(default_factory=Allowed)  # what people may try from a page
     deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    status_page: StatusPage | None = None
     probe_endpoint: Endpoint | None = None  # what may be asked of /probe
 
     @property
@@ -134,7 +137,11 @@ def assemble(
         access=file.web.access,
         tries=replace(read_allowed(file.web.tries.allow), key="web.tries.allow"),
         reports=file.reports,
+        status_page=None
+        if file.status_page is None
+        else file.status_page.page([slo.id for slo in slos]),
     )
+    found += _shown_of_nothing(file, data, slos)
     found += _labels_of_nobody(file)
     found += _deployed_by_nobody(file)
     return whole, found
@@ -165,6 +172,24 @@ def _labels_of_nobody(file: File) -> Iterator[Finding]:
         if not any(wanted <= service.labels.items() for service in file.services.values()):
             said = ", ".join(f"{key}={value}" for key, value in sorted(wanted))
             yield Finding(("maintenance", position, "labels"), f"no service has the labels {said}")
+
+
+def _shown_of_nothing(
+    file: File, data: Mapping[str, Any], slos: Sequence[SLO]
+) -> Iterator[Finding]:
+    """Components of the status page that name SLOs which are not there, nor may be one day."""
+    if file.status_page is None:
+        return
+    written = below(data, "services")
+    for at, reference in file.status_page.references():
+        service, _, name = reference.partition("/")
+        if file.discovery and service not in written:
+            continue
+        if name in below(written, service, "slos"):  # there, but faulty, which was said
+            continue
+        words = names_no_slo(reference, [slo.id for slo in slos])
+        if words is not None:
+            yield Finding(at, words)
 
 
 def _deployed_by_nobody(file: File) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from nines.config.discovery import Sources
 from nines.config.gate import GateConfig
 from nines.config.probe_endpoint import ProbeEndpoint
 from nines.config.reports import ReportsConfig
+from nines.config.status_page import StatusPageConfig
 from slo.config import SLOConfig
 from slo.exclusion_config import ExclusionConfig, MaintenanceConfig
 from slo.fields import NAME_PATTERN, BudgetMarks, PositiveDuration, WindowValue
@@ -301,6 +302,7 @@ class File(BaseModel):
     )
     gate: GateConfig = Field(GateConfig(), description="When releases may go.")
     reports: ReportsConfig = Field(ReportsConfig(), description="By day, week and month.")
+    status_page: StatusPageConfig | None = Field(None, description="What customers see.")
     probe_endpoint: ProbeEndpoint | None = Field(
         None, description="/probe, for a Prometheus that asks for blackbox_exporter."
     )

@@ -33,6 +33,7 @@ def _row(exclusion: Exclusion) -> dict[str, Any]:
         "labels": json.dumps(dict(exclusion.scope.labels)),
         "since": exclusion.since,
         "undone_at": exclusion.undone_at,
+        "public": exclusion.public,
     }
 
 
@@ -46,4 +47,5 @@ def _exclusion(row: Row[Any]) -> Exclusion:
         scope=Scope(row.service, row.slo, tuple(sorted(labels.items()))),
         since=row.since,
         undone_at=row.undone_at,
+        public=row.public,
     )

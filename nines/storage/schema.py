@@ -181,6 +181,7 @@ exclusions, exclusion_events = _planned_tables(
     Column("labels", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("undone_at", Instant),
+    Column("public", Text),
 )
 silences, silence_events = _planned_tables(
     "silence",
@@ -620,4 +621,36 @@ pings = Table(
     Column("body", Text, nullable=False),
     Index("ix_pings_collector_number", "collector", "number"),
     sqlite_autoincrement=True,
+)
+
+# What customers are told, in people's words. `resolved_at` is kept so that old ones are found.
+status_incidents = Table(
+    "status_incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("impact", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Index(None, "created_at", "id"),
+)
+
+# `components` is JSON; `key` is the sender's own name for the request, `told` a digest of it.
+status_updates = Table(
+    "status_updates",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False),
+    Column(
+        "incident_id", Text, ForeignKey("status_incidents.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("stage", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("components", Text, nullable=False),
+    Column("key", Text),
+    Column("told", Text, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "incident_id", "number"),
 )

@@ -95,6 +95,7 @@ async def ask(asker: str, method: str, path: str) -> httpx.Response:
         "deployment_id",
         "override_id",
         "annotation_id",
+        "component",
         "token_id",
         "token",
         "receiver",

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     TRY = "try receivers"
     EXCLUDE = "exclude"
     ANNOTATE = "annotate"
+    PUBLISH = "publish"  # what customers read on the status page
     DEPLOY = "deploy"
     PROPOSE = "try addresses"
     ADMINISTER = "administer"
@@ -52,6 +53,7 @@ _LEAST: Mapping[Permission, Role] = MappingProxyType(
         Permission.TRY: Role.RESPONDER,
         Permission.EXCLUDE: Role.EDITOR,
         Permission.ANNOTATE: Role.EDITOR,
+        Permission.PUBLISH: Role.EDITOR,
         Permission.DEPLOY: Role.EDITOR,
         Permission.PROPOSE: Role.EDITOR,
         Permission.ADMINISTER: Role.ADMIN,

@@ -27,10 +27,13 @@ _READ = """
 /api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv /api/v1/reports/{period}.pdf
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
+/status-incidents /status-incidents/{incident_id}
+/api/v1/status/incidents /api/v1/status/incidents/{incident_id}
 """
 
 _OTHERS: Mapping[Permission, str] = {
-    # What vendors, mails and senders of metrics show, their endpoints look at themselves.
+    # What vendors, mails and senders of metrics show, their endpoints look at themselves; so do
+    # those of the status page whether it is public.
     Permission.OPEN: """
         GET /static/{digest}/{name:path}
         POST /theme
@@ -54,6 +57,15 @@ _OTHERS: Mapping[Permission, str] = {
         POST /callbacks/pagerduty/{receiver}
         GET /callbacks/mail/{token}
         POST /callbacks/mail/{token}
+        GET /status
+        GET /status/incidents/{incident_id}
+        GET /status/components/{component}
+        GET /status/feed.atom
+        GET /api/v2/summary.json
+        GET /api/v2/status.json
+        GET /api/v2/components.json
+        GET /api/v2/incidents.json
+        GET /api/v2/scheduled-maintenances.json
     """,
     # They ask what would be, and change nothing.
     Permission.READ: """
@@ -102,6 +114,12 @@ _OTHERS: Mapping[Permission, str] = {
         POST /api/v1/annotations
         POST /api/v1/annotations/{annotation_id}/edit
         POST /api/v1/annotations/{annotation_id}/undo
+    """,
+    Permission.PUBLISH: """
+        POST /status-incidents
+        POST /status-incidents/{incident_id}/updates
+        POST /api/v1/status/incidents
+        POST /api/v1/status/incidents/{incident_id}/updates
     """,
     Permission.DEPLOY: """
         POST /api/v1/deployments

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dashboards.status_board import NO_BOARD, StatusBoard
 from tests.web.fakes import NOW, FakeSource
 from web.app import create_app
 from web.serve import serve
@@ -12,7 +13,7 @@ from web.settings import WebSettings
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def served(board: StatusBoard = NO_BOARD) -> Iterator[str]:
     """Its address, until the end."""
     source = FakeSource()
     ready, ports = threading.Event(), list[int]()
@@ -24,7 +25,8 @@ def served() -> Iterator[str]:
         ready.set()
 
     def work() -> None:
-        app = create_app(source, settings=WebSettings(version="0.1.0", now=lambda: NOW, stop=stop))
+        settings = WebSettings(version="0.1.0", now=lambda: NOW, stop=stop)
+        app = create_app(source, settings=settings, board=board)
         loop.run_until_complete(serve(app, "127.0.0.1", 0, stop, started))
         loop.close()
 

@@ -1,0 +1,167 @@
+"""The pages on which people write what customers read: the list with its form, and one incident."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerting.status_incident import ComponentState, Impact, Stage, StatusIncident
+from dashboards import format as write
+from dashboards import status_words as words
+from dashboards.format import Moment
+from dashboards.status_page import StatusPage
+
+URL = "/status-incidents"
+NOT_TOUCHED, BY_RULE = "", "by_rule"
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    title: str
+    url: str
+    word: str
+    impact: str
+    is_over: bool
+    updated: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentChoice:
+    """A component, and what may be said of it: value, words, whether it is chosen."""
+
+    key: str
+    title: str
+    options: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PostingForm:
+    """The form as it is filled in; `key` makes two clicks one post; `problem` is a sentence."""
+
+    key: str
+    remembered: str
+    stages: tuple[tuple[str, str, bool], ...]
+    impacts: tuple[tuple[str, str, bool], ...]
+    components: tuple[ComponentChoice, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+    def value(self, name: str) -> str:
+        return self.values.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class PostingListView:
+    """`configured` is false where there is no status page; `public` says who reads it."""
+
+    configured: bool
+    public: bool
+    rows: tuple[PostingRow, ...]
+    form: PostingForm
+
+
+@dataclass(frozen=True, slots=True)
+class PostedUpdate:
+    word: str
+    text: str
+    by: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class PostingView:
+    """One incident; `updates` are newest first."""
+
+    row: PostingRow
+    public_url: str
+    touched: str
+    updates: tuple[PostedUpdate, ...]
+    form: PostingForm
+
+
+def posting_form(
+    page: StatusPage | None,
+    *,
+    key: str,
+    remembered: str,
+    values: Mapping[str, str],
+    of: StatusIncident | None = None,
+    problem: str | None = None,
+) -> PostingForm:
+    """The form for a new incident, or for the next update `of` one."""
+    stage = values.get("status") or (of.stage if of is not None else Stage.INVESTIGATING)
+    impact = values.get("impact") or (of.impact if of is not None else Impact.MINOR)
+    told = of.components if of is not None else {}
+    stages = [one for one in Stage if of is not None or one is not Stage.POSTMORTEM]
+    return PostingForm(
+        key=key,
+        remembered=remembered,
+        stages=tuple((one.value, words.STAGES[one], one == stage) for one in stages),
+        impacts=tuple((one.value, words.IMPACTS[one], one == impact) for one in Impact),
+        components=tuple(
+            ComponentChoice(
+                one.key,
+                one.title,
+                _options(values.get(f"component.{one.key}", _said(one.key, told))),
+            )
+            for one in (page.components if page is not None else ())
+        ),
+        values=values,
+        problem=problem,
+    )
+
+
+def _said(key: str, told: Mapping[str, ComponentState | None]) -> str:
+    if key not in told:
+        return NOT_TOUCHED
+    return told[key] or BY_RULE
+
+
+def _options(chosen: str) -> tuple[tuple[str, str, bool], ...]:
+    choices = [
+        (NOT_TOUCHED, "not touched"),
+        (BY_RULE, "touched; its SLOs say how it does"),
+        *((one.value, words.STATES[one].lower()) for one in ComponentState),
+    ]
+    return tuple((value, text, value == chosen) for value, text in choices)
+
+
+def posting_list(
+    page: StatusPage | None, found: Sequence[StatusIncident], form: PostingForm, now: datetime
+) -> PostingListView:
+    """All that customers were told, newest first."""
+    rows = tuple(_row(one, now) for one in found)
+    return PostingListView(page is not None, page is not None and page.public, rows, form)
+
+
+def posting_view(
+    page: StatusPage | None, one: StatusIncident, form: PostingForm, now: datetime
+) -> PostingView:
+    """One of them."""
+    titles = [
+        known.title
+        for key in one.components
+        if page is not None and (known := page.component(key)) is not None
+    ]
+    return PostingView(
+        row=_row(one, now),
+        public_url=words.incident_path(one.id),
+        touched=", ".join(titles) or "nothing named",
+        updates=tuple(
+            PostedUpdate(
+                words.STAGES[update.stage], update.text, update.by, write.moment(update.at, now)
+            )
+            for update in reversed(one.updates)
+        ),
+        form=form,
+    )
+
+
+def _row(one: StatusIncident, now: datetime) -> PostingRow:
+    return PostingRow(
+        one.title,
+        f"{URL}/{one.id}",
+        words.STAGES[one.stage],
+        words.IMPACTS[one.impact],
+        one.is_over,
+        write.moment(one.updated_at, now),
+    )
