@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from alerting.alert import AlertChange
 from nines.clock import SystemClock
+from nines.demo.clock import PastClock
+from nines.demo.customers import tell_customers
 from nines.demo.history import History
 from nines.demo.inbox import Inbox
 from nines.demo.inbox_webhooks import Home
@@ -92,11 +93,13 @@ class Demo:
             if self._options.days:
                 self._tell(f"Writing {self._options.days} days of history ...")
                 await write_history(service, self.clock, self._rng, self._options.days)
+                await tell_customers(service.board, self.clock, self._options.days)
             handle_signals(service.stop_for_good, service.reloading.reload)
             running = asyncio.create_task(service.run())
             # From now on: what the past was told is answered by nobody.
             inbox.call_back(Home(home, slack="sre", pagerduty="oncall", **secrets))
             self._tell(f"Dashboard  {home}/")
+            self._tell(f"Customers  {home}/status")
             self._tell(f"Inbox      {inbox.url}/   (what PagerDuty, Slack and mail received)")
             self._tell("Acknowledge in the inbox: its buttons call back as the vendors do.")
             self._tell("Something breaks every few minutes. Ctrl-C ends the demo.")
@@ -114,14 +117,6 @@ class Demo:
             "DEMO_INBOX": inbox.url,
             "DEMO_SMTP": inbox.smtp_url,
         }
-
-
-class PastClock(Protocol):
-    """A clock that can be set; with None it goes on as before."""
-
-    def now(self) -> datetime: ...
-
-    def set(self, at: datetime | None) -> None: ...
 
 
 async def write_history(service: Service, clock: PastClock, rng: random.Random, days: int) -> int:
