@@ -214,6 +214,24 @@ def test_no_page_scrolls_sideways_on_a_phone(site: Site, browser: Browser) -> No
         context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1400])
+def test_who_was_told_and_why_is_shown_whole(site: Site, browser: Browser, width: int) -> None:
+    context = browser.new_context(viewport=ViewportSize(width=width, height=900))
+    page = context.new_page()
+    page.goto(site.url + "/why?of=ALERT0001")
+
+    cut_off = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+            .filter(one => getComputedStyle(one).overflowX === "hidden")
+            .filter(one => one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.className)"""
+    )
+
+    assert "silence S1 (a deploy, by ann)" in page.locator(".facts dd").nth(1).inner_text()
+    assert cut_off == []
+    context.close()
+
+
 def test_very_long_names_do_not_widen_a_phone(site: Site, browser: Browser) -> None:
     name = "s" * 190
     detail = make_incident(5, name, name, IncidentState.ACKNOWLEDGED)
