@@ -125,6 +125,18 @@ async def test_it_is_retried_until_it_is_accepted() -> None:
         assert night.outcomes.count(("oncall", AttemptOutcome.RETRY)) == 9
 
 
+async def test_an_end_that_was_not_accepted_is_told_again() -> None:
+    async with Night() as night:
+        await night.told(night.fires())
+        night.oncall.script = [DOWN] * 5
+        await night.told(night.ends())
+        assert night.oncall.kinds == ["trigger"]
+        await night.passes(600)
+
+        assert night.oncall.kinds == ["trigger", "resolve"]
+        assert night.outcomes.count(("oncall", AttemptOutcome.RETRY)) == 5
+
+
 async def test_it_is_given_up_after_a_day_and_says_so() -> None:
     async with Night() as night:
         night.oncall.script = [DOWN] * 2000

@@ -37,7 +37,7 @@ modules:
   http_named: {prober: http, http: {<<: *ip4, tls_config: {<<: *ca, server_name: shop.example}}}
   http_careless: {prober: http, http: {<<: *ip4, tls_config: {insecure_skip_verify: true}}}
   http_body_bad: {prober: http, http: {<<: *ip4, fail_if_body_matches_regexp: [Could not connect]}}
-  http_body_good: {prober: http, http: {<<: *ip4, fail_if_body_not_matches_regexp: ['all is w.ll']}}
+  http_body_good: {prober: http, http: {<<: *ip4, fail_if_body_not_matches_regexp: ['is w.l']}}
   http_header_bad: {prober: http, http: {<<: *ip4, fail_if_header_matches: [
     {header: Set-Cookie, regexp: '.*', allow_missing: true}]}}
   http_header_good: {prober: http, http: {<<: *ip4, fail_if_header_not_matches: [
