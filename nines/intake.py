@@ -43,7 +43,7 @@ _LARGE = 128 * 1024  # bytes of a body that are read beside the event loop
 log = structlog.get_logger("nines.intake")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Turn:
     """A posting whose sender waits for it."""
 

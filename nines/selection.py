@@ -21,7 +21,7 @@ class Selection:
     def __init__(self, counters: Sequence[Selector], gauges: Sequence[Selector]) -> None:
         counted = {one.metric for one in counters}
         # What is read as both is a counter: it is told what it counted.
-        self.gauges = {one.metric for one in gauges} - counted
+        self.gauges = frozenset(one.metric for one in gauges) - counted
         self._by_metric: dict[str, list[Selector]] = {}
         for one in (*counters, *gauges):
             # The other edges of a histogram are told to whoever asks for one that is not there.
