@@ -653,6 +653,7 @@ class Service:
             overdue=lambda: [one.sentence for one in self.auditor.overdue],
             stop=self.stop,
             now=self._clock.now,
+            monotonic=self._clock.monotonic,
             reports=lambda: ReportSettings(self.config.reports.zone, self.config.reports.owners),
             own=Gathering(
                 self.configured,

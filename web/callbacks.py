@@ -1,6 +1,5 @@
 """Where vendors and people send back what became of a notification."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
@@ -14,10 +13,7 @@ from web.access.guard import GuardedRoute
 from web.access.guarded import signed
 from web.forms import NAME_COOKIE, Print, clean, remember, remembered
 from web.problem import ProblemError
-from web.throttle import Throttle
-
-_PUT_OFF_SECONDS = 5
-_REFUSED = (1.0, 60)  # a second, and at once: strangers are told why only so often
+from web.refusals import Refusals, put_off
 
 
 class Callbacks(Protocol):
@@ -58,15 +54,11 @@ NO_CALLBACKS = _NoCallbacks()
 
 
 class VendorCallbacks:
-    """What programs send. Refusals beyond a rate are 429s.
-
-    That bounds nothing that is properly signed: nobody can keep a vendor out by sending garbage,
-    for a signature is checked before anything is counted.
-    """
+    """What programs send."""
 
     def __init__(self, callbacks: Callbacks, clock: Callable[[], float]) -> None:
         self._callbacks = callbacks
-        self._refused = Throttle(*_REFUSED, clock)
+        self._refusals = Refusals(clock)
 
     async def slack(self, request: Request, receiver: str) -> Response:
         """A press of a button."""
@@ -83,14 +75,8 @@ class VendorCallbacks:
         take: Callable[[str, Mapping[str, str], bytes], Awaitable[None]],
     ) -> Response:
         body = await request.body()
-        try:
+        with self._refusals.told():
             await take(receiver, request.headers, body)
-        except RefusedError as error:
-            if error.status == 429 or not self._refused.take():
-                raise _too_many() from error
-            raise ProblemError(error.status, error.text) from error
-        except PutOffError as error:
-            raise _put_off(error) from error
         return Response(status_code=200)
 
 
@@ -107,7 +93,7 @@ class MailLinkPages:
         self._callbacks = callbacks
         self._show = show
         self._error = error
-        self._refused = Throttle(*_REFUSED, clock)
+        self._refusals = Refusals(clock)
 
     def add_to(self, router: APIRouter) -> None:
         """Their routes."""
@@ -147,11 +133,10 @@ class MailLinkPages:
         try:
             found = await asking
         except RefusedError as error:
-            if not self._refused.take():
-                raise _too_many() from error
+            self._refusals.count(error)
             return self._refuse(request, error.status, error.text)
         except PutOffError as error:
-            raise _put_off(error) from error
+            raise put_off(error) from error
         view = mail_link_view(
             found,
             address=request.url.path,
@@ -175,9 +160,7 @@ class MailLinkPages:
         return self._error(request, status, f"{text} Open the incident in Nines instead.")
 
 
-def callbacks_router(
-    callbacks: Callbacks, clock: Callable[[], float] = time.monotonic
-) -> APIRouter:
+def callbacks_router(callbacks: Callbacks, clock: Callable[[], float]) -> APIRouter:
     """`/callbacks/slack/...` and `/callbacks/pagerduty/...`: for vendors, no part of the API."""
     vendors = VendorCallbacks(callbacks, clock)
     router = APIRouter(prefix="/callbacks", include_in_schema=False, route_class=GuardedRoute)
@@ -187,12 +170,3 @@ def callbacks_router(
     ):
         router.add_api_route(path, endpoint, methods=["POST"], response_model=None)
     return router
-
-
-def _too_many() -> ProblemError:
-    text = "Too many requests of this kind; this one was not acted on."
-    return ProblemError(429, text, headers={"Retry-After": "60"})
-
-
-def _put_off(error: Exception) -> ProblemError:
-    return ProblemError(503, str(error), headers={"Retry-After": str(_PUT_OFF_SECONDS)})

@@ -1,18 +1,14 @@
 """`/callbacks/github` and `/callbacks/gitlab`: where they tell of releases."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from alerting.callbacks.refusal import PutOffError, RefusedError
+from alerting.callbacks.refusal import RefusedError
 from web.access.guard import GuardedRoute
-from web.problem import ProblemError
-from web.throttle import Throttle
-
-_REFUSED = (1.0, 60)  # a second, and at once: strangers are told why only so often
+from web.refusals import Refusals
 
 
 class DeployHooks(Protocol):
@@ -38,23 +34,14 @@ class _NoHooks:
 NO_HOOKS = _NoHooks()
 
 
-def deploy_hooks_router(
-    hooks: DeployHooks, clock: Callable[[], float] = time.monotonic
-) -> APIRouter:
+def deploy_hooks_router(hooks: DeployHooks, clock: Callable[[], float]) -> APIRouter:
     """Their routes: for programs, no part of the API. A secret is looked at before anything."""
-    refusals = Throttle(*_REFUSED, clock)
+    refusals = Refusals(clock)
     router = APIRouter(prefix="/callbacks", include_in_schema=False, route_class=GuardedRoute)
 
     async def answer(taking: Awaitable[str]) -> JSONResponse:
-        try:
+        with refusals.told():
             return JSONResponse({"detail": await taking})
-        except RefusedError as error:
-            if not refusals.take():
-                text = "Too many requests of this kind; this one was not acted on."
-                raise ProblemError(429, text, headers={"Retry-After": "60"}) from error
-            raise ProblemError(error.status, error.text) from error
-        except PutOffError as error:
-            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
 
     async def github(request: Request) -> JSONResponse:
         return await answer(hooks.github(request.headers, await request.body()))

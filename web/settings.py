@@ -1,6 +1,7 @@
 """What the wiring tells the web room."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,5 +50,6 @@ class WebSettings:
     overdue: Callable[[], Sequence[str]] = tuple
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     now: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
     reports: Callable[[], ReportSettings] = ReportSettings
     own: Callable[[], Awaitable[OwnSettings]] = _nothing_told
