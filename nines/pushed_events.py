@@ -12,9 +12,8 @@ from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
 from nines.storage.pushed_events import PushedEventRecords
 from nines.threads import StorageThreads
-from slo.deployment import KeyReusedError
 from slo.exposition import OWN_COUNT, Page, Sample, Series
-from web.events import KeyTakenError, NewEvents, UnwantedError
+from web.events import NewEvents, UnwantedError
 from web.senders import NotKeptError
 
 _AT_ONCE = 100  # requests that wait their turn
@@ -68,8 +67,6 @@ class PushedEvents:
         try:
             async with self._turn:
                 return await self._count(wanted, key, digest)
-        except KeyReusedError:
-            raise KeyTakenError from None
         except StorageError as error:
             # Whether it was kept or not may be unknown: the key makes asking again safe.
             self._is_sure = False

@@ -43,10 +43,6 @@ class Deployment:
         return self.rollout.at
 
 
-class KeyReusedError(Exception):
-    """Something else was told under the same key before."""
-
-
 def judged(rollout: Rollout, now: datetime) -> Rollout:
     """The same. Raises PlanError where its moment makes no sense."""
     if rollout.at > now + AHEAD:

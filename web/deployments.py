@@ -19,8 +19,9 @@ from dashboards.links import safe_external
 from dashboards.logbook import Before, Wanted
 from dashboards.release_cost import release_costs
 from dashboards.source import Source
-from slo.deployment import Deployment, KeyReusedError, Rollout
+from slo.deployment import Deployment, Rollout
 from slo.epoch import EPOCH
+from slo.key import KeyReusedError
 from slo.ledger import epoch_micros
 from web.answer import answer
 from web.cursor import read_cursor, write_cursor

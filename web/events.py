@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from slo.exposition import Series
+from slo.key import KeyReusedError
 from web.access.guard import GuardedRoute
 from web.problem import Place, ProblemError
 from web.senders import NotKeptError, RefusedSenderError, refusing_senders
@@ -38,10 +39,6 @@ class UnwantedError(Exception):
         self.text = text
 
 
-class KeyTakenError(Exception):
-    """Other events came under the same key."""
-
-
 class EventsTaken(Protocol):
     """Whoever counts them."""
 
@@ -56,7 +53,7 @@ class EventsTaken(Protocol):
     ) -> bool:
         """Count them all, or none; returns once stored; False when they came before.
 
-        Raises UnwantedError, KeyTakenError, NotKeptError.
+        Raises UnwantedError, KeyReusedError, NotKeptError.
         """
 
 
@@ -120,7 +117,7 @@ def events_router(taken: EventsTaken) -> APIRouter:
             place = Place(f"body.{error.place}", error.text)
             said = f"{place.place}: {place.problem}."
             raise ProblemError(422, said, places=[place]) from error
-        except KeyTakenError:
+        except KeyReusedError:
             said = f"{_KEY}: other events came under this key; choose a new one"
             raise ProblemError(422, said) from None
         answer = Response(status_code=204)

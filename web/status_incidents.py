@@ -20,7 +20,7 @@ from alerting.status_incident import (
 )
 from dashboards.status_board import StatusBoard
 from dashboards.status_words import incident_path
-from slo.deployment import KeyReusedError
+from slo.key import KeyReusedError
 from web.access.decision import EVERYWHERE, Permission
 from web.access.guard import asking
 from web.access.guarded import signed

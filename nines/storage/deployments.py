@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select
 from dashboards.logbook import Wanted
 from nines.storage.database import Database
 from nines.storage.schema import deployments
-from slo.deployment import Deployment, KeyReusedError, Rollout
+from slo.deployment import Deployment, Rollout
+from slo.key import KeyReusedError
 
 _PRUNE_ROWS = 1_000  # a batch: the writer is never held up for long
 _C = deployments.c

@@ -9,8 +9,8 @@ from nines.storage.database import Database
 from nines.storage.pushed import series_mark, series_of, series_text
 from nines.storage.schema import pushed_events, pushed_keys
 from nines.storage.upsert import add, upsert
-from slo.deployment import KeyReusedError
 from slo.exposition import Series
+from slo.key import KeyReusedError
 
 KEPT = timedelta(days=7)  # keys: for so long a repetition is known as one
 

@@ -21,7 +21,7 @@ from nines.storage.audit import write_audit
 from nines.storage.database import Database
 from nines.storage.schema import status_incidents, status_updates
 from nines.storage.upsert import upsert
-from slo.deployment import KeyReusedError
+from slo.key import KeyReusedError
 
 _INCIDENT, _UPDATE = status_incidents.c, status_updates.c
 

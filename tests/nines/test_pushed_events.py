@@ -9,8 +9,9 @@ import pytest
 
 from nines.storage.errors import StorageError
 from slo.exposition import Series
+from slo.key import KeyReusedError
 from tests.nines.living import STEP, Living
-from web.events import KeyTakenError, NewEvents, UnwantedError
+from web.events import NewEvents, UnwantedError
 from web.senders import NotKeptError, RefusedSenderError
 
 ORDERS = "shop/orders"
@@ -79,7 +80,7 @@ async def test_a_repetition_counts_once_and_another_body_is_refused(world: Livin
     await look(world)
     assert await post(world, "1", (GOOD, 7))
     assert not await post(world, "1", (GOOD, 7))
-    with pytest.raises(KeyTakenError):
+    with pytest.raises(KeyReusedError):
         await post(world, "1", (GOOD, 8))
     await world.restart()
     assert not await post(world, "1", (GOOD, 7))

@@ -12,8 +12,9 @@ from nines.gatekeeping import Gatekeeping
 from nines.logbook import Logbook
 from slo.annotation import Annotation
 from slo.audit import AuditEntry
-from slo.deployment import Deployment, KeyReusedError
+from slo.deployment import Deployment
 from slo.gate import GatePolicy, Override
+from slo.key import KeyReusedError
 
 T = TypeVar("T")
 

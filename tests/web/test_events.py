@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from slo.exposition import Series
+from slo.key import KeyReusedError
 from tests.web.fakes import FakeSource
 from web.app import create_app
-from web.events import KeyTakenError, NewEvents, UnwantedError
+from web.events import NewEvents, UnwantedError
 from web.senders import NotKeptError, RefusedSenderError
 from web.settings import WebSettings
 
@@ -68,7 +69,7 @@ async def test_events_are_counted_and_a_repetition_says_so() -> None:
     ("ends", "status", "said"),
     [
         (UnwantedError("events.0", "nobody reads it"), 422, "body.events.0: nobody reads it."),
-        (KeyTakenError(), 422, "header.Idempotency-Key: other events"),
+        (KeyReusedError(), 422, "header.Idempotency-Key: other events"),
         (NotKeptError("The disk is full."), 503, "The disk is full."),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from dashboards.logbook import Wanted
 from nines.storage.database import Database
 from nines.storage.deployments import DeploymentRecords
-from slo.deployment import Deployment, KeyReusedError, Rollout
+from slo.deployment import Deployment, Rollout
+from slo.key import KeyReusedError
 
 T0 = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -18,7 +18,7 @@ from alerting.status_incident import (
 from nines.storage.audit import AuditRecords
 from nines.storage.database import Database
 from nines.storage.status_incidents import Request, StatusIncidentRecords
-from slo.deployment import KeyReusedError
+from slo.key import KeyReusedError
 
 T0 = datetime(2026, 11, 20, 14, 0, 0, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
