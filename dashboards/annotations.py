@@ -14,7 +14,7 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRow:
-    """A remark in a line."""
+    """An annotation in a line."""
 
     id: str
     when: str

@@ -1,4 +1,4 @@
-"""A remark on a service or an SLO at a moment, or over a stretch of time. It changes no number."""
+"""An annotation of a service or an SLO, at a moment or over a time. It changes no number."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ _AHEAD = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class AnnotationPlan:
-    """What somebody wants to remark. `end` None: at a moment; `slo` None: on the whole service."""
+    """What somebody writes down. `end` None: of a moment; `slo` None: of the whole service."""
 
     service: str
     slo: str | None
@@ -22,7 +22,7 @@ class AnnotationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A remark on record. `undone_at`: taken back, and not shown any more."""
+    """An annotation on record. `undone_at`: taken back, and not shown any more."""
 
     id: str
     plan: AnnotationPlan

@@ -1,4 +1,4 @@
-"""`/api/v1/annotations`: remark on a service or an SLO, and the form for it on an SLO's page."""
+"""`/api/v1/annotations`: annotate a service or an SLO, and the form for it on an SLO's page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from web.settings import WebSettings
 
 
 class AnnotationRequest(BaseModel):
-    """A remark, at `start` (now, where that is missing) or from there to `end`."""
+    """An annotation at `start` (now, where that is missing) or from there to `end`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +46,7 @@ class NewWords(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AnnotationFacts:
-    """A remark; without `end` it is of a moment, without `slo` of the whole service."""
+    """An annotation; without `end` it is of a moment, without `slo` of the whole service."""
 
     id: str
     service: str
@@ -87,7 +87,7 @@ class AnnotationsAPI:
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Response:
-        """Remarks, newest first."""
+        """Annotations, newest first."""
         found = [
             one
             for one in await self._source.annotations().every()
@@ -97,7 +97,7 @@ class AnnotationsAPI:
         return answer(request, AnnotationList(tuple(map(_facts, page)), following))
 
     async def one(self, request: Request, annotation_id: str) -> Response:
-        """One remark, and who did what to it."""
+        """One annotation, and who did what to it."""
         return await self._told(request, annotation_id)
 
     async def make(self, request: Request, wanted: AnnotationRequest) -> Response:
@@ -195,18 +195,18 @@ class AnnotationForms:
             router.add_api_route(path, endpoint, methods=["POST"], response_model=None)
 
     async def make(self, request: Request) -> Response:
-        """Remark on an SLO."""
+        """Annotate an SLO."""
         sent = await fields(request)
         service, _, slo = sent.get("slo", "").partition("/")
         by, text = sent.get("name", "") or remembered(request), sent.get("text", "")
         if not by or not text:
-            return self._error(request, 400, "Say who you are, and what there is to remark.")
+            return self._error(request, 400, "Say who you are, and write a text.")
         try:
             start = read_moment(sent.get("at", "") or "now", self._now())
             plan = AnnotationPlan(service, slo or None, text, start, None, by[:80])
             await self._source.annotations().make(plan)
         except (PlanError, ValueError) as error:
-            return self._error(request, 400, f"This cannot be remarked: {error}.")
+            return self._error(request, 400, f"This cannot be annotated: {error}.")
         return self._back(request, sent, by)
 
     async def undo(self, request: Request, annotation_id: str) -> Response:

@@ -57,7 +57,7 @@ async def lane_of(
     source: Source,
     status: SLOStatus,
     card: ServiceCard | None,
-    remarks: Sequence[Annotation],
+    annotations: Sequence[Annotation],
     start: datetime,
     now: datetime,
 ) -> Lane:
@@ -74,7 +74,7 @@ async def lane_of(
     return lane(
         [
             *of_deployments(deployments),
-            *of_annotations(remarks),
+            *of_annotations(annotations),
             *of_edits(source.versions(slo.id)),
             *of_incidents(incidents, now),
             *of_exclusions(source.excluded(slo.id, start, now), links.exclusions_url(slo.sli_id)),
