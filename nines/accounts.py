@@ -31,7 +31,7 @@ from web.access.decision import (
     may,
     nobody,
 )
-from web.access.port import Credentials, DeniedError, Page, SignedIn, Ways
+from web.access.port import AuditPage, Credentials, DeniedError, SignedIn, Ways
 from web.throttle import Attempts, Throttle
 
 log = structlog.get_logger("nines.accounts")
@@ -413,11 +413,11 @@ class Accounts:
 
     async def audit(
         self, *, before: int | None, limit: int, by: str | None, action: str | None
-    ) -> Page:
+    ) -> AuditPage:
         found, more = await self._threads.read(
             lambda: self._log.page(before=before, limit=limit, by=by, action=action)
         )
-        return Page(tuple(found), found[-1].number if more else None)
+        return AuditPage(tuple(found), found[-1].number if more else None)
 
     async def close(self) -> None:
         """Finish what was begun."""

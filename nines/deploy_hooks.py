@@ -5,7 +5,7 @@ from datetime import datetime
 
 from alerting.callbacks import release
 from alerting.callbacks.refusal import PutOffError, RefusedError
-from alerting.callbacks.release import Told
+from alerting.callbacks.release import Release
 from dashboards.logbook import Logbook
 from nines.config.deployments import DeploymentsConfig
 from nines.storage.errors import StorageError
@@ -42,7 +42,7 @@ class DeployHooks:
         release.verify_gitlab(hook.token.value, headers)
         return await self._take(release.read_gitlab(body, self._now()), "gitlab")
 
-    async def _take(self, told: Told | None, origin: str) -> str:
+    async def _take(self, told: Release | None, origin: str) -> str:
         config = self._config()
         if told is None:
             return "Only a deployment that succeeded is a release."
@@ -55,7 +55,7 @@ class DeployHooks:
         word = "On record" if any(fresh) else "On record already"
         return f"{word}: {', '.join(services)} {told.version}."
 
-    async def _deploy(self, told: Told, service: str, origin: str) -> bool:
+    async def _deploy(self, told: Release, service: str, origin: str) -> bool:
         rollout = Rollout(
             service=service,
             version=told.version,

@@ -18,7 +18,7 @@ _LONG = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Release:
     """A release that succeeded. `key` is the sender's own name for it, the same when repeated."""
 
     key: str
@@ -44,7 +44,7 @@ def verify_gitlab(token: str, headers: Mapping[str, str]) -> None:
         raise RefusedError(401, "The token is not ours: check deployments.gitlab.token.")
 
 
-def read_github(body: bytes, now: datetime) -> Told | None:
+def read_github(body: bytes, now: datetime) -> Release | None:
     """The release; None for what is none, or not yet, or failed. Raises RefusedError."""
     said = content.json_object(body)
     status, deployment = said.get("deployment_status"), said.get("deployment")
@@ -52,7 +52,7 @@ def read_github(body: bytes, now: datetime) -> Told | None:
         return None
     repository = _text(content.member(said, "repository", "full_name"), "repository.full_name")
     number = _number(content.member(deployment, "id"), "deployment.id")
-    return Told(
+    return Release(
         key=f"github:{repository}:{number}",
         repository=repository,
         environment=content.text(content.member(status, "environment"), _LONG)
@@ -65,7 +65,7 @@ def read_github(body: bytes, now: datetime) -> Told | None:
     )
 
 
-def read_gitlab(body: bytes, now: datetime) -> Told | None:
+def read_gitlab(body: bytes, now: datetime) -> Release | None:
     """The release; None for what is none, or not yet, or failed. Raises RefusedError."""
     said = content.json_object(body)
     if said.get("object_kind") != "deployment" or said.get("status") != "success":
@@ -73,7 +73,7 @@ def read_gitlab(body: bytes, now: datetime) -> Told | None:
     project = content.member(said, "project", "path_with_namespace")
     repository = _text(project, "project.path_with_namespace")
     number = _number(said.get("deployment_id"), "deployment_id")
-    return Told(
+    return Release(
         key=f"gitlab:{repository}:{number}",
         repository=repository,
         environment=content.text(said.get("environment"), _LONG),

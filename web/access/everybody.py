@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from dashboards.access_facts import TokenCard
 from web.access.decision import LOCAL, Grant, Permission, Principal
-from web.access.port import Credentials, DeniedError, Page, SignedIn, Ways
+from web.access.port import AuditPage, Credentials, DeniedError, SignedIn, Ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class Everybody:
 
     async def audit(
         self, *, before: int | None, limit: int, by: str | None, action: str | None
-    ) -> Page:
+    ) -> AuditPage:
         del before, limit, by, action
-        return Page((), None)
+        return AuditPage((), None)
 
 
 EVERYBODY = Everybody()

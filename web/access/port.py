@@ -33,7 +33,7 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AuditPage:
     """A page of the audit log, newest first; `before` goes on after it."""
 
     records: tuple[AuditRecord, ...]
@@ -114,4 +114,4 @@ class Access(Protocol):
 
     async def audit(
         self, *, before: int | None, limit: int, by: str | None, action: str | None
-    ) -> Page: ...
+    ) -> AuditPage: ...
