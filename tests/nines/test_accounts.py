@@ -3,7 +3,7 @@
 import asyncio
 import html
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +23,7 @@ from nines.threads import StorageThreads
 from tests.fakes.clock import FakeClock
 from tests.web.fakes import NOW, FakeSource
 from web.access.decision import Grant, Role
+from web.access.port import Credentials
 from web.app import create_app
 from web.settings import WebSettings
 
@@ -667,18 +668,15 @@ async def test_a_user_made_on_the_command_line_closes_the_door_within_seconds(
 # --- streams and the log -------------------------------------------------------------------------
 
 
-async def ends(accounts: Accounts, secret: str, act: object) -> None:
+async def ends(accounts: Accounts, secret: str, act: Callable[[], Awaitable[None] | None]) -> None:
     """What a stream of this session waits for comes after `act`, and not before."""
-    from web.access.port import Credentials
-
     principal = await accounts.who(Credentials(session=secret))
     over = asyncio.ensure_future(accounts.over(principal))
     await asyncio.sleep(0.12)  # it has looked again meanwhile
     assert not over.done()
-    assert callable(act)
-    result = act()
-    if asyncio.iscoroutine(result):
-        await result
+    acting = act()
+    if acting is not None:
+        await acting
     async with asyncio.timeout(10):
         await over
 
