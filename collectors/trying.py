@@ -1,8 +1,8 @@
 """Look once at an address that somebody gives, and at no address that they may not reach by us."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from collectors.blackbox.allowed import Allowed
@@ -10,10 +10,14 @@ from collectors.blackbox.refusal import RefusedError, Why
 from collectors.http import HttpConfig, HttpProbe
 from collectors.means import Means
 from collectors.observation import Observation, Outcome
+from collectors.promql import Promql, PromqlConfig, Stretch
 from collectors.resolve import Address, Resolver
 from collectors.runnable import Clock
+from slo.exposition import Page
 
 TIMEOUT = timedelta(seconds=2)
+ASKED_WITHIN = timedelta(seconds=5)
+HISTORY_WITHIN = timedelta(seconds=20)
 MOST_AT_ONCE = 8
 _BODY_BYTES = 256 * 1024  # what is beyond is not read
 _T = TypeVar("_T")
@@ -76,6 +80,23 @@ class Tries:
         resolver = self.resolver()
         seen = await self.bounded(lambda: look_once(config, self._clock, resolver))
         return told(seen, resolver)
+
+    async def ask(self, config: PromqlConfig) -> Observation:
+        """What a Prometheus answers now. Raises RefusedError likewise."""
+        resolver = self.resolver()
+        collector = Promql("first/look", config, Means(ASKED_WITHIN, ASKED_WITHIN, resolver))
+        now = self._clock.now()
+        return told(await self.bounded(lambda: collector.run(now, self._clock)), resolver)
+
+    async def history(
+        self, config: PromqlConfig, stretch: Stretch
+    ) -> tuple[Observation, Mapping[datetime, Page]]:
+        """What it kept of a stretch. Raises RefusedError likewise."""
+        resolver = self.resolver()
+        means = Means(stretch.step, HISTORY_WITHIN, resolver)
+        collector = Promql("first/look", config, means)
+        seen, pages = await self.bounded(lambda: collector.history(stretch, self._clock))
+        return told(seen, resolver), pages
 
     def resolver(self) -> OpenResolver:
         """For one look."""

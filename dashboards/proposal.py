@@ -52,8 +52,11 @@ def http_lines(service: str, url: str, objective: Objective, window: timedelta) 
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes, whatever is in it; `$` begins no variable."""
-    return json.dumps(text.replace("$", "$$"), ensure_ascii=False)
+    """A text in quotes, whatever is in it; `$` begins no variable."""
+    text = text.replace("$", "$$")
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def proposal_facts(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboards.form import Form
+from dashboards.hindsight import WeekRow
 from dashboards.proposal import ChoiceRow, ProposalFacts
 from dashboards.try_facts import TriedView
 
@@ -23,6 +24,33 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job that a Prometheus watches."""
+
+    name: str
+    words: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WayRow:
+    """One way of counting it."""
+
+    key: str
+    title: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastWeeks:
+    """What past weeks would have made of the objective; `suggested` is one to choose."""
+
+    sentence: str
+    suggested: str
+    rows: Sequence[WeekRow]
+
+
+@dataclass(frozen=True, slots=True)
 class StartView:
     """`why_not_saved` says why there is no button; None: there is one for whoever may.
 
@@ -36,6 +64,9 @@ class StartView:
     may_save: bool
     why_not_saved: str | None
     tried: TriedView | None = None
+    jobs: Sequence[JobRow] = ()
+    ways: Sequence[WayRow] = ()
+    past: PastWeeks | None = None
     offer: Offer | None = None
     refusal: str | None = None
     door: str = ""  # url or prometheus: which was opened

@@ -1,8 +1,9 @@
 """Look at what is not watched yet, and take it up: what the page /start asks for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -10,16 +11,22 @@ from collectors.blackbox.allowed import Allowed, everybodys
 from collectors.blackbox.refusal import RefusedError, Why
 from collectors.http import HttpConfig
 from collectors.observation import Observation
+from collectors.prometheus_look import NoAnswerError, config_of, past, step_for, vector
 from collectors.resolve import Resolver
 from collectors.trying import Tries
+from dashboards.prometheus_templates import Candidate, candidates, jobs_query, metrics_query
 from nines.clock import Clock
 from nines.config import Config
 from nines.config.found import Found
 from nines.config.saving import CannotSaveError, add_service, why_read_only, write
+from slo.epoch import EPOCH
+from slo.hindsight import WEEK, WEEKS, Week, look_back, weeks_before
 from web.settings import ReloadResult
 from web.steps.port import StepError
 
 log = structlog.get_logger("nines.first_steps")
+_MOST_JOBS = 500
+_T = TypeVar("_T")
 _STATUS = {Why.NOT_ALLOWED: 403, Why.BUSY: 503}
 
 
@@ -43,6 +50,7 @@ class FirstSteps:
         self._config = config
         self._found = found
         self._reload = reload
+        self._clock = clock
         self._tries = Tries(self._allowed, clock, resolver)
         self._saving = asyncio.Lock()
 
@@ -58,6 +66,40 @@ class FirstSteps:
             return await self._tries.look(config)
         except RefusedError as error:
             raise _step_error(error) from None
+
+    async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
+        """The jobs of a Prometheus. Raises StepError."""
+        found = await self._asked(vector(self._tries, url, jobs_query()))
+        named = [(one["job"], int(number)) for one, number in found if one.get("job")]
+        if not named:
+            raise StepError(409, "this Prometheus watches no targets yet")
+        return sorted(named)[:_MOST_JOBS]
+
+    async def candidates(self, url: str, job: str) -> Sequence[Candidate]:
+        """What could be counted of one. Raises StepError."""
+        found = await self._asked(vector(self._tries, url, metrics_query(job)))
+        return candidates(job, [(one, int(number)) for one, number in found])
+
+    async def look_back(self, url: str, candidate: Candidate) -> Sequence[Week]:
+        """Past weeks of it. Raises StepError."""
+        step = step_for(candidate.series, WEEKS * WEEK)
+        if step is None:
+            said = f"{candidate.series:,} series are too many to look back over from here"
+            raise StepError(409, said)
+        now = self._clock.now()
+        end = EPOCH + (now - EPOCH) // step * step
+        weeks = weeks_before(end)
+        config = config_of(url, candidate.name, candidate.query, candidate.kind)
+        pages = await self._asked(past(self._tries, config, weeks[0].start, end, step))
+        return await asyncio.to_thread(look_back, candidate.sli, pages, weeks, step)
+
+    async def _asked(self, answer: Awaitable[_T]) -> _T:
+        try:
+            return await answer
+        except RefusedError as error:
+            raise _step_error(error) from None
+        except NoAnswerError as error:
+            raise StepError(409, f"the Prometheus did not answer: {error}") from None
 
     def why_not_saved(self) -> str | None:
         """Why nothing can be added to the configuration."""

@@ -13,13 +13,17 @@ from tests.web.ports import free_port
 
 
 @contextmanager
-def prometheus(home: Path, history: str) -> Iterator[str]:
-    """Debian's Prometheus with these OpenMetrics lines, which bear their times; its address."""
+def prometheus(home: Path, history: str, block: str = "2h") -> Iterator[str]:
+    """Debian's Prometheus with these OpenMetrics lines, which bear their times; its address.
+
+    `block`: how long a block of it is; longer ones of a long history are made sooner.
+    """
     home.mkdir()
     (home / "history").write_text(history + "# EOF\n")
     (home / "config.yml").write_text("{}\n")
     lines, blocks = str(home / "history"), str(home / "data")
-    make = ("promtool", "tsdb", "create-blocks-from", "openmetrics", lines, blocks)
+    longest = f"--max-block-duration={block}"
+    make = ("promtool", "tsdb", "create-blocks-from", "openmetrics", longest, lines, blocks)
     subprocess.run(make, check=True, capture_output=True)
     port = free_port()
     arguments = [

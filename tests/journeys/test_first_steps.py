@@ -85,7 +85,7 @@ def test_from_an_empty_start_to_numbers(start: Start, browser: Browser) -> None:
     page.get_by_role("main").get_by_role("link", name="First steps").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your first promise")
 
-    page.get_by_label("Address").fill(start.target)
+    page.get_by_label("Address", exact=True).fill(start.target)
     page.get_by_role("button", name="Try it").click()
     expect(page.locator(".verdict")).to_contain_text("It answers as it should: 200")
     expect(page.get_by_label("How long each part took")).to_contain_text("connected")
@@ -146,7 +146,7 @@ def test_what_a_newcomer_sees_is_accessible_and_fits_a_phone(
         for path, address in (("/", ""), ("/start", start.target), ("/start", "http://10.0.0.1/")):
             page.goto(start.url + path)
             if address:
-                page.get_by_label("Address").fill(address)
+                page.get_by_label("Address", exact=True).fill(address)
                 page.keyboard.press("Enter")
                 expect(page.locator("#seen")).to_be_visible()
             assert violations(page) == [], (theme, path, address)

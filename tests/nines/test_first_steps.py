@@ -12,7 +12,7 @@ from nines.service import Service
 from tests.collectors.test_trying import named
 from tests.nines.cli.running import run
 from web.steps.port import StepError
-from web.steps.wanted import read_address
+from web.steps.wanted import host_and_port, read_address
 
 CONFIG = Path("config.yaml")
 MISTAKE = "servces: {}\n"
@@ -45,7 +45,7 @@ def steps_of(service: Service) -> FirstSteps:
 
 async def save(steps: FirstSteps, url: str) -> None:
     wanted = read_address(url)
-    await steps.save(wanted.promise.service, wanted.lines, wanted.host, wanted.port)
+    await steps.save(wanted.promise.service, wanted.lines, *host_and_port(url))
 
 
 async def test_the_first_service_makes_the_file_and_is_watched(service: Service) -> None:

@@ -1,7 +1,7 @@
 """`/start` and `/api/v1/try`: a look, a proposal, and saving it."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -9,7 +9,10 @@ import pytest
 
 from collectors.http import HttpConfig
 from collectors.observation import Cause, Observation, Outcome, Phase
+from dashboards.prometheus_templates import Candidate, candidates
 from nines.config.document import read_yaml
+from slo.counts import Counts
+from slo.hindsight import Week, weeks_before
 from tests.web.fakes import MARKUP, NOW, FakeSource
 from tests.web.test_access_table import ASKERS, Being
 from web.app import create_app
@@ -49,6 +52,24 @@ class FakeSteps:
         if isinstance(self.seen, StepError):
             raise self.seen
         return self.seen
+
+    async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
+        self.looked.append(url)
+        return [("api", 3), ("shop", 1)]
+
+    async def candidates(self, url: str, job: str) -> Sequence[Candidate]:
+        self.looked.append(url)
+        found = [({"found": "http_requests_total", "code": "500"}, 1), ({"found": "up"}, 1)]
+        return candidates(job, found)
+
+    async def look_back(self, url: str, candidate: Candidate) -> Sequence[Week]:
+        self.looked.append(f"{url}{candidate.query}")
+        empty = weeks_before(NOW)
+        counts = [Counts(998, 2), *[Counts(1000)] * 8, Counts()]
+        return [
+            replace(week, counts=one, seen=1, due=1)
+            for week, one in zip(empty, counts, strict=True)
+        ]
 
     def why_not_saved(self) -> str | None:
         return self.read_only
@@ -268,3 +289,63 @@ async def test_what_stands_in_an_address_stays_what_it_is(
     ((_, lines, _, _),) = steps.saved
     home = read_yaml(lines.encode(), "")[0].data["new-shop"]["collectors"]["home"]
     assert home["http"].replace("$$", "$") == url
+
+
+PROMETHEUS = "https://prometheus.example/"
+JOB = {"prometheus": PROMETHEUS, "job": "shop"}
+
+
+async def test_a_prometheus_tells_its_jobs_and_what_past_weeks_would_have_been(
+    client: httpx.AsyncClient,
+) -> None:
+    listed = (await client.post("/start/prometheus", data={"prometheus": PROMETHEUS})).text
+    assert 'value="api"' in listed
+    assert "3\u00a0targets" in listed
+    assert "What it would have been" not in listed
+
+    page = (await client.post("/start/prometheus", data=JOB | {"objective": "99.9%"})).text
+    assert "met 99.9\u00a0% in 8 of 9 weeks; too little is kept of 1\u00a0week." in page
+    assert "99.8% is the strictest" in page
+    assert "bad where code is 5.." in page
+    assert ">not known</span>" in page
+
+
+async def test_what_history_suggests_is_proposed_and_saved(
+    client: httpx.AsyncClient, steps: FakeSteps, access: Recording
+) -> None:
+    page = (await client.post("/start/prometheus", data=JOB)).text
+    assert "objective: 99.8%" in page
+
+    form = {**JOB, "service": "new", "objective": "99.8%", "window": "28d", "name": "ann"}
+    response = await client.post("/start/save", data=form | {"way": "up"})
+
+    assert response.status_code == 303, response.text
+    ((service, lines, host, port),) = steps.saved
+    assert (service, host, port) == ("new", "prometheus.example", 443)
+    written = read_yaml(lines.encode(), "")[0].data["new"]
+    query = {"query": 'up{job="shop"}', "type": "gauge"}
+    assert written["collectors"]["prometheus"]["queries"] == {"up": query}
+    assert access.records[0][1:3] == ("service added", "new")
+
+
+async def test_programs_get_the_same_proposal(client: httpx.AsyncClient) -> None:
+    jobs = (await client.post("/api/v1/propose", json={"prometheus": PROMETHEUS})).json()
+    assert jobs["jobs"] == [{"job": "api", "targets": 3}, {"job": "shop", "targets": 1}]
+    assert (jobs["proposal"], jobs["hindsight"]) == (None, None)
+
+    told = (await client.post("/api/v1/propose", json=JOB | {"objective": "99.9%"})).json()
+    past = told["hindsight"]
+    assert (past["met"], past["known"], past["suggested"]) == (8, 9, "99.8%")
+    assert [week["met"] for week in past["weeks"]] == [False, *[True] * 8, None]
+    assert told["ways"][0]["way"] == "http_requests_total:code"
+    assert "total: http_requests_total" in told["proposal"]["yaml"]
+
+    probed = (await client.post("/api/v1/propose", json={"url": URL})).json()
+    assert (probed["proposal"]["objective"], probed["hindsight"]) == ("99.5%", None)
+
+
+async def test_a_way_that_there_is_not_is_said(client: httpx.AsyncClient) -> None:
+    response = await client.post("/start/prometheus", data=JOB | {"way": "guessing"})
+
+    assert response.status_code == 400
+    assert "there is no way &#39;guessing&#39; of counting the job shop" in response.text

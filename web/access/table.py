@@ -128,7 +128,9 @@ _OTHERS: Mapping[Permission, str] = {
     """,
     Permission.PROPOSE: """
         POST /start/url
+        POST /start/prometheus
         POST /api/v1/try
+        POST /api/v1/propose
     """,
     Permission.ADMINISTER: """
         POST /start/save

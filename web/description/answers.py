@@ -35,6 +35,7 @@ _FURTHER: Mapping[int, str] = {
         POST /api/v1/deployments
         POST /api/v1/receivers/{name}/canary
         POST /api/v1/try
+        POST /api/v1/propose
     """,
     410: "GET /api/v1/slos/{service}/{slo}",
     # The key is known, for something else.

@@ -118,6 +118,11 @@ BODIES: Mapping[str, Any] = {
         "service": "new-shop",
         "objective": "99.9%",
     },
+    "ProposeRequest": {
+        "url": "https://shop.example/health",
+        "service": "new-shop",
+        "objective": "99.9%",
+    },
     "SilenceQuestion": {"matchers": ['service="shop"'], "duration": "2h"},
     "SilenceRequest": {
         "matchers": ['service="shop"', 'severity=~"ticket|info"'],

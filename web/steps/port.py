@@ -1,9 +1,12 @@
 """What the first steps ask of whoever can look, and write the configuration."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from collectors.http import HttpConfig
 from collectors.observation import Observation
+from dashboards.prometheus_templates import Candidate
+from slo.hindsight import Week
 
 
 class StepError(Exception):
@@ -14,11 +17,29 @@ class StepError(Exception):
         self.status = status
 
 
+def sentence_of(error: StepError) -> str:
+    """For people: it begins and ends as sentences do."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 class Steps(Protocol):
     """Looks at what is not watched yet, and takes it up."""
 
     async def look(self, config: HttpConfig) -> Observation:
         """One look, within about two seconds. Raises StepError where nobody may look there."""
+
+    async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
+        """The jobs that a Prometheus watches, and how many targets each has, by name.
+
+        Raises StepError; also where there is none.
+        """
+
+    async def candidates(self, url: str, job: str) -> Sequence[Candidate]:
+        """What could be counted of one of them, the best first. Raises StepError."""
+
+    async def look_back(self, url: str, candidate: Candidate) -> Sequence[Week]:
+        """What it would have counted in past weeks, oldest first. Raises StepError."""
 
     def why_not_saved(self) -> str | None:
         """Why nothing can be added to the configuration; None where something may be."""
@@ -36,6 +57,18 @@ class _NoSteps:
 
     async def look(self, config: HttpConfig) -> Observation:
         del config
+        raise StepError(409, "This process looks at nothing")
+
+    async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
+        del url
+        raise StepError(409, "This process looks at nothing")
+
+    async def candidates(self, url: str, job: str) -> Sequence[Candidate]:
+        del url, job
+        raise StepError(409, "This process looks at nothing")
+
+    async def look_back(self, url: str, candidate: Candidate) -> Sequence[Week]:
+        del url, candidate
         raise StepError(409, "This process looks at nothing")
 
     def why_not_saved(self) -> str | None:

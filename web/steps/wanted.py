@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from collectors.http import HttpConfig
 from collectors.target import without_secrets
+from dashboards.prometheus_templates import Candidate, promql_lines
 from dashboards.proposal import ProposalFacts, http_lines, proposal_facts
 from slo.fields import NAME_PATTERN
 from slo.objective import Objective
@@ -49,15 +50,6 @@ class Address:
         return self.config.http
 
     @property
-    def host(self) -> str:
-        return httpx.URL(self.url).host
-
-    @property
-    def port(self) -> int:
-        url = httpx.URL(self.url)
-        return url.port or _PORTS[url.scheme]
-
-    @property
     def lines(self) -> str:
         """Of the configuration."""
         one = self.promise
@@ -68,10 +60,47 @@ class Address:
         one = self.promise
         return proposal_facts(one.service, one.objective, one.window, self.lines)
 
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a Prometheus counts, and what is proposed for it."""
+
+    url: str
+    candidate: Candidate
+    promise: Promise
+
     @property
-    def holds_secrets(self) -> bool:
-        """Whether something in it sounds like a secret, which is written otherwise."""
-        return without_secrets(self.url) != self.url
+    def lines(self) -> str:
+        """Of the configuration."""
+        one = self.promise
+        return promql_lines(one.service, self.url, self.candidate, one.objective, one.window)
+
+    @property
+    def proposal(self) -> ProposalFacts:
+        one = self.promise
+        return proposal_facts(one.service, one.objective, one.window, self.lines)
+
+
+Wanted = Address | Counted
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where it leads."""
+    parsed = httpx.URL(url)
+    return parsed.host, parsed.port or _PORTS[parsed.scheme]
+
+
+def holds_secrets(url: str) -> bool:
+    """Whether something in it sounds like a secret, which is written otherwise."""
+    return without_secrets(url) != url
+
+
+def read_prometheus(url: str) -> str:
+    """The address of a Prometheus as people paste it. Raises WantedError."""
+    try:
+        return _http(url).http
+    except WantedError as error:
+        raise WantedError("prometheus", str(error)) from None
 
 
 def read_address(
