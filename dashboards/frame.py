@@ -53,6 +53,7 @@ class Frame:
     past: PastView | None = None  # None: it is about now
     look_back: str | None = None  # the same page a while ago
     visitor: Visitor = ON_THIS_MACHINE
+    working: tuple[str, ...] = ()  # what is under way, and no problem
 
     @property
     def at(self) -> str | None:
@@ -98,6 +99,16 @@ def frame(
         past=past,
         look_back=look_back,
         visitor=visitor,
+        working=() if past or not visitor.reads else working(health),
+    )
+
+
+def working(health: SystemHealth) -> tuple[str, ...]:
+    """What is under way, in sentences."""
+    return tuple(
+        f"The past of {collector} is being read: {write.coverage(done)} so far. Its SLOs show "
+        "once it is there."
+        for collector, done in sorted(health.backfilling.items())
     )
 
 

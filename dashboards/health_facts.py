@@ -45,6 +45,7 @@ class HealthFacts:
     discovered: dict[str, int]  # services, by group
     overdue: tuple[OverdueFacts, ...]
     heartbeat: HeartbeatFacts | None
+    backfilling: dict[str, float]  # by collector: how much of its past was read
 
 
 def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
@@ -66,6 +67,7 @@ def health_facts(health: SystemHealth, now: datetime) -> HealthFacts:
         discovered=dict(health.discovered),
         overdue=tuple(OverdueFacts(str(one.what), one.sentence) for one in health.overdue),
         heartbeat=None if health.heartbeat is None else _heartbeat(health.heartbeat),
+        backfilling={one: float(done) for one, done in health.backfilling.items()},
     )
 
 

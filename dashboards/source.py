@@ -98,6 +98,9 @@ class SystemHealth:
     overdue: tuple[Overdue, ...] = ()
     heartbeat: Heartbeat | None = None  # None: nobody listens for one
     lateness: LateRuns = field(default_factory=LateRuns)  # of all collectors since the start
+    backfilling: Mapping[str, Fraction] = field(
+        default_factory=dict
+    )  # collectors: past read so far
 
 
 @dataclass(frozen=True, slots=True)

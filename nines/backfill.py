@@ -8,6 +8,7 @@ look counts on from the last page of the past.
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 import structlog
 
@@ -40,10 +41,12 @@ async def backfill(
     clock: Clock,
     new_id: Callable[[], str],
     running: Collection[str] = (),
+    progress: dict[str, Fraction] | None = None,
 ) -> None:
     """Fill the history of every collector that asks for it, up to its next look.
 
-    Those `running` count for themselves already.
+    Those `running` count for themselves already. `progress` says of those under way how much of
+    it was read.
     """
     asking = [
         (f"{service}/{name}", settings)
@@ -53,8 +56,12 @@ async def backfill(
         if f"{service}/{name}" not in running
     ]
     for collector_id, settings in asking:
-        filling = _Filling(config, collector_id, counts, threads, clock, new_id)
-        await filling.run(settings)
+        under_way = {} if progress is None else progress
+        filling = _Filling(config, collector_id, counts, threads, clock, new_id, under_way)
+        try:
+            await filling.run(settings)
+        finally:
+            under_way.pop(collector_id, None)
 
 
 class _Filling:
@@ -68,7 +75,9 @@ class _Filling:
         threads: StorageThreads,
         clock: Clock,
         new_id: Callable[[], str],
+        progress: dict[str, Fraction],
     ) -> None:
+        self._progress = progress
         self._slos = {slo.id: slo for slo in config.slos if slo.collector_id == collector_id}
         self._bucket = int(config.server.bucket.total_seconds())
         self._id = collector_id
@@ -97,6 +106,7 @@ class _Filling:
         booked = 0
         for number, start in enumerate(range(0, steps, _STEPS)):
             dues = [due + at * interval for at in range(start, min(start + _STEPS, steps))]
+            self._progress[self._id] = Fraction(start, steps)
             stretch = Stretch(dues[0], dues[-1], interval)
             seen, pages = await collector.history(stretch, self._clock)
             if seen.outcome is not Outcome.PASSED:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Protocol
 
 import structlog
@@ -110,6 +111,7 @@ class Pulse:
     receivers: tuple[ReceiverStanding, ...] = ()
     storage_bytes: int | None = None
     storage_rows: Mapping[str, int] = field(default_factory=dict)
+    backfilling: dict[str, Fraction] = field(default_factory=dict)  # by collector, how much so far
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     lateness: Lateness = field(default_factory=Lateness)
 
@@ -279,6 +281,7 @@ class Live:
             problems=tuple(self._problems()),
             template_errors=dict(self._pulse.template_errors),
             storage_bytes=pulse.storage_bytes,
+            backfilling=dict(pulse.backfilling),
             storage_rows=pulse.storage_rows,
             discovered=self._discovery.targets(),
             overdue=self._auditor.overdue,

@@ -460,6 +460,7 @@ class Service:
             clock=self._clock,
             new_id=self._new_id,
             running=self.engine.targets,
+            progress=self.pulse.backfilling,
         )
 
     async def _discover(self) -> None:

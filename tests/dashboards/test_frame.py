@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 
@@ -62,6 +63,16 @@ def test_problems_of_the_monitor_are_said_once_each() -> None:
         "It was not reloaded.",
         "SLOs were last evaluated 3 min ago: what you see is as old as that.",
     ]
+
+
+def test_what_is_under_way_is_no_problem() -> None:
+    health = replace(WELL, backfilling={"shop/metrics": Fraction(2, 5)})
+
+    frame = made([status(NowState.OK)], health)
+
+    (sentence,) = frame.working
+    assert sentence.startswith("The past of shop/metrics is being read: 40.0\u00a0% so far.")
+    assert frame.problems == ()
 
 
 def test_without_slos_no_evaluation_is_missed() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from uuid import uuid4
 
@@ -105,11 +106,24 @@ def threads() -> Iterator[StorageThreads]:
     threads.close()
 
 
+class Progress(dict[str, Fraction]):
+    """Remembers what was told, and when it was taken back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Fraction] = []
+
+    def __setitem__(self, collector: str, done: Fraction) -> None:
+        super().__setitem__(collector, done)
+        self.told.append(done)
+
+
 class Filling:
     """A configuration whose history is filled, as often as it is told to."""
 
     def __init__(self, config: Config, counts: CountStore, threads: StorageThreads) -> None:
         self.config, self.counts, self._threads = config, counts, threads
+        self.progress = Progress()
 
     async def until(self, now: datetime, counts: CountStore | None = None) -> None:
         await backfill(
@@ -118,6 +132,7 @@ class Filling:
             threads=self._threads,
             clock=Noon(now),
             new_id=lambda: uuid4().hex,
+            progress=self.progress,
         )
 
     @property
@@ -141,6 +156,20 @@ async def test_the_past_is_counted_to_the_unit(filling: Filling) -> None:
 
     # The first look of the past is a baseline: it falls between the samples 0 and 1.
     assert filling.lifetime == expected(0, LOOKS - 1)
+
+
+@pytest.mark.needs("prometheus")
+async def test_how_far_it_is_is_told_until_it_is_over(
+    filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STEPS", 180)
+    await filling.until(T0 + LOOKS * STEP + timedelta(seconds=1))
+
+    told = filling.progress.told
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert 1 > told[-1] > Fraction(3, 4)
+    assert dict(filling.progress) == {}
 
 
 @pytest.mark.needs("prometheus")

@@ -81,7 +81,7 @@ async def test_a_refused_reload_is_told_in_the_words_of_the_check() -> None:
         (replace(OWN, is_current=False), "The files have changed since"),
         (replace(OWN, files=()), "There is no file yet"),
         (replace(OWN, why_not_saved="it is a link"), "nothing can be saved: it is a link"),
-        (replace(OWN, advice=()), "There is nothing; "),
+        (replace(OWN, advice=()), "There is nothing."),
         (replace(OWN, anonymous="viewer"), "whoever has not signed in may read"),
     ],
 )

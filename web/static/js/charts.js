@@ -299,7 +299,7 @@ async function load(figure, anew) {
     const columns = await answer.json();
     const counts = figure.dataset.chart === "budget" ? columns.remaining || [] : columns.good.concat(columns.bad);
     if (counts.some((n) => n)) draw(figure, columns);
-    else host.dataset.note = "No data in this stretch";
+    else host.dataset.note = "No data in this stretch: nothing was counted. Choose a longer one above.";
   } catch (error) {
     // What was drawn stays: old is better than nothing, and the live dot says that it is old.
     if (!known) host.dataset.note = `The chart could not be loaded (${error.message}). The table below has the numbers.`;
