@@ -106,6 +106,8 @@ class ReportView:
 
     title: str
     slug: str
+    page: str  # its address
+    has_data: bool
     stretch: str
     unfinished: str | None
     summary: tuple[str, ...]
@@ -152,6 +154,8 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
     return ReportView(
         title=period.title,
         slug=period.slug,
+        page=url(at, owner=facts.owner, view=kept["view"]),
+        has_data=bool(made.met + made.missed),
         stretch=(
             f"From {local(period.start, period)} to {local(facts.until, period)}, "
             f"{period.zone.key}."

@@ -23,6 +23,7 @@ from collectors.lateness import LateRuns
 from collectors.observation import Observation
 from dashboards.logbook import Annotations, Gatekeeping, Logbook
 from dashboards.receivers_page import ReceiverStanding
+from dashboards.report_posting import ReportMailStanding
 from slo.alert_state import AlertState
 from slo.audit import AuditEntry
 from slo.budget_ledger import BudgetLedger
@@ -285,6 +286,12 @@ class Source(Protocol):
 
     async def canary(self, receiver: str, by: str) -> bool | None:
         """Send it a canary; False when one is on its way, None when there is none of that name."""
+
+    async def report_mails(self) -> Sequence[ReportMailStanding]:
+        """How every report that is mailed stands, in the file's order."""
+
+    async def mail_report(self, name: str, period: str | None, by: str) -> str:
+        """Mail one now; gives what the server said. Raises ReportMailError."""
 
     async def ways(
         self, labels: Mapping[str, str], at: datetime

@@ -26,6 +26,7 @@ from nines.storage.doctor import storage_bytes, storage_rows
 from nines.storage.errors import StorageError
 from nines.storage.exclusions import ExclusionStore
 from nines.storage.gate_overrides import OverrideStore
+from nines.storage.report_mails import ReportMailRecords
 from nines.storage.shadows import ShadowRecords
 from nines.storage.status_incidents import StatusIncidentRecords
 from nines.threads import StorageThreads
@@ -113,6 +114,8 @@ class Housekeeping:
         await self._in_turns("retention of annotations", lambda: remarks.prune(now, kept.sums))
         told = StatusIncidentRecords(self._database)
         await self._in_turns("retention of the status page", lambda: told.prune(now, kept.sums))
+        mailed = ReportMailRecords(self._database)
+        await self._in_turns("retention of mailed reports", lambda: mailed.prune(now, kept.sums))
         shadows = ShadowRecords(self._database)
         await self._in_turns("retention of shadows", lambda: shadows.prune(now, kept.sums))
         audit, accounts = AuditRecords(self._database), AccountRecords(self._database)

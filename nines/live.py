@@ -20,6 +20,7 @@ from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import Lateness
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
+from dashboards.report_posting import ReportMailStanding
 from dashboards.source import (
     Acknowledged,
     Aftermath,
@@ -53,6 +54,7 @@ from nines.logbook import Logbook
 from nines.memory import MOST_AS_OF, Memory
 from nines.past import Past
 from nines.receipts import Receipts
+from nines.report_mails import ReportMails
 from nines.shadows import Shadows
 from nines.silencing import Silencing
 from nines.storage.alerts import AlertRecords
@@ -169,6 +171,7 @@ class Live:
         auditor: Auditor,
         context: Callable[[], Context],
         canaries: Canaries,
+        report_mails: ReportMails,
         side_tasks: SideTasks,
         discovery: Following,
         logbook: Logbook,
@@ -189,6 +192,7 @@ class Live:
         self._canary = canary
         self._paced = paced
         self._canaries = canaries
+        self._report_mails = report_mails
         self._side_tasks = side_tasks
         self._discovery = discovery
         self._logbook = logbook
@@ -304,6 +308,12 @@ class Live:
         if receiver not in {one.name for one in self._pulse.receivers}:
             return None
         return await self._canary(receiver, by)
+
+    async def report_mails(self) -> Sequence[ReportMailStanding]:
+        return await self._report_mails.standing()
+
+    async def mail_report(self, name: str, period: str | None, by: str) -> str:
+        return await self._report_mails.send(name, period, by)
 
     async def ways(
         self, labels: Mapping[str, str], at: datetime
@@ -589,6 +599,7 @@ class Live:
         problems += self._auditor.problems()
         problems += receiver_problems(pulse.receivers)
         problems += self._canaries.problems()
+        problems += self._report_mails.problems()
         if pulse.outbox_oldest and now - pulse.outbox_oldest > timedelta(minutes=2):
             waited = (now - pulse.outbox_oldest).total_seconds() / 60
             problems.append(

@@ -62,6 +62,7 @@ from nines.receivers import build_receivers, receiver_rates, receiver_shares
 from nines.reception import Reception
 from nines.recounting import Recounting
 from nines.reloading import Reloading
+from nines.report_mails import ReportMails
 from nines.resume import book_our_absence, last_page
 from nines.rounds import Rounds
 from nines.shadows import Shadows
@@ -87,6 +88,7 @@ from nines.storage.outside import OutsideRecords
 from nines.storage.overdue import owed
 from nines.storage.pushed import PushedRecords
 from nines.storage.pushed_events import PushedEventRecords
+from nines.storage.report_mails import ReportMailRecords
 from nines.storage.shadows import ShadowRecords
 from nines.storage.silences import SilenceStore
 from nines.storage.status_incidents import StatusIncidentRecords
@@ -98,6 +100,7 @@ from nines.vitals import vitals
 from nines.watching import Watching
 from slo.exposition import Page
 from web.app import create_app
+from web.report_making import Reports
 from web.report_settings import ReportSettings
 from web.safety import is_loopback
 from web.serve import serve
@@ -268,6 +271,14 @@ class Service:
             clock=self._clock,
             moved=lambda: self.outbox.stir(),
         )
+        self.report_mails = ReportMails(
+            config=lambda: self.config,
+            reports=lambda: self._reports,
+            records=ReportMailRecords(self.database),
+            threads=self.threads,
+            clock=self._clock,
+            new_id=self._new_id,
+        )
         self.deliveries = Deliveries(
             config=lambda: self.config.alerting,
             read=partial(deliveries, self.database),
@@ -332,6 +343,7 @@ class Service:
             auditor=self.auditor,
             context=self.context,
             canaries=self.canaries,
+            report_mails=self.report_mails,
             side_tasks=self.side_tasks,
             discovery=self.discovery,
             logbook=self.logbook,
@@ -349,6 +361,13 @@ class Service:
             sleep=self._clock.sleep,
         )
         await self.board.load()
+        self._reports = Reports(
+            self.live,
+            self._clock.now,
+            self._report_settings,
+            self.config.server.external_url,
+            self._clock.monotonic,
+        )
         self.outbox = Outbox(
             records=self.records,
             threads=self.threads,
@@ -445,6 +464,9 @@ class Service:
         missed = book_our_absence(self.engine, self._clock.now())
         if missed:
             log.info("resumed", unknown_observations=missed)
+
+    def _report_settings(self) -> ReportSettings:
+        return ReportSettings(self.config.reports.zone, self.config.reports.owners)
 
     def _page_of(self, collector: Runnable) -> Page:
         """What was sent to a collector so far."""
@@ -556,6 +578,7 @@ class Service:
             "watch for receipts": self.receipts.run,
             "audit its own work": self.auditor.run,
             "send canaries": self.canaries.run,
+            "mail reports": self.report_mails.run,
             "follow discovered targets": self.discovery.run,
             "count the days of the status page": self.board.run,
         }
@@ -655,7 +678,7 @@ class Service:
             stop=self.stop,
             now=self._clock.now,
             monotonic=self._clock.monotonic,
-            reports=lambda: ReportSettings(self.config.reports.zone, self.config.reports.owners),
+            reports=self._report_settings,
             own=Gathering(
                 self.configured,
                 path=self._path,

@@ -1,14 +1,19 @@
 """`/api/v1/reports`: what a day, a week or a month came to, for programs."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboards.report import Report
 from dashboards.report_facts import ReportFacts, ReportList, report_csv, report_facts, report_list
 from dashboards.report_list import every_period
 from dashboards.report_page import EXECUTIVE, TECHNICAL
+from dashboards.report_posting import ReportMailError, ReportMailStanding
 from web.answer import answer
+from web.planning import Person, Word
+from web.problem import ProblemError, bad_request
 from web.report_example import LIST, REPORT, TABLE
 from web.report_making import Reports
 
@@ -30,6 +35,29 @@ View = Annotated[
     Literal["executive", "technical"], Query(description="The short one, or all of it.")
 ]
 PDF = "application/pdf"
+
+
+class SendRequest(BaseModel):
+    """Who wants it, and of which period: without one, of the newest that is over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Person
+    period: Word | None = Field(None, examples=["2026-W47"])
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """What the mail server said."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMailList:
+    """In the order of the configuration."""
+
+    mails: tuple[ReportMailStanding, ...]
 
 
 def add_report_routes(router: APIRouter, reports: Reports) -> None:
@@ -54,6 +82,22 @@ def add_report_routes(router: APIRouter, reports: Reports) -> None:
         """All of one: objectives, losses, incidents, pages, what to review, what was excluded."""
         return answer(request, report_facts(await reports.named(period, owner or None)))
 
+    async def mails(request: Request) -> Response:
+        """The reports that are mailed: what, to whom, when next, and how the last one went."""
+        return answer(request, ReportMailList(tuple(await reports.source.report_mails())))
+
+    async def send(request: Request, name: str, wanted: SendRequest) -> Response:
+        """Mail one now, beside its schedule."""
+        try:
+            said = await reports.source.mail_report(name, wanted.period, wanted.by)
+        except ReportMailError as error:
+            if error.status == 400:
+                raise bad_request("body.period", str(error).rstrip(".")) from None
+            raise ProblemError(error.status, str(error)) from None
+        return answer(request, Mailed(said))
+
+    router.add_api_route("/report-mails", mails, methods=["GET"], response_model=ReportMailList)
+    router.add_api_route("/report-mails/{name}/send", send, methods=["POST"], response_model=Mailed)
     router.add_api_route(
         "/reports", every, methods=["GET"], response_model=ReportList, responses=_example(LIST)
     )

@@ -31,6 +31,10 @@ _KEPT = 8
 _DRAWN_WITHIN = 20.0  # seconds
 
 
+class NothingToTellError(ProblemError):
+    """Nothing was counted in the period."""
+
+
 @dataclass(frozen=True)
 class Reports:
     """Makes reports of what `source` knows, one at a time."""
@@ -104,7 +108,7 @@ async def read_facts(
     until = min(period.end, floor(now, source.bucket()))
     since = source.kept_since()
     if since is None or until <= max(since, period.start):
-        raise ProblemError(
+        raise NothingToTellError(
             404, f"There is nothing to tell of {period.title}: nothing was counted in it."
         )
     owners = {card.name: card.owner for card in source.services()}

@@ -243,7 +243,13 @@ class Email:
         link = self._acknowledge_url(message) if _can_be_taken(message) else None
         content = mail(message, self._config.sender, self._config.to, link).as_bytes()
         have_it = self._remembered(message.notification_id)
-        missing = [spec for spec in self._recipients() if spec not in have_it]
+        return await self.hand_in(content, self._config.to, have_it)
+
+    async def hand_in(self, content: bytes, to: Sequence[str], have_it: set[str]) -> Receipt:
+        """Send a mail to those of `to` who do not have it; whoever has it then joins `have_it`,
+        also where others are put off. Raises DeliveryError.
+        """
+        missing = [one for one in (mailbox(each).addr_spec for each in to) if one not in have_it]
         progress = _Progress()
         client = self._client()
         try:
@@ -267,7 +273,7 @@ class Email:
             raise DeliveryError(f"{self._who}: {answers.cause(error)}") from error
         finally:
             client.close()
-        return self._receipt(done)
+        return self._receipt(done, len(to))
 
     async def close(self) -> None:
         """Nothing is kept open between two mails."""
@@ -320,9 +326,6 @@ class Email:
             progress.sending = False
         return done
 
-    def _recipients(self) -> list[str]:
-        return [mailbox(to).addr_spec for to in self._config.to]
-
     def _remembered(self, notification_id: str) -> set[str]:
         have_it = self._have_it.setdefault(notification_id, set())
         self._have_it.move_to_end(notification_id)
@@ -330,23 +333,23 @@ class Email:
             self._have_it.popitem(last=False)
         return have_it
 
-    def _receipt(self, done: _Round) -> Receipt:
+    def _receipt(self, done: _Round, of: int) -> Receipt:
         """A yes when nobody is left to try again, and somebody has it."""
         refusals = [*done.never.items(), *done.later.items()]
         said = "; ".join(f"{spec}: {self._words(refusal)}" for spec, refusal in refusals)
         if done.later:
             raise DeliveryError(
-                f"{self._who} puts off {len(done.later)} of {len(self._config.to)}: {said}",
+                f"{self._who} puts off {len(done.later)} of {of}: {said}",
                 status=next(iter(done.later.values())).code,
             )
-        reached = len(self._config.to) - len(done.never)
+        reached = of - len(done.never)
         if not reached:
             raise DeliveryError(
                 f"{self._who} refuses every recipient: {said}",
                 outcome=AttemptOutcome.PERMANENT,
                 status=next(iter(done.never.values())).code,
             )
-        text = f"{self._who} accepted it for {reached} of {len(self._config.to)}"
+        text = f"{self._who} accepted it for {reached} of {of}"
         return Receipt(f"{text}; refused: {said}" if said else text, 250)
 
     def _refused(self, error: aiosmtplib.SMTPResponseException, *, for_good: bool) -> DeliveryError:

@@ -11,6 +11,7 @@ from nines.cli.accounts_app import token, user
 from nines.cli.deployments_app import deployment
 from nines.cli.gate_app import gate, gate_override
 from nines.cli.options import SERVER, ByOption, ConfigOption, Output, OutputOption, ServerOption
+from nines.cli.report_app import report
 from nines.cli.status_app import status
 
 # Each command imports what it runs when it runs: `nines check` in an editor's save hook does not
@@ -316,6 +317,7 @@ def undo(
 app.add_typer(deployment, name="deployment")
 app.command()(gate)
 app.add_typer(gate_override, name="gate-override")
+app.add_typer(report, name="report")
 
 
 @app.command()

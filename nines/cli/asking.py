@@ -46,6 +46,14 @@ def get_text(client: httpx.Client, path: str) -> str:
     return response.text
 
 
+def get_bytes(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> bytes:
+    """The answer to a question that is answered by a file. Raises AskError."""
+    response = _answered(client, "GET", path, params=dict(query))
+    if response.is_error:
+        raise _refusal(response, _read(client, path, response))
+    return response.content
+
+
 def post(
     client: httpx.Client,
     path: str,

@@ -144,6 +144,7 @@ def assemble(
     found += _shown_of_nothing(file, data, slos)
     found += _labels_of_nobody(file)
     found += _deployed_by_nobody(file)
+    found += _mailed_to_nobody(file, data)
     return whole, found
 
 
@@ -202,6 +203,22 @@ def _deployed_by_nobody(file: File) -> Iterator[Finding]:
             if name not in known:
                 at = ("deployments", "repositories", repository, position)
                 yield Finding(at, unknown("service", name, known))
+
+
+def _mailed_to_nobody(file: File, data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Reports by receivers that are not there or are no mail, or of owners that own nothing."""
+    receivers = below(data, "alerting", "receivers")
+    mails = [name for name, one in receivers.items() if isinstance(one, Mapping) and "email" in one]
+    owners = {one.owner for one in file.services.values() if one.owner}
+    for name, mail in file.reports.mail.items():
+        at: Path = ("reports", "mail", name)
+        if mail.receiver not in receivers:
+            yield Finding((*at, "receiver"), unknown("receiver", mail.receiver, mails))
+        elif mail.receiver not in mails:
+            words = f"`{mail.receiver}` is no email receiver: reports go by mail"
+            yield Finding((*at, "receiver"), words)
+        if mail.owner is not None and mail.owner not in owners and not file.discovery:
+            yield Finding((*at, "owner"), unknown("owner", mail.owner, sorted(owners)))
 
 
 _Said = list[tuple[Path, str]]  # paths inside the piece that is spoken of

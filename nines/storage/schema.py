@@ -654,3 +654,20 @@ status_updates = Table(
     UniqueConstraint("key"),
     Index(None, "incident_id", "number"),
 )
+
+# A period's report for one entry of `reports.mail`: owed, sent, or neither. `lease_until`: somebody
+# sends it.
+report_mails = Table(
+    "report_mails",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("had", Text, nullable=False),  # JSON: the addresses that have it
+    Column("problem", Text),
+    Column("ended_at", Instant),
+    Column("lease_until", Instant),
+)

@@ -31,6 +31,12 @@ from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
 from dashboards.receivers_page import ReceiverStanding
+from dashboards.report_posting import (
+    Posting,
+    PostingState,
+    ReportMailError,
+    ReportMailStanding,
+)
 from dashboards.source import (
     Acknowledged,
     Aftermath,
@@ -767,6 +773,7 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
         ),
     )
     unparked: list[tuple[str, str]] = field(default_factory=list)
+    reports_mailed: list[tuple[str, str | None, str]] = field(default_factory=list)
     canaries_: list[tuple[str, str]] = field(default_factory=list)
     health_: SystemHealth = field(
         default_factory=lambda: SystemHealth(
@@ -880,6 +887,23 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
             for one in self.receivers_
         )
         return True
+
+    async def report_mails(self) -> Sequence[ReportMailStanding]:
+        to = ("cto@example.com",)
+        done = Posting("management", "2026-W46", PostingState.SENT, NOW, NOW, 1, to, ended_at=NOW)
+        return [
+            ReportMailStanding(
+                "management", "week", "07:00", "UTC", to, None, "executive", NOW, done
+            )
+        ]
+
+    async def mail_report(self, name: str, period: str | None, by: str) -> str:
+        if name != "management":
+            raise ReportMailError(404, f"No report is mailed by the name {name[:100]!r}.")
+        if period is not None and period != "2026-W46":
+            raise ReportMailError(400, "that is no period.")
+        self.reports_mailed.append((name, period, by))
+        return "The mail server mail.example:25 accepted it for 1 of 1"
 
     async def ways(
         self, labels: Mapping[str, str], at: datetime

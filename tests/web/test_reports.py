@@ -168,3 +168,35 @@ async def test_a_pdf_that_takes_too_long_is_given_up(source: FakeSource) -> None
 @pytest.mark.parametrize("path", ["/reports/{}.pdf", "/api/v1/reports/{}.pdf"])
 async def test_there_is_no_pdf_of_what_is_not_there(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path.format("2027-01"))).status_code == 404
+
+
+async def test_a_report_is_mailed_when_somebody_asks(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    [listed] = (await told(client, "/api/v1/report-mails"))["mails"]
+    path = f"/api/v1/report-mails/{listed['name']}/send"
+
+    sent = await client.post(path, json={"by": "ann", "period": "2026-W46"})
+
+    assert sent.json() == {"said": "The mail server mail.example:25 accepted it for 1 of 1"}
+    assert source.reports_mailed == [("management", "2026-W46", "ann")]
+    assert (listed["every"], listed["last"]["state"]) == ("week", "sent")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "said"),
+    [
+        ("nobody", {"by": "ann"}, 404, "No report is mailed by the name 'nobody'."),
+        ("management", {"by": "ann", "period": "x"}, 400, "body.period: that is no period"),
+        ("management", {}, 400, "body.by: Field required"),
+        ("management", {"by": "ann", "whom": "x"}, 400, "body.whom: Extra inputs"),
+    ],
+    ids=["no such mail", "no period", "nobody asks", "another key"],
+)
+async def test_what_cannot_be_mailed_says_why(
+    client: httpx.AsyncClient, name: str, body: dict[str, str], status: int, said: str
+) -> None:
+    answer = await client.post(f"/api/v1/report-mails/{name}/send", json=body)
+
+    assert answer.status_code == status
+    assert answer.json()["detail"].startswith(said)

@@ -68,6 +68,12 @@ class _Guarded:
             await _record("canary sent", receiver, signed(by))
         return sent
 
+    async def mail_report(self, name: str, period: str | None, by: str) -> str:
+        _demand(Permission.TRY, EVERYWHERE)
+        said = await self._source.mail_report(name, period, signed(by))
+        await _record("report mailed", name, signed(by), {"period": period} if period else None)
+        return said
+
     def logbook(self) -> Logbook:
         return cast(Logbook, _GuardedLogbook(self._source.logbook(), self._owners))
 

@@ -24,7 +24,8 @@ _READ = """
 /api/v1/deployments /api/v1/deployments/{deployment_id}
 /api/v1/slos/{service}/{slo}/gate /api/v1/services/{name}/gate
 /badge/{service}/{slo}.svg /api/v1/gate/overrides /api/v1/gate/overrides/{override_id}
-/api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv /api/v1/reports/{period}.pdf
+/api/v1/report-mails /api/v1/reports /api/v1/reports/{period} /api/v1/reports/{period}.csv
+/api/v1/reports/{period}.pdf
 /api/v2/alerts /api/v2/alerts/groups /api/v2/silences /api/v2/silence/{silence_id}
 /api/v2/receivers /api/v2/status
 /status-incidents /status-incidents/{incident_id}
@@ -98,6 +99,7 @@ _OTHERS: Mapping[Permission, str] = {
         POST /receivers/{name}/canary
         POST /api/v1/receivers/{name}/unpark
         POST /api/v1/receivers/{name}/canary
+        POST /api/v1/report-mails/{name}/send
     """,
     Permission.EXCLUDE: """
         POST /exclusions

@@ -38,6 +38,8 @@ _FURTHER: Mapping[int, str] = {
         POST /api/v1/propose
     """,
     410: "GET /api/v1/slos/{service}/{slo}",
+    # It is handed on at once, to somebody else's server.
+    502: "POST /api/v1/report-mails/{name}/send",
     # The key is known, for something else.
     422: "POST /api/v1/deployments",
 }
@@ -79,6 +81,10 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
     431: (
         "The request's head is larger than 64 KiB.",
         "A request with more than 64 KiB before its body is not read.",
+    ),
+    502: (
+        "Whoever it was handed on to did not take it.",
+        "It could not be mailed: The mail server mail.example:465 answered 550 no such user",
     ),
     503: (
         "Not at the moment: storage does not answer, or too much is asked for at once.",

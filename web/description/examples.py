@@ -51,6 +51,7 @@ OF_PATH: Mapping[tuple[str, str], Any] = {
     ("/api/v1/incidents", "state"): "triggered",
     ("/api/v1/receivers/{name}/canary", "name"): "on-call",
     ("/api/v1/receivers/{name}/unpark", "name"): "on-call",
+    ("/api/v1/report-mails/{name}/send", "name"): "management",
     ("/api/v1/silences", "state"): ["active"],
     ("/api/v1/slos", "service"): ["shop"],
     ("/api/v1/slos", "state"): ["at_risk", "burning"],

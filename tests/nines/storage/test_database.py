@@ -13,7 +13,7 @@ from nines.storage.database import Database, migrate, open_database, schema_vers
 from nines.storage.errors import StorageError
 from nines.storage.schema import metadata
 
-NEWEST = "0024"
+NEWEST = "0025"
 
 
 def test_migrations_from_nothing_make_the_tables_that_the_code_knows(database: Database) -> None:
