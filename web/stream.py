@@ -12,6 +12,7 @@ from dashboards.source import Change, Changes, Source
 from web.problem import ProblemError
 
 HEARTBEAT = timedelta(seconds=15)
+SPACING = timedelta(seconds=1)  # between two messages to one client; changes gather meanwhile
 MOST_STREAMS = 1_000
 _RETRY_MILLISECONDS = 2_000
 
@@ -117,6 +118,8 @@ class Stream(StreamingResponse):
             except StopAsyncIteration:
                 return
             await _say(send, b": still here\n\n" if change is None else event(change))
+            if change is not None:
+                await asyncio.sleep(SPACING.total_seconds())
 
 
 def event(change: Change) -> bytes:

@@ -113,6 +113,21 @@ async def test_whoever_comes_back_is_told_to_fetch_again(base: str, source: Fake
     assert (second["event"], second["id"]) == ("changed", "50")
 
 
+async def test_one_message_follows_the_other_after_a_pause_in_which_changes_gather(
+    base: str, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SPACING", timedelta(milliseconds=100))
+    clock = asyncio.get_running_loop().time
+    async with listening(base, source) as (listener, changes):
+        began = clock()
+        for number in (1, 2, 3):
+            changes.publish(Change(number, frozenset({"shop/a"}), frozenset()))
+        for _ in range(3):
+            await listener.block()
+
+    assert clock() - began >= 0.2
+
+
 async def test_silence_is_broken_by_a_heartbeat(
     base: str, source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
