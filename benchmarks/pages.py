@@ -164,7 +164,11 @@ async def _tab(client: httpx.AsyncClient) -> None:
 
 def _paints(url: str) -> dict[str, float]:
     """Median seconds to the first paint with something on it, each in a new profile."""
-    script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+    # Evaluated by the debugger: the page's own policy forbids what waits for a function.
+    script = """new Promise((done) => new PerformanceObserver((list) => {
+        const found = list.getEntriesByName("first-contentful-paint")[0];
+        if (found) done(found.startTime);
+    }).observe({type: "paint", buffered: true}))"""
     found: dict[str, list[float]] = {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -172,7 +176,6 @@ def _paints(url: str) -> dict[str, float]:
             context = browser.new_context()
             page = context.new_page()
             page.goto(url + path, wait_until="load")
-            page.wait_for_function(f"({script}) > 0")
             found.setdefault(path, []).append(float(page.evaluate(script)) / 1000)
             context.close()
         browser.close()
@@ -201,9 +204,14 @@ def main() -> None:
             print(f"{'at rest, counters moving':34} {rest:.0%} of a core")
             for kind, paths in (("overview", ("/",)), ("list", _LIST)):
                 for clients, each, goal in ((1, ALONE, 0.1), (CLIENTS, TOGETHER, 0.5)):
+                    before = process.cpu()
                     took = asyncio.run(_asked(process.url, paths, clients, each))
+                    cpu = (process.cpu() - before) / len(took) * 1000
                     p50, p99 = np.percentile(took, (50, 99)) * 1000
-                    text = f"p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   goal {goal * 1000:.0f} ms"
+                    text = (
+                        f"p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   goal {goal * 1000:.0f} ms   "
+                        f"{cpu:.1f} ms of CPU each, rounds within them"
+                    )
                     judge(f"{kind}, {clients} clients", p99 / 1000, goal, text)
             for path, seconds in _paints(process.url).items():
                 judge(f"first paint of {path}", seconds, 1.0, f"{seconds:.2f} s   goal 1 s")
