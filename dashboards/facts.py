@@ -6,7 +6,7 @@ Times are aware UTC.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,11 @@ from alerting.shadow import ShadowSummary
 from dashboards import states
 from dashboards.event_facts import EventFacts, event_facts
 from dashboards.flow import Flow, FlowState
+from dashboards.glance import Glance
 from dashboards.plain import fields_of, number, ratio
 from dashboards.sli_facts import SLIFacts, sli_facts
 from dashboards.source import ServiceCard
+from dashboards.states import Standing
 from slo.alert_state import AlertState
 from slo.counts import Counts
 from slo.definition import SLO
@@ -378,7 +380,7 @@ def slo_detail(
     )
 
 
-def count_states(statuses: Sequence[SLOStatus]) -> dict[str, int]:
+def count_states(statuses: Iterable[Standing]) -> dict[str, int]:
     """How many SLOs are in each state; every SLO counts in its budget's and in its now state."""
     counts = dict.fromkeys((state.value for state in STATES), 0)
     for status in statuses:
@@ -387,9 +389,8 @@ def count_states(statuses: Sequence[SLOStatus]) -> dict[str, int]:
     return counts
 
 
-def service_facts(card: ServiceCard, statuses: Sequence[SLOStatus]) -> ServiceFacts:
-    """A service and the standing of its SLOs; `statuses` are its own."""
-    worst = min(statuses, key=states.weight, default=None)
+def service_facts(card: ServiceCard, own: Sequence[Glance]) -> ServiceFacts:
+    """A service and the standing of its own SLOs, worst first."""
     return ServiceFacts(
         name=card.name,
         title=card.title,
@@ -398,8 +399,8 @@ def service_facts(card: ServiceCard, statuses: Sequence[SLOStatus]) -> ServiceFa
         labels=card.labels,
         slos=card.slo_ids,
         collectors=card.collectors,
-        worst=states.marks(worst)[0].key if worst else None,
-        states=count_states(statuses),
+        worst=own[0].marks[0].key if own else None,
+        states=count_states(own),
     )
 
 

@@ -1,6 +1,6 @@
 """The frame around every page: where we are, how the whole stands, and whether we are ill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from dashboards import states
 from dashboards.format import Moment
 from dashboards.past import PastView
 from dashboards.source import SystemHealth
-from slo.status import SLOStatus
+from dashboards.states import Mark
 
 _EVALUATION_IS_LATE_AFTER = timedelta(minutes=1)
 THEMES = ("light", "dark")
@@ -67,7 +67,7 @@ def frame(
     title: str,
     theme: str | None,
     here: str,
-    statuses: Sequence[SLOStatus],
+    census: Mapping[Mark, int],
     health: SystemHealth,
     now: datetime,
     past: PastView | None = None,
@@ -80,11 +80,10 @@ def frame(
     for somebody who may not read tells nothing at all.
     """
     if past is not None:
-        title, statuses = f"{title}, {past.when}", ()
+        title, census = f"{title}, {past.when}", {}
     if not visitor.reads:
-        statuses = ()
-    census = states.census(statuses)
-    fast, slow = census[states.BURNING_FAST], census[states.BURNING]
+        census = {}
+    fast, slow = census.get(states.BURNING_FAST, 0), census.get(states.BURNING, 0)
     prefix = f"({fast}!) " if fast else f"({slow}) " if slow else ""
     return Frame(
         section=section,
@@ -94,7 +93,7 @@ def frame(
         here=here,
         now=write.moment(now, now),
         clock=write.clock(now),
-        problems=() if past or not visitor.reads else problems(health, bool(statuses), now),
+        problems=() if past or not visitor.reads else problems(health, bool(census), now),
         version=health.version if visitor.reads else "",
         past=past,
         look_back=look_back,

@@ -1,17 +1,20 @@
 """The overview: does anybody need to do anything?"""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
+from heapq import nsmallest
 
 from alerting.incident import Incident, IncidentState
 from alerting.routes import join
 from dashboards import format as write
-from dashboards import learning, links, slo_row, states
+from dashboards import links, slo_row, states
 from dashboards.flow import FlowOf, flow_of
 from dashboards.format import Moment
+from dashboards.glance import Glance, Roll
 from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.rule_row import RuleRow, firing, rule_rows
 from dashboards.slo_row import SLORow
@@ -24,6 +27,7 @@ from slo.status import SLOStatus
 from slo.units import format_duration
 
 MOST_ROWS = 12
+MOST_TILES = 120
 _TIGHTEST = 5
 _NAMED = 3
 _FIRST_DATA_WITHIN = timedelta(minutes=1)
@@ -79,25 +83,29 @@ class OverviewView:
     losses: tuple[Loss, ...]
     losses_period: str
     tiles: tuple[Tile, ...]
+    tiles_more: str | None  # services without a tile
     incidents: tuple[IncidentRow, ...]
 
 
 def overview(
     *,
     services: Sequence[ServiceCard],
-    statuses: Sequence[SLOStatus],
+    roll: Roll,
+    judged: Callable[[Glance], SLOStatus | None],
     rules: Sequence[RuleStatus] = (),
-    alert_states: Mapping[str, Mapping[str, AlertState]],
+    alert_states: Callable[[str], Mapping[str, AlertState]],
     incidents: Sequence[Incident],
     slos: Mapping[str, Sequence[str]],
     health: SystemHealth,
     now: datetime,
     flows: FlowOf | None = None,
 ) -> OverviewView:
-    """The page at `now`: the newest `incidents`, `slos` by incident, `alert_states` by SLO id."""
-    census = states.census(statuses)
-    ordered = states.worst_first(statuses)
-    needing = [status for status in ordered if states.ATTENTION & set(states.marks(status))]
+    """The page at `now`: the newest `incidents`, `slos` by incident, `alert_states` by SLO id.
+
+    `judged` tells all about one of the `roll`, None where it is gone; asked of those shown alone.
+    """
+    census = roll.census
+    needing = roll.needing
     open_ = slo_row.open_incidents(incidents, slos)
     cards = {card.name: card for card in services}
     flow = flows or (lambda status: flow_of(status, None, now))
@@ -107,47 +115,62 @@ def overview(
         return slo_row.slo_row(
             status,
             card=cards.get(service),
-            alert_states=alert_states.get(status.slo.id, {}),
+            alert_states=alert_states(status.slo.id),
             incident=open_.get(status.slo.id),
             now=now,
             flow=flow(status),
         )
 
+    def told(some: Iterable[Glance]) -> list[SLOStatus]:
+        return [status for one in some if (status := judged(one)) is not None]
+
     crossed = firing(rules)
-    listed = {status.slo.id for status in needing}
+    listed = {one.id for one in needing}
     listed |= {f"{one.rule.service}/{one.rule.name}" for one in crossed}
     alone = untaken(incidents, slos, listed)
     loud = louder(tone(census), crossed)
     more = len(needing) - MOST_ROWS
     calm = not needing
-    period, losses = biggest_losses(statuses) if calm else ("", ())
+    tiled = [(card, roll.by_service.get(card.name, ())) for card in services]
+    if len(tiled) > MOST_TILES:  # those that a person should look at come first
+        tiled = sorted(tiled, key=_by_worst)[:MOST_TILES]
+    lookback, losing = biggest_losses(roll) if calm else (None, ())
+    tight = told(tightest(roll)) if calm else []
+    shown = told(needing[:MOST_ROWS])
     return OverviewView(
         tone="act" if alone else loud,
         sentence=with_untaken(
             answer(
-                sentence(census, len(statuses), waiting=waiting(statuses, health, now)),
+                sentence(census, len(roll), waiting=waiting(roll, health, now)),
                 tone(census),
                 crossed,
             ),
             loud,
             alone,
         ),
-        detail=detail(needing or tightest(statuses)[:1], calm=not needing, now=now, flow=flow),
+        detail=detail(
+            tight[0] if calm and tight else next(iter(shown), None),
+            calm=calm,
+            alone=len(needing) == 1,
+            now=now,
+            flow=flow,
+        ),
         evaluated=write.moment(health.last_evaluation, now) if health.last_evaluation else None,
         chips=tuple(
             Chip(each, census[each], links.with_query("/slos", state=each.key))
             for each in states.MARKS
             if census[each]
         ),
-        attention=_say_once(row(status) for status in needing[:MOST_ROWS]),
+        attention=_say_once(map(row, shown)),
         attention_more=f"{more} more" if more > 0 else None,
         attention_url="/slos",
         untaken=incident_rows(alone, slos, now)[:MOST_ROWS],
         crossed=rule_rows(crossed, now)[:MOST_ROWS],
-        tightest=tuple(row(status) for status in tightest(statuses)) if calm else (),
-        losses=losses,
-        losses_period=period,
-        tiles=tuple(tile(card, statuses) for card in services),
+        tightest=tuple(map(row, tight)),
+        losses=tuple(loss(status, lookback) for status in told(losing)) if lookback else (),
+        losses_period=format_duration(lookback) if lookback else "",
+        tiles=tuple(tile(card, own) for card, own in tiled),
+        tiles_more=f"{len(services) - len(tiled)} more" if len(services) > len(tiled) else None,
         incidents=incident_rows(incidents, slos, now),
     )
 
@@ -208,12 +231,10 @@ def with_untaken(said: str, tone: str, alone: Sequence[Incident]) -> str:
     return f"{said.rstrip('.')}; {words}." if tone == "act" else f"Act now: {words}."
 
 
-def waiting(statuses: Sequence[SLOStatus], health: SystemHealth, now: datetime) -> bool:
+def waiting(roll: Iterable[Glance], health: SystemHealth, now: datetime) -> bool:
     """Has Nines only just begun, so that nothing could have come from those that say nothing?"""
     return now - health.started_at < _FIRST_DATA_WITHIN and all(
-        status.last_observation is None
-        for status in statuses
-        if states.marks(status)[0] in (states.STALE, states.NO_DATA)
+        not one.heard for one in roll if one.marks[0] in (states.STALE, states.NO_DATA)
     )
 
 
@@ -253,15 +274,14 @@ def sentence(census: Counter[Mark], total: int, *, waiting: bool = False) -> str
     return f"Nothing to do: all {write.count(total)} SLOs are healthy."
 
 
-def detail(ordered: Sequence[SLOStatus], *, calm: bool, now: datetime, flow: FlowOf) -> str:
+def detail(first: SLOStatus | None, *, calm: bool, alone: bool, now: datetime, flow: FlowOf) -> str:
     """What stands behind the answer: the worst SLO, or on a calm day the tightest budget."""
-    if not ordered:
+    if first is None:
         return ""
-    first = ordered[0]
     if calm:
         left = write.budget(first.budget.remaining if first.budget else None)
         return f"The tightest budget is that of {first.slo.id}: {left} is left."
-    lead = "" if len(ordered) == 1 else "First: "
+    lead = "" if alone else "First: "
     outlook = slo_row.forecast(first, now)
     budget = {"lasts": "its budget lasts", "spent": "its budget is spent", "not known": ""}
     rest = budget.get(outlook, f"its budget {outlook}")
@@ -283,55 +303,62 @@ def _say_once(rows: Iterable[SLORow]) -> tuple[SLORow, ...]:
     return tuple(found)
 
 
-def tightest(statuses: Sequence[SLOStatus]) -> list[SLOStatus]:
+@lru_cache(maxsize=1)
+def tightest(roll: Roll) -> list[Glance]:
     """The SLOs with the least budget left, of those whose budget says something."""
-    known = [
-        (status.budget.remaining, status)
-        for status in statuses
-        if status.budget and not learning.learns(status)
-    ]
-    known.sort(key=lambda pair: (pair[0], pair[1].slo.id))
-    return [status for _, status in known[:_TIGHTEST]]
+    known = ((one.remaining, one.id, one) for one in roll if not one.learns)
+    least = nsmallest(
+        _TIGHTEST, ((left, name, one) for left, name, one in known if left is not None), key=_first
+    )
+    return [one for _, _, one in least]
 
 
-def biggest_losses(statuses: Sequence[SLOStatus]) -> tuple[str, tuple[Loss, ...]]:
-    """Who lost most of its budget within the longest stretch that every status keeps."""
-    statuses = [status for status in statuses if not learning.learns(status)]
-    kept = [{burn.lookback for burn in status.burns} for status in statuses if status.budget]
-    if not kept or not (common := set.intersection(*kept)):
-        return "", ()
+@lru_cache(maxsize=1)
+def biggest_losses(roll: Roll) -> tuple[timedelta | None, Sequence[Glance]]:
+    """The longest stretch that all look back over, and who lost most of its budget within it."""
+    known = [one for one in roll if not one.learns and one.remaining is not None]
+    kept = {one.lookbacks for one in known}
+    if not kept or not (common := set.intersection(*map(set, kept))):
+        return None, ()
     lookback = max(common)
-    found: list[tuple[Fraction, SLOStatus]] = []
-    for status in statuses:
-        burn = status.burn(lookback)
-        if burn is not None and status.budget and burn.cost:
-            found.append((burn.cost / status.budget.allowed, status))
-    found.sort(key=lambda pair: (-pair[0], pair[1].slo.id))
-    return format_duration(lookback), tuple(
-        Loss(
-            name=status.slo.name,
-            service=status.slo.service,
-            url=links.slo_url(status.slo.id),
-            lost=write.share(lost),
-            left=write.budget(status.budget.remaining if status.budget else None),
-        )
-        for lost, status in found[:_TIGHTEST]
+    found = [(-lost, one.id, one) for one in known if (lost := one.cost(lookback))]
+    return lookback, [one for _, _, one in nsmallest(_TIGHTEST, found, key=_first)]
+
+
+def loss(status: SLOStatus, lookback: timedelta) -> Loss:
+    """What an SLO lost of its budget within this stretch."""
+    burn, budget = status.burn(lookback), status.budget
+    lost = Fraction(burn.cost) / budget.allowed if burn and budget else None
+    return Loss(
+        name=status.slo.name,
+        service=status.slo.service,
+        url=links.slo_url(status.slo.id),
+        lost=write.share(lost),
+        left=write.budget(budget.remaining if budget else None),
     )
 
 
-def tile(card: ServiceCard, statuses: Sequence[SLOStatus]) -> Tile:
-    """One service: its worst state and how many SLOs share it."""
-    own = states.worst_first(status for status in statuses if status.slo.service == card.name)
-    census = states.census(own)
-    worst = states.marks(own[0])[0] if own else None
+def _first(ranked: tuple[float, str, Glance]) -> tuple[float, str]:
+    return ranked[:2]
+
+
+def _by_worst(pair: tuple[ServiceCard, Sequence[Glance]]) -> tuple[bool, int, str]:
+    card, own = pair
+    return not own, own[0].weight[0] if own else 0, card.name
+
+
+def tile(card: ServiceCard, own: Sequence[Glance]) -> Tile:
+    """One service: its worst state and how many of its SLOs, worst first, share it."""
+    worst = own[0].marks[0] if own else None
+    alike = sum(one.marks[0] is worst for one in own)
     if worst is None:
         words = "no SLOs"
-    elif census[worst] == len(own):
+    elif alike == len(own):
         words = f"{write.plural(len(own), 'SLO')}, {'all ' if len(own) > 1 else ''}" + (
             worst.word.lower()
         )
     else:
-        words = f"{census[worst]} of {write.plural(len(own), 'SLO')} {worst.word.lower()}"
+        words = f"{alike} of {write.plural(len(own), 'SLO')} {worst.word.lower()}"
     return Tile(
         topic=card.name,
         name=card.name,

@@ -11,6 +11,7 @@ from dashboards import links, slo_row, states
 from dashboards.charts import Sparkline
 from dashboards.flow import FlowOf
 from dashboards.format import Moment
+from dashboards.glance import Roll, census
 from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.rule_row import RuleRow, firing, rule_rows
 from dashboards.slo_row import SLORow
@@ -169,21 +170,19 @@ def collector_row(collector: CollectorHealth, now: datetime, *, past: bool = Fal
 _WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.UNKNOWN: "Unknown"}
 
 
-def service_lines(
-    services: Sequence[ServiceCard], statuses: Sequence[SLOStatus]
-) -> tuple[ServiceLine, ...]:
+def service_lines(services: Sequence[ServiceCard], roll: Roll) -> tuple[ServiceLine, ...]:
     """All services, the worst first, then by name."""
     found: list[tuple[tuple[int, str], ServiceLine]] = []
     for card in services:
-        own = states.worst_first(each for each in statuses if each.slo.service == card.name)
-        census = states.census(own)
-        place = states.weight(own[0])[0] if own else len(states.MARKS) * 2
+        own = roll.by_service.get(card.name, ())
+        by_mark = census(own)
+        place = own[0].weight[0] if own else len(states.MARKS) * 2
         line = ServiceLine(
             name=card.name,
             title=card.title,
             url=links.service_url(card.name),
             owner=card.owner,
-            marks=tuple((mark, census[mark]) for mark in states.MARKS if census[mark]),
+            marks=tuple((mark, by_mark[mark]) for mark in states.MARKS if by_mark[mark]),
             slos=write.plural(len(own), "SLO"),
             labels=tuple(card.labels.items()),
         )

@@ -1,17 +1,18 @@
 """The list of SLOs: sorted, filtered and paged here, so that the table is right without scripts."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-from math import inf
 from typing import Any
 
 from alerting.incident import Incident
 from dashboards import format as write
-from dashboards import learning, links, slo_row, states
+from dashboards import links, slo_row, states
 from dashboards.charts import Sparkline
 from dashboards.flow import FlowOf
+from dashboards.glance import Glance, Roll, census
 from dashboards.slo_row import SLORow
 from dashboards.source import ServiceCard
 from dashboards.states import Mark
@@ -121,15 +122,13 @@ class SLOListView:
 
 Value = Fraction | float | str
 # What a column sorts by; None (no data) comes last in either direction.
-_KEYS: Mapping[str, Callable[[SLOStatus, timedelta], Value | None]] = {
-    "slo": lambda status, _: status.slo.name.casefold(),
-    "target": lambda status, _: Fraction(status.slo.objective.share),
-    "sli": lambda status, _: status.sli,
-    "budget": lambda status, _: (
-        status.budget.remaining if status.budget and not learning.learns(status) else None
-    ),
-    "burn": lambda status, lookback: _burn_rate(status, lookback),
-    "forecast": lambda status, _: _runs_out(status),
+_KEYS: Mapping[str, Callable[[Glance, timedelta], Value | None]] = {
+    "slo": lambda one, _: one.slo.name.casefold(),
+    "target": lambda one, _: Fraction(one.slo.objective.share),
+    "sli": lambda one, _: one.sli,
+    "budget": lambda one, _: None if one.learns else one.remaining,
+    "burn": lambda one, lookback: one.rate(lookback),
+    "forecast": lambda one, _: None if one.learns else one.ends,
 }
 _COLUMNS = (
     ("state", "State", False),
@@ -145,20 +144,32 @@ _COLUMNS = (
 )
 
 
-def page_of(
-    statuses: Sequence[SLOStatus], query: ListQuery, cards: Mapping[str, ServiceCard]
-) -> tuple[list[SLOStatus], list[SLOStatus]]:
-    """All that match, in order; and those of the wanted page."""
-    found = [status for status in statuses if _matches(status, query, cards)]
-    ordered = _ordered(found, query)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a query finds: how many SLOs in all, those of the wanted page in order, and how many it
+    would find in each state.
+    """
+
+    total: int
+    page: tuple[Glance, ...]
+    by_mark: Counter[Mark]
+
+
+def find(roll: Roll, query: ListQuery, cards: Mapping[str, ServiceCard]) -> Found:
+    """What the query finds among these."""
+    in_any = _matching(roll, query, cards)
+    by_mark = roll.census if len(in_any) == len(roll) else census(in_any)
+    ordered = _ordered([one for one in in_any if query.state in ("", one.marks[0].key)], query)
     last = max((len(ordered) - 1) // PAGE_SIZE, 0)
     first = min(query.page - 1, last) * PAGE_SIZE
-    return ordered, ordered[first : first + PAGE_SIZE]
+    return Found(len(ordered), tuple(ordered[first : first + PAGE_SIZE]), by_mark)
 
 
 def slo_list(
     *,
     query: ListQuery,
+    found: Found,
+    of: int,
     statuses: Sequence[SLOStatus],
     services: Sequence[ServiceCard],
     alert_states: Mapping[str, Mapping[str, AlertState]],
@@ -168,21 +179,21 @@ def slo_list(
     now: datetime,
     flows: FlowOf | None = None,
 ) -> SLOListView:
-    """The list for one query. `sparks` and `alert_states` are wanted for the shown page only.
+    """The list for one query, which found this `of` so many SLOs; `statuses` are its page's.
 
-    `slos` are the names of those that stand in an incident, by its id.
+    `sparks` and `alert_states` are wanted for these alone. `slos` are the names of those that stand
+    in an incident, by its id.
     """
     cards = {card.name: card for card in services}
-    found, shown = page_of(statuses, query, cards)
     open_ = slo_row.open_incidents(incidents, slos)
     lookback = LOOKBACKS[query.burn]
-    pages = max(-(-len(found) // PAGE_SIZE), 1)
+    pages = max(-(-found.total // PAGE_SIZE), 1)
     page = min(query.page, pages)
     narrowed = bool(query.text or query.state or query.service)
     return SLOListView(
         query=query,
-        shown=_shown(len(found), len(statuses)),
-        facets=_facets(statuses, query, cards),
+        shown=_shown(found.total, of),
+        facets=_facets(found.by_mark, query),
         services=(
             Choice("", "All services", not query.service),
             *(Choice(card.name, card.title, card.name == query.service) for card in services),
@@ -200,10 +211,10 @@ def slo_list(
                 spark=sparks.get(status.slo.id),
                 flow=flows(status) if flows else None,
             )
-            for status in shown
+            for status in statuses
         ),
         clear_url="/slos" if narrowed else None,
-        empty=_empty(query, len(statuses)),
+        empty=_empty(query, of),
         page_words=f"Page {page} of {pages}" if pages > 1 else None,
         previous_url=replace(query, page=page - 1).url() if page > 1 else None,
         next_url=replace(query, page=page + 1).url() if page < pages else None,
@@ -216,66 +227,60 @@ def _shown(found: int, total: int) -> str:
     return f"{write.count(found)} of {write.plural(total, 'SLO')}"
 
 
-def _matches(status: SLOStatus, query: ListQuery, cards: Mapping[str, ServiceCard]) -> bool:
-    slo = status.slo
-    if query.service and slo.service != query.service:
-        return False
-    if query.state and query.state != states.marks(status)[0].key:
-        return False
+def _matching(roll: Roll, query: ListQuery, cards: Mapping[str, ServiceCard]) -> Sequence[Glance]:
+    """Those of the service and with the words that are asked for, in any state; worst first."""
+    ordered = roll.by_service.get(query.service, ()) if query.service else roll.worst_first
     if not query.text:
-        return True
-    card = cards.get(slo.service)
-    words = [slo.id, f"service:{slo.service}"]
+        return ordered
+    wanted = query.text.casefold().split()
+    of_service = {name: _words(name, cards.get(name)).casefold() for name in roll.by_service}
+    found = []
+    for one in ordered:
+        hay = f"{one.id.casefold()} {of_service[one.slo.service]}"
+        if all(word in hay for word in wanted):
+            found.append(one)
+    return found
+
+
+def _words(service: str, card: ServiceCard | None) -> str:
+    """What a service's SLOs are found by, beside their own names."""
+    words = [f"service:{service}"]
     if card:
         owner = [f"owner:{card.owner}"] if card.owner else []
         words += [card.title, *owner, *(f"{k}:{v}" for k, v in card.labels.items())]
-    hay = " ".join(words).casefold()
-    return all(word in hay for word in query.text.casefold().split())
+    return " ".join(words)
 
 
-def _ordered(found: list[SLOStatus], query: ListQuery) -> list[SLOStatus]:
+def _ordered(found: list[Glance], query: ListQuery) -> list[Glance]:
+    """As asked for; `found` are in the order of the worst first."""
     if query.sort == WORST:
-        return states.worst_first(found)
+        return found
     key, lookback = _KEYS[query.sort.removeprefix("-")], LOOKBACKS[query.burn]
-    by_id = sorted(found, key=lambda status: status.slo.id)
+    by_id = sorted(found, key=lambda one: one.id)
     known = [(value, each) for each in by_id if (value := key(each, lookback)) is not None]
     # Sorting is stable, also backwards: ties stay in the order of their ids.
     known.sort(key=_value, reverse=query.sort.startswith("-"))
     return [
-        *(status for _, status in known),
-        *(status for status in by_id if key(status, lookback) is None),
+        *(one for _, one in known),
+        *(one for one in by_id if key(one, lookback) is None),
     ]
 
 
-def _value(pair: tuple[Value, SLOStatus]) -> Any:  # noqa: ANN401 one column's values compare
+def _value(pair: tuple[Value, Glance]) -> Any:  # noqa: ANN401 one column's values compare
     return pair[0]
 
 
-def _burn_rate(status: SLOStatus, lookback: timedelta) -> Fraction | None:
-    burn = status.burn(lookback)
-    return burn.rate if burn else None
-
-
-def _runs_out(status: SLOStatus) -> float | None:
-    if not status.forecast.known:
-        return None
-    return status.forecast.at.timestamp() if status.forecast.at else inf
-
-
-def _facets(
-    statuses: Sequence[SLOStatus], query: ListQuery, cards: Mapping[str, ServiceCard]
-) -> tuple[Facet, ...]:
+def _facets(by_mark: Counter[Mark], query: ListQuery) -> tuple[Facet, ...]:
     others = replace(query, state="", page=1)
-    census = states.census(status for status in statuses if _matches(status, others, cards))
     return tuple(
         Facet(
             mark,
-            census[mark],
+            by_mark[mark],
             replace(others, state="" if query.state == mark.key else mark.key).url(),
             query.state == mark.key,
         )
         for mark in states.MARKS
-        if census[mark] or query.state == mark.key
+        if by_mark[mark] or query.state == mark.key
     )
 
 

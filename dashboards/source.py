@@ -21,6 +21,7 @@ from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import LateRuns
 from collectors.observation import Observation
+from dashboards.glance import Roll
 from dashboards.logbook import Annotations, Gatekeeping, Logbook
 from dashboards.receivers_page import ReceiverStanding
 from dashboards.report_posting import ReportMailStanding
@@ -248,6 +249,18 @@ class Source(Protocol):
         """How long the base buckets are."""
 
     def services(self) -> Sequence[ServiceCard]: ...
+
+    async def roll(self) -> Roll:
+        """Every SLO at a glance. Of very many, some may be as they were at the last evaluation."""
+        ...
+
+    def latest_roll(self) -> Roll:
+        """The one that was asked for last."""
+        ...
+
+    def sequence(self) -> int:
+        """A number that rises whenever an open page is to hear of a change."""
+        ...
 
     def slo_ids(self) -> Sequence[str]:
         """Every SLO, in the file's order."""

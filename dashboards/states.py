@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from slo.alert_state import AlertState, Phase
-from slo.status import BudgetState, NowState, SLOStatus
+from slo.status import Budget, BudgetState, NowState, SLOStatus
+
+Weight = tuple[int, float, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +74,62 @@ def mark(key: str) -> Mark | None:
     return _BY_KEY.get(key)
 
 
-def marks(status: SLOStatus) -> tuple[Mark, ...]:
+# The marks of an SLO of which nothing is to be told but how its budget stands.
+AT_REST: Mapping[BudgetState, tuple[Mark, ...]] = {
+    state: (mark,) for state, mark in _BUDGET.items()
+}
+
+
+class Standing(Protocol):
+    """Whatever has the two facts."""
+
+    @property
+    def budget_state(self) -> BudgetState:
+        """The slow one."""
+        ...
+
+    @property
+    def now_state(self) -> NowState:
+        """The fast one."""
+        ...
+
+
+def marks(status: Standing) -> tuple[Mark, ...]:
     """What is happening and how the budget stands: two facts, never one light. Worst first.
 
     A good fact beside a bad one is left out; one of them is always there.
     """
     now, budget = _NOW.get(status.now_state), _BUDGET[status.budget_state]
     if now is None:
-        return (budget,)
+        return AT_REST[status.budget_state]
     if budget is HEALTHY or (now is STALE and budget is NO_DATA):
         return (budget,) if budget is NO_DATA else (now,)
     return (now, budget) if _PLACE[now.key] < _PLACE[budget.key] else (budget, now)
 
 
-def weight(status: SLOStatus) -> tuple[int, float, str, str]:
+def weight(status: SLOStatus) -> Weight:
+    """Sorts worst first, as `weigh` says."""
+    budget = status.budget
+    remaining = None if budget is None else left(budget)
+    return weigh(marks(status), remaining, status.slo.name, status.slo.id)
+
+
+def left(budget: Budget) -> float:
+    """The float nearest to what remains, without making fractions for ten thousand SLOs."""
+    allowed = budget.allowed.numerator
+    return float((allowed - budget.spent_events * budget.allowed.denominator) / allowed)
+
+
+def weigh(shown: tuple[Mark, ...], remaining: float | None, name: str, slo_id: str) -> Weight:
     """Sorts worst first: burning fast, then exhausted and still burning, then burning, ...
 
     Ties: least budget first, then by name and id, so that the order is always the same.
     """
-    shown = marks(status)
     # No data is as bad as data that stopped.
     place = _PLACE[(STALE if shown[0] is NO_DATA else shown[0]).key] * 2
     if len(shown) > 1 and shown[0] is BURNING and shown[1] is EXHAUSTED:
         place -= 1
-    left = 2.0
-    if (budget := status.budget) is not None:
-        # The float nearest to `remaining`, without making fractions for ten thousand SLOs.
-        allowed = budget.allowed.numerator
-        left = float((allowed - budget.spent_events * budget.allowed.denominator) / allowed)
-    return place, left, status.slo.name, status.slo.id
+    return place, 2.0 if remaining is None else remaining, name, slo_id
 
 
 def worst_first(statuses: Iterable[SLOStatus]) -> list[SLOStatus]:

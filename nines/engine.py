@@ -204,6 +204,14 @@ class Engine:
         """What is true of SLOs at rest, as of the newest look at each; of some it is not told."""
         return self._judging.digests()
 
+    def take_evaluated(self) -> frozenset[str]:
+        """Whose rules were judged since this was asked last."""
+        return self._judging.take_evaluated()
+
+    def faulty(self) -> Iterator[tuple[str, Entry]]:
+        """By id, those that our own code could not judge."""
+        return self._judging.faulty()
+
     def _wake(self, now: datetime) -> None:
         before, self._looked_at = self._looked_at, now
         if before is not None and abs(now - before) > _ASLEEP:

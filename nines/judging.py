@@ -41,6 +41,8 @@ class Judging:
         self._screen = Screen([])
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
         self._heard_of: dict[str, NDArray[np.intp]] = {}  # whose SLI it feeds, by the collector
+        self._evaluated: set[str] = set()  # since somebody asked
+        self._faulty: set[str] = set()
         self._looks = Looks()
         self._ticked: Moment | None = None
 
@@ -68,6 +70,7 @@ class Judging:
             if not entry.slo.variant:
                 at_rest[NO_DATA] = AlertState()
             entry.states = at_rest | entry.states
+        self._faulty = {entry.slo.id for entry in self._order if entry.fault is not None}
         self._firing = {
             number for number, entry in enumerate(self._order) if _any_fires(entry.states)
         }
@@ -161,16 +164,19 @@ class Judging:
             try:
                 changes += self._evaluate(entry, now)
             except Exception as error:  # noqa: BLE001 - one SLO that cannot be judged silences no other
-                entry.fault = f"{type(error).__name__}: {error}"
+                self._note_fault(entry, error)
             else:
-                entry.fault = None
+                if entry.fault is not None:
+                    self._note_fault(entry, None)
         return changes
 
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
         before = entry.states
         status, entry.states = self._judge(entry, now)
-        number = self._numbers[entry.slo.id]
+        slo_id = entry.slo.id
+        number = self._numbers[slo_id]
         at = self._looks.note(number, now)
+        self._evaluated.add(slo_id)
         entry.told = Told(status, at, entry.ledger.revision, entry.states)
         self._screen.note(number, entry.states, status)
         self._firing.discard(number)
@@ -218,7 +224,7 @@ class Judging:
         try:
             status, _ = self._judge(entry, at[1])
         except Exception as error:  # noqa: BLE001 - as above
-            entry.fault = f"{type(error).__name__}: {error}"
+            self._note_fault(entry, error)
             return None if told is None else told.status
         entry.told = Told(status, at, revision, entry.states)
         return status
@@ -228,6 +234,24 @@ class Judging:
         if self._is_blind():
             return []
         return list(self._screen.digests(self._looks.micros))
+
+    def _note_fault(self, entry: Entry, error: Exception | None) -> None:
+        if error is None:
+            entry.fault = None
+            self._faulty.discard(entry.slo.id)
+        else:
+            entry.fault = f"{type(error).__name__}: {error}"
+            self._faulty.add(entry.slo.id)
+
+    def faulty(self) -> Iterator[tuple[str, Entry]]:
+        """By id, those that our own code could not judge, in the file's order."""
+        for number in sorted(self._numbers[one] for one in self._faulty if one in self._numbers):
+            yield self._ids[number], self._order[number]
+
+    def take_evaluated(self) -> frozenset[str]:
+        """Whose rules were judged since this was asked last."""
+        taken, self._evaluated = frozenset(self._evaluated), set()
+        return taken
 
     def _awake_for(self, entry: Entry) -> datetime:
         """Since when silence about it is the target's, and not ours."""

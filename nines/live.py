@@ -19,6 +19,7 @@ from alerting.silence import Silence, SilencePlan
 from alerting.way import Way
 from alerting.wording import NoDataCause
 from collectors.lateness import Lateness
+from dashboards.glance import Roll
 from dashboards.receivers_page import ReceiverStanding, receiver_problems
 from dashboards.report_posting import ReportMailStanding
 from dashboards.source import (
@@ -42,12 +43,14 @@ from dashboards.source import (
 from nines.aftermath import Aftermaths
 from nines.annotations import Annotations
 from nines.auditor import Auditor
+from nines.board import Board
 from nines.canaries import Canaries
 from nines.changes import Broadcast
 from nines.collector_log import CollectorLog
 from nines.discovery.following import Following
 from nines.dispatch import Dispatch
 from nines.engine import Engine
+from nines.entry import Entry
 from nines.exclusions import Change, Exclusions, Terms, ended, holds_for_any, made, undone
 from nines.gatekeeping import Gatekeeping
 from nines.logbook import Logbook
@@ -162,6 +165,7 @@ class Live:
         canary: Callable[[str, str], Awaitable[bool]],
         paced: Callable[[], Mapping[str, datetime]],
         now: Callable[[], datetime],
+        monotonic: Callable[[], float],
         detail: Callable[[], timedelta],
         sums: Callable[[], timedelta],
         excluding: Excluding,
@@ -199,6 +203,13 @@ class Live:
         self._gatekeeping = gatekeeping
         self._annotations = annotations
         self._now = now
+        self._board = Board(
+            lambda: engine.entries,
+            engine.digests,
+            engine.take_evaluated,
+            lambda: pulse.last_evaluation,
+            monotonic,
+        )
         self._sums = sums
         self._trails = trails
         self._silencing = silencing
@@ -209,6 +220,7 @@ class Live:
         self._past = Past(counts, records, engine.bucket_seconds, now, detail)
         self._memory = Memory(self._past, threads)
         self._aftermaths = Aftermaths(self._past, lambda: dict(engine.entries), now)
+        self._oldest: tuple[Mapping[str, Entry], datetime | None, datetime] | None = None
         self._definitions: Mapping[str, Sequence[Definition]] = {}
         self._services: tuple[ServiceCard, ...] = ()
         self._collectors: Mapping[str, CollectorCard] = {}
@@ -222,6 +234,19 @@ class Live:
 
     def services(self) -> Sequence[ServiceCard]:
         return self._services
+
+    async def roll(self) -> Roll:
+        return await self._board.roll()
+
+    def latest_roll(self) -> Roll:
+        return self._board.latest
+
+    def sequence(self) -> int:
+        return self._broadcast.sequence
+
+    async def close(self) -> None:
+        """Stop what is made beside the pages."""
+        await self._board.close()
 
     def slo_ids(self) -> Sequence[str]:
         return list(self._engine.entries)
@@ -390,9 +415,20 @@ class Live:
         return await self._memory.recall(entries, at, self._now())
 
     def kept_since(self) -> datetime | None:
-        watched = [entry.ledger.watched_since for entry in self._engine.entries.values()]
-        earliest = min((at for at in watched if at is not None), default=None)
+        earliest = self._earliest()
         return None if earliest is None else max(earliest, self._now() - self._sums())
+
+    def _earliest(self) -> datetime | None:
+        """When the oldest booking was due; looked for once for each evaluation."""
+        entries, evaluated = self._engine.entries, self._pulse.last_evaluation
+        kept = self._oldest
+        if kept is not None and kept[0] is entries and kept[1] == evaluated:
+            return kept[2]
+        watched = [entry.ledger.watched_since for entry in entries.values()]
+        earliest = min((at for at in watched if at is not None), default=None)
+        if earliest is not None:
+            self._oldest = entries, evaluated, earliest
+        return earliest
 
     async def incidents_at(
         self, at: datetime, *, service: str | None, limit: int
@@ -608,8 +644,7 @@ class Live:
             )
         problems += [
             f"{slo_id} cannot be judged, by a fault of Nines: {entry.fault}"
-            for slo_id, entry in self._engine.entries.items()
-            if entry.fault
+            for slo_id, entry in self._engine.faulty()
         ]
         problems += [
             f"The alert {one.rule.service}/{one.rule.name} cannot be judged, by a fault of Nines: "

@@ -334,6 +334,7 @@ class Service:
             canary=self.send_canary,
             paced=lambda: self.delivery.paced(),
             now=self._clock.now,
+            monotonic=self._clock.monotonic,
             detail=lambda: self.config.server.retention.detail,
             sums=lambda: self.config.server.retention.sums,
             excluding=self.recounting,
@@ -598,6 +599,7 @@ class Service:
             self.stop.set()
             self.broadcast.close()
             self._housekeeping.stop()
+            await self.live.close()
             await self.delivery.stop(within=_STOP_WITHIN)
             if serving:  # its open streams end by `stop`; it bounds its own wait for them
                 await asyncio.wait(serving)

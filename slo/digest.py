@@ -47,7 +47,9 @@ _Floats = NDArray[np.float64]
 class Digest:
     """What a status says, of an SLO that is OK, excluded from nothing, and of whom nothing fires.
 
-    Ratios are the nearest floats. `rates` are of its lookbacks; None: that is not known.
+    Ratios are the nearest floats. `rates` are of its lookbacks; None: that is not known. `costs`
+    are shares of the window's budget that were spent within them. `paced`: the last hour has events
+    to go on from.
     """
 
     slo: SLO
@@ -56,6 +58,8 @@ class Digest:
     coverage: float | None
     bounds: tuple[float, float]
     rates: Sequence[float | None]
+    costs: Sequence[float]
+    paced: bool
     lifetime: Counts
     budget_state: BudgetState
     idle: bool  # it is looked at, and nothing happens
@@ -66,8 +70,8 @@ class Digest:
 class Sheet:
     """The digests of some SLOs with the same lookbacks, as columns; NaN stands for None.
 
-    `numbers` are the SLOs' own; `rates` has a row for each lookback, `life` one for each of good,
-    bad and unknown; `micros` are microseconds since the epoch.
+    `numbers` are the SLOs' own; `rates` and `costs` have a row for each lookback, `life` one for
+    each of good, bad and unknown; `micros` are microseconds since the epoch.
     """
 
     numbers: Sequence[int]
@@ -79,6 +83,8 @@ class Sheet:
     lowest: _Floats
     highest: _Floats
     rates: _Floats
+    costs: _Floats
+    paced: Sequence[bool]
     life: NDArray[np.uint64]
     budget_states: Sequence[BudgetState]
     idle: Sequence[bool]
@@ -86,8 +92,10 @@ class Sheet:
 
     def rows(self) -> Iterator[Digest]:
         """One after the other."""
-        rates = self.rates.T.tolist() if len(self.rates) else [[]] * len(self.slos)
-        for slo, sli, left, coverage, low, high, burns, life, state, idle, at in zip(
+        none: list[list[float]] = [[]] * len(self.slos)
+        rates = self.rates.T.tolist() if len(self.rates) else none
+        costs = self.costs.T.tolist() if len(self.costs) else none
+        for slo, sli, left, coverage, low, high, burns, lost, paced, life, state, idle, at in zip(
             self.slos,
             self.sli.tolist(),
             self.remaining.tolist(),
@@ -95,6 +103,8 @@ class Sheet:
             self.lowest.tolist(),
             self.highest.tolist(),
             rates,
+            costs,
+            self.paced,
             self.life.T.tolist(),
             self.budget_states,
             self.idle,
@@ -108,6 +118,8 @@ class Sheet:
                 coverage=_known(coverage),
                 bounds=(low, high),
                 rates=tuple(map(_known, burns)),
+                costs=tuple(lost),
+                paced=paced,
                 lifetime=Counts(*life),
                 budget_state=state,
                 idle=idle,
@@ -137,6 +149,7 @@ class Digests:
         self._places = np.array([ledger.place for _, ledger in watched], np.intp)
         self._own = window_of(slo.window.reach, grid)
         self._lookbacks = [window_of(length, grid) for length in lookbacks(slo)]
+        self._hour = window_of(min(_HOUR, slo.window.reach), grid)
         self._shortest = None
         if slo.tiers:
             self._shortest = window_of(min(tier.short for tier in slo.tiers), grid)
@@ -189,6 +202,8 @@ class Digests:
         states[self._clearance.ends(sums, tight, micros)] = _AT_RISK
         rates = [_divided(one.bad * self._down, one.total * self._up, one.seen) for one in burns]
         brief = burns[0] if burns else whole
+        hour = _Window(sums, self._hour)
+        nothing = np.zeros((0, len(wanted)))
         everything = whole.total + whole.unknown
         with np.errstate(divide="ignore", invalid="ignore"):
             columns = _Columns(
@@ -197,7 +212,11 @@ class Digests:
                 coverage=whole.seen / whole.due,
                 lowest=whole.good / everything,
                 highest=(whole.good + whole.unknown) / everything,
-                rates=np.array(rates) if rates else np.zeros((0, len(wanted))),
+                rates=np.array(rates) if rates else nothing,
+                costs=np.array([one.bad * self._down / allowed for one in burns])
+                if burns
+                else nothing,
+                paced=hour.total > 0,
                 life=self._grid.lifetime[:, self._places],
                 states=states,
                 idle=(brief.seen > 0) & (brief.total == 0) & (brief.unknown == 0),
@@ -221,6 +240,8 @@ class Digests:
             columns.lowest[where],
             columns.highest[where],
             columns.rates[:, where],
+            columns.costs[:, where],
+            columns.paced[where].tolist(),
             columns.life[:, where],
             [_STATES[state] for state in columns.states[where].tolist()],
             columns.idle[where].tolist(),
@@ -255,6 +276,8 @@ class _Columns:
     lowest: _Floats
     highest: _Floats
     rates: _Floats
+    costs: _Floats
+    paced: _Mask
     life: NDArray[np.uint64]
     states: NDArray[np.int8]
     idle: _Mask

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
 from alerting.incident import IncidentState
-from dashboards import facts, states
+from dashboards import facts
 from dashboards.budget import (
     Account,
     BudgetLedgerFacts,
@@ -28,6 +28,7 @@ from dashboards.collector_facts import (
     collector_facts,
 )
 from dashboards.facts import OutlookFacts, ServiceFacts, SLODetail, SLOFacts, VersionFacts
+from dashboards.glance import Glance
 from dashboards.health_facts import HealthFacts, health_facts
 from dashboards.incident_facts import (
     AcknowledgedFile,
@@ -178,20 +179,18 @@ class Acknowledgement(BaseModel):
 _BURN_OVER = timedelta(hours=1)
 
 
-def _by_burn(status: SLOStatus) -> Key:
-    burn = status.burn(_BURN_OVER) or (status.burns[-1] if status.burns else None)
-    rate = burn.rate if burn else None
-    return (rate is None, -float(rate or 0), status.slo.id)
+def _by_burn(one: Glance) -> Key:
+    rate = one.rate(_BURN_OVER if _BURN_OVER in one.lookbacks else max(one.lookbacks))
+    return (rate is None, -(rate or 0), one.id)
 
 
-def _by_budget(status: SLOStatus) -> Key:
-    left = status.budget.remaining if status.budget else None
-    return (left is None, float(left or 0), status.slo.id)
+def _by_budget(one: Glance) -> Key:
+    return (one.remaining is None, one.remaining or 0, one.id)
 
 
-ORDERS: dict[Order, Callable[[SLOStatus], Key]] = {
-    "worst": states.weight,
-    "name": lambda status: (status.slo.name, status.slo.id),
+ORDERS: dict[Order, Callable[[Glance], Key]] = {
+    "worst": lambda one: one.weight,
+    "name": lambda one: (one.slo.name, one.id),
     "budget": _by_budget,
     "burn": _by_burn,
 }
@@ -232,11 +231,11 @@ class API:
             ]
         seen = await self._look(at, wanted)
         found = [
-            status
-            for status in seen.statuses
-            if (not service or status.slo.service in service)
-            and (not state or status.budget_state in state or status.now_state in state)
-            and (not q or _mentions(status, cards.get(status.slo.service), q.casefold()))
+            one
+            for one in seen.roll
+            if (not service or one.slo.service in service)
+            and (not state or one.budget_state in state or one.now_state in state)
+            and (not q or _mentions(one, cards.get(one.slo.service), q.casefold()))
         ]
         try:
             page, following = page_of(found, ORDERS[sort], order=sort, cursor=cursor, limit=limit)
@@ -247,7 +246,7 @@ class API:
             SLOPage(
                 slos=tuple(
                     facts.slo_facts(status, cards.get(status.slo.service), seen.flow(status))
-                    for status in page
+                    for status in seen.statuses(page)
                 ),
                 total=len(found),
                 states=facts.count_states(found),
@@ -405,14 +404,12 @@ class API:
 
     async def services(self, request: Request, at: At = None) -> Response:
         """Every service, in the configuration's order; now, or as of a moment in the past."""
-        by_service: dict[str, list[SLOStatus]] = {}
-        for status in (await self._look(at)).statuses:
-            by_service.setdefault(status.slo.service, []).append(status)
+        by_service = (await self._look(at)).roll.by_service
         return answer(
             request,
             ServiceList(
                 tuple(
-                    facts.service_facts(card, by_service.get(card.name, []))
+                    facts.service_facts(card, by_service.get(card.name, ()))
                     for card in self._source.services()
                 )
             ),
@@ -425,15 +422,11 @@ class API:
         if card is None:
             raise _unknown("service", name, list(cards))
         seen = await self._look(at, card.slo_ids)
-        statuses = seen.of(name)
         return answer(
             request,
             ServiceDetail(
-                service=facts.service_facts(card, statuses),
-                slos=tuple(
-                    facts.slo_facts(one, card, seen.flow(one))
-                    for one in states.worst_first(statuses)
-                ),
+                service=facts.service_facts(card, seen.roll.by_service.get(name, ())),
+                slos=tuple(facts.slo_facts(one, card, seen.flow(one)) for one in seen.of(name)),
                 collectors=tuple(
                     collector_facts(one) for one in seen.collectors() if one.id in card.collectors
                 ),
@@ -521,7 +514,7 @@ class API:
         wanted = f"{service}/{slo}"
         status = self._source.status(wanted)
         if status is None:
-            known = [one.slo.id for one in self._source.statuses()]
+            known = self._source.slo_ids()
             raise _unknown("SLO", wanted, known)
         return status
 
@@ -677,8 +670,8 @@ def _prefers_csv(accept: str) -> bool:
     return bool(named) and named[0] == "text/csv"
 
 
-def _mentions(status: SLOStatus, card: ServiceCard | None, text: str) -> bool:
-    places = [status.slo.id]
+def _mentions(one: Glance, card: ServiceCard | None, text: str) -> bool:
+    places = [one.id]
     if card is not None:
         places += [card.title, card.owner or ""]
     return any(text in place.casefold() for place in places)

@@ -25,6 +25,7 @@ from slo.key import KeyReusedError
 from slo.ledger import epoch_micros
 from web.answer import answer
 from web.cursor import read_cursor, write_cursor
+from web.look import Look
 from web.moment import MOST_SIGNS, asked_moment, read_moment
 from web.planning import Cursor, Limit, Person, Word, refusing
 from web.problem import ProblemError, bad_request
@@ -168,7 +169,8 @@ class DeploymentsAPI:
 
     async def _detail(self, deployment: Deployment) -> DeploymentDetail:
         service = deployment.rollout.service
-        statuses = [one for one in self._source.statuses() if one.slo.service == service]
+        seen = Look(self._source, self._now(), await self._source.roll())
+        statuses = seen.of(service)
         costs = await release_costs(self._source, statuses, deployment.at, self._now())
         return DeploymentDetail(deployment_facts(deployment), tuple(map(cost_facts, costs)))
 

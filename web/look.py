@@ -8,6 +8,7 @@ from datetime import datetime
 from alerting.incident import Incident
 from dashboards import format as write
 from dashboards.flow import Flow, flow_of, is_silent
+from dashboards.glance import Glance, Roll, roll_of
 from dashboards.past import collector_then, incident_then
 from dashboards.source import CollectorHealth, Source
 from slo.alert_state import AlertState
@@ -27,16 +28,21 @@ class Look:
 
     source: Source
     now: datetime
-    statuses: Sequence[SLOStatus]
+    roll: Roll
     past: bool = False
+    _told: Mapping[str, SLOStatus] = field(default_factory=dict)
     _recorded: Mapping[str, Mapping[str, AlertState]] = field(default_factory=dict)
 
     def status(self, slo_id: str) -> SLOStatus | None:
-        return next((one for one in self.statuses if one.slo.id == slo_id), None)
+        return self._told.get(slo_id) if self.past else self.source.status(slo_id)
+
+    def statuses(self, some: Iterable[Glance]) -> list[SLOStatus]:
+        """All about these; those that have gone meanwhile are left out."""
+        return [status for one in some if (status := self.status(one.id)) is not None]
 
     def of(self, service: str) -> list[SLOStatus]:
-        """Those of one service."""
-        return [one for one in self.statuses if one.slo.service == service]
+        """Those of one service, worst first."""
+        return self.statuses(self.roll.by_service.get(service, ()))
 
     def rules(self, slo_id: str) -> Mapping[str, AlertState]:
         """How an SLO's rules stand; those of the past as they were recorded."""
@@ -81,19 +87,17 @@ async def newest(source: Source, besides: Container[str] = ()) -> list[SLOStatus
 async def look(
     source: Source, now: datetime, asked: str | None, slo_ids: Sequence[str] | None = None
 ) -> Look:
-    """These SLOs (None: all) at the moment `asked` for; now, when none is.
+    """These SLOs (None: all) at the moment `asked` for; now, and all of them, when none is.
 
     Raises MomentError and TooMuchError.
     """
     if not asked:
-        if slo_ids is None:
-            return Look(source, now, await newest(source))
-        known = [source.status(slo_id) for slo_id in slo_ids]
-        return Look(source, now, [status for status in known if status is not None])
+        return Look(source, now, await source.roll())
     told = await source.as_of(read_past(asked, now, source.kept_since()), slo_ids)
     at = told[0].status.at if told else read_moment(asked, now)
     recorded = {one.status.slo.id: one.states for one in told}
-    return Look(source, at, [one.status for one in told], True, recorded)
+    statuses = {one.status.slo.id: one.status for one in told}
+    return Look(source, at, roll_of(statuses.values()), True, statuses, recorded)
 
 
 def read_past(asked: str, now: datetime, since: datetime | None) -> datetime:

@@ -22,6 +22,7 @@ from dashboards.annotations import annotations_view
 from dashboards.annotations import of_slo as annotations_of
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
+from dashboards.glance import Roll
 from dashboards.incident_page import incident_view, incidents_view
 from dashboards.logbook import Wanted
 from dashboards.numbers import coarsest, numbers_view, read_listing
@@ -34,7 +35,6 @@ from dashboards.shadow import shadow_sentence
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
-from dashboards.states import worst_first
 from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
 from slo.definition import SLO
@@ -52,7 +52,7 @@ from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
 from web.forms import NAME_COOKIE, Print, clean, remember, remembered, see_other
-from web.look import Look, MomentError, look, newest, read_past
+from web.look import Look, MomentError, look, read_past
 from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
 from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
@@ -227,9 +227,10 @@ class Pages:
             health = replace(health, last_evaluation=None, started_at=_LONG_AGO)
         view = overview(
             services=self._source.services(),
-            statuses=seen.statuses,
+            roll=seen.roll,
+            judged=lambda one: seen.status(one.id),
             rules=() if seen.past else self._source.rules(),
-            alert_states=seen.rules_of(seen.statuses),
+            alert_states=seen.rules,
             incidents=incidents,
             slos=await self._slos_of(incidents),
             health=health,
@@ -245,13 +246,16 @@ class Pages:
         query = slo_list.read_query(request.query_params)
         services = self._source.services()
         seen = await self._look(request, self._wanted(query.service) if _asked(request) else None)
-        _, shown = slo_list.page_of(seen.statuses, query, {card.name: card for card in services})
+        found = slo_list.find(seen.roll, query, {card.name: card for card in services})
+        shown = seen.statuses(found.page)
         sparks, incidents = await asyncio.gather(
             self._sparklines(shown, seen), seen.incidents(None, 0)
         )
         view = slo_list.slo_list(
             query=query,
-            statuses=seen.statuses,
+            found=found,
+            of=len(seen.roll),
+            statuses=shown,
             services=services,
             alert_states=seen.rules_of(shown),
             incidents=incidents,
@@ -270,8 +274,9 @@ class Pages:
             return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
         parts = {part.id for part in newest.parts}
         shown = {newest.slo.sli_id, *parts}
-        together = [one.slo.id for one in self._source.statuses() if one.slo.sli_id in shown]
-        seen = await self._look(request, together)
+        roll = self._source.latest_roll()
+        seen = await self._look(request, [one.id for one in roll if one.slo.sli_id in shown])
+        together = seen.statuses(one for one in seen.roll if one.slo.sli_id in shown)
         status = seen.status(slo_id) or newest
         wanted = request.query_params.get("range", DEFAULT_RANGE)
         range_key = wanted if wanted in RANGES else DEFAULT_RANGE
@@ -287,7 +292,7 @@ class Pages:
         )
         view = slo_view(
             status,
-            siblings=[one for one in seen.statuses if one.slo.sli_id == status.slo.sli_id],
+            siblings=[one for one in together if one.slo.sli_id == status.slo.sli_id],
             card=self._card(service),
             alert_states=seen.rules(slo_id),
             incident=open_incidents(incidents, await self._slos_of(incidents)).get(slo_id),
@@ -295,7 +300,7 @@ class Pages:
                 (one for one in seen.collectors() if one.id == status.slo.collector_id),
                 None,
             ),
-            components=[one for one in seen.statuses if one.slo.sli_id in parts],
+            components=[one for one in together if one.slo.sli_id in parts],
             vantages=[one for one in seen.collectors() if one.id in parts],
             window_points=points,
             range_points=range_points,
@@ -361,7 +366,7 @@ class Pages:
         excluded = self._source.excluded(slo_id, listing.start, listing.end)
         view = numbers_view(told, listing, whole, page, now, excluded)
         title = f"Numbers of {slo}, {service}"
-        seen = Look(self._source, told.status.at if asked else now, [told.status], bool(asked))
+        seen = Look(self._source, told.status.at if asked else now, Roll(), bool(asked))
         return self._page(request, "numbers.html", "slos", title, topics="", view=view, seen=seen)
 
     async def _no_service(self, request: Request, name: str) -> Response:
@@ -374,7 +379,7 @@ class Pages:
     async def services(self, request: Request) -> HTMLResponse:
         """All services."""
         seen = await self._look(request)
-        view = service_lines(self._source.services(), seen.statuses)
+        view = service_lines(self._source.services(), seen.roll)
         return self._page(
             request, "services.html", "services", "Services", topics="*", view=view, seen=seen
         )
@@ -414,7 +419,7 @@ class Pages:
             view=view,
             seen=seen,
             shadows={row.rule_id: self._shadow(row.rule_id) for row in view.rules if row.shadow},
-            releases=await releases(self._source, name, worst_first(statuses), seen.now),
+            releases=await releases(self._source, name, statuses, seen.now),
             releases_title="Releases",
         )
 
@@ -478,18 +483,18 @@ class Pages:
             view=view,
             seen=seen,
             after=aftermath_view(incident_id, await self._source.aftermath(detail), self._now()),
-            releases=await self._suspects(detail.incident),
+            releases=await self._suspects(request, detail.incident),
             releases_title="Releases in the hour before",
         )
 
-    async def _suspects(self, incident: Incident) -> Sequence[ReleaseRow]:
+    async def _suspects(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
         """The releases of its service in the hour before it was opened."""
         opened = incident.opened_at
-        statuses = [one for one in self._source.statuses() if one.slo.service == incident.service]
+        statuses = (await self._look(request)).of(incident.service)
         found = await self._source.logbook().deployments(
             Wanted(incident.service, start=opened - BEFORE_INCIDENT, end=opened), MOST_RELEASES
         )
-        return await releases_of(self._source, found, worst_first(statuses), self._now())
+        return await releases_of(self._source, found, statuses, self._now())
 
     async def static(self, request: Request, digest: str, name: str) -> Response:
         """A static file."""
@@ -538,7 +543,7 @@ class Pages:
 
         @wraps(endpoint)
         async def told(request: Request, **path: str) -> Response:
-            await newest(self._source)  # the frame tells of them all
+            await self._source.roll()  # the frame tells of them all
             try:
                 return await endpoint(request, **path)
             except MomentError as error:
@@ -576,7 +581,7 @@ class Pages:
             title=title,
             theme=request.cookies.get(_THEME_COOKIE),
             here=f"{request.url.path}{query}",
-            statuses=self._source.statuses(),
+            census=self._source.latest_roll().census,
             health=self._source.health(),
             now=self._now(),
             past=past,
@@ -655,7 +660,7 @@ class Pages:
             return kept[1]
         made = await self._sparkline_then(status, ceiling(now, charts.SPARK_STEP))
         self._sparks[slo.id] = (until, made)
-        if len(self._sparks) > 2 * len(self._source.statuses()) + 100:
+        if len(self._sparks) > 2 * len(self._source.latest_roll()) + 100:
             self._sparks.clear()  # SLOs that were renamed away must not pile up
         return made
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from dashboards.frame import Frame, frame
+from dashboards.glance import roll_of
 from dashboards.source import SystemHealth
 from slo.status import BudgetState, NowState, SLOStatus
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
@@ -20,7 +21,7 @@ def made(statuses: list[SLOStatus], health: SystemHealth = WELL) -> Frame:
         title="SLOs",
         theme="dark",
         here="/slos",
-        statuses=statuses,
+        census=roll_of(statuses).census,
         health=health,
         now=NOW,
     )
@@ -80,6 +81,6 @@ def test_without_slos_no_evaluation_is_missed() -> None:
 
 
 def test_a_theme_that_is_none_is_the_systems() -> None:
-    around = frame(section="", title="x", theme="<b>", here="/", statuses=[], health=WELL, now=NOW)
+    around = frame(section="", title="x", theme="<b>", here="/", census={}, health=WELL, now=NOW)
 
     assert around.theme is None

@@ -10,8 +10,10 @@ import pytest
 from alerting.incident import IncidentState
 from dashboards import overview as page
 from dashboards import states
+from dashboards.glance import roll_of
 from dashboards.overview import OverviewView
 from dashboards.rule_row import firing
+from dashboards.source import ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState, Phase
 from slo.severity import Severity
@@ -31,8 +33,9 @@ from tests.web.fakes import (
 def view(source: FakeSource) -> OverviewView:
     return page.overview(
         services=source.services(),
-        statuses=source.statuses(),
-        alert_states={one.slo.id: source.tier_states(one.slo.id) for one in source.statuses()},
+        roll=source.latest_roll(),
+        judged=lambda one: source.status(one.id),
+        alert_states=source.tier_states,
         incidents=[detail.incident for detail in source.details.values()],
         slos={
             key: tuple(alert.slo for alert in detail.alerts)
@@ -95,10 +98,10 @@ def test_the_first_minute_waits_for_the_first_data() -> None:
     young = replace(source.health(), started_at=NOW - timedelta(seconds=40))
     old = replace(source.health(), started_at=NOW - timedelta(seconds=90))
 
-    assert page.waiting(source.statuses_, young, NOW)
-    assert not page.waiting(source.statuses_, old, NOW)
+    assert page.waiting(source.latest_roll(), young, NOW)
+    assert not page.waiting(source.latest_roll(), old, NOW)
     heard = replace(quiet, last_observation=NOW - timedelta(minutes=5))
-    assert not page.waiting((quiet, heard), young, NOW)
+    assert not page.waiting(roll_of((quiet, heard)), young, NOW)
     assert plain(page.sentence(Counter({states.NO_DATA: 2}), 2, waiting=True)) == (
         "Waiting for the first data of 2 SLOs."
     )
@@ -235,7 +238,7 @@ def test_the_biggest_loss_is_the_largest_share_of_its_own_budget() -> None:
         budget_state=BudgetState.HEALTHY,
         recent={day: (900_000, 100, 0)},
     )
-    _, losses = page.biggest_losses([large, small])
+    losses = view(FakeSource(statuses_=(large, small))).losses
 
     assert [(loss.name, plain(loss.lost)) for loss in losses] == [
         ("small", "19 %"),
@@ -359,6 +362,25 @@ def test_a_budget_that_is_being_learnt_is_nowhere_among_the_tightest() -> None:
         for name, state in (("fresh", BudgetState.LEARNING), ("known", BudgetState.HEALTHY))
     )
 
-    assert page.tightest([fresh, known]) == [known]
-    _, losses = page.biggest_losses([fresh, known])
-    assert [loss.name for loss in losses] == ["known"]
+    shown = view(FakeSource(statuses_=(fresh, known)))
+    assert [row.name for row in shown.tightest] == ["known"]
+    assert [loss.name for loss in shown.losses] == ["known"]
+
+
+def test_of_very_many_services_the_worst_have_tiles() -> None:
+    calm = healthy("up", 0)
+    many = [
+        replace(calm, slo=make_slo(f"service-{at:03}", "up")) for at in range(page.MOST_TILES + 5)
+    ]
+    last = many[-1]
+    many[-1] = replace(last, now_state=NowState.BURNING_FAST)
+    cards = tuple(
+        ServiceCard(one.slo.service, one.slo.service, None, None, {}, (), ()) for one in many
+    )
+
+    shown = view(FakeSource(statuses_=tuple(many), services_=cards))
+
+    assert len(shown.tiles) == page.MOST_TILES
+    assert shown.tiles[0].name == last.slo.service
+    assert shown.tiles_more == "5 more"
+    assert view(FakeSource()).tiles_more is None

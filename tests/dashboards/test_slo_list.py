@@ -12,9 +12,13 @@ from tests.web.fakes import NOW, FakeSource, make_slo, make_status
 
 def view(query: ListQuery, source: FakeSource | None = None) -> SLOListView:
     facts = source or FakeSource()
+    roll = facts.latest_roll()
+    found = slo_list.find(roll, query, {card.name: card for card in facts.services()})
     return slo_list.slo_list(
         query=query,
-        statuses=facts.statuses(),
+        found=found,
+        of=len(roll),
+        statuses=[status for one in found.page if (status := facts.status(one.id))],
         services=facts.services(),
         alert_states={},
         incidents=[],

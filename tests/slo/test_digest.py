@@ -33,7 +33,7 @@ def told(status: SLOStatus) -> Digest:
     assert status.budget is not None
     assert status.sli is not None
     assert status.sli_bounds is not None
-    brief, coverage = status.burns[0].window, status.window.coverage
+    brief, coverage, hour = status.burns[0].window, status.window.coverage, status.burn(H)
     return Digest(
         slo=status.slo,
         sli=float(status.sli),
@@ -41,6 +41,8 @@ def told(status: SLOStatus) -> Digest:
         coverage=None if coverage is None else float(coverage),
         bounds=(float(status.sli_bounds[0]), float(status.sli_bounds[1])),
         rates=tuple(None if burn.rate is None else float(burn.rate) for burn in status.burns),
+        costs=tuple(float(burn.cost / status.budget.allowed) for burn in status.burns),
+        paced=bool(hour and hour.window.counts.total),
         lifetime=status.lifetime,
         budget_state=status.budget_state,
         idle=bool(brief.seen and not brief.counts.total and not brief.counts.unknown),

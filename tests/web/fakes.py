@@ -30,6 +30,7 @@ from alerting.way import Way, ways
 from alerting.wording import NoDataCause
 from collectors.observation import Cause, Observation, Outcome
 from collectors.observation import Phase as RunPhase
+from dashboards.glance import Roll, roll_of
 from dashboards.receivers_page import ReceiverStanding
 from dashboards.report_posting import (
     Posting,
@@ -807,6 +808,15 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
 
     def services(self) -> Sequence[ServiceCard]:
         return self.services_
+
+    async def roll(self) -> Roll:
+        return self.latest_roll()
+
+    def latest_roll(self) -> Roll:
+        return roll_of(self.statuses_)
+
+    def sequence(self) -> int:
+        return 0
 
     def slo_ids(self) -> Sequence[str]:
         return [status.slo.id for status in self.statuses_]

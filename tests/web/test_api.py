@@ -394,7 +394,7 @@ async def test_a_failure_of_ours_is_a_500_without_details(
     def fail() -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(source, "slo_ids", fail)
+    monkeypatch.setattr(source, "roll", fail)
     response = await client.get(f"{API}/slos")
 
     assert response.status_code == 500
