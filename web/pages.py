@@ -60,6 +60,7 @@ from web.releases import MOST as MOST_RELEASES
 from web.report_making import Reports
 from web.report_settings import ReportSettings
 from web.reports import ReportPages
+from web.shared import Shared
 from web.silence_pages import SilencePages
 from web.steps.pages import StartPages
 from web.steps.port import NO_STEPS, Steps
@@ -169,6 +170,7 @@ class Pages:
         self._now = now
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
+        self._shared = Shared(time.monotonic)
 
     def router(self, callbacks: Callbacks, access: Access, steps: Steps, own: Told) -> APIRouter:
         """The routes; none of them is part of the API's description."""
@@ -176,11 +178,11 @@ class Pages:
             include_in_schema=False, route_class=GuardedRoute, default_response_class=HTMLResponse
         )
         for path, endpoint in (
-            ("/", self.overview),
-            ("/slos", self.slos),
+            ("/", self._sharing(self.overview)),
+            ("/slos", self._sharing(self.slos)),
             ("/slos/{service}/{slo:path}/numbers", self.numbers),
             ("/slos/{service}/{slo:path}", self.slo),
-            ("/services", self.services),
+            ("/services", self._sharing(self.services)),
             ("/services/{name:path}", self.service),
             ("/incidents", self.incidents),
             ("/incidents/{incident_id}", self.incident),
@@ -552,6 +554,28 @@ class Pages:
                 return self.error(request, 503, str(error))
 
         return told
+
+    def _sharing(
+        self, endpoint: Callable[[Request], Awaitable[HTMLResponse]]
+    ) -> Callable[[Request], Awaitable[HTMLResponse]]:
+        """The endpoint, whose pages tell nothing but the facts, the address and who asks."""
+
+        @wraps(endpoint)
+        async def shared(request: Request) -> HTMLResponse:
+            source = self._source
+            return await self._shared.page(
+                (
+                    request.url.path,
+                    request.url.query,
+                    request.cookies.get(_THEME_COOKIE),
+                    visitor(),
+                    source.latest_roll(),
+                    source.sequence(),
+                ),
+                lambda: endpoint(request),
+            )
+
+        return shared
 
     # --- how -------------------------------------------------------------------------------------
 
