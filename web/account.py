@@ -10,7 +10,16 @@ from fastapi.responses import HTMLResponse, Response
 from dashboards import links
 from dashboards.account_page import AccountView, SignInView, token_rows
 from dashboards.frame import Visitor
-from web.access.decision import Grant, Kind, Permission, Principal, Role, may, may_somewhere
+from web.access.decision import (
+    READERS,
+    Grant,
+    Kind,
+    Permission,
+    Principal,
+    Role,
+    may,
+    may_somewhere,
+)
 from web.access.guard import asking, cookie_name
 from web.access.port import Access, DeniedError, SignedIn
 from web.forms import Print, clean, see_other
@@ -292,13 +301,14 @@ def _covers(have: Grant, wanted: Grant) -> bool:
     order = tuple(Role)
     if order.index(have.role) < order.index(wanted.role):
         return False
-    if have.owners is None or wanted.role is Role.VIEWER:  # everybody with a role reads
+    if have.owners is None or wanted.role in READERS:  # everybody with a role reads
         return True
     return wanted.owners is not None and wanted.owners <= have.owners
 
 
 def _holds(principal: Principal, role: Role) -> bool:
     least = {
+        Role.WALL: Permission.WATCH,
         Role.VIEWER: Permission.READ,
         Role.RESPONDER: Permission.SILENCE,
         Role.EDITOR: Permission.EXCLUDE,

@@ -37,6 +37,7 @@ from web.settings import WebSettings
 from web.status_page import status_router
 from web.status_posting import status_posting_router
 from web.steps.port import NO_STEPS, Steps
+from web.wall import wall_router
 
 _FOR_PROGRAMS = (
     "/api/", "/v1/", "/-/", "/metrics", "/probe", "/callbacks/slack/", "/callbacks/pagerduty/",
@@ -88,6 +89,7 @@ def create_app(
         badge_router(source),
         pages_router(source, settings, callbacks, access, steps),
         status_posting_router(board, source, settings),
+        wall_router(source, settings),
         _description(app),
     ):
         app.include_router(_all_guarded(router))

@@ -14,6 +14,7 @@ _CONFIG = Path("config.yaml")
 class RoleName(StrEnum):
     """Each may what those before it may."""
 
+    WALL = "wall"
     VIEWER = "viewer"
     RESPONDER = "responder"
     EDITOR = "editor"
@@ -25,8 +26,8 @@ RoleOption = Annotated[
     RoleName,
     typer.Option(
         "--role",
-        help="viewer reads; responder acknowledges and silences too; editor excludes too; admin "
-        "may all.",
+        help="wall sees the wallboard alone; viewer reads; responder acknowledges and silences "
+        "too; editor excludes too; admin may all.",
     ),
 ]
 OwnerOption = Annotated[

@@ -22,7 +22,7 @@ class GrantConfig(BaseModel):
 
     model_config = _STRICT
 
-    role: Role = Field(description="viewer, responder, editor or admin.")
+    role: Role = Field(description="wall, viewer, responder, editor or admin.")
     owners: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         (), description="Whose services it may change; everybody's, if empty."
     )

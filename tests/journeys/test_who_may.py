@@ -145,3 +145,36 @@ async def test_the_first_user_closes_the_door_and_tokens_open_it(
             async for _ in lines:
                 pass
     assert (await client.get("/api/v1/slos")).status_code == 401
+
+
+async def test_a_screen_shows_the_wall_by_a_token_that_is_in_no_log_until_it_is_revoked(
+    door: Door,
+) -> None:
+    run = asyncio.to_thread
+    await run(
+        lambda: door.command(
+            "user", "add", "ada", "--role", "admin", "--password-stdin", typed=f"{SECRET}\n"
+        )
+    )
+    token = (await run(lambda: door.command("token", "create", "lobby", "--role", "wall"))).strip()
+    async with httpx.AsyncClient(
+        base_url=door.nines.url, follow_redirects=True, timeout=60
+    ) as screen:
+        opened = await screen.get(f"/wall?token={token}")
+        assert (opened.status_code, opened.url.path, opened.url.query) == (200, "/wall", b"")
+        refused = await screen.get("/api/v1/slos")
+        async with screen.stream("GET", "/api/v1/stream") as stream:
+            assert stream.status_code == 200
+            listed = json.loads(await run(lambda: door.command("token", "list", "-o", "json")))
+            (known,) = listed["tokens"] if isinstance(listed, dict) else listed
+            await run(lambda: door.command("token", "revoke", known["id"]))
+            async with asyncio.timeout(40):
+                async for _ in stream.aiter_raw():
+                    pass  # until it ends
+
+        async def is_over() -> bool:
+            return (await screen.get("/wall/tiles")).status_code == 401
+
+        await eventually(is_over, "the screen to be refused", door.nines.log)
+    assert refused.status_code == 401
+    assert token not in door.nines.log()

@@ -12,16 +12,21 @@ from slo.selector import Matcher
 class Role(StrEnum):
     """Each may do what those before it may."""
 
+    WALL = "wall"  # a screen that everybody walks past
     VIEWER = "viewer"
     RESPONDER = "responder"
     EDITOR = "editor"
     ADMIN = "admin"
 
 
+READERS = frozenset({Role.WALL, Role.VIEWER})
+
+
 class Permission(StrEnum):
     """What a route needs. Of OPEN ones nobody is asked who they are."""
 
     OPEN = "open"
+    WATCH = "watch the wallboard"
     READ = "read"
     HEALTH = "health"
     SCRAPE = "scrape"
@@ -42,6 +47,7 @@ class Permission(StrEnum):
 _LADDER = tuple(Role)
 _LEAST: Mapping[Permission, Role] = MappingProxyType(
     {
+        Permission.WATCH: Role.WALL,
         Permission.READ: Role.VIEWER,
         Permission.HEALTH: Role.VIEWER,
         Permission.SCRAPE: Role.VIEWER,
@@ -61,7 +67,8 @@ _LEAST: Mapping[Permission, Role] = MappingProxyType(
 )
 # What shows the whole is not parted by owners: only changes are.
 _WHOLE = frozenset(
-    {Permission.READ, Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.OWN}
+    {Permission.WATCH, Permission.READ, Permission.HEALTH, Permission.SCRAPE}
+    | {Permission.PROBE, Permission.OWN}
 )
 # What concerns everybody cannot be had for some owners alone.
 _UNPARTED = frozenset({Permission.SEND, Permission.TRY, Permission.ADMINISTER})
@@ -83,8 +90,10 @@ class Grant:
     owners: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.owners is not None and self.role is Role.VIEWER:
-            raise ValueError("a viewer reads everything: owners limit only what may be changed")
+        if self.owners is not None and self.role in READERS:
+            raise ValueError(
+                f"a {self.role} reads everything: owners limit only what may be changed"
+            )
         if self.owners is not None and not self.owners:
             raise ValueError("a role for no owner at all is none: name one, or leave owners out")
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request, Response
 from fastapi.params import Form
@@ -110,6 +111,10 @@ def asking() -> Asking:
 _NOBODY_ASKS = Asking(EVERYBODY, Credentials(local=True))
 
 
+# What a wallboard asks for: there its token may come in a cookie, and at first in the address.
+_WALL = ("/wall", "/wall/tiles", "/api/v1/stream")
+
+
 class Guard:
     """Knows who asks, for everything below it; and takes no session's word from another site."""
 
@@ -123,7 +128,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        one = Asking(self._access, self._credentials(scope))
+        one = Asking(self._access, self._credentials(scope, _without_token(scope)))
         token = _ASKING.set(one)
         try:
             self._refuse_forgeries(scope, one.credentials)
@@ -137,7 +142,7 @@ class Guard:
             return
         await self._app(scope, receive, send)
 
-    def _credentials(self, scope: Scope) -> Credentials:
+    def _credentials(self, scope: Scope, link: str | None) -> Credentials:
         headers = Headers(scope=scope)
         scheme, _, given = headers.get("authorization", "").partition(" ")
         bearer = given.strip() if scheme.lower() == "bearer" else None
@@ -153,8 +158,17 @@ class Guard:
             and host is not None
             and is_loopback(host)
         )
+        bearer = bearer or link
+        session = cookies.get(self.cookie) if bearer is None else None
+        if (
+            scope["path"] in _WALL
+            and scope["method"] in _SAFE
+            and bearer is None
+            and session is None
+        ):
+            bearer = cookies.get(wall_cookie_name(self.cookie))
         return Credentials(
-            session=cookies.get(self.cookie) if bearer is None else None,
+            session=session,
             bearer=bearer,
             local=local,
             address=_address(peer, headers.get("x-forwarded-for")),
@@ -197,6 +211,20 @@ class OwnDoorRoute(GuardedRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler."""
         return APIRoute.get_route_handler(self)
+
+
+def _without_token(scope: Scope) -> str | None:
+    """The token in the address of a wallboard, which is taken out: nobody below writes it down."""
+    if scope["path"] != "/wall" or b"token" not in scope["query_string"]:
+        return None
+    fields = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    scope["query_string"] = urlencode([one for one in fields if one[0] != "token"]).encode()
+    return next((value for name, value in fields if name == "token" and value), None)
+
+
+def wall_cookie_name(session_cookie: str) -> str:
+    """Where a wallboard's browser keeps its token."""
+    return f"{session_cookie}_wall"
 
 
 def cookie_name(external_url: str) -> str:

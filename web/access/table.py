@@ -18,7 +18,7 @@ _READ = """
 /api/v1/services/{name} /api/v1/services/{name}/rules /api/v1/collectors
 /api/v1/collectors/{service}/{collector} /api/v1/incidents /api/v1/incidents/times
 /api/v1/incidents/{incident_id} /api/v1/incidents/{incident_id}/aftermath
-/api/v1/incidents/{incident_id}/postmortem.md /api/v1/health /api/v1/stream /api/v1/exclusions
+/api/v1/incidents/{incident_id}/postmortem.md /api/v1/health /api/v1/exclusions
 /api/v1/exclusions/{exclusion_id} /api/v1/silences /api/v1/silences/{silence_id} /api/v1/receivers
 /api/v1/annotations /api/v1/annotations/{annotation_id} /api/v1/why
 /api/v1/deployments /api/v1/deployments/{deployment_id}
@@ -67,6 +67,12 @@ _OTHERS: Mapping[Permission, str] = {
         GET /api/v2/components.json
         GET /api/v2/incidents.json
         GET /api/v2/scheduled-maintenances.json
+    """,
+    # The stream tells ids alone, of what the wallboard shows too.
+    Permission.WATCH: """
+        GET /wall
+        GET /wall/tiles
+        GET /api/v1/stream
     """,
     # They ask what would be, and change nothing.
     Permission.READ: """
