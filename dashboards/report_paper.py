@@ -85,7 +85,7 @@ class Paper(FPDF):
         """Leave so many mm empty."""
         self.y += high
 
-    def head(self, words: str, room: float = 22.0) -> None:
+    def head(self, words: str, room: float = 36.0) -> None:
         """Begin a section, on a page that has room for more of it than its name."""
         self.gap(5)
         self._have(room)

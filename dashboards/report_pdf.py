@@ -156,7 +156,7 @@ def _incidents(paper: Paper, view: ReportView) -> None:
 
 
 def _pages(paper: Paper, view: ReportView) -> None:
-    paper.head("Pages", room=_BARS + 18)
+    paper.head("Pages", room=_BARS + 26)
     paper.say(view.pages, size=9.5)
     if not any(bar.count for bar in view.bars):
         return

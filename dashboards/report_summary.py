@@ -8,7 +8,7 @@ from dashboards.report import Group, Report, SLORecord
 from dashboards.report_period import ReportPeriod
 
 UNKNOWN = "not known"
-_NAMED = 3
+_NAMED, _LONG = 3, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def summary(made: Report) -> tuple[str, ...]:
         verb = "was" if judged == 1 else "were"
         said.append(f"All of {write.plural(judged, 'objective')}{whose} with data {verb} met.")
     else:
-        names = [one.slo.id for one in worst(made)[:_NAMED]]
+        names = [_short(one.slo.id) for one in worst(made)[:_NAMED]]
         more = made.missed - len(names)
         named = ", ".join(names) + (f" and {write.count(more)} more" if more else "")
         said.append(
@@ -47,7 +47,7 @@ def summary(made: Report) -> tuple[str, ...]:
         biggest = made.losses[0]
         said.append(
             f"The largest loss was {write.share(biggest.loss.share)} of the budget of "
-            f"{biggest.slo.id}, from {local(biggest.loss.start, facts.period)} on."
+            f"{_short(biggest.slo.id)}, from {local(biggest.loss.start, facts.period)} on."
         )
     many = made.times.incidents
     said.append("There was no incident." if not many else f"{write.plural(many, 'incident')}.")
@@ -75,7 +75,7 @@ def figures(made: Report) -> tuple[Figure, ...]:
         Figure(
             "Incidents",
             _count(made.times.incidents, complete=made.facts.complete),
-            UNKNOWN_BEFORE if before is None else f"{write.count(before.incidents)} before",
+            UNKNOWN_BEFORE if before is None else _before(before.incidents),
             None if before is None else _better(made.times.incidents - before.incidents),
         ),
         Figure(
@@ -83,7 +83,7 @@ def figures(made: Report) -> tuple[Figure, ...]:
             _count(paging.pages, complete=made.facts.complete),
             nights
             if made.paging_before is None
-            else f"{nights}; {write.count(made.paging_before.pages)} before",
+            else f"{nights}; {_before(made.paging_before.pages)}",
             None
             if made.paging_before is None
             else _better(paging.pages - made.paging_before.pages),
@@ -111,6 +111,15 @@ def _count(number: int, *, complete: bool) -> str:
 def _better(more: int | None) -> bool | None:
     """Less is better; None: alike, or not known."""
     return None if not more else more < 0
+
+
+def _before(number: int) -> str:
+    return f"{write.count(number) if number else 'none'} before"
+
+
+def _short(name: str) -> str:
+    """A name in a sentence: nobody reads two hundred letters of one."""
+    return name if len(name) <= _LONG else f"{name[: _LONG - 1]}…"
 
 
 def change(group: Group) -> str:

@@ -62,7 +62,7 @@ from nines.receivers import build_receivers, receiver_rates, receiver_shares
 from nines.reception import Reception
 from nines.recounting import Recounting
 from nines.reloading import Reloading
-from nines.report_mails import ReportMails
+from nines.report_mails import PATIENCE, ReportMails
 from nines.resume import book_our_absence, last_page
 from nines.rounds import Rounds
 from nines.shadows import Shadows
@@ -368,6 +368,7 @@ class Service:
             self._report_settings,
             self.config.server.external_url,
             self._clock.monotonic,
+            PATIENCE,
         )
         self.outbox = Outbox(
             records=self.records,

@@ -18,6 +18,7 @@ from dashboards.source import Source
 from slo.counts import Counts
 from slo.definition import SLO, GaugeSLI
 from slo.epoch import floor
+from slo.units import format_duration
 from web.look import newest
 from web.problem import ProblemError
 from web.report_settings import ReportSettings
@@ -44,6 +45,7 @@ class Reports:
     settings: Callable[[], ReportSettings]
     external_url: str
     monotonic: Callable[[], float] = time.monotonic
+    patience: timedelta = timedelta(minutes=1)  # while its counts are read
     _made: dict[tuple[str, str, str | None], tuple[datetime, Report]] = field(default_factory=dict)
     _drawn: dict[str, tuple[Report, bytes]] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -69,7 +71,15 @@ class Reports:
             kept = self._made.get(key)
             if kept is not None and timedelta(0) <= now - kept[0] < _KEPT_FOR:
                 return kept[1]
-            facts = await read_facts(self.source, self.settings(), period, owner, now)
+            try:
+                async with asyncio.timeout(self.patience.total_seconds()):
+                    facts = await read_facts(self.source, self.settings(), period, owner, now)
+            except TimeoutError:
+                raise ProblemError(
+                    503,
+                    f"Counting {period.title} took longer than {format_duration(self.patience)}: "
+                    "ask for one owner's (?owner=), or have it mailed.",
+                ) from None
             made = await asyncio.to_thread(report, facts)
             if len(self._made) >= _KEPT:
                 self._made.clear()
@@ -128,22 +138,13 @@ async def read_facts(
     )
     # Longer ago some may have been counted in part; a comparison needs the whole stretch.
     kept = since <= before.start and ended > before.start
+    stretch = period.start, until
+    former = (before.start, ended) if kept else None
     records = [
-        SLORecord(
-            slo=slo,
-            owner=owners.get(slo.service),
-            now=await _tally(source, slo, period.start, until),
-            before=await _tally(source, slo, before.start, ended) if kept else None,
-            losses=ledger.losses
-            if (ledger := await source.budget_ledger(slo.id, period.start, until))
-            else (),
-            days=await _days(source, slo, period, until),
-            excluded=tuple(source.excluded(slo.id, period.start, until)),
-        )
-        for slo in slos
+        await _record(source, slo, owners.get(slo.service), period, stretch, former) for slo in slos
     ]
     incidents = await source.incident_times(period.start, until, MOST_INCIDENTS + 1)
-    former = await source.incident_times(before.start, ended, MOST_INCIDENTS + 1) if kept else ()
+    earlier = await source.incident_times(*former, MOST_INCIDENTS + 1) if former else ()
 
     def of_owner(found: Sequence[tuple[Incident, IncidentTimes]]) -> Incidents:
         return tuple(one for one in found if owner in (None, owners.get(one[0].service)))
@@ -154,12 +155,34 @@ async def read_facts(
         made_at=now,
         slos=tuple(records),
         incidents=of_owner(incidents[:MOST_INCIDENTS]),
-        before=of_owner(former) if kept and len(former) <= MOST_INCIDENTS else None,
+        before=of_owner(earlier) if former and len(earlier) <= MOST_INCIDENTS else None,
         left=_left(source, {slo.id for slo in slos}, period.start, until),
         owners=owners,
         zones=settings.owners,
         owner=owner,
         complete=len(incidents) <= MOST_INCIDENTS,
+    )
+
+
+async def _record(
+    source: Source,
+    slo: SLO,
+    owner: str | None,
+    period: ReportPeriod,
+    stretch: tuple[datetime, datetime],
+    former: tuple[datetime, datetime] | None,
+) -> SLORecord:
+    now = await _tally(source, slo, *stretch)
+    # Where nothing was bad nothing was lost: of thousands of SLOs, that is most.
+    ledger = await source.budget_ledger(slo.id, *stretch) if now.cost else None
+    return SLORecord(
+        slo=slo,
+        owner=owner,
+        now=now,
+        before=await _tally(source, slo, *former) if former else None,
+        losses=ledger.losses if ledger else (),
+        days=await _days(source, slo, period, stretch[1]),
+        excluded=tuple(source.excluded(slo.id, *stretch)),
     )
 
 

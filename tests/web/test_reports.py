@@ -1,8 +1,11 @@
 """Reports tell what a period came to, with the numbers that the API tells of the same stretch."""
 
+import asyncio
 import csv
 import dataclasses
 import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +14,8 @@ import pytest
 from pydantic import TypeAdapter
 from pypdf import PdfReader
 
+from alerting.incident import Incident
+from alerting.incident_times import IncidentTimes
 from dashboards.report_facts import ReportFacts, ReportList
 from tests.web.fakes import NOW, FakeSource
 from web.app import create_app
@@ -200,3 +205,22 @@ async def test_what_cannot_be_mailed_says_why(
 
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(said)
+
+
+class Slow(FakeSource):
+    """Never ends to read incidents."""
+
+    async def incident_times(
+        self, start: datetime, end: datetime, limit: int
+    ) -> Sequence[tuple[Incident, IncidentTimes]]:
+        del start, end, limit
+        await asyncio.Event().wait()
+        return ()
+
+
+async def test_what_takes_too_long_to_count_is_given_up() -> None:
+    reports = Reports(Slow(), lambda: NOW, ReportSettings, "http://x", patience=timedelta(0))
+
+    with pytest.raises(ProblemError, match="took longer than") as caught:
+        await reports.named("2026-11-20", None)
+    assert caught.value.status == 503
