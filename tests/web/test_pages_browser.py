@@ -445,3 +445,19 @@ def test_the_list_is_sorted_searched_and_left_by_keyboard(site: Site, browser: B
         assert watch.complaints == []
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_browser_whose_clock_is_an_hour_off_shows_the_same(
+    site: Site, browser: Browser, hours: int
+) -> None:
+    def shown(off: int) -> str:
+        context = browser.new_context(viewport=DESK)
+        page = context.new_page()
+        page.clock.set_system_time(NOW + timedelta(hours=off))
+        page.goto(f"{site.url}/slos/shop/checkout")
+        text = page.locator("main").inner_text()
+        context.close()
+        return text
+
+    assert shown(hours) == shown(0)

@@ -1,7 +1,8 @@
 """Ask who it is, and let each request do only what its route's permission allows."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -32,6 +33,7 @@ from web.problem import ProblemError, check_json, problem_response
 from web.safety import host_name, is_loopback
 
 COOKIE = "nines_session"
+READ_WITHIN_SECONDS = 30
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
 # Asked by machines all the time, or needed by whoever is nobody: who it is, is asked when needed.
@@ -197,12 +199,29 @@ class GuardedRoute(APIRoute):
         takes_json = body is not None and not isinstance(body.field_info, Form)
 
         async def guarded(request: Request) -> Response:
-            await asking().demand(permission_of(request.method, self.path))
+            permission = permission_of(request.method, self.path)
+            await asking().demand(permission)
             if takes_json:
                 check_json(request.headers)
+            if request.method in _SAFE and permission is Permission.READ:
+                return await _in_time(handler(request))
             return await handler(request)
 
         return guarded
+
+
+async def _in_time(answering: Awaitable[Response]) -> Response:
+    """Whoever reads is told that storage is slow, rather than left to wait for it."""
+    try:
+        async with asyncio.timeout(READ_WITHIN_SECONDS) as bound:
+            return await answering
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        raise NotAnsweringError(
+            f"No answer within {READ_WITHIN_SECONDS} s: what this is read from is slow at the "
+            "moment. Nothing is said of what is not known; try again."
+        ) from None
 
 
 class OwnDoorRoute(GuardedRoute):

@@ -34,6 +34,8 @@ _FURTHER: Mapping[int, str] = {
         POST /api/v1/gate/overrides/{override_id}/end
         POST /api/v1/deployments
         POST /api/v1/receivers/{name}/canary
+        POST /api/v1/status/incidents
+        POST /api/v1/status/incidents/{incident_id}/updates
         POST /api/v1/try
         POST /api/v1/propose
     """,
@@ -41,7 +43,11 @@ _FURTHER: Mapping[int, str] = {
     # It is handed on at once, to somebody else's server.
     502: "POST /api/v1/report-mails/{name}/send",
     # The key is known, for something else.
-    422: "POST /api/v1/deployments",
+    422: """
+        POST /api/v1/deployments
+        POST /api/v1/status/incidents
+        POST /api/v1/status/incidents/{incident_id}/updates
+    """,
 }
 # What each says, and the sentence of the example.
 MEANINGS: Mapping[int, tuple[str, str]] = {

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from web.access.decision import Permission
 from web.access.guard import cookie_name
 from web.access.table import permission_of
-from web.description import alertmanager, senders
+from web.description import alertmanager, senders, statuspage
 from web.description.answers import problem_answers, statuses_of
 from web.description.examples import BODIES, OF_PATH, PARAMETERS
 from web.problem import Problem
@@ -54,12 +54,17 @@ def complete(schema: dict[str, Any], external_url: str) -> dict[str, Any]:
             operation["summary"] = _first_sentence(operation.get("description", ""))
             if method == "get" and _tells_facts(operation):
                 _complete_etag(operation)
-    for path, operations in {**senders.paths(), **alertmanager.paths()}.items():
+    for path, operations in _by_hand().items():
         schema["paths"].setdefault(path, {}).update(operations)
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             _complete(method.upper(), path, operation)
     return schema
+
+
+def _by_hand() -> dict[str, dict[str, Any]]:
+    """What FastAPI does not know: these read their requests, or write their answers, themselves."""
+    return {**senders.paths(), **alertmanager.paths(), **statuspage.paths()}
 
 
 def _complete(method: str, path: str, operation: dict[str, Any]) -> None:

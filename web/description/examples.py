@@ -42,6 +42,7 @@ PARAMETERS: Mapping[str, Any] = {
     "state": "active",
     "step": "5m",
     "version": 1,
+    "view": "technical",
     "what": "start",
 }
 # Where another operation means something else by the same name: by path and name.
@@ -124,6 +125,8 @@ BODIES: Mapping[str, Any] = {
         "service": "new-shop",
         "objective": "99.9%",
     },
+    "StatusUpdateRequest": {"status": "monitoring", "text": "Payments work again.", "by": "ada"},
+    "SendRequest": {"by": "ada", "period": "2026-W47"},
     "SilenceQuestion": {"matchers": ['service="shop"'], "duration": "2h"},
     "SilenceRequest": {
         "matchers": ['service="shop"', 'severity=~"ticket|info"'],

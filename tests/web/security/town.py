@@ -58,6 +58,7 @@ alerting:
     oncall: {{webhook: {{url: "{target}/well"}}}}
   route: {{receivers: [oncall]}}
 """
+HOSTILE_BODY = b'{"a": "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"}'
 
 
 class _Target(BaseHTTPRequestHandler):
@@ -66,9 +67,10 @@ class _Target(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with contextlib.suppress(OSError):  # whoever asked may be gone
             self.send_response(500 if "ill" in self.path else 200)
-            self.send_header("Content-Length", "2")
+            body = HOSTILE_BODY if "hostile" in self.path else b"{}"
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -121,7 +123,14 @@ def town(folder: Path, config: str = CONFIG, **values: object) -> Iterator[Town]
     port = free_port()
     with target() as address:
         url = f"http://127.0.0.1:{port}"
-        text = config.format(port=port, url=url, folder=folder, target=address, **values)
+        text = config.format(
+            port=port,
+            url=url,
+            folder=folder,
+            target=address,
+            host=address.removeprefix("http://"),
+            **values,
+        )
         (folder / "config.yaml").write_text(text)
         one = Town(url, folder, _tokens(folder))
         with (folder / "nines.log").open("ab") as log:
