@@ -37,10 +37,12 @@ from slo.window import Calendar, Period
 
 log = structlog.get_logger("nines.status_board")
 EVERY = timedelta(minutes=1)
-_ANEW = timedelta(minutes=10)  # late events and corrections reach days that are over, too
-_QUARTER = timedelta(minutes=15)  # every zone's midnight lies on this grid
+_ANEW = timedelta(hours=1)  # late events reach days that are over, too
+_QUARTER = timedelta(minutes=15)  # every zone's midnight lies on this grid, most on whole hours
 _MADE_TOGETHER = 5  # statuses; a few milliseconds
+_HOUR = timedelta(hours=1)
 _NEWEST = 2  # days that are read each time
+_TOGETHER = 10  # days that are read at once: pages have their turn in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class StatusBoard:
         self._span: _Days | None = None
         self._filled: frozenset[str] = frozenset()  # the SLOs whose days were looked for
         self._anew_at: datetime | None = None
+        self._excluded: tuple[object, ...] = ()  # what was, when all days were read
         self._filling = asyncio.Lock()
 
     async def load(self) -> None:
@@ -177,8 +180,12 @@ class StatusBoard:
                 return
             span = _days(page, now)
             wanted = dict.fromkeys(slo_id for one in page.components for slo_id in one.every)
+            excluded = tuple(
+                (one.id, one.ended_at, one.undone_at) for one in self._source.exclusions()
+            )
             anew = (
                 span != self._span
+                or excluded != self._excluded
                 or self._anew_at is None
                 or not timedelta(0) <= now - self._anew_at < _ANEW
             )
@@ -190,32 +197,37 @@ class StatusBoard:
                     counted[slo_id] = await self._count(status.slo, span.edges, known, now)
             self._counted, self._span, self._filled = counted, span, frozenset(wanted)
             if anew:
-                self._anew_at = now
+                self._anew_at, self._excluded = now, excluded
 
     async def _count(
         self, slo: SLO, edges: Sequence[datetime], known: SLODays | None, now: datetime
     ) -> SLODays:
         kept = () if known is None else known.days[:-_NEWEST]
-        days = await self._read_days(slo, edges[len(kept) :], now)
+        days: list[SLODay] = []
+        wanted = edges[len(kept) :]
+        for first in range(0, len(wanted) - 1, _TOGETHER):
+            days += await self._read_days(slo, wanted[first : first + _TOGETHER + 1], now)
         return SLODays(slo.objective, (*kept, *days))
 
     async def _read_days(
         self, slo: SLO, edges: Sequence[datetime], now: datetime
-    ) -> tuple[SLODay, ...]:
+    ) -> Sequence[SLODay]:
+        start, end = edges[0], min(edges[-1], now)
         if slo.slicing is not None:
-            slices = await self._source.slices(slo.id, edges[0], now)
+            slices = await self._source.slices(slo.id, start, end)
             if slices is None:
                 return (NOTHING_COUNTED,) * (len(edges) - 1)
             told = [slices.between(*day) for day in pairwise(edges)]
-            return tuple(SLODay(one.observed, Fraction(one.cost)) for one in told)
+            return [SLODay(one.observed, Fraction(one.cost)) for one in told]
+        step = _QUARTER if any(edge.minute for edge in edges) else _HOUR
         good, bad = [0] * (len(edges) - 1), [0] * (len(edges) - 1)
         number = 0
-        for point in await self._source.points(slo.id, edges[0], now, _QUARTER):
+        for point in await self._source.points(slo.id, start, end, step):
             while point.start >= edges[number + 1]:
                 number += 1
             good[number] += point.good
             bad[number] += point.bad
-        return tuple(SLODay(g + b, Fraction(b)) for g, b in zip(good, bad, strict=True))
+        return [SLODay(g + b, Fraction(b)) for g, b in zip(good, bad, strict=True)]
 
     # --- what people post ------------------------------------------------------------------------
 

@@ -37,8 +37,9 @@ class YoungSource(FakeSource):
     async def points(
         self, slo_id: str, start: datetime, end: datetime, step: timedelta
     ) -> Sequence[Point]:
-        late = max(0, (end - timedelta(days=1) - start) // step)
-        return await super().points(slo_id, start + late * step, end, step)
+        late = max(0, (NOW - timedelta(days=1) - start) // step)
+        first = start + late * step
+        return await super().points(slo_id, first, end, step) if first < end else []
 
 
 @dataclass
