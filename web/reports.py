@@ -36,7 +36,9 @@ class ReportPages(Book):
 
     async def every(self, request: Request) -> HTMLResponse:
         """Which reports there are."""
-        view = reports_view(self.reports.running(), self.source.kept_since())
+        view = reports_view(
+            self.reports.running(), self.source.kept_since(), await self.source.report_mails()
+        )
         return self.show(request, "reports.html", "reports", "Reports", topics="", view=view)
 
     async def one(self, request: Request, period: str) -> HTMLResponse:

@@ -117,6 +117,13 @@ async def test_the_list_names_the_reports_there_are(client: httpx.AsyncClient) -
         assert f'href="/reports/{slug}"' in page
 
 
+async def test_the_list_names_the_reports_that_are_mailed(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/reports")).text
+
+    for words in ("By mail", "management", "every week at 07:00 UTC, executive", "2026-W46: sent"):
+        assert words in page
+
+
 async def test_the_api_tells_the_same_as_the_page_s_files(client: httpx.AsyncClient) -> None:
     slug = DAY.rpartition("/")[2]
 
