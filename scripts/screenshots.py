@@ -46,6 +46,8 @@ async def main() -> None:
         "slo": (f"{url}/slos/{_BURNING}", 1380),
         "incident": (f"{url}/incidents/{incident}", 1000),
         "inbox": (f"{inbox.url}/", 900),
+        "status": (f"{url}/status", 1000),
+        "wall": (f"{url}/wall?theme=dark", 675),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
