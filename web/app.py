@@ -103,7 +103,8 @@ def create_app(
             for name, value in (problem.headers or {}).items():
                 answer.headers[name] = value
             return answer
-        if not _is_for_person(request):
+        # Whoever asks too often is not to be given a page that is dear to make.
+        if problem.status == 429 or not _is_for_person(request):
             return problem_response(problem, request.url.path)
         not_allowed = isinstance(problem, NotAllowedError)
         if not_allowed and problem.status == 401 and request.method == "GET":

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -195,8 +194,12 @@ class StatusPages:
         return made
 
     def _nothing(self, request: Request, kept: _Kept, words: str) -> Response:
-        view = _Nothing(status_view(kept.facts).head, words)
-        return self._answer(request, _page("nothing", view, 404))
+        made = self._document(
+            kept,
+            ("nothing", words),
+            lambda: _page("nothing", _Nothing(status_view(kept.facts).head, words), 404),
+        )
+        return self._answer(request, made)
 
     def _answer(self, request: Request, made: _Document) -> Response:
         page = self._board.page()
@@ -240,10 +243,8 @@ def _made(content: bytes, media_type: str, status: int = 200) -> _Document:
     return _Document(content, media_type, status, f'W/"{digest}"', zipped)
 
 
-def status_router(
-    board: StatusBoard, settings: WebSettings, monotonic: Callable[[], float] = time.monotonic
-) -> APIRouter:
+def status_router(board: StatusBoard, settings: WebSettings) -> APIRouter:
     """The routes for customers; none of them is part of the API's description."""
     router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
-    StatusPages(board, settings.now, settings.external_url, monotonic).add_to(router)
+    StatusPages(board, settings.now, settings.external_url, settings.monotonic).add_to(router)
     return router

@@ -1,7 +1,6 @@
 """`/wall`: the wallboard, for a screen that nobody touches."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +127,9 @@ def _cycle(text: str) -> int:
 def wall_router(source: Source, settings: WebSettings) -> APIRouter:
     """Its routes; none of them is part of the API's description."""
     router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
-    pages = WallPages(source, settings.now, settings.external_url, settings.reports, time.monotonic)
+    pages = WallPages(
+        source, settings.now, settings.external_url, settings.reports, settings.monotonic
+    )
     for path, endpoint in (("/wall", pages.page), ("/wall/tiles", pages.tiles)):
         router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None)
     return router

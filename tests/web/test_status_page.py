@@ -333,11 +333,13 @@ async def test_announced_maintenance_covers_its_components_and_is_told_ahead(
 async def test_one_address_cannot_keep_the_page_busy(world: BoardWorld) -> None:
     async with asking(world, STRANGER) as client:
         answers = [await client.get("/api/v2/status.json") for _ in range(300)]
+        page = await client.get("/status", headers={"Accept": "text/html"})
 
     codes = [one.status_code for one in answers]
     assert codes[:100] == [200] * 100
     assert codes[-1] == 429
     assert answers[-1].headers["retry-after"] == "5"
+    assert page.headers["content-type"] == "application/problem+json"  # dear pages are not made
 
 
 async def test_bars_say_each_day_and_no_data_is_no_good_day(client: httpx.AsyncClient) -> None:
