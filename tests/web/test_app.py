@@ -64,7 +64,7 @@ async def test_when_even_the_error_page_fails_there_is_a_problem(
     def fail() -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(source, "statuses", fail)
+    monkeypatch.setattr(source, "health", fail)
     response = await client.get("/", headers=BROWSER)
 
     assert response.status_code == 500

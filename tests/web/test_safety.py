@@ -67,8 +67,8 @@ async def test_every_answer_bears_the_policy(client: httpx.AsyncClient, path: st
 async def test_a_failure_of_ours_bears_the_policy_too(
     source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "slo_ids", None)
-    response = await client.get("/api/v1/slos")
+    monkeypatch.setattr(source, "collectors", None)
+    response = await client.get("/api/v1/collectors")
 
     assert response.status_code == 500
     assert "content-security-policy" in response.headers
