@@ -88,10 +88,15 @@ class ReportMails:
             await self._threads.write(lambda: self._records.plan(new))
             known = await self._read()
         now = self._clock.now()
-        for one in known:
-            waits = one.state is PostingState.WAITING and one.next_at <= now
-            if waits and one.name in mails:
-                await self._send(one, mails[one.name])
+        waiting = [
+            one
+            for one in known
+            if one.state is PostingState.WAITING and one.next_at <= now and one.name in mails
+        ]
+        for one in waiting:
+            await self._send(one, mails[one.name])
+        if waiting:
+            self._reports().forget()
 
     def problems(self) -> list[str]:
         """What could not be mailed, in sentences."""

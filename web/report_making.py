@@ -83,8 +83,13 @@ class Reports:
             made = await asyncio.to_thread(report, facts)
             if len(self._made) >= _KEPT:
                 self._made.clear()
-            self._made[key] = (now, made)
+            self._made[key] = (self.now(), made)  # of thousands of SLOs it took minutes
             return made
+
+    def forget(self) -> None:
+        """Those that were made: nobody will ask for them soon."""
+        self._made.clear()
+        self._drawn.clear()
 
     async def pdf(self, made: Report, view: str) -> bytes:
         """The file of one, drawn beside the event loop. Raises ProblemError where that lasts."""

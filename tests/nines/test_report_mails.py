@@ -93,6 +93,18 @@ async def test_it_comes_at_its_hour_and_once(world: World) -> None:
     assert world.told == ["board 2026-11-20", "board 2026-11-21"]
 
 
+async def test_it_looks_by_itself_as_time_passes(world: World) -> None:
+    world.nines.clock.move(SEVEN - MINUTE - world.nines.clock.now())
+    looking = asyncio.create_task(world.nines.service.report_mails.run())
+    try:
+        await world.nines.until(lambda: world.told == ["board 2026-11-20"])
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+    assert world.nines.clock.now() >= SEVEN
+
+
 async def test_it_says_how_it_went_as_text_html_csv_and_pdf(world: World) -> None:
     await world.at(SEVEN)
 
@@ -143,6 +155,31 @@ async def test_two_processes_send_it_once(world: World) -> None:
 
     await asyncio.gather(*(one.look() for one in others))
     await asyncio.gather(*(one.look() for one in others))
+
+    assert world.told == ["board 2026-11-20"]
+
+
+async def test_what_was_made_for_a_mail_is_not_kept(world: World) -> None:
+    await world.at(SEVEN)
+
+    reports = world.nines.service._reports
+    assert (reports._made, reports._drawn) == ({}, {})
+
+
+async def test_whoever_was_killed_with_it_is_followed_by_the_next(world: World) -> None:
+    records = ReportMailRecords(world.nines.service.database)
+    world.inbox.faults.mail.append("451 not now")
+    await world.at(SEVEN)
+    [owed] = [one for one in records.load() if one.period == "2026-11-20"]
+    await world.nines.service.close()
+    await world.nines.open()
+    now = SEVEN + MINUTE
+    records = ReportMailRecords(world.nines.service.database)
+    assert records.claim(owed, now, now + 40 * MINUTE) is not None  # and then it was killed
+
+    await world.at(now + 39 * MINUTE)
+    assert world.told == []
+    await world.at(now + 40 * MINUTE)
 
     assert world.told == ["board 2026-11-20"]
 
