@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from dashboards import format as write
 from dashboards import learning, states
 from dashboards.frame import problems as problems_of
+from dashboards.glance import Glance, Roll, census
 from dashboards.slo_row import HOUR
 from dashboards.source import ServiceCard, SystemHealth
-from slo.status import SLOStatus
 
 MOST_TILES = 48
 # Columns and rows, for so many tiles at most: the tiles' size follows their count.
@@ -81,7 +81,7 @@ class WallPage:
 
 def wall(
     view: str,
-    statuses: Sequence[SLOStatus],
+    roll: Roll,
     cards: Sequence[ServiceCard],
     health: SystemHealth,
     now: datetime,
@@ -89,14 +89,14 @@ def wall(
     """One view: `slos`, `services`, `owner:NAME` or `service:NAME`. Raises NoSuchViewError."""
     by_name = {card.name: card for card in cards}
     kind, _, name = view.partition(":")
-    shown = list(statuses)
+    shown: Sequence[Glance] = roll.worst_first
     title = "All SLOs"
     match kind, bool(name):
         case ("owner", True):
-            shown = [s for s in statuses if _owner(by_name, s) == name]
+            shown = [one for one in shown if _owner(by_name, one) == name]
             title = name
         case ("service", True):
-            shown = [s for s in statuses if s.slo.service == name]
+            shown = roll.by_service.get(name, ())
             title = by_name[name].title if name in by_name else name
         case ("slos" | "services", False):
             title = "All SLOs" if kind == SLOS else "All services"
@@ -109,11 +109,10 @@ def wall(
         raise NoSuchViewError(f"There is no SLO for {view[:100]!r}.")
     tiles = _services(shown, by_name) if kind == SERVICES else _slos(shown, by_name)
     columns, rows = grid(len(tiles))
-    worst = states.worst_first(shown)[0] if shown else None
     return WallView(
         title=title,
         sentence=sentence(shown),
-        tone="blind" if worst is None else _TONES[states.marks(worst)[0]],
+        tone=_TONES[shown[0].marks[0]] if shown else "blind",
         columns=columns,
         rows=rows,
         tiles=tuple(tiles),
@@ -121,7 +120,7 @@ def wall(
         if health.last_evaluation is None
         else health.last_evaluation.isoformat(timespec="seconds"),
         now=now.isoformat(timespec="milliseconds"),
-        problems=problems_of(health, bool(statuses), now),
+        problems=problems_of(health, bool(len(roll)), now),
     )
 
 
@@ -130,21 +129,20 @@ def grid(count: int) -> tuple[int, int]:
     return next((one for one in GRIDS if one[0] * one[1] >= count), GRIDS[-1])
 
 
-def sentence(statuses: Iterable[SLOStatus]) -> str:
+def sentence(shown: Iterable[Glance]) -> str:
     """How many are in which state, the worst first: `2 burning fast, 214 healthy`."""
-    census = states.census(statuses)
+    found = census(shown)
     told = [
-        f"{write.count(census[mark])} {mark.word.lower()}" for mark in states.MARKS if census[mark]
+        f"{write.count(found[mark])} {mark.word.lower()}" for mark in states.MARKS if found[mark]
     ]
     return ", ".join(told) or "No SLOs yet"
 
 
-def _slos(statuses: Sequence[SLOStatus], cards: Mapping[str, ServiceCard]) -> list[Tile]:
-    ordered = states.worst_first(statuses)
+def _slos(ordered: Sequence[Glance], cards: Mapping[str, ServiceCard]) -> list[Tile]:
     if len(ordered) <= MOST_TILES:
         return [_slo(one, cards) for one in ordered]
-    calm = [one for one in ordered if states.marks(one)[0] not in states.ATTENTION]
-    restless = [one for one in ordered if states.marks(one)[0] in states.ATTENTION]
+    calm = [one for one in ordered if one.marks[0] not in states.ATTENTION]
+    restless = [one for one in ordered if one.marks[0] in states.ATTENTION]
     return _with_rest([_slo(one, cards) for one in restless], _calm(calm))
 
 
@@ -160,39 +158,38 @@ def _with_rest(restless: list[Tile], calm: list[Tile]) -> list[Tile]:
     return [*restless, *calm]
 
 
-def _calm(statuses: Iterable[SLOStatus]) -> list[Tile]:
+def _calm(found: Iterable[Glance]) -> list[Tile]:
     """One tile for all that are healthy, and one for those that are learning."""
-    census = states.census(statuses)
+    counted = census(found)
     return [
         Tile(
-            mark.key, _TONES[mark], mark.word, "", "", write.count(census[mark]), mark.word.lower()
+            mark.key, _TONES[mark], mark.word, "", "", write.count(counted[mark]), mark.word.lower()
         )
         for mark in (states.LEARNING, states.HEALTHY)
-        if census[mark]
+        if counted[mark]
     ]
 
 
-def _slo(status: SLOStatus, cards: Mapping[str, ServiceCard]) -> Tile:
-    mark = states.marks(status)[0]
-    card, burn = cards.get(status.slo.service), status.burn(HOUR)
-    burns = mark in (states.BURNING_FAST, states.BURNING, states.RECOVERING) and burn is not None
+def _slo(one: Glance, cards: Mapping[str, ServiceCard]) -> Tile:
+    mark, rate = one.marks[0], one.rate(HOUR)
+    card = cards.get(one.slo.service)
+    burns = mark in (states.BURNING_FAST, states.BURNING, states.RECOVERING) and rate is not None
     return Tile(
         mark.key,
         _TONES[mark],
         mark.word,
-        status.slo.key,
-        card.title if card is not None else status.slo.service,
-        learning.budget(status),
-        f"burning {write.burn(burn.rate)}" if burns and burn is not None else "budget left",
+        one.slo.key,
+        card.title if card is not None else one.slo.service,
+        learning.WORD if one.learns else write.budget(one.remaining),
+        f"burning {write.burn(rate)}" if burns else "budget left",
     )
 
 
-def _services(statuses: Sequence[SLOStatus], cards: Mapping[str, ServiceCard]) -> list[Tile]:
-    by_service: dict[str, list[SLOStatus]] = {}
-    for one in statuses:
+def _services(found: Sequence[Glance], cards: Mapping[str, ServiceCard]) -> list[Tile]:
+    by_service: dict[str, list[Glance]] = {}
+    for one in found:  # the worst first, and so are the services, each by its worst
         by_service.setdefault(one.slo.service, []).append(one)
-    worst = states.worst_first(states.worst_first(own)[0] for own in by_service.values())
-    ordered = [by_service[one.slo.service] for one in worst]
+    ordered = list(by_service.values())
     if len(ordered) <= MOST_TILES:
         return [_service(own, cards) for own in ordered]
     calm = [own for own in ordered if _mark(own) not in states.ATTENTION]
@@ -206,26 +203,26 @@ def _services(statuses: Sequence[SLOStatus], cards: Mapping[str, ServiceCard]) -
     return _with_rest([_service(own, cards) for own in restless], tiles)
 
 
-def _mark(statuses: Sequence[SLOStatus]) -> states.Mark:
-    return states.marks(states.worst_first(statuses)[0])[0]
+def _mark(own: Sequence[Glance]) -> states.Mark:
+    return own[0].marks[0]
 
 
-def _service(statuses: Sequence[SLOStatus], cards: Mapping[str, ServiceCard]) -> Tile:
-    mark, census = _mark(statuses), states.census(statuses)
-    card = cards.get(statuses[0].slo.service)
+def _service(own: Sequence[Glance], cards: Mapping[str, ServiceCard]) -> Tile:
+    mark, counted = _mark(own), census(own)
+    card = cards.get(own[0].slo.service)
     return Tile(
         mark.key,
         _TONES[mark],
         mark.word,
-        card.title if card is not None else statuses[0].slo.service,
+        card.title if card is not None else own[0].slo.service,
         (card.owner or "") if card is not None else "",
-        f"{census[mark]} of {len(statuses)}",
+        f"{counted[mark]} of {len(own)}",
         mark.word.lower(),
     )
 
 
-def _owner(cards: Mapping[str, ServiceCard], status: SLOStatus) -> str | None:
-    card = cards.get(status.slo.service)
+def _owner(cards: Mapping[str, ServiceCard], one: Glance) -> str | None:
+    card = cards.get(one.slo.service)
     return card.owner if card is not None else None
 
 

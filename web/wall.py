@@ -14,7 +14,6 @@ from dashboards.wall import SLOS, NoSuchViewError, WallView, wall, wall_page
 from web.access.guard import GuardedRoute, asking, cookie_name, wall_cookie_name
 from web.assets import Assets
 from web.forms import see_other
-from web.look import newest
 from web.problem import ProblemError
 from web.report_settings import ReportSettings
 from web.settings import WebSettings
@@ -103,10 +102,10 @@ class WallPages:
             kept, at = self._kept.get(view), self._monotonic()
             if kept is not None and at - kept[0] < _KEPT_FOR:
                 return kept[1]
-            statuses = await newest(self._source)
             source = self._source
+            roll = await source.roll()
             try:
-                made = wall(view, statuses, source.services(), source.health(), self._now())
+                made = wall(view, roll, source.services(), source.health(), self._now())
             except NoSuchViewError as error:
                 raise ProblemError(404, str(error)) from None
             if len(self._kept) >= 2 * _MOST_VIEWS:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboards.glance import roll_of
 from dashboards.wall import GRIDS, MOST_TILES, NoSuchViewError, WallView, grid, wall
 from slo.status import BudgetState, NowState, SLOStatus
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
@@ -20,7 +21,7 @@ def some(count: int, budget: BudgetState, now: NowState = NowState.OK) -> list[S
 
 def shown(statuses: list[SLOStatus], view: str = "slos") -> WallView:
     source = FakeSource()
-    return wall(view, statuses, source.services(), source.health(), NOW)
+    return wall(view, roll_of(statuses), source.services(), source.health(), NOW)
 
 
 @pytest.mark.parametrize("count", range(1, MOST_TILES + 1))
@@ -87,7 +88,7 @@ def test_a_view_of_what_is_not_there_is_refused(view: str) -> None:
 def test_an_ill_monitor_says_so_and_no_slos_is_no_good_news() -> None:
     source = FakeSource()
     health = replace(source.health(), problems=("the outbox is stuck",))
-    view = wall("slos", [], source.services(), health, NOW)
+    view = wall("slos", roll_of([]), source.services(), health, NOW)
 
     assert view.problems[0] == "the outbox is stuck"
     assert (view.sentence, view.tone) == ("No SLOs yet", "blind")
