@@ -120,7 +120,11 @@ def pages(one: Town) -> Iterator[str]:
         filled = filled.replace("{period}", f"{datetime.now(UTC):%Y-%m-%d}")
         kind = path.split("/")[1]
         filled = filled.replace("{planned_id}", str(ids.get(kind)))
-        if "{" not in filled and "oidc" not in filled and not filled.endswith((".csv", ".json")):
+        if (
+            "{" not in filled
+            and "oidc" not in filled
+            and not filled.endswith((".csv", ".json", ".pdf"))
+        ):
             yield filled
     yield f"/why?of={one.real['incident']}"
     yield "/slos?q=%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E"
