@@ -23,6 +23,8 @@ from nines.storage.annotations import AnnotationStore
 from nines.storage.audit import AuditRecords
 from nines.storage.counts import CountStore
 from nines.storage.errors import StorageError
+from nines.storage.report_mails import ReportMailRecords
+from nines.storage.status_incidents import StatusIncidentRecords
 from nines.threads import StorageThreads
 from tests.fakes.clock import FakeClock
 from tests.nines.living import HEAD, START
@@ -37,6 +39,8 @@ FORGETS = {
     "retention of deployments": deployments.DeploymentRecords,
     "retention of overrides": gate_overrides.OverrideStore,
     "retention of annotations": AnnotationStore,
+    "retention of the status page": StatusIncidentRecords,
+    "retention of mailed reports": ReportMailRecords,
     "retention of shadows": shadows.ShadowRecords,
     "retention of the audit log": AuditRecords,
     "retention of sessions": AccountRecords,
