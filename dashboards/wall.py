@@ -173,7 +173,8 @@ def _calm(found: Iterable[Glance]) -> list[Tile]:
 def _slo(one: Glance, cards: Mapping[str, ServiceCard]) -> Tile:
     mark, rate = one.marks[0], one.rate(HOUR)
     card = cards.get(one.slo.service)
-    burns = mark in (states.BURNING_FAST, states.BURNING, states.RECOVERING) and rate is not None
+    burns = mark in (states.BURNING_FAST, states.BURNING, states.RECOVERING)
+    words = "" if one.learns else "left"
     return Tile(
         mark.key,
         _TONES[mark],
@@ -181,7 +182,7 @@ def _slo(one: Glance, cards: Mapping[str, ServiceCard]) -> Tile:
         one.slo.key,
         card.title if card is not None else one.slo.service,
         learning.WORD if one.learns else write.budget(one.remaining),
-        f"burning {write.burn(rate)}" if burns else "budget left",
+        f"burning {write.burn(rate)}" if burns and rate else words,
     )
 
 
