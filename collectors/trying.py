@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from collectors.blackbox.allowed import Allowed
+from collectors.blackbox.guard import permitted
 from collectors.blackbox.refusal import RefusedError, Why
 from collectors.http import HttpConfig, HttpProbe
 from collectors.means import Means
@@ -38,12 +39,11 @@ class OpenResolver(Resolver):
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
         """The addresses that may be dialled. Raises socket.gaierror; RefusedError without any."""
         found = await self._inner.resolve(host, port)
-        refusals = {each: self._allowed.why_not(host, str(each)) for each in found}
-        # What is refused is no choice: an inner address beside a public one would be a way in.
-        open_ = tuple(each for each, why in refusals.items() if why is None)
-        if not open_:
-            self.refusal = next(filter(None, refusals.values()), host)
-            raise RefusedError(Why.NOT_ALLOWED, self.refusal)
+        try:
+            open_ = permitted(self._allowed, host, found)
+        except RefusedError as error:
+            self.refusal = str(error)
+            raise
         self.opened += 1
         return open_
 

@@ -36,6 +36,16 @@ class Found:
         return value
 
 
+def permitted(allowed: Allowed, host: str, found: Sequence[Address]) -> Sequence[Address]:
+    """Those of a host's addresses that may be dialled. Raises RefusedError without any."""
+    refusals = {each: allowed.why_not(host, str(each)) for each in found}
+    # What is refused is no choice: an inner address beside a public one would be a way in.
+    open_ = tuple(each for each, why in refusals.items() if why is None)
+    if not open_:
+        raise RefusedError(Why.NOT_ALLOWED, next(filter(None, refusals.values()), host))
+    return open_
+
+
 class GuardedResolver(Resolver):
     """For one probe. Every connection of it asks here, so that nothing is dialled unlooked at:
 
@@ -71,11 +81,7 @@ class GuardedResolver(Resolver):
         return (chosen,)
 
     def _chosen(self, host: str, found: Sequence[Address]) -> Address:
-        refusals = {each: self._allowed.why_not(host, str(each)) for each in found}
-        # What is refused is no choice: an inner address beside a public one would be a way in.
-        open_ = [each for each, why in refusals.items() if why is None]
-        if not open_:
-            raise RefusedError(Why.NOT_ALLOWED, next(filter(None, refusals.values()), host))
+        open_ = permitted(self._allowed, host, found)
         liked = [each for each in open_ if each.family is self._preferred]
         if not liked and not self._fallback:
             raise socket.gaierror(socket.EAI_NONAME, "it has no address of the family asked for")
