@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from collectors.expect import Answer
+from collectors.json_values import read_document
 from collectors.step import VARIABLE, Capture
 from slo.secret import HIDDEN, Secret
 
@@ -85,7 +86,7 @@ def find(capture: Capture, answer: Answer, jar: CookieJar) -> tuple[str | None, 
         return capture.regex.first(text), f"a match of {capture.regex}"
     where = str(capture.json_)
     try:
-        document = orjson.loads(answer.body.data.removeprefix(b"\xef\xbb\xbf"))
+        document = read_document(answer.body.data)
         values = capture.json_.values(document) if capture.json_ is not None else []  # type: ignore[assignment]
     except ValueError:  # or nested too deeply for a path
         return None, f"{where} (the body is no JSON)"
