@@ -1,8 +1,9 @@
 """A collector to which others send: it asks nobody, and looks at what came."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,8 @@ from slo.secret import SecretText
 
 class SentSettings(CollectorSettings):
     """What the kinds that others send to have in common: how a sender signs in."""
+
+    kind: ClassVar[str]
 
     bearer_token: SecretText | None = Field(
         None, description="What a sender must bear as `Authorization: Bearer ...`."
@@ -59,6 +62,8 @@ class PushedSettings(SentSettings):
 class RemoteWriteConfig(PushedSettings):
     """Take what a Prometheus writes to `/api/v1/write`."""
 
+    kind = "remote_write"
+
     remote_write: str = Field(
         min_length=1, max_length=100, description="The sender's name, as people know it."
     )
@@ -83,6 +88,8 @@ class RemoteWriteConfig(PushedSettings):
 class OtlpConfig(PushedSettings):
     """Take what OpenTelemetry exports to `/v1/metrics`."""
 
+    kind = "otlp"
+
     otlp: str = Field(
         min_length=1, max_length=100, description="The sender's name, as people know it."
     )
@@ -98,6 +105,8 @@ class OtlpConfig(PushedSettings):
 class PushConfig(SentSettings):
     """Take the events that are posted to `/api/v1/events`."""
 
+    kind = "push"
+
     push: str = Field(
         min_length=1, max_length=100, description="The sender's name, as people know it."
     )
@@ -105,13 +114,6 @@ class PushConfig(SentSettings):
     @property
     def sender(self) -> str:
         return self.push
-
-
-_KINDS: Mapping[type[SentSettings], str] = {
-    OtlpConfig: "otlp",
-    PushConfig: "push",
-    RemoteWriteConfig: "remote_write",
-}
 
 
 def _nothing() -> Page:
@@ -123,7 +125,7 @@ class Pushed:
 
     def __init__(self, collector_id: str, config: SentSettings, means: Means) -> None:
         self.id = collector_id
-        self.kind = _KINDS[type(config)]
+        self.kind = config.kind
         self.target = config.sender
         self.interval = means.interval
         self.timeout = means.timeout
