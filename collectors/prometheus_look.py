@@ -12,7 +12,7 @@ NAME = "found"
 # Samples that are read of the past at most, and the steps among which the finest that fits is
 # taken. A Prometheus answers with 11,000 moments at most.
 _MOST_SAMPLES = 250_000
-_STEPS = tuple(map(timedelta, (0,) * 5, (600, 1_800, 3_600, 7_200, 14_400)))
+_STEPS = tuple(timedelta(minutes=minutes) for minutes in (10, 30, 60, 120, 240))
 _BYTES = "32MiB"
 
 
