@@ -77,7 +77,7 @@ def look_back(
                 state, told = advance(state, page or _NOTHING, at, {_ID: sli}, step)
                 increment = told[_ID]
             _book(found, increment, at, step)
-        if at > weeks[0].start and (place := _place(found, at - timedelta.resolution)) is not None:
+        if (place := _place(found, at - timedelta.resolution)) is not None:
             found[place] = replace(found[place], due=found[place].due + 1)
         at += step
     return tuple(found)
