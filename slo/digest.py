@@ -149,7 +149,6 @@ class Digests:
         self._places = np.array([ledger.place for _, ledger in watched], np.intp)
         self._own = window_of(slo.window.reach, grid)
         self._lookbacks = [window_of(length, grid) for length in lookbacks(slo)]
-        self._hour = window_of(min(_HOUR, slo.window.reach), grid)
         self._shortest = None
         if slo.tiers:
             self._shortest = window_of(min(tier.short for tier in slo.tiers), grid)
@@ -199,10 +198,10 @@ class Digests:
             return
         states = self._states(allowed, spent, seen)
         tight = wanted & (states == _HEALTHY)
-        states[self._clearance.ends(sums, tight, micros)] = _AT_RISK
+        hour = _Window(sums, self._clearance.hour)
+        states[self._clearance.ends(sums, hour, tight, micros)] = _AT_RISK
         rates = [_divided(one.bad * self._down, one.total * self._up, one.seen) for one in burns]
         brief = burns[0] if burns else whole
-        hour = _Window(sums, self._hour)
         nothing = np.zeros((0, len(wanted)))
         everything = whole.total + whole.unknown
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -317,7 +316,7 @@ class _Clearance:
         slo = watched[0][0]
         self._watched, self._places, self._grid = watched, places, grid
         self._pace_over = min(_HOUR, slo.window.reach)
-        self._hour = window_of(self._pace_over, grid)
+        self.hour = window_of(self._pace_over, grid)
         self._own = window_of(slo.window.reach, grid)
         self._width = self._own[0]
         self._slots = slo.window.seconds // self._width
@@ -328,9 +327,8 @@ class _Clearance:
         self._bad = np.zeros(len(watched), np.uint64)
         self._taken = np.zeros(len(watched), np.int64)
 
-    def ends(self, sums: Sums, of: _Mask, micros: NDArray[np.int64]) -> _Mask:
+    def ends(self, sums: Sums, hour: _Window, of: _Mask, micros: NDArray[np.int64]) -> _Mask:
         """Of these SLOs, whose budgets have something left, at which ones it comes to an end."""
-        hour = _Window(sums, self._hour)
         seconds = self._pace_over.total_seconds()
         come = self._width * hour.total / seconds * self._share
         gone = self._width * hour.bad / seconds
