@@ -78,7 +78,7 @@ async def test_a_call_that_is_given_up_is_cut_and_makes_room(
 ) -> None:
     monkeypatch.setattr(module, "WITHIN", timedelta(seconds=0.3))
     tls = server_tls if encrypted else None
-    async with vendor(*[TRICKLE] * MOST, yes, tls=tls, host="localhost") as there:
+    async with vendor(TRICKLE, tls=tls, host="localhost") as there:
         made = RECEIVERS[kind]
         config = made.config.model_validate({"url": there.url, "ca_file": ca_file, **more})
         sender = made.build(config, external_url="https://nines.example")
@@ -87,6 +87,7 @@ async def test_a_call_that_is_given_up_is_cut_and_makes_room(
             with pytest.raises(DeliveryError, match="time ran out"):
                 await sender.deliver(message(), handle={}, attempt=1)
         await eventually(lambda: not threads._running, "the calls to end", within=10)
+        there.script = [yes]
         threads._within = 30
 
         await sender.deliver(message(), handle={}, attempt=MOST + 1)

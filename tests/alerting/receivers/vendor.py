@@ -25,9 +25,10 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 @dataclass(slots=True)
 class Vendor:
-    """What stands at `url`, and the requests that came there."""
+    """What stands at `url`, what it says, and the requests that came there."""
 
     url: str
+    script: Sequence[bytes]
     requests: list[bytes] = field(default_factory=list)
 
     @property
@@ -41,14 +42,14 @@ async def vendor(
 ) -> AsyncIterator[Vendor]:
     """Answer one connection after the other; when the script is over, the last one again."""
     tasks: set[asyncio.Task[None]] = set()
-    stands = Vendor("")
+    stands = Vendor("", script)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
         with contextlib.suppress(asyncio.CancelledError, OSError, asyncio.IncompleteReadError):
-            await _serve(reader, writer, script, stands)
+            await _serve(reader, writer, stands)
         writer.transport.abort()
         tasks.discard(task)
 
@@ -65,10 +66,7 @@ async def vendor(
 
 
 async def _serve(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    script: Sequence[bytes],
-    stands: Vendor,
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stands: Vendor
 ) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
@@ -76,7 +74,7 @@ async def _serve(
         if row.startswith(b"content-length:"):
             length = int(row.partition(b":")[2])
     stands.requests.append(head + await reader.readexactly(length))
-    said = script[min(len(stands.requests), len(script)) - 1]
+    said = stands.script[min(len(stands.requests), len(stands.script)) - 1]
     if said == RESET:
         return
     if said == ABORTED:
