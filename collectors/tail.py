@@ -43,7 +43,9 @@ class Tail:
     """One file, by its path. Blocks while it reads: use it in a thread, one call at a time."""
 
     def __init__(self, path: Path, position: Position | None = None) -> None:
-        """Without a position, or where its file is gone, it begins at the present end."""
+        """Without a position it begins at the present end; where the file of one is gone, the one
+        that stands there is read from its beginning.
+        """
         self._path = path
         self._resumed = position
         self._file: int | None = None
