@@ -8,14 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_httpserver import HTTPServer
 
 from tests.daemons import daemon, listens
 from tests.journeys.test_first_steps import tab_to
 from tests.web.ports import free_port
-from tests.web.test_pages_browser import CHROMIUM, DESK
+from tests.web.test_pages_browser import DESK, browser
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 CONFIG = """\
@@ -67,16 +68,6 @@ def _incident(url: str) -> str:
             if found:
                 return str(found[0]["id"])
     raise AssertionError("no incident was opened")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture

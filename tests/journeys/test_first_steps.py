@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_httpserver import HTTPServer
 
 from tests.daemons import daemon, listens
 from tests.web.ports import free_port
-from tests.web.test_pages_browser import CHROMIUM, DESK, PHONE, violations
+from tests.web.test_pages_browser import DESK, PHONE, browser, violations
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 CONFIG = """\
@@ -51,16 +52,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         target.expect_request("/health").respond_with_data("fine")
         with daemon(command, lambda: listens(port), tmp_path / "log", {"PYTHONPATH": root}):
             yield Start(f"http://127.0.0.1:{port}", config, target.url_for("/health"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield started
-        started.close()
 
 
 def check_written(start: Start, before: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from nines.accounts import Accounts
 from nines.clock import SystemClock
@@ -18,12 +18,13 @@ from nines.storage.database import open_database
 from nines.threads import StorageThreads
 from tests.nines.test_accounts import QUICK, SECRET
 from tests.web.fakes import NOW, FakeSource
-from tests.web.test_pages_browser import CHROMIUM, PHONE, violations
+from tests.web.test_pages_browser import PHONE, browser, violations
 from web.access.decision import Grant, Role
 from web.app import create_app
 from web.serve import run, serve
 from web.settings import WebSettings
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 
@@ -88,16 +89,6 @@ def site(tmp_path: Path, migrated_sqlite_file: Path) -> Iterator[Site]:
     thread.join(20)
     threads.close()
     database.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield started
-        started.close()
 
 
 def sign_in(page: Page, name: str, password: str = SECRET) -> None:

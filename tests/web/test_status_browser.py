@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, expect
 from alerting.status_incident import ComponentState, Impact, Stage, StatusPlan, UpdatePlan
 from tests.web.fake_board import BoardWorld, board_world
 from tests.web.fakes import NOW
-from tests.web.test_pages_browser import CHROMIUM, DESK, PHONE, browser, violations
+from tests.web.test_pages_browser import DESK, PHONE, browser, violations
 from web.app import create_app
 from web.serve import run, serve
 from web.settings import WebSettings
 
-__all__ = ["CHROMIUM", "browser"]
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 

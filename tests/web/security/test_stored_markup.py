@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from nines.credentials import new_token
 from nines.storage.accounts import AccountRecords, Doer, User
 from nines.storage.database import open_database
 from tests.web.security.town import Town, eventually, town
 from tests.web.test_access_table import ROUTES
+from tests.web.test_pages_browser import browser
 from web.access.decision import Grant, Role
 
-CHROMIUM = "/usr/bin/chromium"
 NO_PAGES = ("/api/", "/-/", "/static", "/metrics", "/probe", "/badge")
 RUN = "window.hacked=(window.hacked||0)+1"
 HOSTILE = (
@@ -43,6 +43,7 @@ alerting:
   route: {{receivers: [oncall]}}
 """
 
+__all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 
@@ -52,14 +53,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with town(folder, CONFIG, hostile=json.dumps(HOSTILE)) as one:
         write_everywhere(one)
         yield one
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def write_everywhere(one: Town) -> None:
