@@ -17,6 +17,7 @@ from dashboards.source import NotAnsweringError
 from slo.status import BudgetState, NowState
 from tests.web.fakes import LONG, NOW, FakeSource, make_incident, make_slo, make_status
 from web.access import guard
+from web.access.everybody import Everybody
 from web.app import create_app
 from web.settings import WebSettings
 
@@ -91,6 +92,31 @@ async def test_storage_that_is_slow_is_waited_for_and_then_said(
     assert "No answer within 0.05 s" in html.unescape(answer.text)
     monkeypatch.undo()  # it answers again
     assert (await client.get("/slos", headers=BROWSER)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "slow"),
+    [("/slos", "who"), ("/api/v1/slos", "who"), ("/audit", "audit"), ("/api/v1/audit", "audit")],
+)
+async def test_who_asks_and_what_was_changed_are_waited_for_no_longer(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch, path: str, slow: str
+) -> None:
+    async def waits(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(guard, "READ_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(Everybody, slow, waits)
+    app = create_app(source, settings=WebSettings(now=lambda: NOW))
+    async with (
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:9919"
+        ) as client,
+        asyncio.timeout(20),
+    ):
+        answer = await client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 503
+    assert "No answer within 0.05 s" in html.unescape(answer.text)
 
 
 async def test_a_budget_of_minus_400_percent_is_told_as_that(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -36,6 +36,8 @@ COOKIE = "nines_session"
 READ_WITHIN_SECONDS = 30
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
+# What machines ask has bounds of its own, and what is open may write.
+_UNBOUNDED = _MACHINES | {Permission.OPEN}
 # Asked by machines all the time, or needed by whoever is nobody: who it is, is asked when needed.
 _UNHURT = (
     "/metrics", "/-/", "/probe", "/api/v2/alerts", "/api/v1/write", "/api/v1/events", "/v1/metrics",
@@ -57,17 +59,22 @@ class NotAllowedError(ProblemError):
 class Asking:
     """One request's asker, looked up at most once."""
 
-    def __init__(self, access: Access, credentials: Credentials) -> None:
+    def __init__(
+        self, access: Access, credentials: Credentials, until: float | None = None
+    ) -> None:
+        """`until` is when reading gives up, by the loop's clock."""
         self.access = access
         self.credentials = credentials
+        self.until = until
         self.principal = _STRANGER
         self._known = False
 
     async def who(self) -> Principal:
-        """Who it is. Raises ProblemError for a token that is not valid."""
+        """Who it is. Raises ProblemError for a token that is not valid, and NotAnsweringError."""
         if not self._known:
             try:
-                self.principal = await self.access.who(self.credentials)
+                async with _in_time(self.until):
+                    self.principal = await self.access.who(self.credentials)
             except DeniedError as error:
                 raise NotAllowedError(str(error), signing_in=True) from None
             self._known = True
@@ -130,7 +137,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        one = Asking(self._access, self._credentials(scope, _without_token(scope)))
+        until = asyncio.get_running_loop().time() + READ_WITHIN_SECONDS
+        one = Asking(self._access, self._credentials(scope, _without_token(scope)), until)
         token = _ASKING.set(one)
         try:
             self._refuse_forgeries(scope, one.credentials)
@@ -200,21 +208,23 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             permission = permission_of(request.method, self.path)
-            await asking().demand(permission)
+            one = asking()
+            await one.demand(permission)
             if takes_json:
                 check_json(request.headers)
-            if request.method in _SAFE and permission is Permission.READ:
-                return await _in_time(handler(request))
-            return await handler(request)
+            reads = request.method in _SAFE and permission not in _UNBOUNDED
+            async with _in_time(one.until if reads else None):
+                return await handler(request)
 
         return guarded
 
 
-async def _in_time(answering: Awaitable[Response]) -> Response:
+@contextlib.asynccontextmanager
+async def _in_time(until: float | None) -> AsyncIterator[None]:
     """Whoever reads is told that storage is slow, rather than left to wait for it."""
     try:
-        async with asyncio.timeout(READ_WITHIN_SECONDS) as bound:
-            return await answering
+        async with asyncio.timeout_at(until) as bound:
+            yield
     except TimeoutError:
         if not bound.expired():
             raise
