@@ -28,7 +28,7 @@ from web.access.decision import (
 )
 from web.access.everybody import EVERYBODY
 from web.access.port import Access, Credentials, DeniedError
-from web.access.table import permission_of
+from web.access.table import PERMISSIONS, permission_of
 from web.problem import ProblemError, check_json, problem_response
 from web.safety import host_name, is_loopback
 
@@ -121,7 +121,7 @@ _NOBODY_ASKS = Asking(EVERYBODY, Credentials(local=True))
 
 
 # What a wallboard asks for: there its token may come in a cookie, and at first in the address.
-_WALL = ("/wall", "/wall/tiles", "/api/v1/stream")
+_WALL = {path for (_, path), needs in PERMISSIONS.items() if needs is Permission.WATCH}
 
 
 class Guard:
