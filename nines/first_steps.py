@@ -62,10 +62,7 @@ class FirstSteps:
 
     async def look(self, config: HttpConfig) -> Observation:
         """One look. Raises StepError."""
-        try:
-            return await self._tries.look(config)
-        except RefusedError as error:
-            raise _step_error(error) from None
+        return await self._asked(self._tries.look(config))
 
     async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
         """The jobs of a Prometheus. Raises StepError."""
@@ -97,7 +94,7 @@ class FirstSteps:
         try:
             return await answer
         except RefusedError as error:
-            raise _step_error(error) from None
+            raise StepError(_STATUS.get(error.why, 503), str(error)) from None
         except NoAnswerError as error:
             raise StepError(409, f"the Prometheus did not answer: {error}") from None
 
@@ -107,10 +104,7 @@ class FirstSteps:
 
     async def save(self, service: str, lines: str, host: str, port: int) -> None:
         """Write it, and reload. Raises StepError."""
-        try:
-            await self._tries.permit(host, port)
-        except RefusedError as error:
-            raise _step_error(error) from None
+        await self._asked(self._tries.permit(host, port))
         async with self._saving:
             try:
                 addition = await asyncio.to_thread(
@@ -130,7 +124,3 @@ class FirstSteps:
         if not result.ok:
             said = f"{addition.file} was written, but not taken up: {result.problems[0]}"
             raise StepError(503, said)
-
-
-def _step_error(error: RefusedError) -> StepError:
-    return StepError(_STATUS.get(error.why, 503), str(error))
