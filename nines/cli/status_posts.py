@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 import typer
 
-from nines.cli.asking import AskError, get, post, server_at
+from nines.cli import planned
+from nines.cli.asking import AskError, post, server_at
 from nines.cli.planned import minute, print_table
 from nines.cli.problems import FINE, WRONG_USE, fail
 
@@ -46,10 +48,11 @@ def show(server: str, limit: int, *, every: bool, as_json: bool) -> int:
     """Print what customers were told: of open incidents, or of all."""
     try:
         with server_at(server) as client:
-            found = get(client, _API, {"limit": limit})["incidents"]
+            told = planned.every(client, _API, "incidents", {})
+            wanted = (one for one in told if every or one["resolved_at"] is None)
+            found = list(islice(wanted, limit))
     except AskError as error:
         return fail(str(error), error.code)
-    found = [one for one in found if every or one["resolved_at"] is None]
     if as_json:
         typer.echo(json.dumps({"incidents": found}, indent=2))
     elif not found:

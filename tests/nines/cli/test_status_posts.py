@@ -63,3 +63,16 @@ def test_status_alone_shows_the_slos_and_its_help_names_both(server: str) -> Non
     assert "shop/checkout" in ask(server, "shop/checkout").out
     said = ask(server, "--help").out
     assert all(f" {word} " in said for word in ("post", "update", "list"))
+
+
+def test_an_open_incident_is_listed_however_much_was_told_since(server: str) -> None:
+    def opened(*more: str) -> list[str]:
+        ran = ask(server, "list", "-o", "json", *more)
+        return [one["id"] for one in json.loads(ran.out)["incidents"]]
+
+    for title in ("One", "Another"):
+        ask(server, "post", "--title", title, "--text", "x")
+    newest, older = opened()
+    ask(server, "update", newest, "--status", "resolved", "--text", "Over.")
+
+    assert opened("--limit", "1") == [older]
