@@ -1,12 +1,10 @@
 """`/api/v1/deployments`: tell of a release, and list them."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from dashboards.deployment_facts import (
@@ -25,6 +23,7 @@ from slo.key import KeyReusedError
 from slo.ledger import epoch_micros
 from web.answer import answer
 from web.cursor import read_cursor, write_cursor
+from web.keyed import Key, digest, of_api
 from web.look import Look
 from web.moment import MOST_SIGNS, asked_moment, read_moment
 from web.planning import Cursor, Limit, Person, Word, refusing
@@ -33,15 +32,6 @@ from web.settings import WebSettings
 
 _ORDER = "newest deployment"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^\P{C}*$")]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Your own name for it: told twice under the same key, it is one release.",
-    ),
-]
 
 
 class DeploymentRequest(BaseModel):
@@ -154,8 +144,8 @@ class DeploymentsAPI:
             environment=wanted.environment,
             commit=wanted.commit,
             url=wanted.url,
-            key=None if key is None else f"api:{key}",
-            told=_told(wanted),
+            key=of_api(key),
+            told=digest(wanted),
         )
         try:
             with refusing():
@@ -199,12 +189,6 @@ def add_deployment_routes(router: APIRouter, source: Source, settings: WebSettin
     router.add_api_route(
         "/deployments/{deployment_id}", api.one, methods=["GET"], response_model=DeploymentDetail
     )
-
-
-def _told(wanted: DeploymentRequest) -> str:
-    """What was sent, to tell it from anything else under the same key."""
-    body = orjson.dumps(wanted.model_dump(), option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
 def _before(cursor: str) -> Before:

@@ -1,13 +1,11 @@
 """`/api/v1/status/incidents`: tell customers what is wrong, and what is done about it."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from alerting.status_incident import (
@@ -25,9 +23,9 @@ from web.access.decision import EVERYWHERE, Permission
 from web.access.guard import asking
 from web.access.guarded import signed
 from web.answer import answer
-from web.cursor import page_of
-from web.planning import Cursor, Limit, Person, Word, refusing
-from web.problem import ProblemError, bad_request
+from web.keyed import Key, digest, of_api
+from web.planning import Cursor, Limit, Person, Word, newest_first, refusing
+from web.problem import ProblemError
 from web.settings import WebSettings
 
 LONGEST = 10_000
@@ -47,15 +45,6 @@ Components = Annotated[
     Field(
         max_length=200,
         description="By their keys; null: it is touched, and its state is left to its SLOs.",
-    ),
-]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Your own name for the request: sent twice under the same key, it counts once.",
     ),
 ]
 
@@ -162,7 +151,7 @@ class StatusPosts:
             wanted.components,
         )
         try:
-            return await self.board.post(plan, key, _told(wanted, ""))
+            return await self.board.post(plan, key, digest(wanted, of=""))
         except KeyReusedError:
             raise _reused() from None
 
@@ -180,7 +169,7 @@ class StatusPosts:
             wanted.components,
         )
         try:
-            return await self.board.update(plan, key, _told(wanted, incident_id))
+            return await self.board.update(plan, key, digest(wanted, of=incident_id))
         except KeyReusedError:
             raise _reused() from None
         except LookupError:
@@ -206,11 +195,7 @@ class StatusAPI:
 
     async def every(self, request: Request, cursor: Cursor = None, limit: Limit = 50) -> Response:
         """What customers were told, newest first."""
-        found = self._posts.board.incidents()
-        try:
-            page, following = page_of(found, _age, order="newest", cursor=cursor, limit=limit)
-        except ValueError as error:
-            raise bad_request("query.cursor", str(error)) from None
+        page, following = newest_first(self._posts.board.incidents(), cursor, limit)
         return answer(request, StatusIncidentList(tuple(map(self._facts, page)), following))
 
     async def one(self, request: Request, incident_id: str) -> Response:
@@ -222,7 +207,7 @@ class StatusAPI:
     ) -> Response:
         """Tell customers; 200 instead of 201 where this was told before under the same key."""
         with refusing():
-            told, is_new = await self._posts.post(wanted, _of_api(key))
+            told, is_new = await self._posts.post(wanted, of_api(key))
         return answer(request, self._facts(told), 201 if is_new else 200)
 
     async def update(
@@ -230,7 +215,7 @@ class StatusAPI:
     ) -> Response:
         """Tell them more; 200 instead of 201 where this was told before under the same key."""
         with refusing():
-            told, is_new = await self._posts.update(incident_id, wanted, _of_api(key))
+            told, is_new = await self._posts.update(incident_id, wanted, of_api(key))
         return answer(request, self._facts(told), 201 if is_new else 200)
 
     def _facts(self, one: StatusIncident) -> StatusIncidentFacts:
@@ -271,20 +256,6 @@ def add_status_routes(router: APIRouter, board: StatusBoard, settings: WebSettin
             status_code=201,
             responses=before,
         )
-
-
-def _age(one: StatusIncident) -> tuple[float, str]:
-    return (-one.created_at.timestamp(), one.id)
-
-
-def _of_api(key: str | None) -> str | None:
-    return None if key is None else f"api:{key}"
-
-
-def _told(wanted: BaseModel, of: str) -> str:
-    """What was sent, to tell it from anything else under the same key."""
-    body = orjson.dumps({"of": of, **wanted.model_dump()}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
 def _reused() -> ProblemError:
