@@ -169,9 +169,11 @@ def _update(update: StatusUpdate, incident_id: str) -> dict[str, Any]:
 
 def _maintenance(one: Maintenance, facts: StatusFacts, external_url: str) -> dict[str, Any]:
     now = facts.made_at
-    status = "scheduled" if now < one.start else "in_progress" if now < one.end else "completed"
-    told = max(min(now, one.end), one.announced_at)
-    updated = one.announced_at if status == "scheduled" else min(told, now)
+    status, updated = "completed", one.end
+    if now < one.end:
+        status, updated = "in_progress", one.start
+    if now < one.start:
+        status, updated = "scheduled", one.announced_at
     return {
         "id": one.id,
         "name": one.words,

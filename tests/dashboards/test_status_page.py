@@ -19,6 +19,7 @@ from alerting.status_incident import (
     gone_on,
 )
 from dashboards import status_words
+from dashboards.status_json import maintenances_json
 from dashboards.status_page import (
     NOTHING_COUNTED,
     Component,
@@ -166,6 +167,25 @@ def test_the_whole_is_a_sentence(of: StatusFacts, indicator: str, sentence: str)
     whole = overall(of)
 
     assert (whole.indicator, whole.sentence) == (indicator, sentence)
+
+
+@pytest.mark.parametrize(
+    ("begins", "status", "updated"),
+    [(1, "scheduled", "10:00"), (-1, "in_progress", "11:00"), (-3, "completed", "11:00")],
+)
+def test_maintenance_is_as_it_was_until_it_begins_or_ends(
+    begins: int, status: str, updated: str
+) -> None:
+    start = NOW + begins * HOUR
+    work = Maintenance("m", "We move.", start, start + 2 * HOUR, NOW - 2 * HOUR, ("buy",))
+    said = [
+        maintenances_json(replace(facts(), made_at=at, maintenances=(work,)), "")
+        for at in (NOW, NOW + HOUR / 2)
+    ]
+    one, later = (each["scheduled_maintenances"][0] for each in said)
+
+    assert one["status"] == later["status"] == status
+    assert one["updated_at"] == later["updated_at"] == f"2026-11-21T{updated}:07.000Z"
 
 
 def test_nothing_seen_at_all_is_not_all_well() -> None:
