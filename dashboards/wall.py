@@ -90,7 +90,6 @@ def wall(
     by_name = {card.name: card for card in cards}
     kind, _, name = view.partition(":")
     shown: Sequence[Glance] = roll.worst_first
-    title = "All SLOs"
     match kind, bool(name):
         case ("owner", True):
             shown = [one for one in shown if _owner(by_name, one) == name]
@@ -143,7 +142,7 @@ def _slos(ordered: Sequence[Glance], cards: Mapping[str, ServiceCard]) -> list[T
         return [_slo(one, cards) for one in ordered]
     calm = [one for one in ordered if one.marks[0] not in states.ATTENTION]
     restless = [one for one in ordered if one.marks[0] in states.ATTENTION]
-    return _with_rest([_slo(one, cards) for one in restless], _calm(calm))
+    return _with_rest([_slo(one, cards) for one in restless], _calm(one.marks[0] for one in calm))
 
 
 def _with_rest(restless: list[Tile], calm: list[Tile]) -> list[Tile]:
@@ -158,9 +157,9 @@ def _with_rest(restless: list[Tile], calm: list[Tile]) -> list[Tile]:
     return [*restless, *calm]
 
 
-def _calm(found: Iterable[Glance]) -> list[Tile]:
+def _calm(found: Iterable[states.Mark]) -> list[Tile]:
     """One tile for all that are healthy, and one for those that are learning."""
-    counted = census(found)
+    counted = Counter(found)
     return [
         Tile(
             mark.key, _TONES[mark], mark.word, "", "", write.count(counted[mark]), mark.word.lower()
@@ -195,13 +194,7 @@ def _services(found: Sequence[Glance], cards: Mapping[str, ServiceCard]) -> list
         return [_service(own, cards) for own in ordered]
     calm = [own for own in ordered if _mark(own) not in states.ATTENTION]
     restless = [own for own in ordered if _mark(own) in states.ATTENTION]
-    rest = Counter(_mark(own) for own in calm)
-    tiles = [
-        Tile(mark.key, _TONES[mark], mark.word, "", "", write.count(rest[mark]), mark.word.lower())
-        for mark in (states.LEARNING, states.HEALTHY)
-        if rest[mark]
-    ]
-    return _with_rest([_service(own, cards) for own in restless], tiles)
+    return _with_rest([_service(own, cards) for own in restless], _calm(map(_mark, calm)))
 
 
 def _mark(own: Sequence[Glance]) -> states.Mark:

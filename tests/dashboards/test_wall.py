@@ -57,6 +57,19 @@ def test_of_many_those_that_want_a_look_are_shown_and_the_others_counted() -> No
     assert (view.columns, view.rows) == (3, 2)
 
 
+def test_of_many_services_those_that_want_a_look_are_shown_and_the_others_counted() -> None:
+    well = [
+        make_status(make_slo(f"calm-{n}", "up"), (900, 1, 0), budget_state=BudgetState.HEALTHY)
+        for n in range(60)
+    ]
+    view = shown([*well, *some(2, BudgetState.EXHAUSTED)], "services")
+
+    assert [(tile.word, tile.figure, tile.note) for tile in view.tiles] == [
+        ("Exhausted", "2 of 2", "exhausted"),
+        ("Healthy", "60", "healthy"),
+    ]
+
+
 def test_more_trouble_than_there_is_room_for_is_counted_too() -> None:
     view = shown([*some(100, BudgetState.EXHAUSTED), *some(9, BudgetState.HEALTHY)])
 
