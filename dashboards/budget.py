@@ -12,13 +12,12 @@ from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
 from dashboards.source import Source
+from dashboards.spreadsheet import cell
 from slo.budget_ledger import Background, BudgetLedger, Loss
 from slo.definition import SLO
 
 SHOWN_LOSSES = 10
 _MOST_CAUSES = 3
-# A cell that begins so is run as a formula by spreadsheets; causes come from targets' labels.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,22 +219,17 @@ def account_csv(facts: BudgetLedgerFacts) -> str:
                 f"{loss.seconds:.0f}",
                 loss.good,
                 loss.bad,
-                "" if loss.spent_ratio is None else loss.spent_ratio,
+                cell(loss.spent_ratio),
                 loss.spent or "",
-                _cell(causes),
-                "yes" if loss.causes_exact else "no",
+                cell(causes),
+                cell(loss.causes_exact),
                 " ".join(incident.id for incident in loss.incidents),
             ]
         )
     for kind, rest in (("more losses", facts.more_losses), ("background", facts.background)):
-        ratio = "" if rest.spent_ratio is None else rest.spent_ratio
-        counts = [rest.good, rest.bad, ratio, rest.spent or ""]
+        counts = [rest.good, rest.bad, cell(rest.spent_ratio), rest.spent or ""]
         rows.writerow([kind, "", "", "", *counts, "", "", ""])
     return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 # --- the page's section --------------------------------------------------------------------------

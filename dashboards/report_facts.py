@@ -2,18 +2,17 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from alerting.incident_times import Medians
 from dashboards import format as write
-from dashboards.plain import number, ratio, seconds
+from dashboards.plain import fields_of, number, ratio, seconds
 from dashboards.report import Group, Incidents, Paging, Report, SLORecord
 from dashboards.report_period import ReportPeriod
 from dashboards.report_summary import summary
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins so
+from dashboards.spreadsheet import cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,38 +313,11 @@ def _before(times: Medians | None, paging: Paging | None) -> ReportedTimes | Non
     )
 
 
-_COLUMNS: Sequence[tuple[str, Callable[[ReportedSLO], object]]] = (
-    ("service", lambda one: one.service),
-    ("slo", lambda one: one.slo),
-    ("owner", lambda one: one.owner),
-    ("objective", lambda one: one.objective),
-    ("window", lambda one: one.window),
-    ("method", lambda one: one.method),
-    ("met", lambda one: one.met),
-    ("sli", lambda one: one.sli),
-    ("sli_before", lambda one: one.sli_before),
-    ("total", lambda one: one.total),
-    ("cost", lambda one: one.cost),
-    ("allowed", lambda one: one.allowed),
-    ("spent", lambda one: one.spent),
-    ("unknown", lambda one: one.unknown),
-    ("coverage", lambda one: one.coverage),
-)
-
-
 def report_csv(made: Report) -> str:
     """A line for each SLO; what is not known is an empty cell."""
     written = io.StringIO()
     table = csv.writer(written, lineterminator="\r\n")  # RFC 4180
-    table.writerow(["period", *(name for name, _ in _COLUMNS)])
-    for one in map(_slo, made.facts.slos):
-        table.writerow([made.facts.period.slug, *(_cell(value(one)) for _, value in _COLUMNS)])
+    table.writerow(["period", *(one.name for one in fields(ReportedSLO))])
+    for slo in map(_slo, made.facts.slos):
+        table.writerow([made.facts.period.slug, *map(cell, fields_of(slo).values())])
     return written.getvalue()
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
