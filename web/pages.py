@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from pathlib import Path
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from alerting.incident import Incident, IncidentState
@@ -47,7 +46,6 @@ from web.access.port import Access
 from web.account import AccountPages, visitor
 from web.aftermath import USUAL, PostmortemPages, times
 from web.annotations import AnnotationForms
-from web.assets import Assets
 from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
@@ -64,6 +62,7 @@ from web.shared import Shared
 from web.silence_pages import SilencePages
 from web.steps.pages import StartPages
 from web.steps.port import NO_STEPS, Steps
+from web.templates import ASSETS, templates
 from web.why import WhyPages
 
 _THEME_COOKIE = "nines_theme"
@@ -143,15 +142,7 @@ def _then(context: Context, url: str) -> str:
     return links.at_moment(url, context["frame"].at)
 
 
-_ASSETS = Assets(Path(__file__).parent / "static")
-_TEMPLATES = Environment(
-    loader=PackageLoader("dashboards"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals["static"] = _ASSETS.url
+_TEMPLATES = templates()
 _TEMPLATES.filters["then"] = _then
 
 
@@ -500,7 +491,7 @@ class Pages:
 
     async def static(self, request: Request, digest: str, name: str) -> Response:
         """A static file."""
-        return _ASSETS.response(request, digest, name) or self.error(request, 404, None)
+        return ASSETS.response(request, digest, name) or self.error(request, 404, None)
 
     # --- forms -----------------------------------------------------------------------------------
 

@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dashboards.status_board import StatusBoard
 from dashboards.status_feed import status_feed
@@ -27,9 +25,9 @@ from dashboards.status_view import Head, component_view, incident_view, status_v
 from web.access.decision import Permission
 from web.access.guard import GuardedRoute, asking
 from web.answer import has
-from web.assets import Assets
 from web.problem import ProblemError
 from web.settings import WebSettings
+from web.templates import templates
 from web.throttle import Attempts
 
 CACHED_SECONDS = 30
@@ -43,14 +41,7 @@ _JSON = {
     "incidents": incidents_json,
     "scheduled-maintenances": maintenances_json,
 }
-_TEMPLATES = Environment(
-    loader=PackageLoader("dashboards"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals["static"] = Assets(Path(__file__).parent / "static").url
+_TEMPLATES = templates()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,33 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dashboards.source import Source
 from dashboards.wall import SLOS, NoSuchViewError, WallView, wall, wall_page
 from web.access.guard import GuardedRoute, asking, cookie_name, wall_cookie_name
-from web.assets import Assets
 from web.forms import see_other
 from web.problem import ProblemError
 from web.report_settings import ReportSettings
 from web.settings import WebSettings
+from web.templates import templates
 
 _KEPT_FOR = 0.9  # seconds; less than screens wait before they ask for what changed
 _MOST_VIEWS = 20
 _CYCLES = (5, 3_600)  # seconds, at least and at most
 _YEAR = 366 * 86_400
-_TEMPLATES = Environment(
-    loader=PackageLoader("dashboards"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals["static"] = Assets(Path(__file__).parent / "static").url
+_TEMPLATES = templates()
 _TEMPLATES.filters["then"] = str  # of links, in parts that pages share: a wall has none
 
 
