@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
+from dashboards.status_page import StatusFacts
 from nines.storage.audit import AuditRecords
 from slo.exclusion import Plan, Scope
 from slo.recurrence import Once
@@ -112,6 +113,8 @@ async def test_customers_see_it_without_signing_in_and_nothing_from_inside(
         assert [name for name in INSIDE if name in answer.text] == [], path
         assert MARKUP not in answer.text or "json" in answer.headers["content-type"], path
         assert "<script" not in answer.text, path
+        shared = answer.headers.get("access-control-allow-origin")
+        assert shared == (None if "text/html" in answer.headers["content-type"] else "*"), path
     assert "Some payments fail.\nWe look into it." in answers["permalink"].text
     assert missing.status_code == 404
     assert "There is no such incident here" in missing.text
@@ -340,6 +343,29 @@ async def test_one_address_cannot_keep_the_page_busy(world: BoardWorld) -> None:
     assert codes[-1] == 429
     assert answers[-1].headers["retry-after"] == "5"
     assert page.headers["content-type"] == "application/problem+json"  # dear pages are not made
+
+
+async def test_it_is_made_every_five_seconds_at_most_and_at_once_after_news(
+    world: BoardWorld, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, facts = [], world.board.facts
+
+    async def counted() -> StatusFacts | None:
+        made.append(world.now)
+        return await facts()
+
+    monkeypatch.setattr(world.board, "facts", counted)
+    for seconds in (0, 0, 4, 5, 9):
+        world.now = NOW + timedelta(seconds=seconds)
+        assert (await client.get("/api/v2/summary.json")).status_code == 200
+        await client.get("/status")
+    at_rest = len(made)
+    await posted(client)
+    page = await client.get("/status")
+
+    assert at_rest == 2
+    assert "Payments fail" in page.text
+    assert len(made) == 3
 
 
 async def test_bars_say_each_day_and_no_data_is_no_good_day(client: httpx.AsyncClient) -> None:
