@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from alerting.callbacks.refusal import PutOffError, RefusedError
 from web.problem import ProblemError
+from web.senders import RETRY
 from web.throttle import Throttle
 
 _REFUSED = (1.0, 60)  # a second, and at once
-_PUT_OFF_SECONDS = 5
 
 
 class Refusals:
@@ -41,4 +41,4 @@ class Refusals:
 
 def put_off(error: PutOffError) -> ProblemError:
     """It is to come again."""
-    return ProblemError(503, str(error), headers={"Retry-After": str(_PUT_OFF_SECONDS)})
+    return ProblemError(503, str(error), headers=RETRY)
