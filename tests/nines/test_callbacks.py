@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from alerting.callbacks import content, link, slack
 from alerting.destination import Destination
 from alerting.notification import Notification, NotificationState
+from nines import callbacks
 from nines.service import Service
+from nines.storage.callbacks import CallbackRecords, Standing
 from tests.alerting.receivers.vendor import Vendor, answer, vendor
 from tests.fakes.clock import FakeClock
 from tests.fakes.receiver import ScriptedReceiver
@@ -303,6 +306,31 @@ async def test_what_is_no_press_of_somebody_who_may_is_refused(world: World) -> 
     refused(await world.client.put("/callbacks/pagerduty/oncall"), 405)
 
     assert await world.timeline(incident) == before
+
+
+async def test_while_storage_hangs_slack_is_answered_in_time_and_a_press_made_again_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = await world.outage()
+    over, standing = threading.Event(), CallbackRecords.standing
+
+    def hangs(records: CallbackRecords, incident_id: str, receiver: str) -> Standing | None:
+        over.wait(10)
+        return standing(records, incident_id, receiver)
+
+    with monkeypatch.context() as away:
+        assert 2 * callbacks._ANSWER_WITHIN < 3  # a press takes two looks
+        away.setattr(callbacks, "_ANSWER_WITHIN", 0.05)
+        away.setattr(CallbackRecords, "standing", hangs)
+        try:
+            answer = await world.press(incident)
+            assert not over.is_set()
+        finally:
+            over.set()
+    assert "send it again" in refused(answer, 503)
+
+    assert (await world.press(incident)).status_code == 200
+    assert any("ann" in line for line in await world.timeline(incident))
 
 
 async def test_a_replay_is_refused(world: World) -> None:
