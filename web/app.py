@@ -26,14 +26,16 @@ from web.description.document import complete
 from web.events import NO_EVENTS, EventsTaken, events_router
 from web.exporter import exporter_router
 from web.express import Endpoint, Express, Failed
+from web.framed import Framed
 from web.health import health_router
 from web.heartbeats import NO_HEARTBEATS, Heartbeats, heartbeats_router
-from web.pages import error_page, pages_router
+from web.pages import pages_router
 from web.probe import probe_router
 from web.problem import ProblemError, as_problem, problem_response
 from web.pushes import NO_PUSHES, Pushes, pushes_router
 from web.safety import Safety
 from web.settings import WebSettings
+from web.static_files import static_router
 from web.status_page import status_router
 from web.status_posting import status_posting_router
 from web.steps.port import NO_STEPS, Steps
@@ -62,6 +64,7 @@ def create_app(
 ) -> FastAPI:
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     source = guarded(source)
+    framed = Framed(source, settings.now)
     app = Application(
         settings,
         access,
@@ -88,6 +91,7 @@ def create_app(
         deploy_hooks_router(hooks, settings.monotonic),
         badge_router(source),
         pages_router(source, settings, callbacks, access, steps),
+        static_router(framed.error),
         status_posting_router(board, source, settings),
         wall_router(source, settings),
         _description(app),
@@ -111,7 +115,7 @@ def create_app(
             return to_sign_in(request)
         words = problem.detail if not_allowed or problem.status == 503 else None
         try:
-            page: Response = error_page(request, source, settings, problem.status, words)
+            page: Response = framed.error(request, problem.status, words)
         except Exception:  # noqa: BLE001 whatever broke the page may break its error page too
             return problem_response(problem, request.url.path)
         for name, value in (problem.headers or {}).items():

@@ -1,18 +1,15 @@
 """The pages for people: routes, forms, cookies. What a page says is decided in `dashboards`."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Annotated, Protocol
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import pass_context
-from jinja2.runtime import Context
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, learning, links, slo_list
@@ -27,7 +24,6 @@ from dashboards.logbook import Wanted
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
-from dashboards.past import PastView, moment_query, past_view
 from dashboards.releases import ReleaseRow
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
@@ -49,7 +45,8 @@ from web.annotations import AnnotationForms
 from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
-from web.forms import NAME_COOKIE, Print, clean, remember, remembered, see_other
+from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
+from web.framed import THEME_COOKIE, Framed
 from web.look import Look, MomentError, look, read_past
 from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
@@ -62,27 +59,15 @@ from web.shared import Shared
 from web.silence_pages import SilencePages
 from web.steps.pages import StartPages
 from web.steps.port import NO_STEPS, Steps
-from web.templates import ASSETS, templates
 from web.why import WhyPages
 
-_THEME_COOKIE = "nines_theme"
 _RECENT_INCIDENTS = 6
 _INCIDENTS_PER_PAGE = 50
-_LOOK_BACK = timedelta(hours=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
     "resolved": "It was resolved already: acknowledging changed nothing.",
     "taken": "Somebody has it already: acknowledging it again changed nothing.",
-}
-_ERRORS = {
-    400: ("This address makes no sense", "The address asks for something that cannot be."),
-    401: ("Sign in first", "Nothing was changed: Nines does not know who you are."),
-    403: ("Not allowed", "That is not yours to do, so nothing was changed."),
-    404: ("Nothing here", "There is no such page. It may have been renamed or removed."),
-    405: ("Not like that", "This page cannot be asked in this way."),
-    500: ("That failed", "Nines could not make this page. The log says why; alerts go on."),
-    503: ("Not ready", "Nines is starting or stopping. Try again in a moment."),
 }
 
 
@@ -104,6 +89,11 @@ class PageSettings(Protocol):
         ...
 
     @property
+    def monotonic(self) -> Callable[[], float]:
+        """Seconds of a clock that nobody sets."""
+        ...
+
+    @property
     def own(self) -> Told:
         """What the whole goes by."""
         ...
@@ -116,34 +106,9 @@ def pages_router(
     access: Access = EVERYBODY,
     steps: Steps = NO_STEPS,
 ) -> APIRouter:
-    """All pages, and the static files that they use."""
-    pages = Pages(source, settings.now, settings.external_url, settings.reports)
+    """All pages in the frame, but for those of the status page."""
+    pages = Pages(source, settings.now, settings.external_url, settings.reports, settings.monotonic)
     return pages.router(callbacks, access, steps, settings.own)
-
-
-def error_page(
-    request: Request, source: Source, settings: PageSettings, status: int, words: str | None = None
-) -> HTMLResponse:
-    """An error in the same frame as every page. `words` says more than the status can."""
-    return Pages(source, settings.now, settings.external_url).error(request, status, words)
-
-
-def in_frame(
-    source: Source, settings: PageSettings
-) -> tuple[Print, Callable[[Request, int, str | None], HTMLResponse]]:
-    """How pages made elsewhere, and their errors, are printed in the same frame."""
-    pages = Pages(source, settings.now, settings.external_url)
-    return pages._page, pages.error  # noqa: SLF001 - of this module
-
-
-@pass_context
-def _then(context: Context, url: str) -> str:
-    """The filter of links between pages: they stay at the moment that the page shows."""
-    return links.at_moment(url, context["frame"].at)
-
-
-_TEMPLATES = templates()
-_TEMPLATES.filters["then"] = _then
 
 
 class Pages:
@@ -154,19 +119,26 @@ class Pages:
         source: Source,
         now: Callable[[], datetime],
         external_url: str,
-        reports: Callable[[], ReportSettings] = ReportSettings,
+        reports: Callable[[], ReportSettings],
+        monotonic: Callable[[], float],
     ) -> None:
         self._source = source
+        framed = Framed(source, now)
+        self._page, self._error = framed.page, framed.error
+        self._monotonic = monotonic
         self._reports = reports
         self._now = now
         self._external_url = external_url
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
-        self._shared = Shared(time.monotonic)
+        self._shared = Shared(monotonic)
 
     def router(self, callbacks: Callbacks, access: Access, steps: Steps, own: Told) -> APIRouter:
         """The routes; none of them is part of the API's description."""
         router = APIRouter(
-            include_in_schema=False, route_class=GuardedRoute, default_response_class=HTMLResponse
+            include_in_schema=False,
+            route_class=GuardedRoute,
+            default_response_class=HTMLResponse,
+            dependencies=[Depends(self._source.roll)],  # every page's frame tells of them all
         )
         for path, endpoint in (
             ("/", self._sharing(self.overview)),
@@ -182,12 +154,6 @@ class Pages:
                 path, self._telling(endpoint), methods=["GET", "HEAD"], response_model=None
             )
         router.add_api_route(
-            "/static/{digest}/{name:path}",
-            self.static,
-            methods=["GET", "HEAD"],
-            response_model=None,
-        )
-        router.add_api_route(
             "/incidents/{incident_id}/acknowledge",
             self.acknowledge,
             methods=["POST"],
@@ -195,18 +161,18 @@ class Pages:
         )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
         for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
-            book(self._source, self._now, self._page, self.error).add_to(router)
-        PostmortemPages(self._source, self._now, self._page, self.error, self._external_url).add_to(
-            router
-        )
-        AccountPages(access, self._now, self._page, self.error, self._external_url).add_to(router)
-        AuditPages(access, self._now, self._page, self.error).add_to(router)
-        AnnotationForms(self._source, self._now, self.error).add_to(router)
+            book(self._source, self._now, self._page, self._error).add_to(router)
+        PostmortemPages(
+            self._source, self._now, self._page, self._error, self._external_url
+        ).add_to(router)
+        AccountPages(access, self._now, self._page, self._error, self._external_url).add_to(router)
+        AuditPages(access, self._now, self._page, self._error).add_to(router)
+        AnnotationForms(self._source, self._now, self._error).add_to(router)
         reports = Reports(self._source, self._now, self._reports, self._external_url)
-        ReportPages(self._source, self._now, self._page, self.error, reports).add_to(router)
-        StartPages(self._source, self._now, self._page, self.error, steps).add_to(router)
-        SettingsPages(self._source, self._now, self._page, self.error, own).add_to(router)
-        MailLinkPages(callbacks, self._page, self.error, time.monotonic).add_to(router)
+        ReportPages(self._source, self._now, self._page, self._error, reports).add_to(router)
+        StartPages(self._source, self._now, self._page, self._error, steps).add_to(router)
+        SettingsPages(self._source, self._now, self._page, self._error, own).add_to(router)
+        MailLinkPages(callbacks, self._page, self._error, self._monotonic).add_to(router)
         return router
 
     # --- pages -----------------------------------------------------------------------------------
@@ -264,7 +230,7 @@ class Pages:
         slo_id = f"{service}/{slo}"
         newest = self._source.status(slo_id)
         if newest is None:
-            return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+            return self._error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
         parts = {part.id for part in newest.parts}
         shown = {newest.slo.sli_id, *parts}
         roll = self._source.latest_roll()
@@ -343,14 +309,14 @@ class Pages:
         slo_id, now = f"{service}/{slo}", self._now()
         status = self._source.status(slo_id)
         if status is None:
-            return self.error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
+            return self._error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
         asked = _asked(request)
         at = read_past(asked, now, self._source.kept_since()) if asked else now
         told = next(iter(await self._source.as_of(at, [slo_id])))
         try:
             listing = read_listing(request.query_params, told)
         except ValueError as error:
-            return self.error(request, 400, f"This cannot be opened: {error}.")
+            return self._error(request, 400, f"This cannot be opened: {error}.")
         first = coarsest(listing.end - listing.start, told.bucket)
         whole, page = await asyncio.gather(
             self._source.steps(slo_id, listing.start, listing.end, first),
@@ -366,7 +332,7 @@ class Pages:
         """One that is not configured, but of which there may be incidents all the same."""
         page = await self._source.incidents(state=None, service=name, cursor=None, limit=1)
         if not page.incidents:
-            return self.error(request, 404, f"There is no service “{name}”.")
+            return self._error(request, 404, f"There is no service “{name}”.")
         return RedirectResponse(links.with_query("/incidents", service=name), status_code=303)
 
     async def services(self, request: Request) -> HTMLResponse:
@@ -433,7 +399,7 @@ class Pages:
                 )
             )
         except ValueError:
-            return self.error(request, 400, "This place in the list of incidents does not exist.")
+            return self._error(request, 400, "This place in the list of incidents does not exist.")
         view = incidents_view(
             page,
             slos=await self._slos_of(page.incidents),
@@ -457,7 +423,7 @@ class Pages:
         """One incident."""
         detail = await self._source.incident(incident_id)
         if detail is None:
-            return self.error(request, 404, f"There is no incident “{incident_id}”.")
+            return self._error(request, 404, f"There is no incident “{incident_id}”.")
         seen = await self._look(request, ())
         view = incident_view(
             detail,
@@ -489,10 +455,6 @@ class Pages:
         )
         return await releases_of(self._source, found, statuses, self._now())
 
-    async def static(self, request: Request, digest: str, name: str) -> Response:
-        """A static file."""
-        return ASSETS.response(request, digest, name) or self.error(request, 404, None)
-
     # --- forms -----------------------------------------------------------------------------------
 
     async def acknowledge(
@@ -506,7 +468,7 @@ class Pages:
             return see_other(f"{target}?notice=name#name")
         done = await self._source.acknowledge(incident_id, by)
         if done is None:
-            return self.error(request, 404, f"There is no incident “{incident_id}”.")
+            return self._error(request, 404, f"There is no incident “{incident_id}”.")
         if done.in_vain is None:
             notice = "acknowledged"
         else:
@@ -524,9 +486,9 @@ class Pages:
         """Remember light, dark, or (with anything else) what the system wishes."""
         response = see_other(links.safe_return(back))
         if theme in frame.THEMES:
-            remember(request, response, _THEME_COOKIE, theme)
+            remember(request, response, THEME_COOKIE, theme)
         else:
-            response.delete_cookie(_THEME_COOKIE)
+            response.delete_cookie(THEME_COOKIE)
         return response
 
     def _telling(
@@ -536,13 +498,12 @@ class Pages:
 
         @wraps(endpoint)
         async def told(request: Request, **path: str) -> Response:
-            await self._source.roll()  # the frame tells of them all
             try:
                 return await endpoint(request, **path)
             except MomentError as error:
-                return self.error(request, 400, f"This moment cannot be shown: {error}.")
+                return self._error(request, 400, f"This moment cannot be shown: {error}.")
             except TooMuchError as error:
-                return self.error(request, 503, str(error))
+                return self._error(request, 503, str(error))
 
         return told
 
@@ -558,7 +519,7 @@ class Pages:
                 (
                     request.url.path,
                     request.url.query,
-                    request.cookies.get(_THEME_COOKIE),
+                    request.cookies.get(THEME_COOKIE),
                     visitor(),
                     source.latest_roll(),
                     source.sequence(),
@@ -569,61 +530,6 @@ class Pages:
         return shared
 
     # --- how -------------------------------------------------------------------------------------
-
-    def error(self, request: Request, status: int, words: str | None) -> HTMLResponse:
-        """An error, in the same frame."""
-        title, usual = _ERRORS.get(status, _ERRORS[500 if status >= 500 else 404])
-        view = ErrorView(status, title, words or usual)
-        return self._page(request, "error.html", "", title, topics="", view=view, status=status)
-
-    def _page(
-        self,
-        request: Request,
-        template: str,
-        section: str,
-        title: str,
-        *,
-        topics: str,
-        view: object,
-        status: int = 200,
-        seen: Look | None = None,
-        **parts: object,
-    ) -> HTMLResponse:
-        query = f"?{request.url.query}" if request.url.query else ""
-        past = self._past(request, seen) if seen is not None and seen.past else None
-        around = frame.frame(
-            section=section,
-            title=title,
-            theme=request.cookies.get(_THEME_COOKIE),
-            here=f"{request.url.path}{query}",
-            census=self._source.latest_roll().census,
-            health=self._source.health(),
-            now=self._now(),
-            past=past,
-            look_back=None if seen is None or past else self._look_back(request),
-            visitor=visitor(),
-        )
-        html = _TEMPLATES.get_template(template).render(
-            frame=around, view=view, topics="" if past else topics, **parts
-        )
-        return HTMLResponse(html, status)
-
-    def _past(self, request: Request, seen: Look) -> PastView:
-        return past_view(
-            seen.now,
-            self._now(),
-            self._source.kept_since(),
-            request.url.path,
-            request.query_params.multi_items(),
-        )
-
-    def _look_back(self, request: Request) -> str | None:
-        """The same page a while ago, where anything is kept from then."""
-        at, since = self._now() - _LOOK_BACK, self._source.kept_since()
-        if since is None or at < since:
-            return None
-        query = f"?{request.url.query}" if request.url.query else ""
-        return links.at_moment(f"{request.url.path}{query}", moment_query(at))
 
     async def _look(self, request: Request, slo_ids: Sequence[str] | None = None) -> Look:
         """What the page is told from. Raises MomentError and TooMuchError."""
@@ -684,15 +590,6 @@ class Pages:
 
     def _card(self, name: str) -> ServiceCard | None:
         return next((card for card in self._source.services() if card.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorView:
-    """What went wrong, in words."""
-
-    status: int
-    title: str
-    words: str
 
 
 def _asked(request: Request) -> str | None:

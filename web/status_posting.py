@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +24,7 @@ from dashboards.status_posting import (
 from slo.planning import PlanError
 from web.access.guard import GuardedRoute
 from web.forms import NAME_COOKIE, Print, clean, remember, remembered, see_other
-from web.pages import in_frame
+from web.framed import Framed
 from web.problem import ProblemError
 from web.settings import WebSettings
 from web.status_incidents import (
@@ -153,9 +153,11 @@ class StatusPostingPages:
 
 def status_posting_router(board: StatusBoard, source: Source, settings: WebSettings) -> APIRouter:
     """Their routes; none of them is part of the API's description."""
-    router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
-    show, error = in_frame(source, settings)
-    StatusPostingPages(board, settings.now, show, error).add_to(router)
+    router = APIRouter(
+        include_in_schema=False, route_class=GuardedRoute, dependencies=[Depends(source.roll)]
+    )
+    framed = Framed(source, settings.now)
+    StatusPostingPages(board, settings.now, framed.page, framed.error).add_to(router)
     return router
 
 

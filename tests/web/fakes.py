@@ -791,6 +791,7 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
     )
 
     excluded_at: datetime = field(default=NOW, kw_only=True)
+    latest_: Roll = field(default_factory=Roll, kw_only=True)
     logged_at: datetime = field(default=NOW, kw_only=True)
     silenced_at: datetime = field(default=NOW, kw_only=True)
 
@@ -810,10 +811,11 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
         return self.services_
 
     async def roll(self) -> Roll:
-        return self.latest_roll()
+        self.latest_ = roll_of(self.statuses_)
+        return self.latest_
 
     def latest_roll(self) -> Roll:
-        return roll_of(self.statuses_)
+        return self.latest_
 
     def sequence(self) -> int:
         return 0

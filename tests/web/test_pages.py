@@ -344,3 +344,21 @@ async def test_the_overview_names_what_is_crossed(client: httpx.AsyncClient) -> 
     assert "Thresholds crossed" in html
     assert '<a class="name" href="/services/shop#rule-cpu">cpu</a>' in html
     assert "rule-disk" not in html  # that is silent, and crosses nothing
+
+
+@pytest.mark.parametrize(
+    "path", ["/silences", "/exclusions", "/receivers", "/reports", "/settings"]
+)
+async def test_every_page_begins_with_what_burns_though_no_list_was_asked_for(
+    client: httpx.AsyncClient, source: FakeSource, path: str
+) -> None:
+    source.statuses_ = (
+        make_status(
+            make_slo("shop", "checkout"),
+            (990, 10, 0),
+            budget_state=BudgetState.HEALTHY,
+            now_state=NowState.BURNING_FAST,
+        ),
+    )
+
+    assert "<title>(1!) " in await page(client, path)

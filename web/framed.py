@@ -1,0 +1,114 @@
+"""Print a page, or an error, in the frame that all pages have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from dashboards import frame, links
+from dashboards.past import PastView, moment_query, past_view
+from dashboards.source import Source
+from web.account import visitor
+from web.look import Look
+from web.templates import templates
+
+THEME_COOKIE = "nines_theme"
+_LOOK_BACK = timedelta(hours=1)
+_ERRORS = {
+    400: ("This address makes no sense", "The address asks for something that cannot be."),
+    401: ("Sign in first", "Nothing was changed: Nines does not know who you are."),
+    403: ("Not allowed", "That is not yours to do, so nothing was changed."),
+    404: ("Nothing here", "There is no such page. It may have been renamed or removed."),
+    405: ("Not like that", "This page cannot be asked in this way."),
+    500: ("That failed", "Nines could not make this page. The log says why; alerts go on."),
+    503: ("Not ready", "Nines is starting or stopping. Try again in a moment."),
+}
+
+
+@pass_context
+def _then(context: Context, url: str) -> str:
+    """The filter of links between pages: they stay at the moment that the page shows."""
+    return links.at_moment(url, context["frame"].at)
+
+
+_TEMPLATES = templates()
+_TEMPLATES.filters["then"] = _then
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong, in words."""
+
+    status: int
+    title: str
+    words: str
+
+
+class Framed:
+    """The frame tells how the whole stands by the roll that was asked for last: a router of pages
+    asks for it first, by `dependencies=[Depends(source.roll)]`.
+    """
+
+    def __init__(self, source: Source, now: Callable[[], datetime]) -> None:
+        self._source = source
+        self._now = now
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        section: str,
+        title: str,
+        *,
+        topics: str,
+        view: object,
+        status: int = 200,
+        seen: Look | None = None,
+        **parts: object,
+    ) -> HTMLResponse:
+        """A page; `seen` is what it is told from, where that may be the past."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        past = self._past(request, seen) if seen is not None and seen.past else None
+        around = frame.frame(
+            section=section,
+            title=title,
+            theme=request.cookies.get(THEME_COOKIE),
+            here=f"{request.url.path}{query}",
+            census=self._source.latest_roll().census,
+            health=self._source.health(),
+            now=self._now(),
+            past=past,
+            look_back=None if seen is None or past else self._look_back(request),
+            visitor=visitor(),
+        )
+        html = _TEMPLATES.get_template(template).render(
+            frame=around, view=view, topics="" if past else topics, **parts
+        )
+        return HTMLResponse(html, status)
+
+    def error(self, request: Request, status: int, words: str | None) -> HTMLResponse:
+        """An error; `words` say more than the status can."""
+        title, usual = _ERRORS.get(status, _ERRORS[500 if status >= 500 else 404])
+        view = ErrorView(status, title, words or usual)
+        return self.page(request, "error.html", "", title, topics="", view=view, status=status)
+
+    def _past(self, request: Request, seen: Look) -> PastView:
+        return past_view(
+            seen.now,
+            self._now(),
+            self._source.kept_since(),
+            request.url.path,
+            request.query_params.multi_items(),
+        )
+
+    def _look_back(self, request: Request) -> str | None:
+        """The same page a while ago, where anything is kept from then."""
+        at, since = self._now() - _LOOK_BACK, self._source.kept_since()
+        if since is None or at < since:
+            return None
+        query = f"?{request.url.query}" if request.url.query else ""
+        return links.at_moment(f"{request.url.path}{query}", moment_query(at))
