@@ -38,7 +38,6 @@ class Board:
         self._of: Mapping[str, Entry] = {}
         self._as_of: datetime | None = None
         self._roll = Roll()
-        self._roll_of: Mapping[str, Entry] | None = None  # whose roll that is
         self._renewal: asyncio.Task[None] | None = None
         self._behind: asyncio.Task[None] | None = None
         self._rests_until = 0.0
@@ -74,7 +73,7 @@ class Board:
         elif (evaluated := self._evaluated()) != self._as_of or evaluated is None:
             self._as_of = evaluated
             await self._after_evaluation(judged)
-        elif judged or self._roll_of is not entries:
+        elif judged:
             await self._make(judged)
         else:
             return
@@ -116,7 +115,6 @@ class Board:
                 await asyncio.sleep(0)
 
     def _publish(self) -> None:
-        self._roll_of = self._of
         newest = tuple(self._known[key] for key in self._of if key in self._known)
         before = self._roll.glances
         if len(newest) != len(before) or not all(map(is_, newest, before)):
