@@ -265,9 +265,6 @@ class Source(Protocol):
     def slo_ids(self) -> Sequence[str]:
         """Every SLO, in the file's order."""
 
-    def statuses(self) -> Sequence[SLOStatus]:
-        """Every SLO's newest status, in the file's order. Those that nobody asked for are made."""
-
     def status(self, slo_id: str) -> SLOStatus | None: ...
 
     def digests(self) -> Sequence[Sheet]:

@@ -208,9 +208,10 @@ class Engine:
         """Whose rules were judged since this was asked last."""
         return self._judging.take_evaluated()
 
-    def faulty(self) -> Iterator[tuple[str, Entry]]:
-        """By id, those that our own code could not judge."""
-        return self._judging.faulty()
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """Why our own code could not judge an SLO, by its id."""
+        return self._judging.faults
 
     def _wake(self, now: datetime) -> None:
         before, self._looked_at = self._looked_at, now

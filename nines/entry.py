@@ -30,7 +30,6 @@ class Entry:
     indicator: Indicator
     states: dict[str, AlertState] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)  # tiers gone, and who took their place
-    fault: str | None = None  # why our own code could not judge it, when it could not
     watched_from: datetime | None = None  # None: since the engine is awake
     told: Told | None = field(default=None, init=False, repr=False)
     tell: "Callable[[Entry], SLOStatus | None] | None" = field(

@@ -42,7 +42,7 @@ class Judging:
         self._parts: dict[str, Part] = {}  # by the collector that feeds it
         self._heard_of: dict[str, NDArray[np.intp]] = {}  # whose SLI it feeds, by the collector
         self._evaluated: set[str] = set()  # since somebody asked
-        self._faulty: set[str] = set()
+        self.faults: dict[str, str] = {}  # by SLO, why our own code could not judge it
         self._looks = Looks()
         self._ticked: Moment | None = None
 
@@ -70,7 +70,7 @@ class Judging:
             if not entry.slo.variant:
                 at_rest[NO_DATA] = AlertState()
             entry.states = at_rest | entry.states
-        self._faulty = {entry.slo.id for entry in self._order if entry.fault is not None}
+        self.faults = {one: why for one, why in self.faults.items() if one in self._numbers}
         self._firing = {
             number for number, entry in enumerate(self._order) if _any_fires(entry.states)
         }
@@ -166,8 +166,7 @@ class Judging:
             except Exception as error:  # noqa: BLE001 - one SLO that cannot be judged silences no other
                 self._note_fault(entry, error)
             else:
-                if entry.fault is not None:
-                    self._note_fault(entry, None)
+                self.faults.pop(entry.slo.id, None)
         return changes
 
     def _evaluate(self, entry: Entry, now: datetime) -> list[AlertChange]:
@@ -235,18 +234,8 @@ class Judging:
             return []
         return list(self._screen.digests(self._looks.micros))
 
-    def _note_fault(self, entry: Entry, error: Exception | None) -> None:
-        if error is None:
-            entry.fault = None
-            self._faulty.discard(entry.slo.id)
-        else:
-            entry.fault = f"{type(error).__name__}: {error}"
-            self._faulty.add(entry.slo.id)
-
-    def faulty(self) -> Iterator[tuple[str, Entry]]:
-        """By id, those that our own code could not judge, in the file's order."""
-        for number in sorted(self._numbers[one] for one in self._faulty if one in self._numbers):
-            yield self._ids[number], self._order[number]
+    def _note_fault(self, entry: Entry, error: Exception) -> None:
+        self.faults[entry.slo.id] = f"{type(error).__name__}: {error}"
 
     def take_evaluated(self) -> frozenset[str]:
         """Whose rules were judged since this was asked last."""

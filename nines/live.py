@@ -251,9 +251,6 @@ class Live:
     def slo_ids(self) -> Sequence[str]:
         return list(self._engine.entries)
 
-    def statuses(self) -> Sequence[SLOStatus]:
-        return [e.status for e in self._engine.entries.values() if e.status is not None]
-
     def status(self, slo_id: str) -> SLOStatus | None:
         entry = self._engine.entries.get(slo_id)
         return entry.status if entry else None
@@ -643,8 +640,8 @@ class Live:
                 f"the oldest for {waited:.0f} min."
             )
         problems += [
-            f"{slo_id} cannot be judged, by a fault of Nines: {entry.fault}"
-            for slo_id, entry in self._engine.faulty()
+            f"{slo_id} cannot be judged, by a fault of Nines: {why}"
+            for slo_id, why in sorted(self._engine.faults.items())
         ]
         problems += [
             f"The alert {one.rule.service}/{one.rule.name} cannot be judged, by a fault of Nines: "

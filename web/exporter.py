@@ -6,6 +6,7 @@ import zlib
 from collections.abc import (
     AsyncIterator,
     Callable,
+    Container,
     Generator,
     Iterable,
     Iterator,
@@ -43,7 +44,6 @@ from web.access.guard import GuardedRoute
 from web.collector_samples import CollectorSamples
 from web.exposition import Family, counter, gauge, info
 from web.lateness_samples import lateness_lines
-from web.look import newest
 from web.rule_samples import rule_lines
 from web.settings import WebSettings
 from web.sheet_samples import SheetSamples
@@ -56,6 +56,7 @@ _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 # So many are printed, or joined, before the loop may do something else: some milliseconds at most.
 _ROWS_TOGETHER = 20
 _BYTES_TOGETHER = 1 << 18
+_MADE_TOGETHER = 5  # statuses; a few milliseconds
 
 _BUILD = info("nines_build", "Which Nines this is; always 1.")
 _ROWS = gauge(
@@ -489,11 +490,26 @@ class Exporter:
         ):
             digests = self._source.digests()
             at_rest = frozenset(chain.from_iterable(sheet.ids for sheet in digests))
-            statuses = await newest(self._source, besides=at_rest)
+            statuses = await _newest(self._source, besides=at_rest)
             snapshot = take_snapshot(self._source, statuses, self._now(), digests)
             samples = await _by_turns(self._printer.samples(snapshot))
             kept = self._print = _Print(snapshot.health.last_evaluation, now, samples)
         return kept
+
+
+async def _newest(source: Source, besides: Container[str]) -> list[SLOStatus]:
+    """The newest status of every SLO `besides` these. Making them takes long, so others have their
+    turn meanwhile.
+    """
+    found = []
+    wanted = [slo_id for slo_id in source.slo_ids() if slo_id not in besides]
+    for number, slo_id in enumerate(wanted, 1):
+        status = source.status(slo_id)
+        if status is not None:
+            found.append(status)
+        if number % _MADE_TOGETHER == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 Done = TypeVar("Done")

@@ -1,7 +1,6 @@
 """What a page or an answer is told from: what is true now, or what was at a moment in the past."""
 
-import asyncio
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,8 +13,6 @@ from dashboards.source import CollectorHealth, Source
 from slo.alert_state import AlertState
 from slo.status import SLOStatus
 from web.moment import read_moment
-
-_MADE_TOGETHER = 5  # statuses; a few milliseconds
 
 
 class MomentError(ValueError):
@@ -67,21 +64,6 @@ class Look:
         """The newest incidents by then, and all that were open; of the past as they stood then."""
         found = await self.source.incidents_at(self.now, service=service, limit=limit)
         return [incident_then(one, self.now) for one in found] if self.past else [*found]
-
-
-async def newest(source: Source, besides: Container[str] = ()) -> list[SLOStatus]:
-    """The newest status of every SLO `besides` these. Making them takes long, so others have their
-    turn meanwhile.
-    """
-    found = []
-    wanted = [slo_id for slo_id in source.slo_ids() if slo_id not in besides]
-    for number, slo_id in enumerate(wanted, 1):
-        status = source.status(slo_id)
-        if status is not None:
-            found.append(status)
-        if number % _MADE_TOGETHER == 0:
-            await asyncio.sleep(0)
-    return found
 
 
 async def look(

@@ -19,7 +19,6 @@ from slo.counts import Counts
 from slo.definition import SLO, GaugeSLI
 from slo.epoch import floor
 from slo.units import format_duration
-from web.look import newest
 from web.problem import ProblemError
 from web.report_settings import ReportSettings
 
@@ -127,8 +126,8 @@ async def read_facts(
             404, f"There is nothing to tell of {period.title}: nothing was counted in it."
         )
     owners = {card.name: card.owner for card in source.services()}
-    statuses = await newest(source)
-    slos = [one.slo for one in statuses if owner in (None, owners.get(one.slo.service))]
+    roll = await source.roll()
+    slos = [one.slo for one in roll if owner in (None, owners.get(one.slo.service))]
     if owner is not None and not slos:
         raise ProblemError(404, f"No SLO belongs to {owner[:100]!r}.")
     if len(slos) > MOST_SLOS:

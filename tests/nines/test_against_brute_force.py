@@ -199,7 +199,7 @@ class World:
         wrong = []
         for entry in self.engine.entries.values():
             status = self.engine.entries[entry.slo.id].status
-            assert status is not None, entry.fault
+            assert status is not None, self.engine.faults
             model = self.runs if entry.slo.name.startswith("runs") else self.requests
             wrong += disagreements(status, model)
         assert not wrong

@@ -22,7 +22,7 @@ from slo.objective import Objective
 from slo.severity import Severity
 from slo.status import BudgetState
 from tests.web.fakes import MARKUP, NOW, FakeSource, make_slo, make_status
-from web import exporter, look
+from web import exporter
 from web.exporter import Exporter, Printer, Samples, page, take_snapshot, wants_openmetrics
 
 Done = TypeVar("Done")
@@ -379,7 +379,7 @@ async def test_everything_else_has_its_turn_while_a_page_is_printed(
     source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporter, "_ROWS_TOGETHER", 1)
-    monkeypatch.setattr(look, "_MADE_TOGETHER", 1)
+    monkeypatch.setattr(exporter, "_MADE_TOGETHER", 1)
     turns = 0
 
     async def something_else() -> None:
