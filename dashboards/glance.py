@@ -153,7 +153,7 @@ def roll_of(statuses: Iterable[SLOStatus]) -> Roll:
 
 def census(found: Iterable[Glance]) -> Counter[Mark]:
     """How many bear each mark as their worse one: every SLO counts once."""
-    return Counter(one.marks[0] for one in found)
+    return states.census(one.marks for one in found)
 
 
 def _float(ratio: Fraction | None) -> float | None:

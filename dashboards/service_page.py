@@ -87,11 +87,12 @@ def service_view(
     past: bool = False,
     flows: FlowOf | None = None,
 ) -> ServiceView:
-    """The page at `now`; `statuses` and `incidents` are its own, `slos` by incident.
+    """The page at `now`; `statuses`, worst first, and `incidents` are its own.
+
+    `slos` are by incident.
 
     `past`: it is not now any more.
     """
-    ordered = states.worst_first(statuses)
     open_ = slo_row.open_incidents(incidents, slos)
     return ServiceView(
         name=card.name,
@@ -99,8 +100,8 @@ def service_view(
         owner=card.owner,
         runbook=links.safe_external(card.runbook),
         labels=tuple(card.labels.items()),
-        mark=states.marks(ordered[0])[0] if ordered else None,
-        sentence=sentence(ordered, rules),
+        mark=states.marks(statuses[0])[0] if statuses else None,
+        sentence=sentence(statuses, rules),
         rows=tuple(
             slo_row.slo_row(
                 status,
@@ -111,7 +112,7 @@ def service_view(
                 spark=sparks.get(status.slo.id),
                 flow=flows(status) if flows else None,
             )
-            for status in ordered
+            for status in statuses
         ),
         rules=rule_rows(rules, now),
         collectors=tuple(
@@ -137,7 +138,7 @@ def _rule_sentence(fire: Sequence[RuleStatus]) -> str:
 def _slo_sentence(statuses: Sequence[SLOStatus]) -> str:
     if not statuses:
         return "This service has no SLO."
-    census = states.census(statuses)
+    census = states.census(map(states.marks, statuses))
     parts = [
         f"{write.count(census[mark])} {mark.word.lower()}" for mark in states.MARKS if census[mark]
     ]

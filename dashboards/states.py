@@ -132,14 +132,9 @@ def weigh(shown: tuple[Mark, ...], remaining: float | None, name: str, slo_id: s
     return place, 2.0 if remaining is None else remaining, name, slo_id
 
 
-def worst_first(statuses: Iterable[SLOStatus]) -> list[SLOStatus]:
-    """The order in which a person should look."""
-    return sorted(statuses, key=weight)
-
-
-def census(statuses: Iterable[SLOStatus]) -> Counter[Mark]:
-    """How many SLOs bear each mark as their worse one: every SLO counts once."""
-    return Counter(marks(status)[0] for status in statuses)
+def census(found: Iterable[tuple[Mark, ...]]) -> Counter[Mark]:
+    """How many SLOs, of these marks, bear each as their worse one: every SLO counts once."""
+    return Counter(shown[0] for shown in found)
 
 
 def firing_since(states: Mapping[str, AlertState]) -> datetime | None:

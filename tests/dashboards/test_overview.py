@@ -33,7 +33,7 @@ from tests.web.fakes import (
 def view(source: FakeSource) -> OverviewView:
     return page.overview(
         services=source.services(),
-        roll=source.latest_roll(),
+        roll=roll_of(source.statuses()),
         judged=lambda one: source.status(one.id),
         alert_states=source.tier_states,
         incidents=[detail.incident for detail in source.details.values()],
@@ -98,8 +98,8 @@ def test_the_first_minute_waits_for_the_first_data() -> None:
     young = replace(source.health(), started_at=NOW - timedelta(seconds=40))
     old = replace(source.health(), started_at=NOW - timedelta(seconds=90))
 
-    assert page.waiting(source.latest_roll(), young, NOW)
-    assert not page.waiting(source.latest_roll(), old, NOW)
+    assert page.waiting(roll_of(source.statuses()), young, NOW)
+    assert not page.waiting(roll_of(source.statuses()), old, NOW)
     heard = replace(quiet, last_observation=NOW - timedelta(minutes=5))
     assert not page.waiting(roll_of((quiet, heard)), young, NOW)
     assert plain(page.sentence(Counter({states.NO_DATA: 2}), 2, waiting=True)) == (

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dashboards import slo_list
+from dashboards.glance import roll_of
 from dashboards.slo_list import ListQuery, SLOListView, read_query
 from slo.status import BudgetState
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
@@ -12,7 +13,7 @@ from tests.web.fakes import NOW, FakeSource, make_slo, make_status
 
 def view(query: ListQuery, source: FakeSource | None = None) -> SLOListView:
     facts = source or FakeSource()
-    roll = facts.latest_roll()
+    roll = roll_of(facts.statuses())
     found = slo_list.find(roll, query, {card.name: card for card in facts.services()})
     return slo_list.slo_list(
         query=query,

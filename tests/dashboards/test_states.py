@@ -54,11 +54,13 @@ def test_the_worst_comes_first_and_the_order_is_always_the_same() -> None:
         status(B.HEALTHY, N.OK, "healthy-b"),
     ]
 
-    assert states.worst_first(reversed(ordered)) == ordered
+    assert sorted(ordered[::-1], key=states.weight) == ordered
 
 
 def test_an_slo_with_two_marks_is_counted_once_under_the_worse_one() -> None:
-    census = states.census([status(B.EXHAUSTED, N.BURNING), status(B.EXHAUSTED, N.OK)])
+    census = states.census(
+        map(states.marks, [status(B.EXHAUSTED, N.BURNING), status(B.EXHAUSTED, N.OK)])
+    )
 
     assert census == {states.EXHAUSTED: 1, states.BURNING: 1}
 
