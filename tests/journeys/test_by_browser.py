@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_httpserver import HTTPServer
 
 from tests.daemons import daemon, listens
+from tests.journeys.shop import HEAD
 from tests.journeys.test_first_steps import tab_to
 from tests.web.ports import free_port
 from tests.web.test_pages_browser import DESK, browser
@@ -19,23 +20,6 @@ from tests.web.test_pages_browser import DESK, browser
 __all__ = ["browser"]
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
-CONFIG = """\
-server: {{listen: "127.0.0.1:{port}", external_url: "http://127.0.0.1:{port}", bucket: 1s,
-         database: "sqlite:///{folder}/nines.db"}}
-services:
-  shop:
-    title: Shop
-    runbook: https://runbooks.example/shop
-    collectors:
-      health: {{http: "{target}", interval: 1s, timeout: 500ms}}
-    slos:
-      availability:
-        objective: 99%
-        window: 1d
-        sli: {{probe: health}}
-        tiers:
-          - {{severity: page, factor: 14.4, long: 20s, short: 5s, keep_firing_for: 1s}}
-"""
 SOON = 60_000  # milliseconds; only a failure takes so long
 
 
@@ -55,7 +39,9 @@ def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Down]:
     root = str(Path(__file__).parents[2])
     with HTTPServer() as target:
         target.expect_request("/health").respond_with_data("no database", status=503)
-        config.write_text(CONFIG.format(port=port, folder=folder, target=target.url_for("/health")))
+        config.write_text(
+            HEAD.format(port=port, database=folder / "nines.db", target=target.url_for(""))
+        )
         with daemon(command, lambda: listens(port), folder / "log", {"PYTHONPATH": root}):
             yield Down(f"http://127.0.0.1:{port}", _incident(f"http://127.0.0.1:{port}"))
 
