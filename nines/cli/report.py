@@ -158,8 +158,8 @@ def _print(told: Mapping[str, Any]) -> None:
         typer.echo()
     pages = told["pages"]
     typer.echo(
-        f"{len(told['incidents'])} incidents, {pages['count']} pages, {pages['at_night']} of them "
-        f"at night, {pages['acted_on']} acted on."
+        f"Incidents: {len(told['incidents'])}. Pages: {pages['count']}, at night "
+        f"{pages['at_night']}, acted on {pages['acted_on']}."
     )
 
 
