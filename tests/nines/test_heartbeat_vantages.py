@@ -12,6 +12,7 @@ from collectors.job import Ping, PingKind
 from nines.service import Service
 from slo.status import SLOStatus
 from tests.fakes.clock import FakeClock
+from tests.nines.told import kinds_told
 
 T0 = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 LOOK = timedelta(seconds=10)
@@ -70,13 +71,7 @@ class Shop:
         return status.lifetime.good, status.lifetime.bad, status.lifetime.unknown
 
     async def told(self) -> list[str]:
-        page = await self.service.live.incidents(state=None, service=None, cursor=None, limit=50)
-        found = []
-        for incident in page.incidents:
-            detail = await self.service.live.incident(incident.id)
-            assert detail is not None
-            found += [str(one.kind) for one in detail.notifications]
-        return found
+        return await kinds_told(self.service)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from nines.service import Service
 from nines.storage.errors import StorageError
 from slo.status import SLOStatus
 from tests.fakes.clock import FakeClock
+from tests.nines.told import kinds_told
 from web.heartbeats import TooOftenError
 from web.senders import NotKeptError, RefusedSenderError
 
@@ -85,13 +86,7 @@ class Night:
         return last.outcome
 
     async def told(self) -> list[str]:
-        page = await self.service.live.incidents(state=None, service=None, cursor=None, limit=50)
-        found = []
-        for incident in page.incidents:
-            detail = await self.service.live.incident(incident.id)
-            assert detail is not None
-            found += [str(one.kind) for one in detail.notifications]
-        return found
+        return await kinds_told(self.service)
 
 
 @pytest.fixture
