@@ -585,6 +585,7 @@ class API:
 def api_router(
     source: Source,
     settings: WebSettings,
+    reports: Reports,
     access: Access = EVERYBODY,
     board: StatusBoard = NO_BOARD,
     steps: Steps = NO_STEPS,
@@ -638,7 +639,6 @@ def api_router(
     add_gate_routes(router, source, settings)
     add_route_routes(router, source, settings)
     add_why_routes(router, source, settings)
-    reports = Reports(source, settings.now, settings.reports, settings.external_url)
     add_report_routes(router, reports)
     add_audit_routes(router, access)
     add_step_routes(router, source, steps)

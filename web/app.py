@@ -33,6 +33,7 @@ from web.pages import pages_router
 from web.probe import probe_router
 from web.problem import ProblemError, as_problem, problem_response
 from web.pushes import NO_PUSHES, Pushes, pushes_router
+from web.report_making import Reports
 from web.safety import Safety
 from web.settings import WebSettings
 from web.static_files import static_router
@@ -65,6 +66,9 @@ def create_app(
     """The application, ready to be served; it reads facts from `source` and starts nothing."""
     source = guarded(source)
     framed = Framed(source, settings.now)
+    reports = Reports(
+        source, settings.now, settings.reports, settings.external_url, settings.monotonic
+    )
     app = Application(
         settings,
         access,
@@ -86,11 +90,11 @@ def create_app(
         probe_router(prober),
         health_router(settings, access),
         status_router(board, settings),
-        api_router(source, settings, access, board, steps),
+        api_router(source, settings, reports, access, board, steps),
         callbacks_router(callbacks, settings.monotonic),
         deploy_hooks_router(hooks, settings.monotonic),
         badge_router(source),
-        pages_router(source, settings, callbacks, access, steps),
+        pages_router(source, settings, reports, callbacks, access, steps),
         static_router(framed.error),
         status_posting_router(board, source, settings),
         wall_router(source, settings),

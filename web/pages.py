@@ -53,7 +53,6 @@ from web.receivers import ReceiverPages
 from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
 from web.releases import MOST as MOST_RELEASES
 from web.report_making import Reports
-from web.report_settings import ReportSettings
 from web.reports import ReportPages
 from web.shared import Shared
 from web.silence_pages import SilencePages
@@ -84,11 +83,6 @@ class PageSettings(Protocol):
         ...
 
     @property
-    def reports(self) -> Callable[[], ReportSettings]:
-        """What reports go by."""
-        ...
-
-    @property
     def monotonic(self) -> Callable[[], float]:
         """Seconds of a clock that nobody sets."""
         ...
@@ -102,12 +96,13 @@ class PageSettings(Protocol):
 def pages_router(
     source: Source,
     settings: PageSettings,
+    reports: Reports,
     callbacks: Callbacks = NO_CALLBACKS,
     access: Access = EVERYBODY,
     steps: Steps = NO_STEPS,
 ) -> APIRouter:
     """All pages in the frame, but for those of the status page."""
-    pages = Pages(source, settings.now, settings.external_url, settings.reports, settings.monotonic)
+    pages = Pages(source, settings.now, settings.external_url, reports, settings.monotonic)
     return pages.router(callbacks, access, steps, settings.own)
 
 
@@ -119,7 +114,7 @@ class Pages:
         source: Source,
         now: Callable[[], datetime],
         external_url: str,
-        reports: Callable[[], ReportSettings],
+        reports: Reports,
         monotonic: Callable[[], float],
     ) -> None:
         self._source = source
@@ -168,8 +163,7 @@ class Pages:
         AccountPages(access, self._now, self._page, self._error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self._error).add_to(router)
         AnnotationForms(self._source, self._now, self._error).add_to(router)
-        reports = Reports(self._source, self._now, self._reports, self._external_url)
-        ReportPages(self._source, self._now, self._page, self._error, reports).add_to(router)
+        ReportPages(self._source, self._now, self._page, self._error, self._reports).add_to(router)
         StartPages(self._source, self._now, self._page, self._error, steps).add_to(router)
         SettingsPages(self._source, self._now, self._page, self._error, own).add_to(router)
         MailLinkPages(callbacks, self._page, self._error, self._monotonic).add_to(router)
