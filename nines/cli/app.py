@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nines.cli.accounts_app import token, user
+from nines.cli.annotations_app import annotation
 from nines.cli.deployments_app import deployment
 from nines.cli.gate_app import gate, gate_override
 from nines.cli.options import SERVER, ByOption, ConfigOption, Output, OutputOption, ServerOption
@@ -314,6 +315,7 @@ def undo(
     raise typer.Exit(command.change(server, exclusion, "undo", by, as_json=as_json))
 
 
+app.add_typer(annotation, name="annotation")
 app.add_typer(deployment, name="deployment")
 app.command()(gate)
 app.add_typer(gate_override, name="gate-override")
