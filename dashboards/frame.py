@@ -38,6 +38,19 @@ ON_THIS_MACHINE = Visitor()
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """What a page leaves out, in plurals, as it is not known; and why, in a sentence."""
+
+    what: tuple[str, ...]
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """For the top of the page."""
+        return f"Not on this page for now: {', '.join(self.what)}. {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What the layout prints. `alarm`: fast, slow or calm; the favicon has its shape."""
 
@@ -54,6 +67,7 @@ class Frame:
     look_back: str | None = None  # the same page a while ago
     visitor: Visitor = ON_THIS_MACHINE
     working: tuple[str, ...] = ()  # what is under way, and no problem
+    missing: tuple[str, ...] = ()  # what is left out: no panel of these may say that there is none
 
     @property
     def at(self) -> str | None:
@@ -73,8 +87,11 @@ def frame(
     past: PastView | None = None,
     look_back: str | None = None,
     visitor: Visitor = ON_THIS_MACHINE,
+    missing: Missing | None = None,
 ) -> Frame:
     """The frame at this moment. The title begins with how many SLOs need a person now.
+
+    `missing` is what the page has to leave out.
 
     That of a page about the past says when it was, and nothing of how the whole stands now; that
     for somebody who may not read tells nothing at all.
@@ -83,6 +100,7 @@ def frame(
         title, census = f"{title}, {past.when}", {}
     if not visitor.reads:
         census = {}
+    ill = () if past or not visitor.reads else problems(health, bool(census), now)
     fast, slow = census.get(states.BURNING_FAST, 0), census.get(states.BURNING, 0)
     prefix = f"({fast}!) " if fast else f"({slow}) " if slow else ""
     return Frame(
@@ -93,12 +111,13 @@ def frame(
         here=here,
         now=write.moment(now, now),
         clock=write.clock(now),
-        problems=() if past or not visitor.reads else problems(health, bool(census), now),
+        problems=ill if missing is None else (missing.sentence, *ill),
         version=health.version if visitor.reads else "",
         past=past,
         look_back=look_back,
         visitor=visitor,
         working=() if past or not visitor.reads else working(health),
+        missing=missing.what if missing else (),
     )
 
 

@@ -5,7 +5,8 @@ import contextlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -36,6 +37,10 @@ from web.throttle import Attempts, Throttle
 
 log = structlog.get_logger("nines.accounts")
 _KNOWN_FOR = 5.0  # seconds that a session or token is believed without asking storage
+# Whoever only reads is who they were up to so long before storage stopped answering: those who
+# look at what is wrong are not locked out by it, and a session that ended long ago stays ended.
+_BELIEVED_FOR = 900.0
+_PATIENCE = 2.0  # seconds, with storage that is slow
 _NONE_FOR = 2.0  # seconds that it is believed that there are no users
 _USED_EVERY = timedelta(minutes=1)
 _LOOK_EVERY = 15.0  # seconds, at what an open stream rests on
@@ -53,6 +58,15 @@ _NOT_YET_BEYOND = (
     "Nines listens beyond this machine and has no users yet, so nothing can be changed: open "
     "/setup with the token that it printed when it started, or run `nines user add` on its machine."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What storage said of a session or token, by the monotonic clock; `ends`: when it does."""
+
+    at: float
+    principal: Principal | None
+    ends: datetime | None
 
 
 class Accounts:
@@ -86,7 +100,8 @@ class Accounts:
         )
         self._has_users = False
         self._looked = float("-inf")
-        self._known: dict[str, tuple[float, Principal | None]] = {}
+        self._known: dict[str, _Known] = {}
+        self._away_since: float | None = None
         self._changed = asyncio.Event()
         self._setup: str | None = None
         self._by_address = Attempts(*_PER_ADDRESS, clock.monotonic)
@@ -104,14 +119,14 @@ class Accounts:
 
     # --- who it is -------------------------------------------------------------------------------
 
-    async def who(self, credentials: Credentials) -> Principal:
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
         if credentials.bearer is not None and credentials.bearer.startswith(TOKEN_PREFIX):
-            found = await self._find("token", hashed(credentials.bearer))
+            found = await self._find("token", hashed(credentials.bearer), reads=reads)
             if found is None:
                 raise DeniedError("This token is not known, or no longer valid.")
             return found
         if credentials.session is not None:
-            found = await self._find("session", hashed(credentials.session))
+            found = await self._find("session", hashed(credentials.session), reads=reads)
             if found is not None:
                 return found
         anonymous = Role.VIEWER if self._config().anonymous == "viewer" else None
@@ -169,19 +184,34 @@ class Accounts:
                 self._looked = now
         return self._has_users
 
-    async def _find(self, kind: str, hash_: str) -> Principal | None:
+    async def _find(self, kind: str, hash_: str, *, reads: bool = False) -> Principal | None:
         key, now = f"{kind}:{hash_}", self._clock.monotonic()
         known = self._known.get(key)
-        if known is not None and now - known[0] < _KNOWN_FOR:
-            return known[1]
+        if known is not None and now - known.at < _KNOWN_FOR:
+            return known.principal
         look = self._of_session if kind == "session" else self._of_token
-        found = await look(hash_, key)
+        try:
+            async with asyncio.timeout(_PATIENCE if reads and known else None):
+                found = await look(hash_, key)
+        except (StorageError, TimeoutError):
+            if self._away_since is None:
+                self._away_since = now
+            if reads and known is not None and self._is_believed(known, self._away_since):
+                return known.principal
+            raise
+        self._away_since = None
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known[key] = (now, found)
-        return found
+        principal, ends = found or (None, None)
+        self._known[key] = _Known(now, principal, ends)
+        return principal
 
-    async def _of_session(self, hash_: str, key: str) -> Principal | None:
+    def _is_believed(self, known: _Known, away_since: float) -> bool:
+        """Whether what was known before storage stopped answering is good enough to read by."""
+        over = known.ends is not None and known.ends <= self._clock.now()
+        return away_since - known.at < _BELIEVED_FOR and not over
+
+    async def _of_session(self, hash_: str, key: str) -> tuple[Principal, datetime] | None:
         found = await self._threads.read(lambda: self._records.session(hash_))
         if found is None:
             return None
@@ -197,16 +227,17 @@ class Accounts:
         if now - session.used_at >= _USED_EVERY:
             self._write_aside(lambda: self._records.use_session(hash_, now))
         grants = user.grants if user is not None else session.grants
-        return Principal(Kind.USER, session.user, grants, key)
+        return Principal(Kind.USER, session.user, grants, key), session.expires_at
 
-    async def _of_token(self, hash_: str, key: str) -> Principal | None:
+    async def _of_token(self, hash_: str, key: str) -> tuple[Principal, datetime] | None:
         token = await self._threads.read(lambda: self._records.token(hash_))
         now = self._clock.now()
         if token is None or token.revoked_at is not None or token.expires_at <= now:
             return None
         if token.used_at is None or now - token.used_at >= _USED_EVERY:
             self._write_aside(lambda: self._records.use_token(hash_, now))
-        return Principal(Kind.TOKEN, f"{token.name} (token of {token.made_by})", token.grants, key)
+        name = f"{token.name} (token of {token.made_by})"
+        return Principal(Kind.TOKEN, name, token.grants, key), token.expires_at
 
     def _write_aside(self, write: Callable[[], None]) -> None:
         """Nobody who asks waits for it, and nothing is lost with it."""

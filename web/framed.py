@@ -68,9 +68,12 @@ class Framed:
         view: object,
         status: int = 200,
         seen: Look | None = None,
+        missing: frame.Missing | None = None,
         **parts: object,
     ) -> HTMLResponse:
-        """A page; `seen` is what it is told from, where that may be the past."""
+        """A page; `seen` is what it is told from, where that may be the past. `missing` is what
+        it leaves out.
+        """
         query = f"?{request.url.query}" if request.url.query else ""
         past = self._past(request, seen) if seen is not None and seen.past else None
         around = frame.frame(
@@ -84,6 +87,7 @@ class Framed:
             past=past,
             look_back=None if seen is None or past else self._look_back(request),
             visitor=visitor(),
+            missing=missing,
         )
         html = _TEMPLATES.get_template(template).render(
             frame=around, view=view, topics="" if past else topics, **parts

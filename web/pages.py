@@ -56,12 +56,17 @@ from web.report_making import Reports
 from web.reports import ReportPages
 from web.shared import Shared
 from web.silence_pages import SilencePages
+from web.spared import Spared
 from web.steps.pages import StartPages
 from web.steps.port import NO_STEPS, Steps
 from web.why import WhyPages
 
 _RECENT_INCIDENTS = 6
 _INCIDENTS_PER_PAGE = 50
+_Incidents = tuple[Sequence[Incident], Mapping[str, Sequence[str]]]  # and the SLOs in each
+_NO_INCIDENTS: _Incidents = ((), {})
+_NO_CHARTS: Mapping[str, Sparkline] = {}
+_NO_RELEASES: Sequence[ReleaseRow] = ()
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
@@ -174,7 +179,10 @@ class Pages:
     async def overview(self, request: Request) -> HTMLResponse:
         """Does anybody need to do anything?"""
         seen = await self._look(request)
-        incidents = await seen.incidents(None, _RECENT_INCIDENTS)
+        spared = Spared(past=seen.past)
+        incidents, slos = await spared.ask(
+            "incidents", lambda: self._incidents_of(seen, _RECENT_INCIDENTS), _NO_INCIDENTS
+        )
         health = self._source.health()
         if seen.past:  # what is so of the process now was not so then
             health = replace(health, last_evaluation=None, started_at=_LONG_AGO)
@@ -185,13 +193,20 @@ class Pages:
             rules=() if seen.past else self._source.rules(),
             alert_states=seen.rules,
             incidents=incidents,
-            slos=await self._slos_of(incidents),
+            slos=slos,
             health=health,
             now=seen.now,
             flows=seen.flow,
         )
         return self._page(
-            request, "overview.html", "overview", "Overview", topics="*", view=view, seen=seen
+            request,
+            "overview.html",
+            "overview",
+            "Overview",
+            topics="*",
+            view=view,
+            seen=seen,
+            missing=spared.missing,
         )
 
     async def slos(self, request: Request) -> HTMLResponse:
@@ -201,9 +216,11 @@ class Pages:
         seen = await self._look(request, self._wanted(query.service) if _asked(request) else None)
         found = slo_list.find(seen.roll, query, {card.name: card for card in services})
         shown = seen.statuses(found.page)
-        sparks, incidents = await asyncio.gather(
-            self._sparklines(shown, seen), seen.incidents(None, 0)
+        spared = Spared(past=seen.past)
+        incidents, slos = await spared.ask(
+            "incidents", lambda: self._incidents_of(seen, 0), _NO_INCIDENTS
         )
+        sparks = await spared.ask("charts", lambda: self._sparklines(shown, seen), _NO_CHARTS)
         view = slo_list.slo_list(
             query=query,
             found=found,
@@ -212,12 +229,21 @@ class Pages:
             services=services,
             alert_states=seen.rules_of(shown),
             incidents=incidents,
-            slos=await self._slos_of(incidents),
+            slos=slos,
             sparks=sparks,
             now=seen.now,
             flows=seen.flow,
         )
-        return self._page(request, "slos.html", "slos", "SLOs", topics="*", view=view, seen=seen)
+        return self._page(
+            request,
+            "slos.html",
+            "slos",
+            "SLOs",
+            topics="*",
+            view=view,
+            seen=seen,
+            missing=spared.missing,
+        )
 
     async def slo(self, request: Request, service: str, slo: str) -> HTMLResponse:
         """One SLO."""
@@ -344,8 +370,13 @@ class Pages:
             return await self._no_service(request, name)
         seen = await self._look(request, self._wanted(name))
         statuses = seen.of(name)
-        sparks, incidents = await asyncio.gather(
-            self._sparklines(statuses, seen), seen.incidents(name, _RECENT_INCIDENTS)
+        spared = Spared(past=seen.past)
+        incidents, slos = await spared.ask(
+            "incidents", lambda: self._incidents_of(seen, _RECENT_INCIDENTS, name), _NO_INCIDENTS
+        )
+        sparks = await spared.ask("charts", lambda: self._sparklines(statuses, seen), _NO_CHARTS)
+        made = await spared.ask(
+            "releases", lambda: releases(self._source, name, statuses, seen.now), _NO_RELEASES
         )
         view = service_view(
             card,
@@ -356,7 +387,7 @@ class Pages:
             else [one for one in self._source.rules() if one.rule.service == name],
             alert_states=seen.rules_of(statuses),
             incidents=incidents,
-            slos=await self._slos_of(incidents),
+            slos=slos,
             collectors=seen.collectors(),
             sparks=sparks,
             now=seen.now,
@@ -372,8 +403,9 @@ class Pages:
             view=view,
             seen=seen,
             shadows={row.rule_id: self._shadow(row.rule_id) for row in view.rules if row.shadow},
-            releases=await releases(self._source, name, statuses, seen.now),
+            releases=made,
             releases_title="Releases",
+            missing=spared.missing,
         )
 
     async def incidents(self, request: Request) -> HTMLResponse:
@@ -578,6 +610,10 @@ class Pages:
         if len(self._sparks) > 2 * len(self._source.latest_roll()) + 100:
             self._sparks.clear()  # SLOs that were renamed away must not pile up
         return made
+
+    async def _incidents_of(self, seen: Look, limit: int, service: str | None = None) -> _Incidents:
+        incidents = await seen.incidents(service, limit)
+        return incidents, await self._slos_of(incidents)
 
     async def _slos_of(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[str]]:
         return await self._source.slos_of([incident.id for incident in incidents])

@@ -19,6 +19,7 @@ from nines.credentials import TOKEN_PREFIX, hashed, new_token
 from nines.passwords import Passwords
 from nines.storage.accounts import AccountRecords, Doer, User
 from nines.storage.database import Database, migrate, open_database
+from nines.storage.errors import StorageError
 from nines.threads import StorageThreads
 from tests.fakes.clock import FakeClock
 from tests.web.fakes import NOW, FakeSource
@@ -663,6 +664,70 @@ async def test_a_user_made_on_the_command_line_closes_the_door_within_seconds(
         after = await client.get("/api/v1/slos")
 
     assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_whoever_was_signed_in_goes_on_reading_while_storage_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.ADMIN)
+
+    def away(*_: object) -> None:
+        raise StorageError("The database did not answer.")
+
+    async with world.serving() as client:
+        await sign_in(client)
+        assert (await client.get("/slos", headers=PAGE)).status_code == 200
+        world.clock.move(timedelta(minutes=10))
+        monkeypatch.setattr(AccountRecords, "session", away)
+        for _ in range(3):
+            reading = await client.get("/slos", headers=PAGE)
+            assert "Signed in as ada (admin)" in reading.text
+            world.clock.move(timedelta(hours=1))
+        changing = await client.post("/api/v1/silences", json=SILENCE)
+        stranger = await client.get("/api/v1/slos", headers=bearing("somebody-else"))
+        world.clock.move(timedelta(days=8))  # no session lasts that long
+        ended = await client.get("/api/v1/slos")
+
+    assert (changing.status_code, stranger.status_code, ended.status_code) == (503, 503, 503)
+
+
+async def test_storage_that_was_away_is_asked_again_before_anybody_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.VIEWER)
+
+    def away(*_: object) -> None:
+        raise StorageError("The database did not answer.")
+
+    async with world.serving() as client:
+        await sign_in(client)
+        assert (await client.get("/api/v1/slos")).status_code == 200
+        with monkeypatch.context() as outage:
+            outage.setattr(AccountRecords, "session", away)
+            world.clock.move(timedelta(minutes=1))
+            assert (await client.get("/api/v1/slos")).status_code == 200
+        world.records.set_disabled("ada", world.doer, disabled=True)
+        assert (await client.get("/api/v1/slos")).status_code == 401
+        monkeypatch.setattr(AccountRecords, "session", away)
+        world.clock.move(timedelta(minutes=1))
+        assert (await client.get("/api/v1/slos")).status_code == 401
+
+
+async def test_a_session_that_nobody_used_for_long_is_not_believed_when_storage_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.VIEWER)
+
+    def away(*_: object) -> None:
+        raise StorageError("The database did not answer.")
+
+    async with world.serving() as client:
+        await sign_in(client)
+        assert (await client.get("/api/v1/slos")).status_code == 200
+        world.clock.move(timedelta(minutes=16))
+        monkeypatch.setattr(AccountRecords, "session", away)
+
+        assert (await client.get("/api/v1/slos")).status_code == 503
 
 
 # --- streams and the log -------------------------------------------------------------------------

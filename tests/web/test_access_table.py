@@ -36,8 +36,8 @@ class Being(Everybody):
 
     principal: Principal
 
-    async def who(self, credentials: Credentials) -> Principal:
-        del credentials
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+        del credentials, reads
         return self.principal
 
     def machines(self, permission: Permission, *, local: bool) -> bool:

@@ -99,8 +99,8 @@ async def test_whoever_cannot_be_looked_up_is_told_that_storage_does_not_answer(
     source: FakeSource, settings: WebSettings
 ) -> None:
     class Away(Everybody):
-        async def who(self, credentials: Credentials) -> Principal:
-            del credentials
+        async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+            del credentials, reads
             raise NotAnsweringError("The database nines.db did not answer: it is away.")
 
     transport = httpx.ASGITransport(create_app(source, settings=settings, access=Away()))

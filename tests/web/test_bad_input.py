@@ -16,6 +16,7 @@ from alerting.incident import IncidentState
 from dashboards.source import NotAnsweringError
 from slo.status import BudgetState, NowState
 from tests.web.fakes import LONG, NOW, FakeSource, make_incident, make_slo, make_status
+from web import spared
 from web.access import guard
 from web.access.everybody import Everybody
 from web.app import create_app
@@ -25,10 +26,8 @@ AWAY = "The database nines.db did not answer: the connection was lost."
 BROWSER = {"Accept": "text/html"}
 # Each page that asks storage, and what it asks: what is in memory goes on being told.
 ASKS = {
-    "/": "incidents_at",
     "/slos/shop/checkout": "points",
     "/slos/shop/checkout/numbers": "steps",
-    "/services/shop": "incidents_at",
     "/incidents": "incidents",
     "/incidents/INC0001": "incident",
     "/incidents/INC0001/postmortem": "incident",
@@ -75,6 +74,33 @@ async def test_storage_that_is_away_is_said_and_never_an_empty_list(
     if not path.startswith("/api/"):
         assert 'href="/slos"' in answer.text  # the way on is there
         assert 'href="/incidents"' in answer.text
+
+
+@pytest.mark.parametrize("how", ["away", "slow"])
+@pytest.mark.parametrize("path", ["/", "/slos", "/services/shop"])
+async def test_what_is_in_memory_is_told_while_storage_is_away_or_slow(
+    client: httpx.AsyncClient,
+    source: FakeSource,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    how: str,
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        if how == "slow":
+            await asyncio.Event().wait()
+        raise NotAnsweringError(AWAY)
+
+    monkeypatch.setattr(spared, "PATIENCE_SECONDS", 0.05)
+    for asked in ("incidents_at", "slos_of", "points"):
+        monkeypatch.setattr(source, asked, away)
+    answer = await client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 200
+    said = words(answer)
+    assert "Not on this page for now: incidents" in said
+    assert (AWAY if how == "away" else "did not answer within 0.05 s") in said
+    assert "checkout" in said
+    assert "no incident so far" not in said
 
 
 @pytest.mark.parametrize("path", ["/incidents", "/slos/shop/checkout", "/api/v1/incidents"])

@@ -56,8 +56,8 @@ class Being(Everybody):
 
     principal: Principal
 
-    async def who(self, credentials: Credentials) -> Principal:
-        del credentials
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+        del credentials, reads
         return self.principal
 
 

@@ -24,7 +24,8 @@ class Keeper(Everybody):
 
     known: set[str] = field(default_factory=lambda: {TOKEN})
 
-    async def who(self, credentials: Credentials) -> Principal:
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+        del reads
         if credentials.bearer is None:
             return nobody(None)
         if credentials.bearer not in self.known:

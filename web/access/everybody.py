@@ -14,8 +14,8 @@ from web.access.port import AuditPage, Credentials, DeniedError, SignedIn, Ways
 class Everybody:
     """Implements web.access.port.Access: whoever asks is an admin on this machine."""
 
-    async def who(self, credentials: Credentials) -> Principal:
-        del credentials
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+        del credentials, reads
         return LOCAL
 
     def machines(self, permission: Permission, *, local: bool) -> bool:

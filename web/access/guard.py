@@ -60,9 +60,15 @@ class Asking:
     """One request's asker, looked up at most once."""
 
     def __init__(
-        self, access: Access, credentials: Credentials, until: float | None = None
+        self,
+        access: Access,
+        credentials: Credentials,
+        until: float | None = None,
+        *,
+        reads: bool = False,
     ) -> None:
-        """`until` is when reading gives up, by the loop's clock."""
+        """`until` is when reading gives up, by the loop's clock. `reads`: it changes nothing."""
+        self._reads = reads
         self.access = access
         self.credentials = credentials
         self.until = until
@@ -74,7 +80,7 @@ class Asking:
         if not self._known:
             try:
                 async with _in_time(self.until):
-                    self.principal = await self.access.who(self.credentials)
+                    self.principal = await self.access.who(self.credentials, reads=self._reads)
             except DeniedError as error:
                 raise NotAllowedError(str(error), signing_in=True) from None
             self._known = True
@@ -138,7 +144,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         until = asyncio.get_running_loop().time() + READ_WITHIN_SECONDS
-        one = Asking(self._access, self._credentials(scope, _without_token(scope)), until)
+        credentials = self._credentials(scope, _without_token(scope))
+        one = Asking(self._access, credentials, until, reads=scope["method"] in _SAFE)
         token = _ASKING.set(one)
         try:
             self._refuse_forgeries(scope, one.credentials)

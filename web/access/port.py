@@ -52,8 +52,11 @@ class Ways:
 class Access(Protocol):
     """Users, sessions and tokens; and what is written down of changes."""
 
-    async def who(self, credentials: Credentials) -> Principal:
-        """Who asks. Raises DeniedError for a token that is none of ours, or no longer valid."""
+    async def who(self, credentials: Credentials, *, reads: bool = False) -> Principal:
+        """Who asks. Raises DeniedError for a token that is none of ours, or no longer valid.
+
+        Of somebody who only `reads` it may be what was so before storage stopped answering.
+        """
 
     def machines(self, permission: Permission, *, local: bool) -> bool:
         """Whether a scrape, a probe, a look at health or an alert is taken from anybody."""
