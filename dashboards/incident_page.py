@@ -16,6 +16,7 @@ from dashboards import links
 from dashboards.format import Moment
 from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage, ServiceCard
+from dashboards.status_posting import drafting_url
 from slo.fields import NAME_PATTERN
 from slo.selector import Matcher
 from slo.severity import Severity
@@ -212,6 +213,7 @@ class IncidentView:
     can_acknowledge: bool
     silence_url: str | None  # the form for a silence of what fires
     why_url: str
+    customers_url: str | None  # the form that tells customers, filled in, where they are told
     remembered: str
     notice: str | None
     name_missing: bool
@@ -304,6 +306,7 @@ def incident_view(
     remembered: str,
     notice: str | None,
     name_missing: bool = False,
+    has_status_page: bool = False,
     now: datetime,
 ) -> IncidentView:
     """The page of one incident. `remembered` is the reader's name, as told before.
@@ -330,6 +333,7 @@ def incident_view(
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
         silence_url=links.silencing_url(_labels(detail)) if incident.open else None,
         why_url=links.why_url(incident.id),
+        customers_url=drafting_url(incident.id) if has_status_page else None,
         remembered=remembered,
         notice=notice,
         name_missing=name_missing and incident.state is IncidentState.TRIGGERED,

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from alerting.incident import Incident
+from alerting.routes import join
 from alerting.status_incident import ComponentState, Impact, Stage, StatusIncident
 from dashboards import format as write
+from dashboards import links
 from dashboards import status_words as words
 from dashboards.format import Moment
 from dashboards.status_page import StatusPage
+from slo.severity import Severity
 
 URL = "/status-incidents"
 NOT_TOUCHED, BY_RULE = "", "by_rule"
+_UNNAMED = "part of our service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,12 @@ class PostingForm:
     components: tuple[ComponentChoice, ...]
     values: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    drafted_from: str | None = None  # the incident that a draft was made from
+
+    @property
+    def drafted_url(self) -> str | None:
+        """Where that incident stands."""
+        return None if self.drafted_from is None else links.incident_url(self.drafted_from)
 
     def value(self, name: str) -> str:
         return self.values.get(name, "")
@@ -86,6 +97,7 @@ def posting_form(
     values: Mapping[str, str],
     of: StatusIncident | None = None,
     problem: str | None = None,
+    drafted_from: str | None = None,
 ) -> PostingForm:
     """The form for a new incident, or for the next update `of` one."""
     stage = values.get("status") or (of.stage if of is not None else Stage.INVESTIGATING)
@@ -107,7 +119,40 @@ def posting_form(
         ),
         values=values,
         problem=problem,
+        drafted_from=drafted_from,
     )
+
+
+def drafting_url(incident_id: str) -> str:
+    """The form, filled in for what customers may feel of an incident of ours."""
+    return links.with_query(URL, incident=incident_id) + "#post"
+
+
+def drafted(page: StatusPage, incident: Incident, slos: Sequence[str]) -> Mapping[str, str]:
+    """The fields of a first draft, in nobody's words but those that customers know already.
+
+    `slos`: the names of those of its service that stand in the incident.
+    """
+    ids = {f"{incident.service}/{name}" for name in slos}
+    felt = [one for one in page.components if ids.intersection(one.every)]
+    named = join([one.title for one in felt]) if felt else _UNNAMED
+    began = _clock(incident.opened_at, page)
+    told = {f"component.{one.key}": BY_RULE for one in felt}
+    if not incident.open:
+        over = _clock(incident.resolved_at or incident.opened_at, page)
+        text = f"There was trouble with {named} from {began} to {over}. It is over."
+    else:
+        text = f"There is trouble with {named} since {began}. We are looking into it."
+    return told | {
+        "title": f"Trouble with {named}",
+        "status": (Stage.INVESTIGATING if incident.open else Stage.RESOLVED).value,
+        "impact": (Impact.MAJOR if incident.worst is Severity.PAGE else Impact.MINOR).value,
+        "text": text,
+    }
+
+
+def _clock(at: datetime, page: StatusPage) -> str:
+    return f"{at.astimezone(page.zone):%H:%M %Z}"
 
 
 def _said(key: str, told: Mapping[str, ComponentState | None]) -> str:

@@ -94,7 +94,7 @@ def create_app(
         callbacks_router(callbacks, settings.monotonic),
         deploy_hooks_router(hooks, settings.monotonic),
         badge_router(source),
-        pages_router(source, settings, reports, callbacks, access, steps),
+        pages_router(source, settings, reports, callbacks, access, steps, board),
         static_router(framed.error),
         status_posting_router(board, source, settings),
         wall_router(source, settings),

@@ -1,15 +1,20 @@
 """What a page or an answer is told from: what is true now, or what was at a moment in the past."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import wraps
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
 
 from alerting.incident import Incident
 from dashboards import format as write
 from dashboards.flow import Flow, flow_of, is_silent
 from dashboards.glance import Glance, Roll, roll_of
 from dashboards.past import collector_then, incident_then
-from dashboards.source import CollectorHealth, Source
+from dashboards.source import CollectorHealth, Source, TooMuchError
 from slo.alert_state import AlertState
 from slo.status import SLOStatus
 from web.moment import read_moment
@@ -98,3 +103,32 @@ def read_past(asked: str, now: datetime, since: datetime | None) -> datetime:
             f"{asked[:40]!r} is earlier"
         )
     return at
+
+
+def asked_past(request: Request) -> str | None:
+    """The moment in the past that the address asks for."""
+    at = request.query_params.get("at", "").strip()
+    return at if at not in ("", "now") else None
+
+
+def topic(identity: str) -> str:
+    """An id as one word, so that a list of them can be parted at spaces."""
+    return quote(identity, safe="/")
+
+
+def telling(
+    endpoint: Callable[..., Awaitable[Response]],
+    error_page: Callable[[Request, int, str | None], HTMLResponse],
+) -> Callable[..., Awaitable[Response]]:
+    """The endpoint, with a page in words where it cannot tell of the moment asked for."""
+
+    @wraps(endpoint)
+    async def told(request: Request, **path: str) -> Response:
+        try:
+            return await endpoint(request, **path)
+        except MomentError as error:
+            return error_page(request, 400, f"This moment cannot be shown: {error}.")
+        except TooMuchError as error:
+            return error_page(request, 503, str(error))
+
+    return told

@@ -6,21 +6,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Annotated, Protocol
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, frame, learning, links, slo_list
-from dashboards.aftermath_page import aftermath_view, times_view
+from dashboards.aftermath_page import times_view
 from dashboards.annotations import annotations_view
 from dashboards.annotations import of_slo as annotations_of
 from dashboards.budget import budget_view, read_account
 from dashboards.charts import Sparkline
 from dashboards.glance import Roll
-from dashboards.incident_page import incident_view, incidents_view
-from dashboards.logbook import Wanted
+from dashboards.incident_page import incidents_view
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
@@ -29,7 +27,8 @@ from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
 from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view
 from dashboards.slo_row import open_incidents
-from dashboards.source import IncidentPage, Point, ServiceCard, Source, TooMuchError
+from dashboards.source import IncidentPage, Point, ServiceCard, Source
+from dashboards.status_board import NO_BOARD, StatusBoard
 from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
 from slo.definition import SLO
@@ -45,13 +44,13 @@ from web.annotations import AnnotationForms
 from web.audit import AuditPages
 from web.callbacks import NO_CALLBACKS, Callbacks, MailLinkPages
 from web.exclusion_pages import ExclusionPages
-from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
+from web.forms import remember, remembered, see_other
 from web.framed import THEME_COOKIE, Framed
-from web.look import Look, MomentError, look, read_past
+from web.incident_pages import IncidentPages
+from web.look import Look, asked_past, look, read_past, telling, topic
 from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
-from web.releases import BEFORE_INCIDENT, lane_of, releases, releases_of
-from web.releases import MOST as MOST_RELEASES
+from web.releases import lane_of, releases
 from web.report_making import Reports
 from web.reports import ReportPages
 from web.shared import Shared
@@ -68,11 +67,6 @@ _NO_INCIDENTS: _Incidents = ((), {})
 _NO_CHARTS: Mapping[str, Sparkline] = {}
 _NO_RELEASES: Sequence[ReleaseRow] = ()
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_NOTICES = {
-    "acknowledged": "Acknowledged. The others can see that you are on it.",
-    "resolved": "It was resolved already: acknowledging changed nothing.",
-    "taken": "Somebody has it already: acknowledging it again changed nothing.",
-}
 
 
 class PageSettings(Protocol):
@@ -105,10 +99,11 @@ def pages_router(
     callbacks: Callbacks = NO_CALLBACKS,
     access: Access = EVERYBODY,
     steps: Steps = NO_STEPS,
+    board: StatusBoard = NO_BOARD,
 ) -> APIRouter:
     """All pages in the frame, but for those of the status page."""
     pages = Pages(source, settings.now, settings.external_url, reports, settings.monotonic)
-    return pages.router(callbacks, access, steps, settings.own)
+    return pages.router(callbacks, access, steps, settings.own, board)
 
 
 class Pages:
@@ -123,7 +118,7 @@ class Pages:
         monotonic: Callable[[], float],
     ) -> None:
         self._source = source
-        framed = Framed(source, now)
+        self._framed = framed = Framed(source, now)
         self._page, self._error = framed.page, framed.error
         self._monotonic = monotonic
         self._reports = reports
@@ -132,7 +127,9 @@ class Pages:
         self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
         self._shared = Shared(monotonic)
 
-    def router(self, callbacks: Callbacks, access: Access, steps: Steps, own: Told) -> APIRouter:
+    def router(
+        self, callbacks: Callbacks, access: Access, steps: Steps, own: Told, board: StatusBoard
+    ) -> APIRouter:
         """The routes; none of them is part of the API's description."""
         router = APIRouter(
             include_in_schema=False,
@@ -148,18 +145,12 @@ class Pages:
             ("/services", self._sharing(self.services)),
             ("/services/{name:path}", self.service),
             ("/incidents", self.incidents),
-            ("/incidents/{incident_id}", self.incident),
         ):
             router.add_api_route(
-                path, self._telling(endpoint), methods=["GET", "HEAD"], response_model=None
+                path, telling(endpoint, self._error), methods=["GET", "HEAD"], response_model=None
             )
-        router.add_api_route(
-            "/incidents/{incident_id}/acknowledge",
-            self.acknowledge,
-            methods=["POST"],
-            response_model=None,
-        )
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
+        IncidentPages(self._source, self._now, self._framed, board).add_to(router)
         for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
             book(self._source, self._now, self._page, self._error).add_to(router)
         PostmortemPages(
@@ -213,7 +204,8 @@ class Pages:
         """The list, as the address asks for it."""
         query = slo_list.read_query(request.query_params)
         services = self._source.services()
-        seen = await self._look(request, self._wanted(query.service) if _asked(request) else None)
+        dear = self._wanted(query.service) if asked_past(request) else None
+        seen = await self._look(request, dear)
         found = slo_list.find(seen.roll, query, {card.name: card for card in services})
         shown = seen.statuses(found.page)
         spared = Spared(past=seen.past)
@@ -289,7 +281,7 @@ class Pages:
             flow=seen.flow(status),
             slices=slices,
         )
-        topics = " ".join([_topic(view.topic), *(_topic(each.id) for each in incidents)])
+        topics = " ".join([topic(view.topic), *(topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
         spent = (
             budget_view(account, now, now if seen.past else None, learns=learning.learns(status))
@@ -330,7 +322,7 @@ class Pages:
         status = self._source.status(slo_id)
         if status is None:
             return self._error(request, 404, f"There is no SLO “{slo}” in the service “{service}”.")
-        asked = _asked(request)
+        asked = asked_past(request)
         at = read_past(asked, now, self._source.kept_since()) if asked else now
         told = next(iter(await self._source.as_of(at, [slo_id])))
         try:
@@ -445,63 +437,7 @@ class Pages:
             times=times_view(await times(self._source, seen.now - USUAL, seen.now)),
         )
 
-    async def incident(self, request: Request, incident_id: str) -> HTMLResponse:
-        """One incident."""
-        detail = await self._source.incident(incident_id)
-        if detail is None:
-            return self._error(request, 404, f"There is no incident “{incident_id}”.")
-        seen = await self._look(request, ())
-        view = incident_view(
-            detail,
-            card=self._card(detail.incident.service),
-            remembered=remembered(request),
-            notice=_NOTICES.get(request.query_params.get("notice", "")),
-            name_missing=request.query_params.get("notice") == "name",
-            now=self._now(),
-        )
-        return self._page(
-            request,
-            "incident.html",
-            "incidents",
-            view.row.title,
-            topics=_topic(incident_id),
-            view=view,
-            seen=seen,
-            after=aftermath_view(incident_id, await self._source.aftermath(detail), self._now()),
-            releases=await self._suspects(request, detail.incident),
-            releases_title="Releases in the hour before",
-        )
-
-    async def _suspects(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
-        """The releases of its service in the hour before it was opened."""
-        opened = incident.opened_at
-        statuses = (await self._look(request)).of(incident.service)
-        found = await self._source.logbook().deployments(
-            Wanted(incident.service, start=opened - BEFORE_INCIDENT, end=opened), MOST_RELEASES
-        )
-        return await releases_of(self._source, found, statuses, self._now())
-
     # --- forms -----------------------------------------------------------------------------------
-
-    async def acknowledge(
-        self, request: Request, incident_id: str, name: Annotated[str, Form()] = ""
-    ) -> Response:
-        """Take an incident. Who it is comes with the form, or is remembered from the last time."""
-        by = clean(name) or remembered(request)
-        target = links.incident_url(incident_id)
-        if not by:
-            # The fragment is the field itself: browsers put the focus there, also without scripts.
-            return see_other(f"{target}?notice=name#name")
-        done = await self._source.acknowledge(incident_id, by)
-        if done is None:
-            return self._error(request, 404, f"There is no incident “{incident_id}”.")
-        if done.in_vain is None:
-            notice = "acknowledged"
-        else:
-            notice = "taken" if done.detail.incident.open else "resolved"
-        response = see_other(f"{target}?notice={notice}")
-        remember(request, response, NAME_COOKIE, by)
-        return response
 
     async def theme(
         self,
@@ -516,22 +452,6 @@ class Pages:
         else:
             response.delete_cookie(THEME_COOKIE)
         return response
-
-    def _telling(
-        self, endpoint: Callable[..., Awaitable[Response]]
-    ) -> Callable[..., Awaitable[Response]]:
-        """The endpoint, with a page in words where it cannot tell of the moment asked for."""
-
-        @wraps(endpoint)
-        async def told(request: Request, **path: str) -> Response:
-            try:
-                return await endpoint(request, **path)
-            except MomentError as error:
-                return self._error(request, 400, f"This moment cannot be shown: {error}.")
-            except TooMuchError as error:
-                return self._error(request, 503, str(error))
-
-        return told
 
     def _sharing(
         self, endpoint: Callable[[Request], Awaitable[HTMLResponse]]
@@ -559,7 +479,7 @@ class Pages:
 
     async def _look(self, request: Request, slo_ids: Sequence[str] | None = None) -> Look:
         """What the page is told from. Raises MomentError and TooMuchError."""
-        return await look(self._source, self._now(), _asked(request), slo_ids)
+        return await look(self._source, self._now(), asked_past(request), slo_ids)
 
     def _wanted(self, service: str) -> Sequence[str] | None:
         """The SLOs of this service, where one is named: those of the past are dear."""
@@ -620,14 +540,3 @@ class Pages:
 
     def _card(self, name: str) -> ServiceCard | None:
         return next((card for card in self._source.services() if card.name == name), None)
-
-
-def _asked(request: Request) -> str | None:
-    """The moment in the past that the address asks for."""
-    at = request.query_params.get("at", "").strip()
-    return at if at not in ("", "now") else None
-
-
-def _topic(identity: str) -> str:
-    """An id as one word, so that a list of them can be parted at spaces."""
-    return quote(identity, safe="/")

@@ -124,6 +124,15 @@ class StatusIncidentList:
     next_cursor: str | None
 
 
+class ReusedError(ProblemError):
+    """Something else was sent under this key before; this was not taken."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422, "header.Idempotency-Key: something else was sent under this key; choose a new one"
+        )
+
+
 class StatusPosts:
     """Who may post, under which name, and once: for the API and for the form alike."""
 
@@ -153,7 +162,7 @@ class StatusPosts:
         try:
             return await self.board.post(plan, key, digest(wanted, of=""))
         except KeyReusedError:
-            raise _reused() from None
+            raise ReusedError from None
 
     async def update(
         self, incident_id: str, wanted: StatusUpdateRequest, key: str | None
@@ -171,7 +180,7 @@ class StatusPosts:
         try:
             return await self.board.update(plan, key, digest(wanted, of=incident_id))
         except KeyReusedError:
-            raise _reused() from None
+            raise ReusedError from None
         except LookupError:
             raise ProblemError(404, f"There is no status incident {incident_id[:100]!r}.") from None
 
@@ -256,9 +265,3 @@ def add_status_routes(router: APIRouter, board: StatusBoard, settings: WebSettin
             status_code=201,
             responses=before,
         )
-
-
-def _reused() -> ProblemError:
-    return ProblemError(
-        422, "header.Idempotency-Key: something else was sent under this key; choose a new one"
-    )

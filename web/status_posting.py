@@ -17,6 +17,7 @@ from dashboards.status_posting import (
     NOT_TOUCHED,
     URL,
     PostingForm,
+    drafted,
     posting_form,
     posting_list,
     posting_view,
@@ -29,12 +30,17 @@ from web.problem import ProblemError
 from web.settings import WebSettings
 from web.status_incidents import (
     LONGEST,
+    ReusedError,
     StatusIncidentRequest,
     StatusPosts,
     StatusUpdateRequest,
 )
 
 _COMPONENT = "component."
+_SENT_ALREADY = (
+    "Nothing was published now: this form was sent before with other words, and those were "
+    "published. If customers are to read these too, publish again."
+)
 _FIELDS = {"by": "your name", "text": "the text", "title": "the title"}
 
 
@@ -44,11 +50,13 @@ class StatusPostingPages:
     def __init__(
         self,
         board: StatusBoard,
+        source: Source,
         now: Callable[[], datetime],
         show: Print,
         error: Callable[[Request, int, str | None], HTMLResponse],
     ) -> None:
         self._board = board
+        self._source = source
         self._posts = StatusPosts(board)
         self._now = now
         self._show = show
@@ -64,8 +72,19 @@ class StatusPostingPages:
         router.add_api_route(f"{one}/updates", self.update, methods=["POST"], response_model=None)
 
     async def every(self, request: Request) -> HTMLResponse:
-        """All, and the form for another."""
-        return self._list(request, self._form(request, {}))
+        """All, and the form for another: empty, or drafted from an incident of ours."""
+        incident_id = request.query_params.get("incident", "")
+        values = await self._draft(incident_id) if incident_id else None
+        if values is None:
+            return self._list(request, self._form(request, {}))
+        return self._list(request, self._form(request, values, drafted_from=incident_id))
+
+    async def _draft(self, incident_id: str) -> Mapping[str, str] | None:
+        page, detail = self._board.page(), await self._source.incident(incident_id)
+        if page is None or detail is None:
+            return None
+        slos = await self._source.slos_of([incident_id])
+        return drafted(page, detail.incident, slos.get(incident_id, ()))
 
     async def one(self, request: Request, incident_id: str) -> HTMLResponse:
         """One, and the form for its next update."""
@@ -113,6 +132,7 @@ class StatusPostingPages:
         *,
         of: StatusIncident | None = None,
         problem: str | None = None,
+        drafted_from: str | None = None,
     ) -> PostingForm:
         return posting_form(
             self._board.page(),
@@ -121,6 +141,7 @@ class StatusPostingPages:
             values=sent,
             of=of,
             problem=problem,
+            drafted_from=drafted_from,
         )
 
     def _list(self, request: Request, form: PostingForm, status: int = 200) -> HTMLResponse:
@@ -157,7 +178,7 @@ def status_posting_router(board: StatusBoard, source: Source, settings: WebSetti
         include_in_schema=False, route_class=GuardedRoute, dependencies=[Depends(source.roll)]
     )
     framed = Framed(source, settings.now)
-    StatusPostingPages(board, settings.now, framed.page, framed.error).add_to(router)
+    StatusPostingPages(board, source, settings.now, framed.page, framed.error).add_to(router)
     return router
 
 
@@ -202,6 +223,8 @@ def _words(error: ValidationError | PlanError | ProblemError) -> str:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         return f"Not yet: {_FIELDS.get(name, name)} is missing, too long or makes no sense."
+    if isinstance(error, ReusedError):
+        return _SENT_ALREADY
     return str(error) if isinstance(error, ProblemError) else f"This makes no sense yet: {error}."
 
 

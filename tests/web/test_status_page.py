@@ -1,5 +1,6 @@
 """The status page: what customers see, what they never see, and who may write it."""
 
+import html
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -407,3 +408,53 @@ async def test_the_form_writes_shows_what_is_missing_and_two_clicks_write_once(
     assert [one.text for one in kept.updates] == ["one\ntwo", "done"]
     assert more.status_code == 303
     assert "one\ntwo" in shown
+
+
+async def test_a_form_that_is_sent_again_with_other_words_says_what_became_of_the_first(
+    world: BoardWorld, client: httpx.AsyncClient
+) -> None:
+    form = {"key": "one", "title": "Slow", "status": "identified", "impact": "none",
+            "text": "It is slow.", "name": "ada"}  # fmt: skip
+    first = await client.post("/status-incidents", data=form)
+    changed = await client.post("/status-incidents", data=form | {"text": "It is <slower>."})
+    page = html.unescape(changed.text)
+    key = re.search(r'name="key" value="([^"]+)"', page)
+    assert key is not None
+    again = await client.post(
+        "/status-incidents", data=form | {"key": key[1], "text": "It is <slower>."}
+    )
+
+    assert first.status_code == 303
+    assert changed.status_code == 422
+    assert "Nothing was published now: this form was sent before with other words" in page
+    assert "Idempotency-Key" not in page
+    assert "It is <slower>." in page  # what was typed is not lost
+    assert again.status_code == 303
+    assert len(world.board.incidents()) == 2
+
+
+async def test_an_incident_leads_to_a_draft_for_customers_and_publishes_nothing(
+    world: BoardWorld, client: httpx.AsyncClient
+) -> None:
+    incident = (await client.get("/incidents/INC0001")).text
+    draft = html.unescape((await client.get("/status-incidents?incident=INC0001")).text)
+    unknown = await client.get("/status-incidents?incident=none")
+
+    assert 'href="/status-incidents?incident=INC0001#post"' in incident
+    assert "A draft from" in draft
+    assert 'value="Trouble with Buying <b>"' in draft
+    assert "There is trouble with Buying <b> since 20:00 JST. We are looking into it." in draft
+    assert '<option value="major" selected>' in draft
+    assert '<option value="by_rule" selected>' in draft
+    assert "checkout" not in draft.partition('id="post"')[2]
+    assert world.board.incidents() == []
+    assert unknown.status_code == 200
+    assert "A draft from" not in unknown.text
+
+
+async def test_without_a_status_page_no_incident_offers_to_tell_customers(
+    world: BoardWorld, client: httpx.AsyncClient
+) -> None:
+    world.shown = None
+
+    assert "Post status update" not in (await client.get("/incidents/INC0001")).text

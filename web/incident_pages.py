@@ -1,0 +1,111 @@
+"""The page of one incident, and what its forms do."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, Response
+
+from alerting.incident import Incident
+from dashboards import links
+from dashboards.aftermath_page import aftermath_view
+from dashboards.incident_page import incident_view
+from dashboards.logbook import Wanted
+from dashboards.releases import ReleaseRow
+from dashboards.source import Source
+from dashboards.status_board import StatusBoard
+from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
+from web.framed import Framed
+from web.look import asked_past, look, telling, topic
+from web.releases import BEFORE_INCIDENT, releases_of
+from web.releases import MOST as MOST_RELEASES
+
+_NOTICES = {
+    "acknowledged": "Acknowledged. The others can see that you are on it.",
+    "resolved": "It was resolved already: acknowledging changed nothing.",
+    "taken": "Somebody has it already: acknowledging it again changed nothing.",
+}
+
+
+class IncidentPages:
+    """Asks the source, lets `dashboards` arrange it, prints."""
+
+    def __init__(
+        self, source: Source, now: Callable[[], datetime], framed: Framed, board: StatusBoard
+    ) -> None:
+        self._source = source
+        self._now = now
+        self._framed = framed
+        self._board = board
+
+    def add_to(self, router: APIRouter) -> None:
+        """Their routes."""
+        one = "/incidents/{incident_id}"
+        shown = telling(self.one, self._framed.error)
+        router.add_api_route(one, shown, methods=["GET", "HEAD"], response_model=None)
+        router.add_api_route(
+            f"{one}/acknowledge", self.acknowledge, methods=["POST"], response_model=None
+        )
+
+    async def one(self, request: Request, incident_id: str) -> HTMLResponse:
+        """One incident."""
+        source, now = self._source, self._now()
+        detail = await source.incident(incident_id)
+        if detail is None:
+            return self._none(request, incident_id)
+        name = detail.incident.service
+        seen = await look(source, now, asked_past(request), ())
+        view = incident_view(
+            detail,
+            card=next((card for card in source.services() if card.name == name), None),
+            remembered=remembered(request),
+            notice=_NOTICES.get(request.query_params.get("notice", "")),
+            name_missing=request.query_params.get("notice") == "name",
+            has_status_page=self._board.page() is not None,
+            now=now,
+        )
+        return self._framed.page(
+            request,
+            "incident.html",
+            "incidents",
+            view.row.title,
+            topics=topic(incident_id),
+            view=view,
+            seen=seen,
+            after=aftermath_view(incident_id, await source.aftermath(detail), now),
+            releases=await self._suspects(request, detail.incident),
+            releases_title="Releases in the hour before",
+        )
+
+    async def _suspects(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
+        """The releases of its service in the hour before it was opened."""
+        opened, now = incident.opened_at, self._now()
+        seen = await look(self._source, now, asked_past(request), None)
+        found = await self._source.logbook().deployments(
+            Wanted(incident.service, start=opened - BEFORE_INCIDENT, end=opened), MOST_RELEASES
+        )
+        return await releases_of(self._source, found, seen.of(incident.service), now)
+
+    async def acknowledge(
+        self, request: Request, incident_id: str, name: Annotated[str, Form()] = ""
+    ) -> Response:
+        """Take an incident. Who it is comes with the form, or is remembered from the last time."""
+        by = clean(name) or remembered(request)
+        target = links.incident_url(incident_id)
+        if not by:
+            # The fragment is the field itself: browsers put the focus there, also without scripts.
+            return see_other(f"{target}?notice=name#name")
+        done = await self._source.acknowledge(incident_id, by)
+        if done is None:
+            return self._none(request, incident_id)
+        if done.in_vain is None:
+            notice = "acknowledged"
+        else:
+            notice = "taken" if done.detail.incident.open else "resolved"
+        response = see_other(f"{target}?notice={notice}")
+        remember(request, response, NAME_COOKIE, by)
+        return response
+
+    def _none(self, request: Request, incident_id: str) -> HTMLResponse:
+        return self._framed.error(request, 404, f"There is no incident “{incident_id}”.")
