@@ -71,6 +71,14 @@ class _Group:
     has_negative_edge: bool = False
     values: dict[str, float] = field(default_factory=dict)
 
+    def hold(self, le: str | None, value: float) -> None:
+        """A bucket."""
+        edge = _number(le)
+        if le == "+Inf":
+            self.infinite = value
+        elif edge is not None and edge < 0:
+            self.has_negative_edge = True
+
 
 class Adviser:
     """Collects sentences, at most ADVICE_LIMIT; hears of `wanted` samples only."""
@@ -160,6 +168,8 @@ class Adviser:
         family.has_samples = True
         if time is not None:
             yield f"{series} has a time of its own, which is not used"
+        if ending == "_bucket" and (group := family.groups.get(self._current[1] or ())):
+            group.hold(dict(series.labels).get("le"), value)
         if not self._openmetrics:
             return
         if labels is not None and labels.endswith(b",}"):
@@ -203,14 +213,8 @@ class Adviser:
         if group is None:
             return
         group.values[ending] = value
-        if ending == "_bucket":
-            edge = _number(labels.get("le"))
-            if edge is None:
-                yield f"{series} has no number for le"
-            elif labels["le"] == "+Inf":
-                group.infinite = value
-            elif edge < 0:
-                group.has_negative_edge = True
+        if ending == "_bucket" and _number(labels.get("le")) is None:
+            yield f"{series} has no number for le"
 
     def _of_group(self, name: str, family: _Family, group: _Group) -> Iterator[str]:
         if family.type not in ("histogram", "gaugehistogram"):

@@ -249,6 +249,17 @@ def test_advice_ends_at_twenty_sentences() -> None:
     assert len(read("a 1\n" * 500).advice) == 20
 
 
+@pytest.mark.parametrize("openmetrics", [False, True], ids=["text", "OpenMetrics"])
+def test_a_histogram_lacks_its_last_bucket_only_where_it_is_not_there(*, openmetrics: bool) -> None:
+    head = '# TYPE a histogram\na_bucket{le="0.2"} 1\n'
+    last, end = 'a_bucket{le="+Inf"} 2\n', "# EOF\n" if openmetrics else ""
+
+    assert read(f"{head}{last}{end}", {"a_bucket"}, openmetrics=openmetrics).advice == ()
+    assert read(f"{head}{end}", {"a_bucket"}, openmetrics=openmetrics).advice == (
+        "a has no bucket +Inf",
+    )
+
+
 def test_utf8_names_are_read() -> None:
     page = read('{"my.metric","größe"="1"} 5\n', {"my.metric"})
 
