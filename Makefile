@@ -52,7 +52,7 @@ schemathesis: $(VENV)/.dev ## thousands of requests made from the API's descript
 	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) SCHEMATHESIS_SEED=$(SEED) $(BIN)/python -m pytest -q \
 	  tests/web/security/test_described_answers.py
 
-screenshots: $(VENV)/.dev ## docs/images from the demo, by Debian's Chromium
+screenshots: $(VENV)/.dev ## every page in both themes, from the demo, by Chromium
 	$(BIN)/python -m scripts.screenshots
 	$(BIN)/python -m scripts.pages_received
 

@@ -11,6 +11,7 @@ from alerting.receivers import RECEIVERS
 from alerting.receivers.samples import samples
 from nines.demo.inbox import Inbox
 from scripts.screenshots import CHROMIUM, IMAGES
+from scripts.small import keep
 
 _HOME = "https://nines.example"
 _PRE = (
@@ -50,12 +51,12 @@ async def _show(page: Page, inbox: Inbox) -> None:
     event = json.dumps(incident.events[-1], indent=2, ensure_ascii=False)
     for name, text in (("pagerduty", event), ("mail-text", f"{mail.subject}\n\n{mail.text}")):
         await page.set_content(_PRE.format(html.escape(text)))
-        await page.screenshot(path=IMAGES / f"page-{name}.png", full_page=True)
+        keep(await page.screenshot(full_page=True), IMAGES / f"page-{name}.png")
     await page.goto(f"{inbox.url}/")
     slack = page.locator("section[aria-labelledby=slack] article").first
-    await slack.screenshot(path=IMAGES / "page-slack.png")
+    keep(await slack.screenshot(), IMAGES / "page-slack.png")
     await page.goto(f"{inbox.url}/mails/{mail.number}")
-    await page.screenshot(path=IMAGES / "page-mail.png", full_page=True)
+    keep(await page.screenshot(full_page=True), IMAGES / "page-mail.png")
 
 
 if __name__ == "__main__":
