@@ -42,11 +42,15 @@ _AWAY = "The single sign-on does not answer as it should; the log says how. Try 
 
 
 class SignOnError(Exception):
-    """Nobody is signed in; a sentence for whoever tries. `detail` is for the log."""
+    """Nobody is signed in; a sentence for whoever tries. `detail` is for the log.
 
-    def __init__(self, sentence: str, detail: str = "") -> None:
+    `code` is that of OAuth, where the provider said one.
+    """
+
+    def __init__(self, sentence: str, detail: str = "", code: str = "") -> None:
         super().__init__(sentence)
         self.detail = detail or sentence
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +200,22 @@ class SingleSignOn:
         methods = provider.document.get(
             "token_endpoint_auth_methods_supported", ["client_secret_basic"]
         )
-        auth = None
-        if "client_secret_basic" in methods:
-            # Each is encoded as a form's field first (RFC 6749, 2.3.1).
-            secret = config.client_secret.value
-            auth = httpx.BasicAuth(quote_plus(config.client_id), quote_plus(secret))
-        else:
-            sent["client_secret"] = config.client_secret.value
         endpoint = provider.document["token_endpoint"]
-        return await self._ask(config, "POST", endpoint, data=sent, auth=auth)
+        secret = config.client_secret.value
+        in_body = {**sent, "client_secret": secret}
+        if "client_secret_basic" not in methods:
+            return await self._ask(config, "POST", endpoint, data=in_body)
+        # Each is encoded as a form's field first (RFC 6749, 2.3.1).
+        given = (quote_plus(config.client_id), quote_plus(secret))
+        try:
+            auth = httpx.BasicAuth(*given)
+            return await self._ask(config, "POST", endpoint, data=sent, auth=auth)
+        except SignOnError as error:
+            # Not every provider decodes them again; in the body there is nothing to misread.
+            is_plain = given == (config.client_id, secret)
+            if error.code != "invalid_client" or is_plain or "client_secret_post" not in methods:
+                raise
+        return await self._ask(config, "POST", endpoint, data=in_body)
 
     async def _claims(
         self, config: OidcConfig, provider: _Provider, tokens: Mapping[str, Any], nonce: str
@@ -304,8 +315,9 @@ class SingleSignOn:
         except orjson.JSONDecodeError:
             told = None
         if response.status_code != 200 or not isinstance(told, dict):
-            said = told.get("error", "") if isinstance(told, dict) else ""
-            raise SignOnError(_AWAY, f"{address} answers {response.status_code} {said}".strip())
+            said = str(told.get("error", ""))[:100] if isinstance(told, dict) else ""
+            detail = f"{address} answers {response.status_code} {said}".strip()
+            raise SignOnError(_AWAY, detail, said)
         return told
 
 

@@ -48,6 +48,7 @@ class Provider:
     tells: dict[str, Any] = field(default_factory=dict)
     algorithm: str = "RS256"
     only_in_userinfo: tuple[str, ...] = ()
+    decodes: bool = True  # what basic authentication encodes (RFC 6749, 2.3.1)
     userinfo: dict[str, Any] = field(default_factory=dict)
     now: float = 0.0
     asked: dict[str, int] = field(default_factory=dict)
@@ -116,11 +117,9 @@ class Provider:
 
     def _token(self, request: Request) -> Response:
         sent = {name: one for name, (one,) in parse_qs(request.get_data(as_text=True)).items()}
-        asked = self._codes.pop(sent.get("code", ""), None)
-        auth = request.authorization
-        given = (auth.username or "", auth.password or "") if auth is not None else ("", "")
-        if tuple(map(unquote_plus, given)) != (CLIENT, SECRET):  # RFC 6749, 2.3.1
+        if not self._knows(request, sent):
             return _json({"error": "invalid_client"}, 401)
+        asked = self._codes.pop(sent.get("code", ""), None)
         digest = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
         challenge = _base64(digest)
         if (
@@ -145,6 +144,16 @@ class Provider:
         return _json(
             {"access_token": token, "token_type": "Bearer", "id_token": self._signed(claims)}
         )
+
+    def _knows(self, request: Request, sent: Mapping[str, str]) -> bool:
+        """Whether it is our client that asks; in the body only where discovery says so."""
+        methods = self.tells.get("token_endpoint_auth_methods_supported", ())
+        if "client_secret_post" in methods and "client_secret" in sent:
+            return (sent["client_id"], sent["client_secret"]) == (CLIENT, SECRET)
+        auth = request.authorization
+        given = (auth.username or "", auth.password or "") if auth is not None else ("", "")
+        read = map(unquote_plus, given) if self.decodes else given
+        return tuple(read) == (CLIENT, SECRET)
 
     def _signed(self, claims: dict[str, Any]) -> str:
         if self.algorithm == "none":

@@ -41,7 +41,7 @@ def there(serving: Provider, world: World) -> Iterator[Provider]:
     yield serving
     serving.person, serving.key, serving.published = usual.values()
     serving.claims, serving.tells, serving.userinfo = {}, {}, {}
-    serving.algorithm, serving.only_in_userinfo = "RS256", ()
+    serving.algorithm, serving.only_in_userinfo, serving.decodes = "RS256", (), True
 
 
 def configured(there: Provider, **more: Any) -> AccessConfig:  # noqa: ANN401 - as written
@@ -130,6 +130,27 @@ async def test_groups_that_only_userinfo_tells_count(world: World, there: Provid
 
     assert back.status_code == 303
     assert there.asked["userinfo"] == 1
+
+
+@pytest.mark.parametrize(
+    ("methods", "decodes", "status"),
+    [
+        (["client_secret_basic"], True, 303),
+        (["client_secret_post"], True, 303),
+        (["client_secret_basic", "client_secret_post"], True, 303),
+        (["client_secret_basic", "client_secret_post"], False, 303),
+        (["client_secret_basic"], False, 403),
+    ],
+    ids=["in the head", "in the body", "either", "either, misread", "misread"],
+)
+async def test_a_secret_of_odd_letters_is_given_as_the_provider_reads_it(
+    world: World, there: Provider, methods: list[str], decodes: bool, status: int
+) -> None:
+    there.tells, there.decodes = {"token_endpoint_auth_methods_supported": methods}, decodes
+    async with world.serving() as client:
+        back = await sign_in(client, there)
+
+    assert back.status_code == status
 
 
 def _claims(**claims: object) -> Callable[[Provider], None]:
