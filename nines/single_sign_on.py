@@ -39,6 +39,8 @@ _KEYS_AGAIN_SECONDS = 30.0  # at most so often are keys fetched for a key that i
 _PENDING_SECONDS = 600.0
 _MOST_PENDING = 1_000
 _AWAY = "The single sign-on does not answer as it should; the log says how. Try again later."
+_SAID_NO = "You are not signed in: at the single sign-on you, or a rule there, said no."
+_REFUSED = "The single sign-on refused to sign you in; the log says why."
 
 
 class SignOnError(Exception):
@@ -133,7 +135,8 @@ class SingleSignOn:
         config = self._configured()
         if "error" in answer:
             said = f"{answer['error'][:100]}: {answer.get('error_description', '')[:300]}"
-            raise SignOnError("The single sign-on refused to sign you in.", said)
+            is_no = answer["error"] == "access_denied"
+            raise SignOnError(_SAID_NO if is_no else _REFUSED, said)
         provider = await self._provider(config)
         if answer.get("iss", config.issuer).rstrip("/") != config.issuer:
             raise SignOnError(_AWAY, f"the answer is of another issuer, {answer['iss'][:200]!r}")
