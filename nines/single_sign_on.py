@@ -21,19 +21,18 @@ import orjson
 import structlog
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.errors import ClaimError, InvalidKeyIdError, JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from nines.config.access import OidcConfig
+from nines.id_token import Expected, IdTokenError, judge
 from web.access.decision import Grant
 
 log = structlog.get_logger("nines.single_sign_on")
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 _WITHIN_SECONDS = 10.0
 _MOST_BYTES = 1024 * 1024
-_LEEWAY_SECONDS = 60
 _KNOWN_SECONDS = 3_600.0  # that discovery and keys are believed
 _KEYS_AGAIN_SECONDS = 30.0  # at most so often are keys fetched for a key that is not known
 _PENDING_SECONDS = 600.0
@@ -233,25 +232,20 @@ class SingleSignOn:
             except InvalidKeyIdError:  # they may have changed their keys
                 await self._renew_keys(config, provider)
                 token = jwt.decode(raw, provider.keys, algorithms=_ALGORITHMS)
-            claims = CodeIDToken(
-                token.claims,
-                token.header,
-                options={
-                    "iss": {"essential": True, "value": provider.document["issuer"]},
-                    "aud": {"essential": True, "value": config.client_id},
-                },
-                params={
-                    "nonce": nonce,
-                    "client_id": config.client_id,
-                    "access_token": tokens.get("access_token"),
-                },
-            )
-            claims.validate(now=int(self._now().timestamp()), leeway=_LEEWAY_SECONDS)
-        except (JoseError, ClaimError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError) as error:
             raise SignOnError(_AWAY, f"the id token is not taken: {error}") from error
-        if not isinstance(claims.get("sub"), str):
-            raise SignOnError(_AWAY, "the id token names nobody")
-        return dict(claims)
+        expected = Expected(
+            issuer=provider.document["issuer"],
+            client_id=config.client_id,
+            nonce=nonce,
+            access_token=tokens.get("access_token"),
+        )
+        try:
+            judge(token.claims, token.header, expected, self._now())
+        except IdTokenError as error:
+            said = f"the id token is not taken: {error}"
+            raise SignOnError(error.sentence or _AWAY, said) from error
+        return dict(token.claims)
 
     async def _provider(self, config: OidcConfig) -> _Provider:
         async with self._asking:
