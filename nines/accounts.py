@@ -338,7 +338,7 @@ class Accounts:
                 await self._threads.write(
                     lambda: self._records.record(doer, "sign-in refused", "", told)
                 )
-            raise DeniedError(str(error)) from error
+            raise DeniedError(str(error), error.going) from error
         # The log tells people apart by their names.
         if await self._threads.read(lambda: self._records.user(person.name)) is not None:
             raise DeniedError(f"There is a user {person.name} here who signs in with a password.")

@@ -45,13 +45,14 @@ _REFUSED = "The single sign-on refused to sign you in; the log says why."
 class SignOnError(Exception):
     """Nobody is signed in; a sentence for whoever tries. `detail` is for the log.
 
-    `code` is that of OAuth, where the provider said one.
+    `code` is that of OAuth, where the provider said one; `going`, where they go on trying again.
     """
 
     def __init__(self, sentence: str, detail: str = "", code: str = "") -> None:
         super().__init__(sentence)
         self.detail = detail or sentence
         self.code = code
+        self.going = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,13 @@ class SingleSignOn:
             raise SignOnError("This sign-in did not begin here, or was used. Begin again.")
         if pending.until <= self._monotonic():
             raise SignOnError("This sign-in took too long. Begin again.")
+        try:
+            return await self._finish(answer, pending), pending.going
+        except SignOnError as error:
+            error.going = pending.going
+            raise
+
+    async def _finish(self, answer: Mapping[str, str], pending: _Pending) -> Person:
         config = self._configured()
         if "error" in answer:
             said = f"{answer['error'][:100]}: {answer.get('error_description', '')[:300]}"
@@ -141,9 +149,7 @@ class SingleSignOn:
             raise SignOnError(_AWAY, f"the answer is of another issuer, {answer['iss'][:200]!r}")
         tokens = await self._redeem(config, provider, answer.get("code", ""), pending.verifier)
         claims = await self._claims(config, provider, tokens, pending.nonce)
-        return self._person(config, await self._with_groups(config, provider, tokens, claims)), (
-            pending.going
-        )
+        return self._person(config, await self._with_groups(config, provider, tokens, claims))
 
     def _configured(self) -> OidcConfig:
         config = self._config()

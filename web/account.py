@@ -108,7 +108,7 @@ class AccountPages:
                 dict(request.query_params), kept, credentials.address, credentials.session
             )
         except DeniedError as error:
-            response = await self._form(request, "/", wrong=str(error), status=403)
+            response = await self._form(request, error.going, wrong=str(error), status=403)
         else:
             response = self.begin(see_other(going), signed_in)
         self._forget(response, f"{self._cookie}_oidc")

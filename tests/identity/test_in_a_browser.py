@@ -105,7 +105,6 @@ def test_one_signs_in_and_out_while_the_provider_comes_and_goes(
     )
     assert violations(page) == []
 
-    page.goto("/silences")
     door.click()
     answer(page, "Tell Nines who I am")
     expect(page).to_have_url(f"{place.url}/silences")

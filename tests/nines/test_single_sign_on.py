@@ -1,6 +1,7 @@
 """Signing in by OpenID Connect, at a provider over TLS that is strict, and one that is at fault."""
 
 import html
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -310,6 +311,22 @@ async def test_what_the_provider_refuses_is_told_without_its_words(
     assert back.status_code == 403
     assert said in back.text
     assert "<script>x" not in back.text
+
+
+async def test_whoever_was_refused_tries_again_on_the_way_to_where_they_were_going(
+    world: World, there: Provider
+) -> None:
+    async with world.serving() as client:
+        sent = await client.get("/sign-in/oidc", params={"next": "/incidents/INC0001"})
+        state = httpx.URL(sent.headers["location"]).params["state"]
+        told = {"state": state, "error": "access_denied"}
+        back = await client.get("/sign-in/oidc/callback", params=told)
+        there.person = {**there.person, "groups": ["lunch"]}
+        left = await sign_in(client, there, "/incidents/INC0001")
+        strange = await client.get("/sign-in/oidc/callback", params=told)
+
+    ways = [re.findall(r'href="/sign-in/oidc\?([^"]*)"', one.text) for one in (back, left, strange)]
+    assert ways == [["next=%2Fincidents%2FINC0001"], ["next=%2Fincidents%2FINC0001"], ["next=%2F"]]
 
 
 @pytest.mark.parametrize("going", ["https://evil.example", "//evil.example", "/\\evil"])

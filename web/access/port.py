@@ -10,7 +10,14 @@ from web.access.decision import Grant, Permission, Principal
 
 
 class DeniedError(Exception):
-    """What was asked of the keeper of accounts cannot be done; in a sentence."""
+    """What was asked of the keeper of accounts cannot be done; in a sentence.
+
+    `going` is where somebody who signs in elsewhere goes on, trying again.
+    """
+
+    def __init__(self, sentence: str, going: str = "/") -> None:
+        super().__init__(sentence)
+        self.going = going
 
 
 @dataclass(frozen=True, slots=True)
