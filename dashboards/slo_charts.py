@@ -11,6 +11,7 @@ from dashboards import learning, links
 from dashboards.counted import noun
 from dashboards.series import burn_down, burn_down_of_slices
 from dashboards.source import Point
+from dashboards.span import Span, preset
 from dashboards.stretch import BUCKET, FIVE_MINUTES, window_length
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
@@ -62,7 +63,7 @@ def budget_chart(
         kind="budget",
         title=f"Error budget, {slo.window.phrase.removeprefix('the ')}",
         finding=_budget_finding(status, points, costs, now),
-        url=_points(slo, window_length(slo, now), "remaining"),
+        url=_points(slo, preset("window", slo, now), "remaining"),
         options=json.dumps({"window": int(window_length(slo, now).total_seconds())}),
         table=Table(("From", "Budget left after", f"Bad {what}"), rows),
     )
@@ -135,7 +136,7 @@ def burn_chart(
     status: SLOStatus,
     points: Sequence[Point],
     slices: SliceHistory | None,
-    length: timedelta,
+    span: Span,
     alert_states: Mapping[str, AlertState],
     now: datetime,
 ) -> Chart:
@@ -158,9 +159,9 @@ def burn_chart(
         finding += " Firing now: " + ", ".join(_threshold_label(each) for each in firing) + "."
     return Chart(
         kind="burn",
-        title=f"Burn rate, last {format_duration(length)}",
+        title=f"Burn rate, {span.phrase(now)}",
         finding=finding,
-        url=_points(slo, length, "burn", step=_line_step(length)),
+        url=_points(slo, span, "burn", step=_line_step(span.length)),
         options=json.dumps(
             {
                 "tiers": [
@@ -187,9 +188,7 @@ def burn_chart(
     )
 
 
-def events_chart(
-    status: SLOStatus, points: Sequence[Point], length: timedelta, now: datetime
-) -> Chart:
+def events_chart(status: SLOStatus, points: Sequence[Point], span: Span, now: datetime) -> Chart:
     slo = status.slo
     good, bad, unknown = (
         sum(getattr(point, name) for point in points) for name in ("good", "bad", "unknown")
@@ -206,9 +205,9 @@ def events_chart(
     step = _step(points)
     return Chart(
         kind="events",
-        title=f"{noun(slo).capitalize()}, last {format_duration(length)}",
+        title=f"{noun(slo).capitalize()}, {span.phrase(now)}",
         finding=f"{finding}.{_watched(status, points, now)}",
-        url=_points(slo, length, None, step=_bar_step(length)),
+        url=_points(slo, span, None, step=_bar_step(span, now)),
         options=json.dumps({"noun": noun(slo)}),
         table=Table(
             ("From", "Good", "Bad", "Unknown"),
@@ -226,11 +225,12 @@ def events_chart(
     )
 
 
-def _points(slo: SLO, length: timedelta, include: str | None, step: timedelta | None = None) -> str:
-    """The address of a chart's data, up to whenever it is fetched."""
+def _points(slo: SLO, span: Span, include: str | None, step: timedelta | None = None) -> str:
+    """The address of a chart's data, up to whenever it is fetched where the span moves on."""
     return links.with_query(
         links.points_url(slo.id),
-        start=f"now-{format_duration(length)}",
+        start=span.since,
+        end=None if span.moves else span.until,
         include=include,
         step=format_duration(step) if step else None,
     )
@@ -241,10 +241,10 @@ def _line_step(length: timedelta) -> timedelta | None:
     return FIVE_MINUTES if timedelta(days=1) <= length <= timedelta(days=7) else None
 
 
-def _bar_step(length: timedelta) -> timedelta:
+def _bar_step(span: Span, now: datetime) -> timedelta:
     """Steps wide enough to be seen as bars: about a hundred of them."""
-    grain = FIVE_MINUTES if length >= 100 * FIVE_MINUTES else BUCKET
-    return max(-(-length // 100 // grain) * grain, grain)
+    grain = FIVE_MINUTES if span.length >= 100 * FIVE_MINUTES else span.grain(now)
+    return max(-(-span.length // 100 // grain) * grain, grain)
 
 
 def _step(points: Sequence[Point]) -> timedelta:

@@ -18,8 +18,9 @@ from dashboards.run_row import RunRow, runs, runs_note
 from dashboards.slo_charts import Chart, budget_chart, burn_chart, events_chart
 from dashboards.slo_row import HOUR, IncidentLink
 from dashboards.source import CollectorHealth, Point, ServiceCard
+from dashboards.span import Span, SpanView
 from dashboards.states import Mark
-from dashboards.stretch import FIVE_MINUTES, window_length
+from dashboards.stretch import FIVE_MINUTES
 from dashboards.tier_row import TierRow, tier_row
 from slo.alert_state import AlertState
 from slo.definition import SLO, CompositeSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, QuorumSLI
@@ -28,15 +29,6 @@ from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
 from slo.units import format_duration
 from slo.window import Calendar, Window
-
-RANGES = {
-    "1h": timedelta(hours=1),
-    "6h": timedelta(hours=6),
-    "24h": timedelta(days=1),
-    "7d": timedelta(days=7),
-    "window": None,
-}
-DEFAULT_RANGE = "24h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +50,6 @@ class CauseRow:
     count: str
     share: str
     width: str  # of 100
-
-
-@dataclass(frozen=True, slots=True)
-class RangeLink:
-    """A choice of how far the charts look back."""
-
-    word: str
-    url: str
-    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +82,7 @@ class SLOView:
     budget_chart: Chart | None  # None: it is still being learnt
     burn_chart: Chart
     events_chart: Chart
-    ranges: tuple[RangeLink, ...]
+    bar: SpanView
     causes: tuple[CauseRow, ...]
     causes_note: str
     tiers: tuple[TierRow, ...]
@@ -143,19 +126,19 @@ def slo_view(
     vantages: Sequence[CollectorHealth] = (),
     window_points: Sequence[Point],
     range_points: Sequence[Point],
-    range_key: str,
+    span: Span,
+    bar: SpanView,
     now: datetime,
     past: bool = False,
     flow: Flow | None = None,
     slices: SliceHistory | None = None,
 ) -> SLOView:
-    """The page at `now`. The points are those of `stretch()` of the window and of the range.
+    """The page at `now`. The points are those of `stretch()` of the window and of the `span`.
 
     `siblings` are the SLOs of the same SLI, itself included. `past`: it is not now any more.
-    `slices` are those of the window and the range, where they are what is counted.
+    `slices` are those of the window and the span, where they are what is counted.
     """
     slo = status.slo
-    length = RANGES[range_key] or window_length(slo, now)
     flow = flow or flow_of(status, None, now)
     return SLOView(
         topic=slo.id,
@@ -174,16 +157,9 @@ def slo_view(
         budget_chart=(
             None if learning.learns(status) else budget_chart(status, window_points, slices, now)
         ),
-        burn_chart=burn_chart(status, range_points, slices, length, alert_states, now),
-        events_chart=events_chart(status, range_points, length, now),
-        ranges=tuple(
-            RangeLink(
-                f"Window ({slo.window.label})" if key == "window" else key,
-                links.with_query(links.slo_url(slo.id), range="" if key == DEFAULT_RANGE else key),
-                key == range_key,
-            )
-            for key in RANGES
-        ),
+        burn_chart=burn_chart(status, range_points, slices, span, alert_states, now),
+        events_chart=events_chart(status, range_points, span, now),
+        bar=bar,
         causes=causes(status),
         causes_note=_causes_note(status),
         tiers=tuple(

@@ -21,9 +21,12 @@ class Stretch:
     step: timedelta
 
 
-def stretch(length: timedelta, now: datetime) -> Stretch:
-    """The last `length`, in about 24 steps that lie on whole buckets; it reaches up to now."""
-    grain = FIVE_MINUTES if length >= TABLE_STEPS * FIVE_MINUTES else BUCKET
+def stretch(length: timedelta, now: datetime, least: timedelta = BUCKET) -> Stretch:
+    """The last `length`, in about 24 steps that lie on whole buckets; it reaches up to now.
+
+    `least` is the finest step that its counts are kept in.
+    """
+    grain = FIVE_MINUTES if length >= TABLE_STEPS * FIVE_MINUTES else least
     step = max(-(-length // TABLE_STEPS // grain) * grain, grain)
     end = ceiling(now, grain)
     steps = -(-length // step)

@@ -25,9 +25,10 @@ from dashboards.overview import overview
 from dashboards.releases import ReleaseRow
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
-from dashboards.slo_page import DEFAULT_RANGE, RANGES, slo_view
+from dashboards.slo_page import slo_view
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source
+from dashboards.span import DEFAULT_RANGE, SpanError, preset, read_span, span_view
 from dashboards.status_board import NO_BOARD, StatusBoard
 from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.versions import versions_view
@@ -48,6 +49,7 @@ from web.forms import remember, remembered, see_other
 from web.framed import THEME_COOKIE, Framed
 from web.incident_pages import IncidentPages
 from web.look import Look, asked_past, look, read_past, telling, topic
+from web.moment import read_moment
 from web.own_settings import SettingsPages, Told
 from web.receivers import ReceiverPages
 from web.releases import lane_of, releases
@@ -249,14 +251,16 @@ class Pages:
         seen = await self._look(request, [one.id for one in roll if one.slo.sli_id in shown])
         together = seen.statuses(one for one in seen.roll if one.slo.sli_id in shown)
         status = seen.status(slo_id) or newest
-        wanted = request.query_params.get("range", DEFAULT_RANGE)
-        range_key = wanted if wanted in RANGES else DEFAULT_RANGE
-        now = seen.now
+        now, asked, problem = seen.now, request.query_params, None
+        try:
+            span = read_span(asked, status.slo, now, read_moment)
+        except SpanError as error:
+            span, problem = preset(DEFAULT_RANGE, status.slo, now), error
         window = window_length(status.slo, now)
         points, range_points, slices, incidents, account, outlook = await asyncio.gather(
             self._points(seen, slo_id, stretch(window, now)),
-            self._points(seen, slo_id, stretch(RANGES[range_key] or window, now)),
-            self._slices(seen, status.slo, max(window, RANGES[range_key] or window)),
+            self._points(seen, slo_id, span.stretch(now)),
+            self._slices(seen, status.slo, max(window, now - span.start)),
             seen.incidents(service, 0),
             read_account(self._source, status.slo, None, now),
             self._source.outlook(slo_id, now),
@@ -275,7 +279,8 @@ class Pages:
             vantages=[one for one in seen.collectors() if one.id in parts],
             window_points=points,
             range_points=range_points,
-            range_key=range_key,
+            span=span,
+            bar=span_view(status.slo, span, asked, problem, now),
             now=now,
             past=seen.past,
             flow=seen.flow(status),
@@ -301,6 +306,7 @@ class Pages:
             title,
             topics=topics,
             view=view,
+            status=400 if problem else 200,
             seen=seen,
             spent=spent,
             coming=coming,

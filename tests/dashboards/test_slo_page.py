@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from alerting.incident import Incident
-from dashboards import slo_page
+from dashboards import slo_page, span
 from dashboards.coverage import coverage
 from dashboards.slo_charts import Chart
 from dashboards.slo_page import SLOView
@@ -44,7 +44,8 @@ async def view(
     status = facts.status(name)
     assert status is not None
     window = status.slo.window.length
-    whole, part = stretch(window, NOW), stretch(slo_page.RANGES[range_key] or window, NOW)
+    shown = span.preset(range_key, status.slo, NOW)
+    whole, part = stretch(window, NOW), shown.stretch(NOW)
     return slo_page.slo_view(
         status,
         card=facts.services()[0],
@@ -54,7 +55,8 @@ async def view(
         collector=next(each for each in facts.collectors() if each.id == status.slo.collector_id),
         window_points=await facts.points(name, whole.start, whole.end, whole.step),
         range_points=await facts.points(name, part.start, part.end, part.step),
-        range_key=range_key,
+        span=shown,
+        bar=span.span_view(status.slo, shown, {}, None, NOW),
         now=NOW,
     )
 
@@ -178,7 +180,7 @@ async def test_the_burn_down_ends_at_the_tiles_figure() -> None:
     assert plain(shown.tiles[1].value) == "18 %"
 
 
-@pytest.mark.parametrize("range_key", slo_page.RANGES)
+@pytest.mark.parametrize("range_key", span.RANGES)
 async def test_a_chart_has_at_most_25_rows_as_a_table(range_key: str) -> None:
     shown = await view("shop/checkout", range_key)
 
@@ -341,6 +343,7 @@ async def test_a_window_without_points_is_no_data_and_no_error() -> None:
     status = status_of("petuniverse-api/uploads")
     empty = stretch(status.slo.window.length, NOW)
     points = [Point(empty.start + n * empty.step, 0, 0, 0) for n in range(24)]
+    day = span.preset("24h", status.slo, NOW)
     shown = slo_page.slo_view(
         status,
         siblings=[status],
@@ -350,7 +353,8 @@ async def test_a_window_without_points_is_no_data_and_no_error() -> None:
         collector=None,
         window_points=points,
         range_points=points,
-        range_key="24h",
+        span=day,
+        bar=span.span_view(status.slo, day, {}, None, NOW),
         now=NOW,
     )
 

@@ -362,3 +362,29 @@ async def test_every_page_begins_with_what_burns_though_no_list_was_asked_for(
     )
 
     assert "<title>(1!) " in await page(client, path)
+
+
+async def test_a_stretch_that_cannot_be_shown_is_said_above_the_usual_one(
+    client: httpx.AsyncClient,
+) -> None:
+    html = await page(client, "/slos/shop/checkout?from=nwo-3h&to=now", 400)
+
+    assert "This stretch cannot be shown: &#39;nwo-3h&#39; is not a time" in html
+    assert 'value="nwo-3h" maxlength="40" placeholder="now-36h" autocomplete="off"' in html
+    assert 'aria-invalid="true" aria-describedby="span-problem"' in html
+    assert "Burn rate, last 1d" in html
+
+
+async def test_a_stretch_of_the_past_asks_for_its_points_and_changes_no_tile(
+    client: httpx.AsyncClient,
+) -> None:
+    usual = await page(client, "/slos/shop/checkout")
+    html = await page(client, "/slos/shop/checkout?from=2026-11-21T09:00Z&to=now-1h")
+
+    asked = "start=2026-11-21T09%3A00%3A00Z&amp;end=now-1h&amp;include=burn"
+    assert asked in html
+    assert asked not in usual
+    tiles = [
+        text.partition('<dl class="figures">')[2].partition("</dl>")[0] for text in (usual, html)
+    ]
+    assert tiles[0] == tiles[1]

@@ -1,6 +1,7 @@
 """The pages in a real browser: clean console, no stranger asked, accessible, live, by keyboard."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,7 @@ PAGES = {
     "nothing here": "/nowhere",
     "past overview": "/?at=2026-11-21T11:15:00Z",
     "past list": "/slos?at=2026-11-21T11:15:00Z",
+    "slo in a stretch": "/slos/shop/checkout?from=now-30h&to=now-2h",
     "past slo": "/slos/shop/checkout?at=2026-11-21T11:15:00Z",
     "past service": "/services/shop?at=2026-11-21T11:15:00Z",
 }
@@ -462,3 +464,51 @@ def test_a_browser_whose_clock_is_an_hour_off_shows_the_same(
         return text
 
     assert shown(hours) == shown(0)
+
+
+def test_a_stretch_is_dragged_over_shared_and_forgotten(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        expect(page.locator("figure canvas")).to_have_count(3)
+        over = page.locator("#plot-burn .u-over")
+        over.scroll_into_view_if_needed()
+        box = over.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 100, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 300, box["y"] + 60, steps=4)
+        page.mouse.up()
+
+        page.wait_for_url(re.compile(r"\?from=2026-11-\d\dT.*Z&to=2026-11-\d\dT.*Z#charts$"))
+        shown = page.url.partition("#")[0]
+        expect(page.get_by_label("From", exact=True)).to_have_value(re.compile("^2026-11-2"))
+        page.get_by_role("link", name="Share").click()
+        expect(page.get_by_role("status").filter(has_text="Link copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == shown
+        over.dblclick(position={"x": 200, "y": 40})
+        page.wait_for_url(f"{site.url}/slos/shop/checkout#charts")
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+def test_a_stretch_is_typed_and_shared_without_scripts(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK, java_script_enabled=False)
+    page = context.new_page()
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        page.get_by_label("From", exact=True).fill("now-3h")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("#chart-burn")).to_have_text("Burn rate, last 3h")
+        page.get_by_role("link", name="Share").click()
+
+        expect(page.locator("#chart-burn")).to_have_text("Burn rate, 09:00 to 12:00 UTC")
+        page.get_by_label("From", exact=True).fill("nwo-3h")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("alert")).to_contain_text("'nwo-3h' is not a time")
+        expect(page.get_by_label("From", exact=True)).to_have_value("nwo-3h")
+    finally:
+        context.close()

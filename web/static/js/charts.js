@@ -239,9 +239,8 @@ function events(columns, { noun }) {
 
 const KINDS = { budget, burn, events };
 
-// A bar stands right of its step's start: the last one needs room, unless one has zoomed in.
-const toTheEnd = (columns) => (_, min, max) =>
-  [min, max === columns.t.at(-1) ? max + columns.step_seconds : max];
+// A bar stands right of its step's start: the last one needs room.
+const toTheEnd = (columns) => (_, min, max) => [min, max + columns.step_seconds];
 
 function draw(figure, columns) {
   const host = figure.querySelector(".plot");
@@ -255,7 +254,7 @@ function draw(figure, columns) {
   const plot = new uPlot({
     width: host.clientWidth, height: host.classList.contains("tall") ? 260 : 200,
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
-    cursor: { sync: { key: "slo" }, drag: { setScale: true, x: true, y: false }, points: { size: 7 } },
+    cursor: { sync: { key: "slo" }, drag: { setScale: false, x: true, y: false }, points: { size: 7 }, bind: { dblclick: () => () => show(null) } },
     legend: { live: true },
     scales: { x: { time: true, ...(kind.bad && { range: toTheEnd(columns) }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
@@ -266,11 +265,34 @@ function draw(figure, columns) {
     hooks: {
       drawClear: [(plot) => { noData(plot); shadeExcluded(plot, columns.excluded_stretches); kind.under?.(plot); }],
       draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); drawLane(plot, lane); }],
+      setSelect: [(plot) => plot.cursor.event && plot.select.width >= LEAST_DRAG && show(dragged(plot))],
       setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
   }, kind.data, host);
   plot.setLegend({ idx: plot.data[0].length - 1 }); // at rest it tells the newest figures
   plots.set(figure, { plot, columns, at: Date.now() });
+}
+
+// --- the stretch that was dragged over ----------------------------------------------------------
+
+const LEAST_DRAG = 8; // pixels: less is a click
+
+// Like what is typed above the charts it stands in the address: all charts show it, finer, and the
+// link to the page says so. A double click forgets it.
+const moment = (seconds) => utc(seconds).toISOString().replace(/\.\d+Z$/, "Z");
+
+function dragged(plot) {
+  const { left, width } = plot.select;
+  const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+  return [from, Math.max(to, from + 60)];
+}
+
+function show(stretch) {
+  const address = new URL(location.href);
+  for (const key of ["range", "from", "to"]) address.searchParams.delete(key);
+  if (stretch) ["from", "to"].forEach((key, i) => address.searchParams.set(key, moment(Math.floor(stretch[i]))));
+  address.hash = "charts";
+  if (address.href !== location.href) location.assign(address);
 }
 
 // --- the keyboard's cursor -----------------------------------------------------------------------
@@ -287,6 +309,22 @@ function move(figure, event) {
   figure.querySelector("[aria-live]").textContent = said.join(", ");
 }
 
+const KEPT_BY = 300; // seconds: what is no longer kept in detail is kept by five minutes
+
+async function fetched(address, step) {
+  const url = new URL(address, location.href);
+  if (step) url.searchParams.set("step", step);
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`answered ${answer.status}`);
+  return answer.json();
+}
+
+// Drawn finer than they are kept, counts would be spikes with holes between them.
+function lumped({ step_seconds: step, t, good, bad, unknown }) {
+  const full = t.filter((_, i) => good[i] + bad[i] + unknown[i]);
+  return step < KEPT_BY && KEPT_BY % step === 0 && full.length > 2 && full.every((at) => at % KEPT_BY === 0);
+}
+
 async function load(figure, anew) {
   const known = plots.get(figure);
   if (known && anew) return draw(figure, known.columns);
@@ -294,9 +332,8 @@ async function load(figure, anew) {
   const host = figure.querySelector(".plot");
   if (!known) host.dataset.note = "Loading";
   try {
-    const answer = await fetch(figure.dataset.url);
-    if (!answer.ok) throw new Error(`answered ${answer.status}`);
-    const columns = await answer.json();
+    let columns = await fetched(figure.dataset.url);
+    if (lumped(columns)) columns = await fetched(figure.dataset.url, KEPT_BY);
     const counts = figure.dataset.chart === "budget" ? columns.remaining || [] : columns.good.concat(columns.bad);
     if (counts.some((n) => n)) draw(figure, columns);
     else host.dataset.note = "No data in this stretch: nothing was counted. Choose a longer one above.";

@@ -1,10 +1,12 @@
 // The door of our scripts. Every page works without them; they make it live and drawn.
 import { drawCharts } from "./charts.js";
+import { copyLinks } from "./copy.js";
 import { goLive } from "./live.js";
 import { rememberTheme } from "./theme.js";
 import { tellTimes } from "./times.js";
 
 tellTimes();
+copyLinks();
 rememberTheme(() => drawCharts({ anew: true }));
 goLive(() => drawCharts({}));
 drawCharts({});
