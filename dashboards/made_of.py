@@ -10,7 +10,8 @@ from dashboards import learning, links, states
 from dashboards.format import Moment
 from dashboards.source import CollectorHealth
 from dashboards.states import Mark
-from slo.definition import CompositeSLI, DerivedSLI, QuorumSLI
+from slo.counts import Counts
+from slo.definition import SLO, CompositeSLI, DerivedSLI, QuorumSLI
 from slo.slices import NoData
 from slo.status import Part, SLOStatus
 from slo.units import format_duration
@@ -31,6 +32,8 @@ class PartRow:
     word: str
     last: Moment | None
     detail: str
+    own: str  # its own SLI
+    own_of: str  # over what
     hour: str
     bad: str
     alone: str
@@ -57,14 +60,16 @@ def view(
     """The section at `now`; None for an SLO whose events are counted by a collector."""
     sli = status.slo.sli
     if isinstance(sli, QuorumSLI):
-        by_collector = {one.id: one for one in vantages}
+        by_collector, slo = {one.id: one for one in vantages}, status.slo
         return MadeOf(
             title="Vantages",
             note=_disagreement(status) if status.parts else _PAST,
             what="Vantage",
             bad_header="Bad with others",
             alone_header="One vantage" if sli.bad_at == _PAIR else "Too few",
-            rows=tuple(_vantage(part, by_collector.get(part.id), now) for part in status.parts),
+            rows=tuple(
+                _vantage(part, by_collector.get(part.id), slo, now) for part in status.parts
+            ),
         )
     if isinstance(sli, CompositeSLI):
         by_sli = {one.slo.sli_id: one for one in reversed(components)}
@@ -93,7 +98,7 @@ def _disagreement(status: SLOStatus) -> str:
     )
 
 
-def _vantage(part: Part, collector: CollectorHealth | None, now: datetime) -> PartRow:
+def _vantage(part: Part, collector: CollectorHealth | None, slo: SLO, now: datetime) -> PartRow:
     last = collector.last if collector else None
     return PartRow(
         name=part.name,
@@ -103,6 +108,8 @@ def _vantage(part: Part, collector: CollectorHealth | None, now: datetime) -> Pa
         word=_WORDS[last.outcome] if last else "No run yet",
         last=write.moment(last.due, now) if last else None,
         detail=_detail(last) if last else "",
+        own=write.sli(part.window.good_ratio if part.window else None, slo.objective),
+        own_of=_of(part.window),
         hour=_hour(part),
         bad=write.count(part.bad),
         alone=write.count(part.alone),
@@ -118,6 +125,8 @@ def _component(part: Part, status: SLOStatus | None) -> PartRow:
         word="",
         last=None,
         detail=_promise(status) if status else "",
+        own=write.sli(status.sli, status.slo.objective) if status else write.NO_DATA,
+        own_of=f"over {status.slo.window.label}" if status else "",
         hour=_hour(part),
         bad=write.count(part.bad),
         alone="",
@@ -127,6 +136,11 @@ def _component(part: Part, status: SLOStatus | None) -> PartRow:
 def _detail(run: Observation) -> str:
     cause = f"{run.cause.value}: " if run.cause else ""
     return f"{cause}{run.detail}" if run.detail else cause.removesuffix(": ")
+
+
+def _of(counts: Counts | None) -> str:
+    """What a vantage's own SLI is of."""
+    return f"{write.count(counts.bad)} of {write.count(counts.total)} bad" if counts else ""
 
 
 def _hour(part: Part) -> str:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from slo.definition import SLO, DerivedSLI
+from slo.counts import Counts
+from slo.definition import SLO, DerivedSLI, QuorumSLI
 from slo.derived import JOINT, Slice, judge
 from slo.detail import REACH, Detail
 from slo.ledger import FIVE_MINUTES, BucketDelta, Ledger, epoch_micros
 from slo.status import Part, SLOStatus
+from slo.window import Calendar, Window
 
 _HOUR = timedelta(hours=1)
 _SECOND = 1_000_000  # microseconds
@@ -360,10 +362,24 @@ def with_parts(status: SLOStatus, indicator: Booked) -> SLOStatus:
         alone.update(dict.fromkeys(cause.partition(": ")[2].split(JOINT), slices))
     ids = sli.parts
     parts = tuple(
-        Part(one, name, part.ledger.window(_HOUR, now).counts, bad[name], alone[name])
+        Part(
+            one,
+            name,
+            part.ledger.window(_HOUR, now).counts,
+            bad[name],
+            alone[name],
+            _counted(status.slo.window, part, now) if isinstance(sli, QuorumSLI) else None,
+        )
         for one, name, part in zip(ids, sli.names, indicator.parts, strict=True)
     )
     return replace(status, parts=parts, beside=sum(beside.values()))
+
+
+def _counted(window: Window, part: Booked, now: datetime) -> Counts:
+    """What a part counted itself over an SLO's window; the ledgers of vantages reach so far."""
+    if isinstance(window, Calendar):
+        return part.ledger.since(window.start(now), now).counts
+    return part.ledger.window(window.length, now).counts
 
 
 def _detail(indicator: Booked) -> Detail:

@@ -127,7 +127,8 @@ class Part:
     """What a derived SLI is made of: a vantage's collector, or the SLI of an SLO, by `id`.
 
     `bad`: events of the SLO's window that it made bad, by itself or with others; `alone`: slices
-    in which it failed and too few others did. `hour` is what it counted itself.
+    in which it failed and too few others did. `hour` is what it counted itself; `window` as well,
+    over the SLO's window, of a vantage: a component has a window of its own.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Part:
     hour: Counts
     bad: int
     alone: int = 0
+    window: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)

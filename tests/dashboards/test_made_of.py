@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
+from dashboards import format as write
 from dashboards import made_of
 from dashboards.made_of import MadeOf, definition
 from dashboards.source import CollectorHealth
@@ -17,7 +18,7 @@ from tests.web.fakes import NOW, FakeSource, make_slo, make_status
 MINUTE = timedelta(minutes=1)
 QUORUM = QuorumSLI(("shop/health", "shop/checkout"), 2, timedelta(seconds=10))
 PARTS = (
-    Part("shop/health", "health", Counts(350, 10), bad=4, alone=6),
+    Part("shop/health", "health", Counts(350, 10), 4, 6, Counts(258_990, 10)),
     Part("shop/checkout", "checkout", Counts(unknown=5), bad=4),
 )
 
@@ -57,6 +58,10 @@ def test_a_quorum_shows_how_each_vantage_looks_now() -> None:
     )
     assert [plain(row.hour) for row in told.rows] == ["10 of 360 bad", "5 unknown"]
     assert [(row.bad, row.alone) for row in told.rows] == [("4", "6"), ("4", "0")]
+    assert [(plain(row.own), row.own_of) for row in told.rows] == [
+        ("99.99 %", "10 of 259,000 bad"),
+        ("no data", ""),
+    ]
     assert told.alone_header == "One vantage"
     assert "In 6 slices of the last 30d some failed" in plain(told.note)
 
@@ -83,6 +88,10 @@ def test_a_journey_links_each_step_and_shows_how_it_stands() -> None:
 
     assert [row.url for row in told.rows] == [f"/slos/{one.slo.sli_id}" for one in steps]
     assert all(row.marks for row in told.rows)
+    assert [row.own for row in told.rows] == [
+        write.sli(one.sli, one.slo.objective) for one in steps
+    ]
+    assert {row.own_of for row in told.rows} == {"over 30d"}
     assert (told.bad_header, told.alone_header) == ("Bad slices", None)
 
 

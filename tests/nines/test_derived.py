@@ -329,6 +329,12 @@ def test_one_region_down_pages_nobody_and_is_told_beside(world: World) -> None:
         ("singapore", 0, 90),
         ("iowa", 0, 0),
     ]
+    own = {part.name: part.window for part in status.parts}
+    assert [counts and (counts.good, counts.bad) for counts in own.values()] == [
+        (540, 0),
+        (360, 180),
+        (270, 0),  # it looks half as often
+    ]
 
 
 def test_two_regions_down_page_within_the_tiers_time(world: World) -> None:
