@@ -19,7 +19,7 @@ from dashboards.report_summary import (
     summary,
     worst,
 )
-from dashboards.slo_page import definition
+from dashboards.slo_definition import definition
 
 EXECUTIVE, TECHNICAL = "executive", "technical"
 # More than anybody reads; the table for spreadsheets and the plain values have all.

@@ -9,7 +9,8 @@ from dashboards.format import Moment
 from dashboards.source import CollectorHealth
 from slo.definition import SLO
 
-MOST_RUNS = 15
+FEW_RUNS = 15
+MOST_RUNS = 100  # as many as are kept of a collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +50,27 @@ _PHASES = {
 }
 
 
-def runs(collector: CollectorHealth | None, now: datetime) -> tuple[RunRow, ...]:
+def runs(
+    collector: CollectorHealth | None, now: datetime, most: int = FEW_RUNS
+) -> tuple[RunRow, ...]:
+    """The newest, those that did not pass first; `most` of them."""
     if collector is None:
         return ()
     # Failures first: they are what one comes to see.
     ordered = sorted(collector.recent, key=lambda run: (run.outcome is Outcome.PASSED, -_when(run)))
-    shown = ordered[:MOST_RUNS]
+    shown = ordered[:most]
     longest = max((_phases_total(run) for run in shown), default=timedelta(0))
     return tuple(run_row(run, longest, now) for run in shown)
 
 
-def runs_note(slo: SLO, collector: CollectorHealth | None, *, past: bool) -> str:
+def runs_note(
+    slo: SLO, collector: CollectorHealth | None, most: int = FEW_RUNS, *, past: bool
+) -> str:
     if past and (collector is None or not collector.recent):
         return "Single runs are kept for a short while only; their counts stay."
     if collector is None or not collector.recent:
         return f"No run of {slo.collector_id} since Nines started."
-    shown = min(len(collector.recent), MOST_RUNS)
+    shown = min(len(collector.recent), most)
     return (
         f"{shown} of the last {write.plural(len(collector.recent), 'run')} of {slo.collector_id}, "
         "those that did not pass first."

@@ -33,7 +33,7 @@ class Table:
 class Chart:
     """A chart: what the browser fetches and draws, and the finding in words for everybody."""
 
-    kind: str  # budget, burn or events
+    kind: str  # budget, burn, sli or events
     title: str
     finding: str
     url: str
@@ -139,7 +139,9 @@ def burn_chart(
     span: Span,
     alert_states: Mapping[str, AlertState],
     now: datetime,
+    opened: str | None = None,
 ) -> Chart:
+    """How fast it burned; `opened` is the rule whose two windows are drawn, None: all long ones."""
     slo = status.slo
     step = _step(points)
     rates = [_rate(slo, point) for point in points]
@@ -156,7 +158,7 @@ def burn_chart(
         finding = "No data in this stretch."
     firing = [reading for reading in status.tiers if _fires(alert_states, reading)]
     if firing:
-        finding += " Firing now: " + ", ".join(_threshold_label(each) for each in firing) + "."
+        finding += " Firing now: " + ", ".join(threshold_label(each) for each in firing) + "."
     return Chart(
         kind="burn",
         title=f"Burn rate, {span.phrase(now)}",
@@ -167,12 +169,13 @@ def burn_chart(
                 "tiers": [
                     {
                         "factor": float(reading.tier.factor),
-                        "label": _threshold_label(reading),
+                        "label": threshold_label(reading),
                         "severity": reading.tier.severity.value,
                         "long": format_duration(reading.tier.long),
                         "short": format_duration(reading.tier.short),
                         "firing": _fires(alert_states, reading),
                         "since": _epoch(alert_states.get(reading.tier.key)),
+                        "opened": reading.tier.key == opened,
                     }
                     for reading in status.tiers
                 ]
@@ -186,6 +189,64 @@ def burn_chart(
             ),
         ),
     )
+
+
+def opened_rule(
+    status: SLOStatus, alert_states: Mapping[str, AlertState], asked: str | None
+) -> str | None:
+    """The key of the rule that the burn chart opens: the one asked for, else the loudest that
+    fires. None: all are drawn; `asked` may wish that by any other word.
+    """
+    keys = [reading.tier.key for reading in status.tiers]
+    if asked:
+        return asked if asked in keys else None
+    firing = [one.tier.key for one in status.tiers if _fires(alert_states, one)]
+    return firing[0] if firing else None
+
+
+def sli_chart(
+    status: SLOStatus, points: Sequence[Point], span: Span, now: datetime
+) -> Chart | None:
+    """The share of good events along time, against the target; None where slices are judged."""
+    slo, step = status.slo, _step(points)
+    if slo.slicing is not None:
+        return None
+    shares = [
+        Fraction(one.good, one.good + one.bad) if one.good + one.bad else None for one in points
+    ]
+    known = [(share, index) for index, share in enumerate(shares) if share is not None]
+    below = [one for one in known if one[0] < slo.objective.share]
+    if not known:
+        finding = "No data in this stretch."
+    elif not below:
+        finding = f"Never below the target of {write.target(slo.objective)}."
+    else:
+        share, index = min(below)
+        when = _stretch_of(status, points[index], step, now)
+        finding = (
+            f"Below the target of {write.target(slo.objective)} in {len(below)} of "
+            f"{write.plural(len(known), 'step')} of {write.length(step)}; "
+            f"lowest in {when}: {write.sli(share, slo.objective)}."
+        )
+    return Chart(
+        kind="sli",
+        title=f"SLI, {span.phrase(now)}",
+        finding=f"{finding}{_watched(status, points, now)}",
+        url=_points(slo, span, None, step=_bar_step(span, now)),
+        options=json.dumps({"target": float(slo.objective.share), "places": _places(slo)}),
+        table=Table(
+            ("From", f"SLI over {write.length(step)}"),
+            tuple(
+                (_from(status, point, step, now), write.sli(share, slo.objective))
+                for point, share in zip(points, shares, strict=True)
+            ),
+        ),
+    )
+
+
+def _places(slo: SLO) -> int:
+    """The decimals of its SLI: one more than its target has."""
+    return len(slo.objective.label.partition(".")[2]) + 1
 
 
 def events_chart(status: SLOStatus, points: Sequence[Point], span: Span, now: datetime) -> Chart:
@@ -275,7 +336,8 @@ def _epoch(state: AlertState | None) -> float | None:
     return state.since.timestamp() if state and state.since else None
 
 
-def _threshold_label(reading: TierReading) -> str:
+def threshold_label(reading: TierReading) -> str:
+    """A rule in a few words: `page 14.4x (1h & 5m)`."""
     tier = reading.tier
     windows = f"{format_duration(tier.long)} & {format_duration(tier.short)}"
     return f"{tier.severity.value} {write.factor(tier.factor)} ({windows})"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from types import MappingProxyType
 
 from alerting.incident import Incident
 from dashboards import charts, learning, links, made_of, slo_row, states
@@ -14,21 +15,33 @@ from dashboards.coverage import coverage, excluded_now
 from dashboards.flow import Flow, flow_of
 from dashboards.format import Moment
 from dashboards.made_of import MadeOf
-from dashboards.run_row import RunRow, runs, runs_note
-from dashboards.slo_charts import Chart, budget_chart, burn_chart, events_chart
+from dashboards.run_row import FEW_RUNS, MOST_RUNS, RunRow, runs, runs_note
+from dashboards.slo_address import address
+from dashboards.slo_charts import (
+    Chart,
+    budget_chart,
+    burn_chart,
+    events_chart,
+    opened_rule,
+    sli_chart,
+    threshold_label,
+)
+from dashboards.slo_definition import definition
 from dashboards.slo_row import HOUR, IncidentLink
 from dashboards.source import CollectorHealth, Point, ServiceCard
-from dashboards.span import Span, SpanView
+from dashboards.span import RangeLink, Span, SpanView
 from dashboards.states import Mark
 from dashboards.stretch import FIVE_MINUTES
 from dashboards.tier_row import TierRow, tier_row
 from slo.alert_state import AlertState
-from slo.definition import SLO, CompositeSLI, EventsSLI, GaugeSLI, HistogramSLI, ProbeSLI, QuorumSLI
+from slo.definition import SLO, ProbeSLI
+from slo.selector import Matcher
+from slo.severity import Severity
 from slo.slice_history import SliceHistory
-from slo.slices import NoData, Slicing
 from slo.status import SLOStatus
-from slo.units import format_duration
-from slo.window import Calendar, Window
+
+NOTHING_ASKED: Mapping[str, str] = MappingProxyType({})
+NOBODY_KNOWN: Mapping[Severity, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +94,27 @@ class SLOView:
     tiles: tuple[TileView, ...]
     budget_chart: Chart | None  # None: it is still being learnt
     burn_chart: Chart
+    sli_chart: Chart | None  # None: what is judged are slices
     events_chart: Chart
     bar: SpanView
     causes: tuple[CauseRow, ...]
     causes_note: str
+    rules: tuple[RangeLink, ...]  # which of them the burn chart opens
     tiers: tuple[TierRow, ...]
     made_of: MadeOf | None
     flow: Flow
     runs_title: str
     runs: tuple[RunRow, ...]
     runs_note: str
+    runs_url: str | None  # with all, or with few again
+    runs_word: str
     exclusions_url: str
     why_url: str
+    silence_url: str | None
     excluded_now: str | None
     coverage: tuple[tuple[str, str], ...]
     definition: tuple[tuple[str, str], ...]
+    yaml: str | None
     at: Moment
 
 
@@ -132,14 +151,21 @@ def slo_view(
     past: bool = False,
     flow: Flow | None = None,
     slices: SliceHistory | None = None,
+    asked: Mapping[str, str] = NOTHING_ASKED,
+    told: Mapping[Severity, str] = NOBODY_KNOWN,
+    yaml: str | None = None,
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the `span`.
 
     `siblings` are the SLOs of the same SLI, itself included. `past`: it is not now any more.
-    `slices` are those of the window and the span, where they are what is counted.
+    `slices` are those of the window and the span, where they are what is counted. `asked` is what
+    the address says, `told` who is told of a severity, `yaml` the definition.
     """
     slo = status.slo
     flow = flow or flow_of(status, None, now)
+    opened = opened_rule(status, alert_states, asked.get("rule"))
+    whole = asked.get("runs") == "all"
+    most = MOST_RUNS if whole else FEW_RUNS
     return SLOView(
         topic=slo.id,
         name=slo.name,
@@ -157,27 +183,73 @@ def slo_view(
         budget_chart=(
             None if learning.learns(status) else budget_chart(status, window_points, slices, now)
         ),
-        burn_chart=burn_chart(status, range_points, slices, span, alert_states, now),
+        burn_chart=burn_chart(status, range_points, slices, span, alert_states, now, opened),
+        sli_chart=sli_chart(status, range_points, span, now),
         events_chart=events_chart(status, range_points, span, now),
         bar=bar,
         causes=causes(status),
         causes_note=_causes_note(status),
+        rules=rule_links(status, opened, asked),
         tiers=tuple(
-            tier_row(status, reading, alert_states.get(reading.tier.key, AlertState()), now)
+            tier_row(
+                status,
+                reading,
+                alert_states.get(reading.tier.key, AlertState()),
+                now,
+                told=told.get(reading.tier.severity, ""),
+                chart_url=address(slo, asked, {"rule": reading.tier.key}) + "#chart-burn",
+                opened=reading.tier.key == opened,
+            )
             for reading in status.tiers
         ),
         made_of=made_of.view(status, components, vantages, now),
         flow=flow,
         runs_title="Probe results" if isinstance(slo.sli, ProbeSLI) else "Collector runs",
-        runs=runs(collector, now),
-        runs_note=runs_note(slo, collector, past=past),
+        runs=runs(collector, now, most),
+        runs_note=runs_note(slo, collector, most, past=past),
+        runs_url=(
+            address(slo, asked, {"runs": None if whole else "all"}) + "#runs"
+            if collector is not None and len(collector.recent) > FEW_RUNS
+            else None
+        ),
+        runs_word=f"Show {FEW_RUNS}" if whole else "Show all",
         exclusions_url=links.exclusions_url(slo.sli_id),
         why_url=links.why_url(slo.id),
+        silence_url=None if past else links.silencing_url(_matchers(slo)),
         excluded_now=excluded_now(status, now),
         coverage=coverage(status, now),
         definition=definition(slo),
+        yaml=yaml,
         at=write.moment(status.at, now),
     )
+
+
+def rule_links(
+    status: SLOStatus, opened: str | None, asked: Mapping[str, str]
+) -> tuple[RangeLink, ...]:
+    """The rules to choose from over the burn chart, and all of them; none where there is one."""
+    if len(status.tiers) < 2:
+        return ()
+    slo = status.slo
+    return (
+        RangeLink(
+            "All rules", address(slo, asked, {"rule": "all"}) + "#chart-burn", opened is None
+        ),
+        *(
+            RangeLink(
+                threshold_label(one),
+                address(slo, asked, {"rule": one.tier.key}) + "#chart-burn",
+                one.tier.key == opened,
+            )
+            for one in status.tiers
+        ),
+    )
+
+
+def _matchers(slo: SLO) -> str:
+    """All that this SLO raises, as a silence names it."""
+    said = {"service": slo.service, "slo": slo.name}
+    return ", ".join(str(Matcher(name, "=", value)) for name, value in said.items())
 
 
 def sentence(status: SLOStatus, now: datetime) -> str:
@@ -294,7 +366,7 @@ def _outlook_tile(status: SLOStatus, now: datetime) -> TileView:
     )
 
 
-# --- causes and definition -----------------------------------------------------------------------
+# --- causes ---------------------------------------------------------------------------------------
 
 
 def causes(status: SLOStatus) -> tuple[CauseRow, ...]:
@@ -316,48 +388,3 @@ def _causes_note(status: SLOStatus) -> str:
     if not status.causes:
         return f"The causes of the {write.count(bad)} bad {noun(status.slo)} are not recorded."
     return f"What made {noun(status.slo)} bad in {status.slo.window.phrase}."
-
-
-def _over(window: Window) -> str:
-    if isinstance(window, Calendar):
-        return f"the calendar's {window.period} in {window.zone.key}"
-    return f"a rolling {window.label}"
-
-
-def _method(slicing: Slicing) -> str:
-    counts = (
-        "each counts as its ratio"
-        if slicing.target is None
-        else f"good from {write.share(slicing.target)} on"
-    )
-    idle = "" if slicing.no_data is NoData.IGNORE else f"; idle ones are {slicing.no_data.value}"
-    return f"slices of {slicing.label}, {counts}{idle}"
-
-
-def definition(slo: SLO) -> tuple[tuple[str, str], ...]:
-    """What an SLO promises and what it counts, in pairs of words."""
-    parts = [
-        ("Objective", f"{write.target(slo.objective)} over {_over(slo.window)}"),
-    ]
-    if slo.collector_id is not None:
-        every = format_duration(slo.interval)
-        parts.append(("Collector", f"{slo.collector_id}, every {every}"))
-    match slo.sli:
-        case ProbeSLI():
-            parts.append(("Counts", "one run of the probe is one event"))
-        case EventsSLI(total=total, bad=bad, good=good):
-            side, selectors = ("Bad", bad) if bad else ("Good", good)
-            parts.append((side, " + ".join(str(each) for each in selectors)))
-            parts.append(("Total", " + ".join(str(each) for each in total)))
-        case HistogramSLI(histograms=histograms, below=below):
-            parts.append(("Histogram", " + ".join(str(each) for each in histograms)))
-            parts.append(("Good", f"at or below {below}, as its buckets tell"))
-        case GaugeSLI(metric=metric, side=wanted, threshold=threshold):
-            parts.append(("Gauge", " + ".join(str(each) for each in metric)))
-            parts.append(("Good", f"each sample that is {wanted.value} {threshold}"))
-        case QuorumSLI() | CompositeSLI():
-            parts += made_of.definition(slo.sli)
-    if slo.slicing is not None:
-        parts.append(("Method", _method(slo.slicing)))
-    parts.append(("No data", f"alerts after {format_duration(slo.no_data_after)} of silence"))
-    return tuple(parts)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from dashboards import format as write
 from dashboards import links
 from dashboards.past import moment_query
+from dashboards.slo_address import address
 from dashboards.stretch import BUCKET, FIVE_MINUTES, Stretch, stretch, window_length
 from slo.definition import SLO
 from slo.relative import NOW
@@ -146,13 +147,14 @@ class RangeLink:
 class SpanView:
     """Presets, the fields, what is wrong with what was typed, and the link to this very stretch.
 
-    `page_url` is the page without a stretch; `wrong` names the field that is.
+    `kept` is what else the address asks for; `wrong` names the field that is.
     """
 
     ranges: tuple[RangeLink, ...]
     since: str
     until: str
     page_url: str
+    kept: tuple[tuple[str, str], ...]
     share_url: str
     shared: str
     problem: str | None
@@ -167,23 +169,28 @@ def span_view(
     now: datetime,
 ) -> SpanView:
     """The bar over the charts; `asked` is what the address says, also where it makes no sense."""
-    page = links.slo_url(slo.id)
-    also = {"rule": asked.get("rule", "")}
     typed = problem is not None and problem.field
     return SpanView(
         ranges=tuple(
             RangeLink(
                 _word(key, slo),
-                links.with_query(page, range="" if key == DEFAULT_RANGE else key, **also),
+                address(
+                    slo,
+                    asked,
+                    {"range": None if key == DEFAULT_RANGE else key, "from": None, "to": None},
+                ),
                 key == span.key and problem is None,
             )
             for key in RANGES
         ),
         since=asked.get("from", "")[:100] if typed else span.since,
         until=asked.get("to", "")[:100] if typed else span.until,
-        page_url=page,
-        share_url=links.with_query(
-            page, **{"from": moment_query(span.start), "to": moment_query(span.end)}, **also
+        page_url=links.slo_url(slo.id),
+        kept=tuple((key, asked[key]) for key in ("rule", "runs") if asked.get(key)),
+        share_url=address(
+            slo,
+            asked,
+            {"range": None, "from": moment_query(span.start), "to": moment_query(span.end)},
         ),
         shared=write.between(span.start, span.end, now),
         problem=_sentence(problem, span, now) if problem else None,

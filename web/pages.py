@@ -25,17 +25,21 @@ from dashboards.overview import overview
 from dashboards.releases import ReleaseRow
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
+from dashboards.slo_definition import definition_text
 from dashboards.slo_page import slo_view
 from dashboards.slo_row import open_incidents
 from dashboards.source import IncidentPage, Point, ServiceCard, Source
 from dashboards.span import DEFAULT_RANGE, SpanError, preset, read_span, span_view
 from dashboards.status_board import NO_BOARD, StatusBoard
 from dashboards.stretch import Stretch, stretch, window_length
+from dashboards.tier_row import alert_labels, told_words
 from dashboards.versions import versions_view
 from slo.definition import SLO
 from slo.epoch import ceiling
+from slo.severity import Severity
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
+from slo.versions import in_force
 from web.access.everybody import EVERYBODY
 from web.access.guard import GuardedRoute
 from web.access.port import Access
@@ -265,6 +269,8 @@ class Pages:
             read_account(self._source, status.slo, None, now),
             self._source.outlook(slo_id, now),
         )
+        versions = self._source.versions(slo_id)
+        defined = in_force(versions, now)
         view = slo_view(
             status,
             siblings=[one for one in together if one.slo.sli_id == status.slo.sli_id],
@@ -285,6 +291,9 @@ class Pages:
             past=seen.past,
             flow=seen.flow(status),
             slices=slices,
+            asked=asked,
+            told=await self._told(seen, status),
+            yaml=definition_text(defined.definition) if defined else None,
         )
         topics = " ".join([topic(view.topic), *(topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"
@@ -314,9 +323,20 @@ class Pages:
             releases_title="Releases",
             lane=lane,
             annotations=annotations_view(status.slo, remarks, remembered(request), now),
-            versions=versions_view(self._source.versions(slo_id), now, past=seen.past),
+            versions=versions_view(versions, now, past=seen.past),
             shadow=None if seen.past else self._shadow(slo_id),
         )
+
+    async def _told(self, seen: Look, status: SLOStatus) -> Mapping[Severity, str]:
+        """Who would be told by the rules of each severity; of the past it is not known."""
+        slo, severities = status.slo, {one.tier.severity for one in status.tiers}
+        if seen.past or slo.shadow:
+            return {}
+        said: dict[Severity, str] = {}
+        for severity in severities:
+            labels = alert_labels(slo, severity)
+            said[severity] = told_words((await self._source.ways(labels, seen.now))[1])
+        return said
 
     def _shadow(self, owner: str) -> str | None:
         summary = self._source.shadow(owner)

@@ -1,6 +1,7 @@
 """The page of one SLO says in plain words how it stands."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -10,7 +11,7 @@ import pytest
 from alerting.incident import Incident
 from dashboards import slo_page, span
 from dashboards.coverage import coverage
-from dashboards.slo_charts import Chart
+from dashboards.slo_charts import Chart, opened_rule
 from dashboards.slo_page import SLOView
 from dashboards.source import Point
 from dashboards.stretch import stretch
@@ -39,6 +40,7 @@ async def view(
     range_key: str = "24h",
     source: FakeSource | None = None,
     incident: Incident | None = None,
+    asked: Mapping[str, str] = slo_page.NOTHING_ASKED,
 ) -> SLOView:
     facts = source or FakeSource()
     status = facts.status(name)
@@ -58,6 +60,7 @@ async def view(
         span=shown,
         bar=span.span_view(status.slo, shown, {}, None, NOW),
         now=NOW,
+        asked=asked,
     )
 
 
@@ -388,4 +391,64 @@ async def test_an_slo_of_which_nothing_comes_says_why() -> None:
     assert plain(shown.flow.sentence) == (
         "Our own collector does not run; the target may be well: 30 looks failed; "
         "the last observation was 14 min ago."
+    )
+
+
+FIRING = {"page:6h:30m": AlertState(Phase.FIRING, NOW), "ticket:1d:2h": AlertState(Phase.FIRING)}
+
+
+@pytest.mark.parametrize(
+    ("states", "asked", "opened"),
+    [
+        (FIRING, None, "page:6h:30m"),
+        (FIRING, "all", None),
+        (FIRING, "ticket:3d:6h", "ticket:3d:6h"),
+        (FIRING, "page:9h:9m", None),
+        ({}, None, None),
+    ],
+    ids=["the loudest that fires", "all", "the one asked for", "none of its own", "none fires"],
+)
+def test_only_the_rule_that_fires_is_opened_unless_asked(
+    states: dict[str, AlertState], asked: str | None, opened: str | None
+) -> None:
+    assert opened_rule(status_of("shop/checkout"), states, asked) == opened
+
+
+async def test_the_burn_chart_opens_one_rule_and_offers_the_others() -> None:
+    shown = await view("shop/checkout", asked={"range": "6h", "rule": "ticket:3d:6h"})
+
+    tiers = json.loads(shown.burn_chart.options)["tiers"]
+    assert [tier["opened"] for tier in tiers] == [False, False, False, True]
+    assert [(link.word, link.chosen) for link in shown.rules][::4] == [
+        ("All rules", False),
+        ("ticket 1x (3d & 6h)", True),
+    ]
+    assert shown.rules[0].url == "/slos/shop/checkout?range=6h&rule=all#chart-burn"
+    assert [tier.opened for tier in shown.tiers] == [False, False, False, True]
+
+
+async def test_the_sli_is_drawn_against_its_target() -> None:
+    chart = (await view("shop/checkout")).sli_chart
+
+    assert json.loads(drawn(chart).options) == {"target": 0.999, "places": 2}
+    assert plain(drawn(chart).finding).startswith("Below the target of 99.9 % in 3 of ")
+    assert "lowest in Fri 20 Nov 13:05 to 14:05 UTC: 98.05 %." in plain(drawn(chart).finding)
+
+
+async def test_all_runs_are_shown_when_they_are_asked_for() -> None:
+    few, whole = await view("shop/checkout"), await view("shop/checkout", asked={"runs": "all"})
+
+    assert (len(few.runs), few.runs_word) == (15, "Show all")
+    assert few.runs_url == "/slos/shop/checkout?runs=all#runs"
+    assert (len(whole.runs), whole.runs_word, whole.runs_url) == (
+        100,
+        "Show 15",
+        "/slos/shop/checkout#runs",
+    )
+    assert plain(whole.runs_note).startswith("100 of the last 100 runs")
+
+
+async def test_it_is_silenced_as_a_whole() -> None:
+    assert (await view("shop/checkout")).silence_url == (
+        "/silences?matchers=service%3D%22shop%22%2C+slo%3D%22checkout%22&duration=1h#silence"
     )

@@ -388,3 +388,20 @@ async def test_a_stretch_of_the_past_asks_for_its_points_and_changes_no_tile(
         text.partition('<dl class="figures">')[2].partition("</dl>")[0] for text in (usual, html)
     ]
     assert tiles[0] == tiles[1]
+
+
+async def test_an_slo_says_who_would_be_told_by_each_of_its_rules(
+    client: httpx.AsyncClient,
+) -> None:
+    html = await page(client, "/slos/shop/checkout")
+    past = await page(client, "/slos/shop/checkout?at=2026-11-21T11:15:00Z")
+
+    assert '<td class="mid seen-short">oncall</td>' in html
+    assert '<td class="mid seen-short">mail</td>' in html
+    assert ">Tells</th>" not in past
+
+
+async def test_an_slos_definition_stands_on_its_page_in_yaml(client: httpx.AsyncClient) -> None:
+    html = await page(client, "/slos/shop/checkout")
+
+    assert "services:\n  shop:\n    slos:\n      checkout:\n        objective: [99.9%]\n" in html

@@ -196,7 +196,7 @@ def test_every_page_is_clean_and_accessible(site: Site, browser: Browser, theme:
             if name not in STILL:
                 expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
             if name == "slo":
-                expect(page.locator("figure canvas")).to_have_count(3)
+                expect(page.locator("figure canvas")).to_have_count(4)
             assert violations(page) == [], name
         assert watch.complaints == []
     finally:
@@ -278,7 +278,7 @@ def test_without_scripts_the_tables_stand_where_the_charts_would(
         page.goto(f"{site.url}/slos/shop/checkout")
 
         charts = page.locator("figure.chart")
-        expect(charts).to_have_count(3)
+        expect(charts).to_have_count(4)
         for chart in charts.all():
             expect(chart.locator(".plot")).to_be_hidden()
             expect(chart.locator("summary")).to_be_hidden()
@@ -358,7 +358,7 @@ def test_a_change_is_shown_without_reloading_and_the_focus_stays(
         assert page.evaluate("window.untouched")
         assert page.evaluate("document.activeElement.textContent") == "Runbook"
         expect(page.locator("#table-budget")).to_have_attribute("open", "")
-        expect(page.locator("figure canvas")).to_have_count(3)
+        expect(page.locator("figure canvas")).to_have_count(4)
         assert watch.complaints == []
     finally:
         context.close()
@@ -417,7 +417,7 @@ def test_a_chart_is_read_with_the_arrow_keys(site: Site, browser: Browser) -> No
     page, watch = opened(context, site)
     try:
         page.goto(f"{site.url}/slos/shop/checkout")
-        expect(page.locator("figure canvas")).to_have_count(3)
+        expect(page.locator("figure canvas")).to_have_count(4)
         page.locator("#plot-budget").focus()
         page.keyboard.press("End")
 
@@ -472,7 +472,7 @@ def test_a_stretch_is_dragged_over_shared_and_forgotten(site: Site, browser: Bro
     page, watch = opened(context, site)
     try:
         page.goto(f"{site.url}/slos/shop/checkout")
-        expect(page.locator("figure canvas")).to_have_count(3)
+        expect(page.locator("figure canvas")).to_have_count(4)
         over = page.locator("#plot-burn .u-over")
         over.scroll_into_view_if_needed()
         box = over.bounding_box()
@@ -510,5 +510,28 @@ def test_a_stretch_is_typed_and_shared_without_scripts(site: Site, browser: Brow
         page.get_by_role("button", name="Show").click()
         expect(page.get_by_role("alert")).to_contain_text("'nwo-3h' is not a time")
         expect(page.get_by_label("From", exact=True)).to_have_value("nwo-3h")
+    finally:
+        context.close()
+
+
+def test_one_rule_is_opened_and_the_definition_is_copied(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        legend = page.locator("#plot-burn .u-legend")
+        expect(legend).to_contain_text("Over 5m")  # that of the rule that fires
+        expect(legend).not_to_contain_text("Over 3d")
+        page.get_by_role("link", name="ticket 1x (3d & 6h)").click()
+        expect(legend).to_contain_text("Over 3d")
+        expect(legend).not_to_contain_text("Over 1h")
+        page.get_by_role("link", name="All rules").click()
+        expect(legend).to_contain_text("Over 1h")
+
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_text("Definition copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()").startswith("services:\n  shop:\n")
+        assert watch.complaints == []
     finally:
         context.close()

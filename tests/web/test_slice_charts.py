@@ -89,3 +89,10 @@ async def test_the_page_draws_budget_and_burn_with_their_tables(
     assert "Bad slices" in text
     assert "of the budget, fell into" in text
     assert status.slices is not None
+
+
+@pytest.mark.usefixtures("status")
+async def test_slices_are_judged_and_not_their_events_so_that_no_share_of_these_is_drawn(
+    client: httpx.AsyncClient,
+) -> None:
+    assert 'data-chart="sli"' not in await page(client, "/slos/shop/checkout")

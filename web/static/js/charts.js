@@ -41,11 +41,11 @@ function runs(t, step, holds) {
 // The last step may not be over: its counts are those so far, and no fall of the traffic.
 const running = (columns, i) => columns.running && i === columns.t.length - 1;
 
-function hatch(context) {
+function hatch(context, tone = "edge") {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 8;
   const pen = tile.getContext("2d");
-  pen.strokeStyle = color("edge");
+  pen.strokeStyle = color(tone);
   pen.globalAlpha = 0.45;
   pen.beginPath();
   pen.moveTo(0, 8);
@@ -158,7 +158,7 @@ function drawLane(plot, events) {
   ctx.restore();
 }
 
-// --- the three charts ----------------------------------------------------------------------------
+// --- the four charts -----------------------------------------------------------------------------
 
 const axis = (more = {}) => ({
   stroke: color("soft"), grid: { stroke: color("line"), width: 1 }, ticks: { show: false },
@@ -186,11 +186,14 @@ function budget(columns) {
   };
 }
 
-function burn(columns, { tiers }) {
+function burn(columns, { tiers: all }) {
   const rates = columns.burn || {};
+  // One rule that is opened stands alone, with both of its windows.
+  const opened = all.filter((tier) => tier.opened && rates[tier.long]);
+  const tiers = opened.length ? opened : all;
   const longs = [...new Set(tiers.map((tier) => tier.long))].filter((key) => rates[key]);
   // The loudest rule that fires shows its short window too; all of them would be a thicket.
-  const shorts = tiers.filter((tier) => tier.firing && rates[tier.short] && !longs.includes(tier.short)).slice(0, 1);
+  const shorts = tiers.filter((tier) => (tier.firing || tier.opened) && rates[tier.short] && !longs.includes(tier.short)).slice(0, 1);
   const shown = longs.length ? longs : Object.keys(rates).slice(-1);
   const keys = [...shown, ...shorts.map((tier) => tier.short)];
   const tones = ["bad-line", "warn-line", "accent", "good-line", "spent-line"];
@@ -218,6 +221,35 @@ function burn(columns, { tiers }) {
   };
 }
 
+// Cut, never rounded: a share below the target must not look as if it met it.
+const cut = (places) => (_, share) => {
+  if (share == null) return "no data";
+  const scale = 10 ** places;
+  return `${share === 1 ? "100" : (Math.floor(share * 100 * scale + 1e-9) / scale).toFixed(places)} %`;
+};
+
+function sli(columns, { target, places }) {
+  const shares = columns.good.map((good, i) => (good + columns.bad[i] ? good / (good + columns.bad[i]) : null));
+  const low = Math.min(target, ...shares.filter((share) => share != null));
+  const room = Math.max((1 - low) * 0.15, 1e-6);
+  const below = runs(columns.t, columns.step_seconds, (i) => shares[i] != null && shares[i] < target);
+  const shown = cut(places);
+  return {
+    data: [columns.t, shares],
+    y: { range: [Math.max(low - room, low === 0 ? -0.02 : 0), 1 + room / 2] },
+    yAxis: { values: (_, ticks) => ticks.map((share) => (share > 1 ? "" : `${+(share * 100).toFixed(places)} %`)), size: 68 },
+    wide: true,
+    series: [series("SLI", "accent", shown, { paths: uPlot.paths.stepped({ align: 1 }) })],
+    under: (plot) => {
+      for (const [from, to] of below) {
+        band(plot, from, to, `${color("bad-line")}24`);
+        band(plot, from, to, hatch(plot.ctx, "bad-line"));
+      }
+    },
+    over: (plot) => line(plot, target, color("slow"), `target ${+(target * 100).toFixed(places)} %`),
+  };
+}
+
 function events(columns, { noun }) {
   const bars = uPlot.paths.bars({ size: [0.9, 24], align: 1 });
   const total = columns.good.map((good, i) => (running(columns, i) ? null : good + columns.bad[i]));
@@ -237,7 +269,7 @@ function events(columns, { noun }) {
   };
 }
 
-const KINDS = { budget, burn, events };
+const KINDS = { budget, burn, sli, events };
 
 // A bar stands right of its step's start: the last one needs room.
 const toTheEnd = (columns) => (_, min, max) => [min, max + columns.step_seconds];
@@ -256,7 +288,7 @@ function draw(figure, columns) {
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
     cursor: { sync: { key: "slo" }, drag: { setScale: false, x: true, y: false }, points: { size: 7 }, bind: { dblclick: () => () => show(null) } },
     legend: { live: true },
-    scales: { x: { time: true, ...(kind.bad && { range: toTheEnd(columns) }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
+    scales: { x: { time: true, ...((kind.bad || kind.wide) && { range: toTheEnd(columns) }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
       axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
       ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
