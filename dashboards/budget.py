@@ -11,6 +11,8 @@ from alerting.incident import Incident
 from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
+from dashboards.past import moment_query
+from dashboards.slo_address import address
 from dashboards.source import Source
 from dashboards.spreadsheet import cell
 from slo.budget_ledger import Background, BudgetLedger, Loss
@@ -18,6 +20,7 @@ from slo.definition import SLO
 
 SHOWN_LOSSES = 10
 _MOST_CAUSES = 3
+_LEAST_AROUND = timedelta(minutes=15)  # of what charts show before and after a loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,8 @@ class LossRow:
     bad: str
     causes: str
     numbers_url: str
+    charts_url: str  # the charts of this time, with some before and after
+    exclude_url: str | None  # of the past nothing is changed
     incidents: tuple[tuple[str, str], ...]  # url, word
 
 
@@ -311,6 +316,8 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
     if len(causes) > _MOST_CAUSES:
         causes[_MOST_CAUSES:] = [f"{write.count(len(causes) - _MOST_CAUSES)} more"]
     what = ", ".join(causes) or "not recorded"
+    slo, start, end = account.slo, moment_query(loss.start), moment_query(loss.end)
+    around = max(loss.end - loss.start, _LEAST_AROUND)
     return LossRow(
         start=write.moment(loss.start, now),
         when=write.stamp(loss.start, now),
@@ -320,16 +327,28 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
         bad=f"{write.count(loss.bad)} of {write.count(loss.good + loss.bad)}",
         causes=what if loss.causes_exact or not causes else f"{what}, neighbours included",
         numbers_url=links.with_query(
-            links.numbers_url(account.slo.id),
+            links.numbers_url(slo.id),
             at=at,
-            start=f"{loss.start:%Y-%m-%dT%H:%M:%SZ}",
-            end=f"{loss.end:%Y-%m-%dT%H:%M:%SZ}",
+            start=start,
+            end=end,
         ),
+        charts_url=address(
+            slo,
+            {},
+            {"from": moment_query(loss.start - around), "to": moment_query(loss.end + around)},
+        )
+        + "#charts",
+        exclude_url=None if at else links.excluding_url(slo.sli_id, start, end),
         incidents=tuple(
             (links.incident_url(incident.id), write.stamp(incident.opened_at, now))
             for incident in account.beside(loss)
         ),
     )
+
+
+def _charts(slo: SLO, start: datetime, end: datetime) -> str:
+    """The SLO's charts of this time."""
+    return address(slo, {}, {"from": moment_query(start), "to": moment_query(end)}) + "#charts"
 
 
 def _sentence(account: Account, *, learns: bool) -> str:

@@ -97,6 +97,11 @@ def exclusions_url(slo_id: str) -> str:
     return with_query("/exclusions", slo=slo_id)
 
 
+def excluding_url(slo_id: str, start: str, end: str) -> str:
+    """The form for an exclusion, filled in for this stretch of an SLO."""
+    return with_query("/exclusions", slo=slo_id, start=start, end=end) + "#exclude"
+
+
 def silencing_url(matchers: str) -> str:
     """The form for another silence, filled in for these alerts."""
     return with_query("/silences", matchers=matchers, duration="1h") + "#silence"

@@ -13,6 +13,8 @@ from slo.exclusion import Exclusion
 from slo.planning import PlanError
 from web.planned_pages import PlannedPages
 
+_LONGEST = 100  # of a moment in the address
+
 
 class ExclusionPages(PlannedPages[ExclusionFile]):
     """What people see of them."""
@@ -26,8 +28,10 @@ class ExclusionPages(PlannedPages[ExclusionFile]):
     }
 
     async def every(self, request: Request) -> HTMLResponse:
-        """All, or those for one SLO; and the form."""
-        return self._list(request, Form({"what": request.query_params.get("slo", "")}))
+        """All, or those for one SLO; and the form, with what the address says filled in."""
+        asked = request.query_params
+        said = {name: asked.get(name, "")[:_LONGEST] for name in ("start", "end")}
+        return self._list(request, Form({"what": asked.get("slo", ""), **said}))
 
     def _field(self, error: PlanError) -> str:
         return {"scope": "what", "service": "what"}.get(error.field, error.field)

@@ -1,8 +1,10 @@
 """The pages of exclusions: a list, a form that previews, one exclusion with its trail."""
 
 import html
+import re
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -154,3 +156,20 @@ async def test_an_slo_shows_the_raw_numbers_beside_the_others(
     facts = (await client.get("/api/v1/slos/shop/checkout")).json()
     assert facts["raw"]["excluded"] == {"good": 100, "bad": 7, "unknown": 1, "total": 107}
     assert facts["excluded_until"] == "2026-11-21T13:00:07Z"
+
+
+async def test_a_loss_leads_to_its_charts_and_to_the_form_that_excludes_it(
+    client: httpx.AsyncClient,
+) -> None:
+    text = html.unescape((await client.get("/slos/shop/checkout")).text)
+    urls = re.findall(r'href="(/exclusions\?slo=shop%2Fcheckout&start=[^"]+)"', text)
+    form = await page(client, urls[0].partition("#")[0])
+
+    assert len(urls) == 10
+    assert 'value="shop/checkout"' in form
+    start = re.search(r"&start=([^&]+)&", urls[0])
+    assert start is not None
+    assert f'value="{unquote(start[1])}"' in form
+    assert re.search(r'href="/slos/shop/checkout\?from=[^"&]+&to=[^"&]+#charts" title="The', text)
+    past = (await client.get("/slos/shop/checkout?at=2026-11-21T11:15:00Z")).text
+    assert ">Exclude</a>" not in past
