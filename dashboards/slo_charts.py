@@ -16,6 +16,7 @@ from dashboards.stretch import BUCKET, FIVE_MINUTES, window_length
 from slo.alert_state import AlertState
 from slo.alert_state import Phase as AlertPhase
 from slo.definition import SLO
+from slo.outlook import Outlook
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus, TierReading
 from slo.units import format_duration
@@ -42,8 +43,13 @@ class Chart:
 
 
 def budget_chart(
-    status: SLOStatus, points: Sequence[Point], slices: SliceHistory | None, now: datetime
+    status: SLOStatus,
+    points: Sequence[Point],
+    slices: SliceHistory | None,
+    now: datetime,
+    outlook: Outlook | None = None,
 ) -> Chart:
+    """What was left along the window, and in what band it may go on."""
     slo, step = status.slo, _step(points)
     costs: list[Fraction | int] = [point.bad for point in points]
     left_after, what = burn_down(status, points, step, bad_since=0), noun(slo)
@@ -64,9 +70,23 @@ def budget_chart(
         title=f"Error budget, {slo.window.phrase.removeprefix('the ')}",
         finding=_budget_finding(status, points, costs, now),
         url=_points(slo, preset("window", slo, now), "remaining"),
-        options=json.dumps({"window": int(window_length(slo, now).total_seconds())}),
+        options=json.dumps(
+            {
+                "window": int(window_length(slo, now).total_seconds()),
+                "outlook": _cone(outlook),
+            }
+        ),
         table=Table(("From", "Budget left after", f"Bad {what}"), rows),
     )
+
+
+def _cone(outlook: Outlook | None) -> dict[str, float] | None:
+    """Where the budget may end; the sentence above the chart says it in words."""
+    if outlook is None or outlook.lowest is None:
+        return None
+    shares = (outlook.lowest, outlook.middle, outlook.highest)
+    low, middle, high = (float(share) for share in shares if share is not None)
+    return {"end": outlook.end.timestamp(), "low": low, "middle": middle, "high": high}
 
 
 def _budget_finding(

@@ -35,6 +35,7 @@ from dashboards.stretch import FIVE_MINUTES
 from dashboards.tier_row import TierRow, tier_row
 from slo.alert_state import AlertState
 from slo.definition import SLO, ProbeSLI
+from slo.outlook import Outlook
 from slo.selector import Matcher
 from slo.severity import Severity
 from slo.slice_history import SliceHistory
@@ -154,6 +155,7 @@ def slo_view(
     asked: Mapping[str, str] = NOTHING_ASKED,
     told: Mapping[Severity, str] = NOBODY_KNOWN,
     yaml: str | None = None,
+    outlook: Outlook | None = None,
 ) -> SLOView:
     """The page at `now`. The points are those of `stretch()` of the window and of the `span`.
 
@@ -181,7 +183,9 @@ def slo_view(
         incident=slo_row.incident_link(incident) if incident else None,
         tiles=tiles(status, now),
         budget_chart=(
-            None if learning.learns(status) else budget_chart(status, window_points, slices, now)
+            None
+            if learning.learns(status)
+            else budget_chart(status, window_points, slices, now, outlook)
         ),
         burn_chart=burn_chart(status, range_points, slices, span, alert_states, now, opened),
         sli_chart=sli_chart(status, range_points, span, now),

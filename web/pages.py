@@ -294,6 +294,7 @@ class Pages:
             asked=asked,
             told=await self._told(seen, status),
             yaml=definition_text(defined.definition) if defined else None,
+            outlook=outlook,
         )
         topics = " ".join([topic(view.topic), *(topic(each.id) for each in incidents)])
         title = f"{status.slo.key}, {service}"

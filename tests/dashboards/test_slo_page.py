@@ -11,12 +11,13 @@ import pytest
 from alerting.incident import Incident
 from dashboards import slo_page, span
 from dashboards.coverage import coverage
-from dashboards.slo_charts import Chart, opened_rule
+from dashboards.slo_charts import Chart, budget_chart, opened_rule
 from dashboards.slo_page import SLOView
 from dashboards.source import Point
 from dashboards.stretch import stretch
 from dashboards.tier_row import tier_row
 from slo.alert_state import AlertState, Phase
+from slo.outlook import WEEK, Outlook
 from slo.status import BudgetState, Forecast, SLOStatus
 from tests.dashboards.words import plain
 from tests.web.fakes import NOW, FakeSource, make_slo, make_status
@@ -452,3 +453,17 @@ async def test_it_is_silenced_as_a_whole() -> None:
     assert (await view("shop/checkout")).silence_url == (
         "/silences?matchers=service%3D%22shop%22%2C+slo%3D%22checkout%22&duration=1h#silence"
     )
+
+
+async def test_the_budget_chart_goes_on_in_the_band_of_past_weeks() -> None:
+    status = status_of("shop/checkout")
+    cut = stretch(status.slo.window.length, NOW)
+    points = await FakeSource().points("shop/checkout", cut.start, cut.end, cut.step)
+    likely = Outlook(NOW + WEEK, 4, Fraction(-1, 10), Fraction(1, 4), Fraction(1, 2))
+    drawn_on = budget_chart(status, points, None, NOW, likely)
+    guessless = budget_chart(status, points, None, NOW, Outlook(NOW + WEEK, 1))
+
+    end = (NOW + WEEK).timestamp()
+    band = {"end": end, "low": -0.1, "middle": 0.25, "high": 0.5}
+    assert json.loads(drawn_on.options)["outlook"] == band
+    assert json.loads(guessless.options)["outlook"] is None

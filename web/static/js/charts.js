@@ -168,11 +168,36 @@ const series = (label, stroke, value, more = {}) => ({
   label, stroke: color(stroke), width: 1.75, points: { show: false }, value, ...more,
 });
 
-function budget(columns) {
+// Where the budget may go from here: between the best and the worst of the past weeks.
+function cone(plot, from, left, { end, low, middle, high }) {
+  const { ctx } = plot;
+  const [x, y] = [(at) => plot.valToPos(at, "x", true), (share) => plot.valToPos(share, "y", true)];
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+  ctx.clip();
+  ctx.fillStyle = `${color("edge")}40`;
+  ctx.beginPath();
+  ctx.moveTo(x(from), y(left));
+  ctx.lineTo(x(end), y(high));
+  ctx.lineTo(x(end), y(low));
+  ctx.fill();
+  ctx.strokeStyle = color("accent");
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x(from), y(left));
+  ctx.lineTo(x(end), y(middle));
+  ctx.stroke();
+  ctx.restore();
+}
+
+function budget(columns, { outlook }) {
   const left = columns.remaining || [];
   const count = left.length;
   const even = left.map((_, i) => 1 - (i + 1) / count);
-  const low = Math.min(0, ...left.filter((share) => share != null));
+  const low = Math.min(0, outlook?.low ?? 0, ...left.filter((share) => share != null));
+  const [last, newest] = [columns.ends.at(-1), left.at(-1)];
   return {
     data: [columns.ends, left, even],
     y: { range: [low < 0 ? Math.max(low * 1.1, -4) : -0.05, 1.05] },
@@ -182,6 +207,8 @@ function budget(columns) {
       series("Even burn", "edge", percent, { dash: [5, 5], width: 1 }),
     ],
     ends: true,
+    until: outlook?.end,
+    under: (plot) => outlook && newest != null && cone(plot, last, newest, outlook),
     over: (plot) => line(plot, 0, color("fast"), low < 0 ? "budget spent" : "", []),
   };
 }
@@ -288,7 +315,7 @@ function draw(figure, columns) {
     tzDate: (at) => uPlot.tzDate(utc(at), "Etc/UTC"),
     cursor: { sync: { key: "slo" }, drag: { setScale: false, x: true, y: false }, points: { size: 7 }, bind: { dblclick: () => () => show(null) } },
     legend: { live: true },
-    scales: { x: { time: true, ...((kind.bad || kind.wide) && { range: toTheEnd(columns) }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
+    scales: { x: { time: true, ...((kind.bad || kind.wide) && { range: toTheEnd(columns) }), ...(kind.until && { range: (_, min, max) => [min, Math.max(max, kind.until)] }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
       axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
       ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
@@ -297,7 +324,7 @@ function draw(figure, columns) {
     hooks: {
       drawClear: [(plot) => { noData(plot); shadeExcluded(plot, columns.excluded_stretches); kind.under?.(plot); }],
       draw: [(plot) => { kind.over?.(plot); markEdits(plot, edits); drawLane(plot, lane); }],
-      setSelect: [(plot) => plot.cursor.event && plot.select.width >= LEAST_DRAG && show(dragged(plot))],
+      setSelect: [(plot) => plot.cursor.event && plot.select.width >= LEAST_DRAG && dragged(plot) && show(dragged(plot))],
       setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: plot.data[0].length - 1 })],
     },
   }, kind.data, host);
@@ -315,8 +342,9 @@ const moment = (seconds) => utc(seconds).toISOString().replace(/\.\d+Z$/, "Z");
 
 function dragged(plot) {
   const { left, width } = plot.select;
-  const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
-  return [from, Math.max(to, from + 60)];
+  const newest = plot.data[0].at(-1); // what is drawn beyond has not been yet
+  const [from, to] = [plot.posToVal(left, "x"), Math.min(plot.posToVal(left + width, "x"), newest)];
+  return from < newest ? [from, Math.max(to, from + 60)] : null;
 }
 
 function show(stretch) {
