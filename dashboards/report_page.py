@@ -13,6 +13,7 @@ from dashboards.report_summary import (
     Figure,
     change,
     figures,
+    in_utc,
     local,
     pages,
     span,
@@ -157,8 +158,8 @@ def report_view(made: Report, view: str, owners: Sequence[str]) -> ReportView:
         page=url(at, owner=facts.owner, view=kept["view"]),
         has_data=bool(made.met + made.missed),
         stretch=(
-            f"From {local(period.start, period)} to {local(facts.until, period)}, "
-            f"{period.zone.key}."
+            f"From {local(period.start, period)} to {local(facts.until, period)}"
+            f"{'' if in_utc(period) else f', {period.zone.key}'}."
         ),
         unfinished=None
         if made.is_over
@@ -315,7 +316,9 @@ def _slo(one: SLORecord) -> SLORow:
         before=write.sli(one.before.sli(), slo.objective) if one.before else UNKNOWN,
         verdict="no data" if met is None else "met" if met else "missed",
         spent=write.share(one.now.spent(slo)),
-        allowance=f"{write.cost(one.now.cost)} of {float(one.now.allowed(slo)):,.1f}"
+        allowance=f"{write.cost(one.now.cost)} of {float(one.now.allowed(slo)):,.1f}".removesuffix(
+            ".0"
+        )
         if one.now.of
         else write.NO_DATA,
         coverage=write.coverage(one.now.coverage),

@@ -83,8 +83,8 @@ def _objectives(paper: Paper, view: ReportView) -> None:
         return
     paper.head("Every objective" if view.technical else "Objectives missed")
     columns = [_SLO, Column("Owner", 1.8)]
-    columns += [Column(one, 1.2, right=True) for one in ("Target", "SLI", "Before")]
-    columns += [Column("Objective", 1.3), Column("Spent", 1, right=True)]
+    columns += [Column(one, 1.2, right=True) for one in ("Objective", "SLI", "Before")]
+    columns += [Column("Outcome", 1.3), Column("Spent", 1, right=True)]
     rows_of = [
         (
             row.name, row.owner, row.target, row.sli, row.before, row.verdict, row.spent,

@@ -69,7 +69,7 @@ def figures(made: Report) -> tuple[Figure, ...]:
         Figure(
             "Objectives met",
             f"{write.count(made.met)} of {write.count(judged)}" if judged else write.NO_DATA,
-            change(made.everything),
+            UNKNOWN_BEFORE if made.everything.change is None else change(made.everything),
             _better(made.everything.change),
         ),
         Figure(
@@ -154,8 +154,15 @@ def span(length: timedelta | None) -> str:
 
 
 def local(at: datetime, period: ReportPeriod) -> str:
-    """By the report's clock: `Fri 27 Nov 2026 00:00`, with the offset, which tells hours apart that
-    come twice.
+    """By the report's clock: `Fri 27 Nov 2026 00:00 UTC`; elsewhere with the offset, which tells
+    hours apart that come twice.
     """
     there = at.astimezone(period.zone)
-    return f"{there:%a} {there.day} {there:%b %Y %H:%M (%z)}"
+    return (
+        f"{there:%a} {there.day} {there:%b %Y %H:%M} {'UTC' if in_utc(period) else f'{there:(%z)}'}"
+    )
+
+
+def in_utc(period: ReportPeriod) -> bool:
+    """Whether its days are those of UTC."""
+    return period.zone.key == "UTC"

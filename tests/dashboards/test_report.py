@@ -135,7 +135,36 @@ def test_where_nothing_is_known_of_before_nothing_is_better() -> None:
     made = report(replace(facts(), incidents=opened(1, minutes=20), before=None))
 
     assert [one.good for one in figures(made)] == [None] * 4
-    assert figures(made)[1].note == "before: not known"
+    assert [one.note for one in figures(made)][:2] == ["before: not known"] * 2
+
+
+def test_what_was_spent_stands_beside_what_was_allowed_with_no_digit_that_says_nothing() -> None:
+    records = (
+        SLORecord(an_slo("whole"), "a", tally(12_340, 5), None),
+        SLORecord(an_slo("parts"), "a", tally(12_345, 5), None),
+    )
+
+    view = report_view(report(facts(*records)), "", ())
+
+    assert [row.allowance for row in view.slos] == ["5 of 1,234", "5 of 1,234.5"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "stretch"),
+    [
+        (ZoneInfo("UTC"), "From Thu 1 Oct 2026 00:00 UTC to Sun 1 Nov 2026 00:00 UTC."),
+        (
+            BERLIN,
+            "From Thu 1 Oct 2026 00:00 (+0200) to Sun 1 Nov 2026 00:00 (+0100), Europe/Berlin.",
+        ),
+    ],
+    ids=["UTC", "elsewhere"],
+)
+def test_the_offset_is_said_where_hours_come_twice(zone: ZoneInfo, stretch: str) -> None:
+    period = read_period("2026-10", zone)
+    told = replace(facts(), period=period, until=period.end)
+
+    assert report_view(report(told), "", ()).stretch == stretch
 
 
 def test_a_view_is_bounded_and_says_what_it_left_out() -> None:
