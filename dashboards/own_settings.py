@@ -255,4 +255,4 @@ def _database(own: OwnSettings, health: SystemHealth) -> str:
 def _who(own: OwnSettings) -> str:
     reads = "may read" if own.anonymous == "viewer" else "may do nothing"
     ways = "a password or single sign-on" if own.single_sign_on else "a password"
-    return f"Once there are users, they sign in by {ways}; whoever has not signed in {reads}."
+    return f"Users sign in by {ways}. As soon as there is one, whoever has not signed in {reads}."

@@ -18,7 +18,7 @@ from nines.storage.database import open_database
 from nines.threads import StorageThreads
 from tests.nines.test_accounts import QUICK, SECRET
 from tests.web.fakes import NOW, FakeSource
-from tests.web.test_pages_browser import PHONE, browser, violations
+from tests.web.test_pages_browser import DESK, PHONE, browser, crowded, violations
 from web.access.decision import Grant, Role
 from web.app import create_app
 from web.serve import run, serve
@@ -130,6 +130,21 @@ def test_one_signs_in_is_refused_and_is_written_down(site: Site, browser: Browse
     rows = page.locator("tbody tr")
     expect(rows.filter(has_text="sign-in refused")).to_have_count(1)
     expect(rows.filter(has_text="signed in")).to_have_count(2)
+    context.close()
+
+
+def test_what_is_made_stands_apart_from_the_form_that_makes_more(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport=DESK)
+    page = context.new_page()
+    page.goto(f"{site.url}/sign-in?next=/account")
+    sign_in(page, "ada")
+    page.locator("#token-name").fill("ci")
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.locator("main")).to_contain_text("It is shown this once")
+
+    assert crowded(page) == []
     context.close()
 
 

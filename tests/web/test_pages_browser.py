@@ -86,6 +86,21 @@ PHONE: ViewportSize = {"width": 360, "height": 740}
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 
+_CROWDED = """() => [...document.querySelectorAll('main .card, main .tag')].flatMap(one => {
+  const next = one.nextElementSibling;
+  if (next === null) return [];
+  const a = one.getBoundingClientRect(), b = next.getBoundingClientRect();
+  const gap = b.top < a.bottom - 1 ? b.left - a.right : b.top - a.bottom;
+  return b.height > 0 && gap < 4 ? [`${one.textContent.trim().slice(0, 40)}: ${gap}`] : [];
+})"""
+
+
+def crowded(page: Page) -> list[str]:
+    """Cards and labels that touch what follows them."""
+    found: list[str] = page.evaluate(_CROWDED)
+    return found
+
+
 @dataclass
 class Site:
     """The application on a real port, with its facts at hand and its loop to speak in."""
@@ -199,6 +214,22 @@ def test_every_page_is_clean_and_accessible(site: Site, browser: Browser, theme:
                 expect(page.locator("figure canvas")).to_have_count(4)
             assert violations(page) == [], name
         assert watch.complaints == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_card_and_no_label_touches_the_next(
+    site: Site, browser: Browser, size: ViewportSize
+) -> None:
+    context = browser.new_context(viewport=size)
+    page = context.new_page()
+    try:
+        found = {}
+        for name, path in PAGES.items():
+            page.goto(site.url + path)
+            found[name] = crowded(page)
+        assert {name: those for name, those in found.items() if those} == {}
     finally:
         context.close()
 
