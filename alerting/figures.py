@@ -17,7 +17,7 @@ _DAY = timedelta(days=1)
 
 
 def span(length: timedelta) -> str:
-    """A length of time without its sign, cut to two units: `3 h 43 m`, `12 min`, `4 min 19 s`."""
+    """A length of time without its sign, cut to two units: `3 h 43 min`, `12 min`, `4 min 19 s`."""
     length = abs(length)
     if length < _MINUTE:
         return _seconds(length)
@@ -27,7 +27,7 @@ def span(length: timedelta) -> str:
     if days:
         return _units((days, "d"), (hours, "h") if days < 10 else (0, "h"))
     if hours:
-        return _units((hours, "h"), (minutes, "m"))
+        return _units((hours, "h"), (minutes, "min"))
     seconds = left // _SECOND
     if minutes < 10 and seconds:
         return _units((minutes, "min"), (seconds, "s"))

@@ -241,7 +241,7 @@ def share(ratio: Fraction | float) -> str:
 
 
 def duration(value: timedelta) -> str:
-    """`42 s`, `4 min 19 s`, `43 min`, `3 h 43 m`, `2 d 5 h`; rounded down, its sign dropped."""
+    """`42 s`, `4 min 19 s`, `43 min`, `3 h 43 min`, `2 d 5 h`; rounded down, its sign dropped."""
     return _plain(figures.span(value))
 
 
@@ -256,7 +256,7 @@ def soon(wait: timedelta) -> str:
 
 
 def budget_left(ratio: Fraction | float, left: timedelta, window: str) -> str:
-    """`12 % of the 30d budget left (3 h 43 m)`; overspent, `-12 % of the 30d budget, 5 min over`.
+    """`12 % of the 30d budget left (3 h 43 min)`; overspent, `-12 % of the 30d budget, 5 min over`.
 
     `left` is time of a full outage; its sign does not matter.
     """

@@ -14,7 +14,7 @@ def learns(status: SLOStatus) -> bool:
 
 
 def seen_so_far(status: SLOStatus) -> str:
-    """What was seen, and of how much: `4 h 10 m of 3 d seen`."""
+    """What was seen, and of how much: `4 h 10 min of 3 d seen`."""
     seen = status.window.seen * status.slo.interval
     return f"{write.span(seen)} of {write.span(learnt_after(status.slo, status.at))} seen"
 

@@ -99,7 +99,7 @@ def test_the_paragraph_answers_what_a_woken_person_asks() -> None:
         "15.2x over 5m, above the page's 14.4x, since 2026-11-20 14:00 UTC. "
         "230 of 15,753 events failed in the last 1h, which spent 2 % of the whole budget. "
         "12 % of the 30d budget left (5 min 21 s). "
-        "At this pace it is gone at 2026-11-20 20:11 UTC, in 6 h 11 m. "
+        "At this pace it is gone at 2026-11-20 20:11 UTC, in 6 h 11 min. "
         "Mostly status 503: 212 of 230 failures."
     )
 

@@ -117,7 +117,7 @@ def test_some_failures_are_never_shown_as_none_nor_as_all(ratio: str, shown: str
         (timedelta(seconds=42), "42 s"),
         (timedelta(minutes=4, seconds=19.2), "4 min 19 s"),
         (timedelta(minutes=43, seconds=12), "43 min"),
-        (timedelta(hours=3, minutes=43), "3 h 43 m"),
+        (timedelta(hours=3, minutes=43), "3 h 43 min"),
         (timedelta(hours=5), "5 h"),
         (timedelta(days=2, hours=4), "2 d 4 h"),
         (timedelta(days=40, hours=4), "40 d"),

@@ -100,7 +100,7 @@ LASTS = Forecast(known=True)
                 forecast=Forecast(known=True, at=NOW + timedelta(hours=1, minutes=7)),
             ),
             "42 of 360 probes failed in the last hour (12 %): burning 117x; "
-            "22 % of the 30-day budget left; at this pace it runs out in 1 h 7 m.",
+            "22 % of the 30-day budget left; at this pace it runs out in 1 h 7 min.",
             id="running out",
         ),
         pytest.param(
@@ -133,7 +133,7 @@ LASTS = Forecast(known=True)
                 forecast=Forecast(known=False),
                 coverage=(1_000, 1_000),
             ),
-            "No probes in the last hour; the budget is still being learnt: 2 h 46 m of 3 d seen, "
+            "No probes in the last hour; the budget is still being learnt: 2 h 46 min of 3 d seen, "
             "0 of 1,000 probes failed since Tue 22 Sep 12:00 UTC.",
             id="learning",
         ),
@@ -150,7 +150,7 @@ def test_the_tiles_tell_sli_budget_burn_and_forecast() -> None:
         ("SLI", "99.91 %", "target 99.9 % over 30d; coverage 99.9 %", "good"),
         ("Budget left", "18 %", "8 min 9 s of 43 min", "warn"),
         ("Burn rate", "117x", "over 1h; 333x over 5m", "bad"),
-        ("Budget runs out", "in 1 h 7 m", "13:07 UTC, at the last hour's pace", "bad"),
+        ("Budget runs out", "in 1 h 7 min", "13:07 UTC, at the last hour's pace", "bad"),
     ]
 
 
