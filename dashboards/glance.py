@@ -1,12 +1,13 @@
 """What lists sort, filter and count SLOs by: a row for each, made once for all who look."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
 from math import inf
+from typing import TypeVar, cast
 
 from dashboards import states
 from dashboards.states import Mark, Weight
@@ -14,6 +15,9 @@ from slo.definition import SLO
 from slo.digest import Sheet
 from slo.evaluate import lookbacks
 from slo.status import BudgetState, NowState, SLOStatus
+
+Result = TypeVar("Result")
+_MOST_KEPT = 100  # lists of at most all SLOs
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,19 @@ class Roll:
     def needing(self) -> tuple[Glance, ...]:
         """Those that ask a person to look, worst first."""
         return tuple(one for one in self.worst_first if not states.ATTENTION.isdisjoint(one.marks))
+
+    @cached_property
+    def _worked_out(self) -> dict[Hashable, object]:
+        return {}
+
+    def worked_out(self, what: Hashable, make: Callable[[], Result]) -> Result:
+        """What `make` gives, once for all who ask for it by this name; the last few are kept."""
+        known = self._worked_out
+        if what not in known:
+            known[what] = make()
+            if len(known) > _MOST_KEPT:
+                del known[next(iter(known))]
+        return cast("Result", known[what])
 
     @cached_property
     def by_service(self) -> Mapping[str, tuple[Glance, ...]]:

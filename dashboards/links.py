@@ -1,5 +1,6 @@
 """Where each page lives. Names may hold anything, so each part is quoted whole."""
 
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode
 
 from alerting.outside.book import RULE as OUTSIDE
@@ -55,10 +56,21 @@ def why_url(of: str, at: str | None = None) -> str:
     return with_query("/why", of=of, at=at)
 
 
+def quoted(name: str) -> str:
+    """A name as one part of an address."""
+    return quote(name, safe="")
+
+
 def with_query(path: str, **parts: str | int | None) -> str:
     """The path with those parts of the query that say something."""
     told = {key: value for key, value in parts.items() if value not in (None, "")}
     return f"{path}?{urlencode(told)}" if told else path
+
+
+def with_pairs(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """The path with this query, in which a name may stand several times."""
+    query = urlencode(list(pairs))
+    return f"{path}?{query}" if query else path
 
 
 def at_moment(url: str, at: str | None) -> str:

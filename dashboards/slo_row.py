@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerting.incident import Incident, IncidentState
 from dashboards import charts, learning, links, states
@@ -107,6 +107,43 @@ def slo_row(
         incident=incident_link(incident) if incident else None,
         spark=spark,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What the row of one SLO is told from, beside the time."""
+
+    status: SLOStatus
+    card: ServiceCard | None
+    alert_states: Mapping[str, AlertState]
+    incident: Incident | None  # the open one that it stands in
+    spark: Sparkline | None
+    flow: Flow
+
+    def row(self, now: datetime, lookback: timedelta = HOUR) -> SLORow:
+        return slo_row(
+            self.status,
+            card=self.card,
+            alert_states=self.alert_states,
+            incident=self.incident,
+            now=now,
+            lookback=lookback,
+            spark=self.spark,
+            flow=self.flow,
+        )
+
+    def shown(self, now: datetime) -> tuple[object, ...]:
+        """All that a list shows of it: as long as this is equal, so is what is printed."""
+        since = states.firing_since(self.alert_states)
+        return (
+            self.status,
+            self.card,
+            self.incident,
+            self.spark,
+            None if self.flow.flows else self.flow,
+            write.ago(since, now) if since else None,
+            now.astimezone(UTC).date(),  # today's times are told without their date
+        )
 
 
 def incident_link(incident: Incident) -> IncidentLink:

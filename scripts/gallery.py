@@ -56,6 +56,12 @@ CHAPTERS = (
             ),
             Picture("slos", "/slos", "How does every promise stand? Sorted, filtered, by owner."),
             Picture(
+                "slos-grouped",
+                "/slos",
+                "How does each team's stand, and what is the worst of it?",
+                "/slos?group=owner",
+            ),
+            Picture(
                 "slo",
                 _SLO,
                 "What did this promise spend, how fast, on what, and who will be told?",
@@ -242,6 +248,8 @@ NOT_SHOWN = {
     "/wall/tiles": "a part of the wallboard",
     "/status/feed.atom": "for readers of feeds",
     "/reports/{period}.csv": "for spreadsheets",
+    "/slos.csv": "for spreadsheets",
+    "/slos/silence": "leads on to /silences, or to one form of it for each service",
     "/reports/{period}.json": "for programs",
     "/reports/{period}.pdf": "on paper",
     "/sign-in/oidc": "leads to another site",

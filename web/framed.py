@@ -1,6 +1,6 @@
 """Print a page, or an error, in the frame that all pages have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from dashboards.past import PastView, moment_query, past_view
 from dashboards.source import Source
 from web.account import visitor
 from web.look import Look
+from web.rows import Printer
 from web.templates import templates
 
 THEME_COOKIE = "nines_theme"
@@ -37,6 +38,20 @@ def _then(context: Context, url: str) -> str:
 
 _TEMPLATES = templates()
 _TEMPLATES.filters["then"] = _then
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """As much of a frame as a row asks for."""
+
+    at: str | None
+
+
+def row_printer(columns: Iterable[str], at: str | None) -> Printer:
+    """Prints the cells of an SLO's row; its links stay at this moment."""
+    parts = _TEMPLATES.get_template("_parts.html").make_module({"frame": _Around(at)})
+    cell, keys = parts.slo_cell, tuple(columns)  # type: ignore[attr-defined] # a macro
+    return lambda row: {key: cell(row, key) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerting.incident import Incident, IncidentState
-from dashboards import charts, frame, learning, links, slo_list
+from dashboards import frame, learning, links
 from dashboards.aftermath_page import times_view
 from dashboards.annotations import annotations_view
 from dashboards.annotations import of_slo as annotations_of
 from dashboards.budget import budget_view, read_account
-from dashboards.charts import Sparkline
 from dashboards.glance import Roll
 from dashboards.incident_page import incidents_view
 from dashboards.numbers import coarsest, numbers_view, read_listing
@@ -35,7 +34,6 @@ from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.tier_row import alert_labels, told_words
 from dashboards.versions import versions_view
 from slo.definition import SLO
-from slo.epoch import ceiling
 from slo.severity import Severity
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
@@ -61,7 +59,9 @@ from web.report_making import Reports
 from web.reports import ReportPages
 from web.shared import Shared
 from web.silence_pages import SilencePages
+from web.slo_list import LAYOUT_COOKIE, VIEWS_COOKIE, ListPages
 from web.spared import Spared
+from web.sparklines import NO_SPARKLINES, Sparklines
 from web.steps.pages import StartPages
 from web.steps.port import NO_STEPS, Steps
 from web.why import WhyPages
@@ -70,7 +70,6 @@ _RECENT_INCIDENTS = 6
 _INCIDENTS_PER_PAGE = 50
 _Incidents = tuple[Sequence[Incident], Mapping[str, Sequence[str]]]  # and the SLOs in each
 _NO_INCIDENTS: _Incidents = ((), {})
-_NO_CHARTS: Mapping[str, Sparkline] = {}
 _NO_RELEASES: Sequence[ReleaseRow] = ()
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -130,8 +129,9 @@ class Pages:
         self._reports = reports
         self._now = now
         self._external_url = external_url
-        self._sparks: dict[str, tuple[datetime, Sparkline]] = {}
+        self._sparklines = Sparklines(source)
         self._shared = Shared(monotonic)
+        self._list = ListPages(source, now, self._page, self._error, self._sparklines)
 
     def router(
         self, callbacks: Callbacks, access: Access, steps: Steps, own: Told, board: StatusBoard
@@ -145,7 +145,9 @@ class Pages:
         )
         for path, endpoint in (
             ("/", self._sharing(self.overview)),
-            ("/slos", self._sharing(self.slos)),
+            ("/slos", self._sharing(self._list.page)),
+            ("/slos.csv", self._list.csv),
+            ("/slos/silence", self._list.silence),
             ("/slos/{service}/{slo:path}/numbers", self.numbers),
             ("/slos/{service}/{slo:path}", self.slo),
             ("/services", self._sharing(self.services)),
@@ -155,6 +157,10 @@ class Pages:
             router.add_api_route(
                 path, telling(endpoint, self._error), methods=["GET", "HEAD"], response_model=None
             )
+        router.add_api_route(
+            "/slos/layout", self._list.remember, methods=["POST"], response_model=None
+        )
+        router.add_api_route("/slos/views", self._list.name, methods=["POST"], response_model=None)
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
         IncidentPages(self._source, self._now, self._framed, board).add_to(router)
         for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
@@ -200,43 +206,6 @@ class Pages:
             "overview.html",
             "overview",
             "Overview",
-            topics="*",
-            view=view,
-            seen=seen,
-            missing=spared.missing,
-        )
-
-    async def slos(self, request: Request) -> HTMLResponse:
-        """The list, as the address asks for it."""
-        query = slo_list.read_query(request.query_params)
-        services = self._source.services()
-        dear = self._wanted(query.service) if asked_past(request) else None
-        seen = await self._look(request, dear)
-        found = slo_list.find(seen.roll, query, {card.name: card for card in services})
-        shown = seen.statuses(found.page)
-        spared = Spared(past=seen.past)
-        incidents, slos = await spared.ask(
-            "incidents", lambda: self._incidents_of(seen, 0), _NO_INCIDENTS
-        )
-        sparks = await spared.ask("charts", lambda: self._sparklines(shown, seen), _NO_CHARTS)
-        view = slo_list.slo_list(
-            query=query,
-            found=found,
-            of=len(seen.roll),
-            statuses=shown,
-            services=services,
-            alert_states=seen.rules_of(shown),
-            incidents=incidents,
-            slos=slos,
-            sparks=sparks,
-            now=seen.now,
-            flows=seen.flow,
-        )
-        return self._page(
-            request,
-            "slos.html",
-            "slos",
-            "SLOs",
             topics="*",
             view=view,
             seen=seen,
@@ -393,7 +362,9 @@ class Pages:
         incidents, slos = await spared.ask(
             "incidents", lambda: self._incidents_of(seen, _RECENT_INCIDENTS, name), _NO_INCIDENTS
         )
-        sparks = await spared.ask("charts", lambda: self._sparklines(statuses, seen), _NO_CHARTS)
+        sparks = await spared.ask(
+            "charts", lambda: self._sparklines.of(statuses, seen), NO_SPARKLINES
+        )
         made = await spared.ask(
             "releases", lambda: releases(self._source, name, statuses, seen.now), _NO_RELEASES
         )
@@ -493,6 +464,8 @@ class Pages:
                     request.url.path,
                     request.url.query,
                     request.cookies.get(THEME_COOKIE),
+                    request.cookies.get(LAYOUT_COOKIE),
+                    request.cookies.get(VIEWS_COOKIE),
                     visitor(),
                     source.latest_roll(),
                     source.sequence(),
@@ -530,33 +503,6 @@ class Pages:
             return None
         start = stretch(length, seen.now).start - slo.slicing.length
         return await self._source.slices(slo.id, start, seen.now)
-
-    async def _sparklines(
-        self, statuses: Sequence[SLOStatus], seen: Look
-    ) -> Mapping[str, Sparkline]:
-        """Seven days each."""
-        make = self._sparkline_then if seen.past else self._sparkline
-        made = await asyncio.gather(*(make(status, seen.now) for status in statuses))
-        return dict(zip((status.slo.id for status in statuses), made, strict=True))
-
-    async def _sparkline_then(self, status: SLOStatus, at: datetime) -> Sparkline:
-        end = ceiling(at, charts.SPARK_STEP)
-        start = end - charts.SPARK_STEPS * charts.SPARK_STEP
-        points = await self._source.points(status.slo.id, start, at, charts.SPARK_STEP)
-        return charts.sparkline(status.slo, points)
-
-    async def _sparkline(self, status: SLOStatus, now: datetime) -> Sparkline:
-        """Kept for five minutes: they change slowly and are many."""
-        slo = status.slo
-        until = ceiling(now, timedelta(minutes=5))
-        kept = self._sparks.get(slo.id)
-        if kept is not None and kept[0] == until:
-            return kept[1]
-        made = await self._sparkline_then(status, ceiling(now, charts.SPARK_STEP))
-        self._sparks[slo.id] = (until, made)
-        if len(self._sparks) > 2 * len(self._source.latest_roll()) + 100:
-            self._sparks.clear()  # SLOs that were renamed away must not pile up
-        return made
 
     async def _incidents_of(self, seen: Look, limit: int, service: str | None = None) -> _Incidents:
         incidents = await seen.incidents(service, limit)

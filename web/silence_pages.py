@@ -10,6 +10,7 @@ from alerting.silence import Silence
 from dashboards.form import Form
 from dashboards.silences_page import SilenceView, read_form, silence_view, silences_view
 from dashboards.source import SilenceFile
+from slo.planning import PlanError
 from web.forms import clean
 from web.planned_pages import PlannedPages
 
@@ -27,11 +28,16 @@ class SilencePages(PlannedPages[SilenceFile]):
     }
 
     async def every(self, request: Request) -> HTMLResponse:
-        """All, and the form, as the address fills it in."""
+        """All, and the form, as the address fills it in; where it asks so, what that would do."""
         asked = request.query_params
-        return self._list(
-            request, Form({name: clean(asked.get(name, ""), 500) for name in _FILLED})
-        )
+        form = Form({name: clean(asked.get(name, ""), 500) for name in _FILLED})
+        if not asked.get("preview"):
+            return self._list(request, form)
+        try:
+            return self._list(request, form, preview=await self._try(form, ""))
+        except PlanError as error:
+            wrong = Form(form.values, self._field(error), f"This makes no sense yet: {error}.")
+            return self._list(request, wrong, status=400)
 
     def _list_view(
         self, request: Request, form: Form, preview: SilenceFile | None, name: str

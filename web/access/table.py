@@ -7,7 +7,8 @@ from web.access.decision import Permission
 Key = tuple[str, str]  # method and path as the route has it; HEAD goes with GET
 
 _READ = """
-/ /slos /slos/{service}/{slo:path} /slos/{service}/{slo:path}/numbers /services
+/ /slos /slos.csv /slos/silence
+/slos/{service}/{slo:path} /slos/{service}/{slo:path}/numbers /services
 /services/{name:path} /incidents /incidents/{incident_id} /incidents/{incident_id}/postmortem
 /exclusions /exclusions/{planned_id} /silences /silences/{planned_id} /receivers /why
 /start /settings /api/v1/settings
@@ -38,6 +39,8 @@ _OTHERS: Mapping[Permission, str] = {
     Permission.OPEN: """
         GET /static/{digest}/{name:path}
         POST /theme
+        POST /slos/layout
+        POST /slos/views
         GET /sign-in
         POST /sign-in
         GET /sign-in/oidc

@@ -23,7 +23,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A group of the list shows its SLOs in place; without scripts the page comes anew. "e" opens the
+// one that has the focus, or the next that is closed.
+document.addEventListener("click", async (event) => {
+  const toggle = event.target.closest("a.toggle");
+  if (!toggle || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const { href } = toggle;
+  const { id } = toggle.closest("tr");
+  await htmx.ajax("GET", href, { target: "#live", select: "#live", swap: "outerMorph" });
+  history.replaceState(null, "", href);
+  document.getElementById(id)?.querySelector("a.toggle")?.focus();
+});
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  if (event.key !== "e" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const focused = event.target.closest("tbody")?.querySelector("a.toggle");
+  (focused || document.querySelector("a.toggle[aria-expanded=false]"))?.click();
+});
+
 // A choice in the toolbar shows its list at once; without scripts there is the button.
 document.addEventListener("change", (event) => {
-  if (event.target.matches(".toolbar select")) event.target.form.requestSubmit();
+  if (event.target.matches(".toolbar select, select.in-head")) event.target.form.requestSubmit();
 });
