@@ -14,11 +14,12 @@ from dashboards.format import Moment
 from dashboards.glance import Roll, census
 from dashboards.incident_page import IncidentRow, incident_rows
 from dashboards.rule_row import RuleRow, firing, rule_rows
-from dashboards.slo_row import SLORow
+from dashboards.slo_row import IncidentLink, SLORow
 from dashboards.source import CollectorHealth, ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState
 from slo.rule_status import RuleStatus
+from slo.selector import Matcher
 from slo.status import SLOStatus
 from slo.units import format_duration
 
@@ -52,6 +53,8 @@ class ServiceView:
     runbook: str | None
     labels: tuple[tuple[str, str], ...]
     mark: Mark | None
+    incident: IncidentLink | None  # the open one that is to be looked at first
+    silence_url: str | None
     sentence: str
     rows: tuple[SLORow, ...]
     rules: tuple[RuleRow, ...]
@@ -101,6 +104,8 @@ def service_view(
         runbook=links.safe_external(card.runbook),
         labels=tuple(card.labels.items()),
         mark=states.marks(statuses[0])[0] if statuses else None,
+        incident=slo_row.foremost(incidents),
+        silence_url=None if past else links.silencing_url(str(Matcher("service", "=", card.name))),
         sentence=sentence(statuses, rules),
         rows=tuple(
             slo_row.slo_row(

@@ -1,6 +1,6 @@
 """An SLO in one row: what the list, the overview and a service's page show of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -154,6 +154,15 @@ def incident_link(incident: Incident) -> IncidentLink:
         word=f"{incident.acknowledged_by} is on it" if acknowledged else OPEN,
         acknowledge_url=None if acknowledged else f"{links.incident_url(incident.id)}/acknowledge",
     )
+
+
+def foremost(incidents: Iterable[Incident]) -> IncidentLink | None:
+    """The open one that nobody has yet, else any that is open; `incidents` are newest first."""
+    found = sorted(
+        (one for one in incidents if one.open),
+        key=lambda one: one.state is IncidentState.ACKNOWLEDGED,
+    )
+    return incident_link(found[0]) if found else None
 
 
 def forecast(status: SLOStatus, now: datetime) -> str:

@@ -405,3 +405,15 @@ async def test_an_slos_definition_stands_on_its_page_in_yaml(client: httpx.Async
     html = await page(client, "/slos/shop/checkout")
 
     assert "services:\n  shop:\n    slos:\n      checkout:\n        objective: [99.9%]\n" in html
+
+
+async def test_a_services_open_incident_is_taken_and_silenced_from_its_top(
+    client: httpx.AsyncClient,
+) -> None:
+    head = (await page(client, "/services/shop")).partition('<p class="meta">')[0]
+    past = await page(client, "/services/shop?at=2026-11-21T11:45:00Z")
+
+    assert 'href="/incidents/INC0001">Open incident</a>' in head
+    assert 'action="/incidents/INC0001/acknowledge"><button>Acknowledge</button>' in head
+    assert 'href="/silences?matchers=service%3D%22shop%22&amp;duration=1h#silence"' in head
+    assert "acknowledge" not in past.partition('<p class="meta">')[0]
