@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from alerting.incident import IncidentState
+from dashboards.source import Point
 from slo.status import BudgetState, NowState
 from tests.web.fakes import LONG, MARKUP, FakeSource, make_incident, make_slo, make_status
 
@@ -177,8 +179,12 @@ async def test_without_slos_the_overview_shows_how_to_begin(
 
 
 async def test_an_slo_with_unknowns_only_says_whose_failure_it_is(
-    client: httpx.AsyncClient, source: FakeSource
+    client: httpx.AsyncClient, source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def unknown(_: str, start: datetime, *__: object) -> list[Point]:
+        return [Point(start, 0, 0, 50)]
+
+    monkeypatch.setattr(source, "points", unknown)
     source.statuses_ = (
         make_status(make_slo("shop", "blind"), (0, 0, 50), budget_state=BudgetState.NO_DATA),
     )
