@@ -19,6 +19,7 @@ class Case:
         self.opened = opened
         self.acknowledged = False
         self.remark = ""  # what happened elsewhere, to be said
+        self.escalated_by = ""  # who wants the next of an escalation told now
         self.heard_from: str | None = None  # the receiver that told us, and is told nothing
         self.changed: dict[str, str] = {}  # alert id to the sentence about what became of it
         self.carried: set[str] = set()  # ids of alerts that changed in nothing to speak of

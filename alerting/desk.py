@@ -9,6 +9,7 @@ from alerting.context import Context
 from alerting.edit import conform, rename
 from alerting.evidence import begin, end, mark_passed
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
+from alerting.notification import NotificationKind
 from alerting.rules import Rules
 from alerting.settle import settle
 from alerting.store import Decision, IncidentFile
@@ -84,6 +85,35 @@ def in_vain(incident: Incident) -> str | None:
         first = f"{incident.acknowledged_by} acknowledged it at {_taken_at(incident)} already"
         return f"{first}: nothing changed."
     return None
+
+
+def escalate(file: IncidentFile, by: str, context: Context) -> Decision:
+    """Somebody does not want to wait: whom the next step of an escalation reaches is told now.
+
+    Where nobody is left, or it is over, a note says that nothing changed.
+    """
+    incident = file.incident
+    if not incident.open:
+        text = f"{by} escalated this after it was resolved at {_resolved_at(incident)}"
+        return _note(incident, text, context)
+    case = Case(file)
+    case.escalated_by = by
+    decision = settle([case], context)
+    if not reached(decision):
+        return _note(incident, f"{by} escalated this, but nobody is left to be told", context)
+    return decision
+
+
+def reached(decision: Decision) -> list[str]:
+    """The receivers that hear of it for the first time."""
+    began = NotificationKind.TRIGGER
+    return [one.receiver for one in decision.notifications if one.kind is began]
+
+
+def note(file: IncidentFile, text: str, by: str, context: Context) -> Decision:
+    """Somebody writes something down for the others; nobody is told."""
+    event = IncidentEvent(file.incident.id, context.now, EventKind.NOTE, f"{by}: {text}")
+    return Decision(events=(event,))
 
 
 def remark(

@@ -48,6 +48,7 @@ class Scene:
     `acknowledged`, `changed` and `edited` are news of this decision: somebody took it, the
     sentences about alerts by their id, and whether the configuration was edited; so is `remark`, of
     what happened elsewhere. The receiver `heard_from` told us of it, and is told nothing.
+    `escalated_by`: somebody did not want to wait for the next step of an escalation.
     """
 
     now: datetime
@@ -59,6 +60,24 @@ class Scene:
     edited: bool = False
     remark: str = ""
     heard_from: str | None = None
+    escalated_by: str = ""
+
+    @property
+    def hurried(self) -> timedelta | None:
+        """The step of an escalation that does not wait: the first that reaches somebody new."""
+        if not self.escalated_by:
+            return None
+        steps = (
+            step
+            for placed in self.placed
+            if placed.alert.firing
+            for hit, suppressors in placed.hits
+            if not suppressors
+            for step in hit.escalate
+        )
+        return min(
+            (one.after for one in steps if not self.said.keys() >= {*one.receivers}), default=None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +181,13 @@ def _escalated(alert: Alert, hit: Hit, scene: Scene) -> Iterator[tuple[str, date
     if hit.receivers and not told:
         return
     since = min(told, default=alert.started_at)
-    taken = scene.incident.acknowledged_at
+    taken, hurried = scene.incident.acknowledged_at, scene.hurried
     for step in hit.escalate:
         at = since + step.after
-        if taken is None or taken > at:
+        if hurried is not None and step.after <= hurried:
+            for name in step.receivers:
+                yield name, scene.now, step.after
+        elif taken is None or taken > at:
             for name in step.receivers:
                 yield name, at, step.after
 
@@ -215,6 +237,8 @@ def _trigger(ear: _Ear, shown: list[Alert], firing: list[Alert], scene: Scene) -
 
 def _why(ear: _Ear, firing: Sequence[Alert], scene: Scene) -> str:
     """Why it is told now of what began before."""
+    if ear.escalated is not None and scene.escalated_by:
+        return f"{scene.escalated_by} escalated this"
     if ear.escalated is not None:
         return f"nobody acknowledged this within {_words(ear.escalated)}"
     held_by = dict.fromkeys(name for alert in firing for name in alert.held_by)

@@ -106,6 +106,7 @@ def _scene(case: Case, placed: Sequence[Placed], context: Context) -> Scene:
         edited=case.edited,
         remark=case.remark,
         heard_from=case.heard_from,
+        escalated_by=case.escalated_by,
     )
 
 

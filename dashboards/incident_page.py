@@ -213,6 +213,8 @@ class IncidentView:
     can_acknowledge: bool
     silence_url: str | None  # the form for a silence of what fires
     why_url: str
+    escalate_url: str
+    notes_url: str
     customers_url: str | None  # the form that tells customers, filled in, where they are told
     remembered: str
     notice: str | None
@@ -333,10 +335,12 @@ def incident_view(
         can_acknowledge=incident.state is IncidentState.TRIGGERED,
         silence_url=links.silencing_url(_labels(detail)) if incident.open else None,
         why_url=links.why_url(incident.id),
+        escalate_url=f"{links.incident_url(incident.id)}/escalate",
+        notes_url=f"{links.incident_url(incident.id)}/notes",
         customers_url=drafting_url(incident.id) if has_status_page else None,
         remembered=remembered,
         notice=notice,
-        name_missing=name_missing and incident.state is IncidentState.TRIGGERED,
+        name_missing=name_missing and incident.open,
     )
 
 

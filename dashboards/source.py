@@ -408,6 +408,15 @@ class Source(Protocol):
         None when there is no such incident.
         """
 
+    async def note(self, incident_id: str, text: str, by: str) -> bool:
+        """Write it into the timeline, and tell nobody. False when there is no such incident."""
+
+    async def escalate(self, incident_id: str, by: str) -> Sequence[str] | None:
+        """Tell whom the next step of an escalation would reach; those that are told.
+
+        Nobody where nobody is left or it is resolved, as a note says; None: there is none.
+        """
+
     def exclusions(self) -> Sequence[Exclusion]:
         """All that are remembered, undone or not, newest first."""
 

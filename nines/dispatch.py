@@ -10,7 +10,7 @@ import structlog
 
 from alerting.alert import Alert, AlertChange, Remark, ShadowAlert
 from alerting.context import Context
-from alerting.desk import acknowledge, in_vain, review
+from alerting.desk import acknowledge, escalate, in_vain, note, reached, review
 from alerting.first_try import Offer, begin_first_tries
 from alerting.hearing import soonest
 from alerting.incident import Incident, IncidentEvent
@@ -262,6 +262,21 @@ class Dispatch:
             return acknowledge(file, by, context)
 
         return await self.upon(incident_id, take), vain
+
+    async def note(self, incident_id: str, text: str, by: str) -> bool:
+        """Somebody writes into an incident's timeline; False when there is none of that id."""
+        return await self.upon(incident_id, lambda file, context: note(file, text, by, context))
+
+    async def escalate(self, incident_id: str, by: str) -> list[str] | None:
+        """Somebody does not wait for an escalation: who is told now; None: there is none."""
+        told: list[str] = []
+
+        def press(file: IncidentFile, context: Context) -> Decision:
+            decision = escalate(file, by, context)
+            told[:] = reached(decision)
+            return decision
+
+        return told if await self.upon(incident_id, press) else None
 
     async def put(self, decide: Callable[[Context], Decision]) -> None:
         """Decide on what is no alert's change, and store it. Raises StorageError."""

@@ -512,6 +512,12 @@ class Live:
         detail = await self.incident(incident_id) if known else None
         return None if detail is None else Acknowledged(detail, vain)
 
+    async def note(self, incident_id: str, text: str, by: str) -> bool:
+        return await self._dispatch.note(incident_id, text, by)
+
+    async def escalate(self, incident_id: str, by: str) -> Sequence[str] | None:
+        return await self._dispatch.escalate(incident_id, by)
+
     def exclusions(self) -> Sequence[Exclusion]:
         return list(self._excluding.exclusions.by_id.values())[::-1]
 

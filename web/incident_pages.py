@@ -21,10 +21,14 @@ from web.look import asked_past, look, telling, topic
 from web.releases import BEFORE_INCIDENT, releases_of
 from web.releases import MOST as MOST_RELEASES
 
+LONGEST_NOTE = 1_000
 _NOTICES = {
     "acknowledged": "Acknowledged. The others can see that you are on it.",
     "resolved": "It was resolved already: acknowledging changed nothing.",
     "taken": "Somebody has it already: acknowledging it again changed nothing.",
+    "noted": "Written down in the timeline. Nobody is told of it.",
+    "escalated": "Escalated: whom the next step reaches is told now.",
+    "nobody": "Nobody is left to be told: escalating changed nothing.",
 }
 
 
@@ -44,9 +48,12 @@ class IncidentPages:
         one = "/incidents/{incident_id}"
         shown = telling(self.one, self._framed.error)
         router.add_api_route(one, shown, methods=["GET", "HEAD"], response_model=None)
-        router.add_api_route(
-            f"{one}/acknowledge", self.acknowledge, methods=["POST"], response_model=None
-        )
+        for name, act in (
+            ("acknowledge", self.acknowledge),
+            ("escalate", self.escalate),
+            ("notes", self.note),
+        ):
+            router.add_api_route(f"{one}/{name}", act, methods=["POST"], response_model=None)
 
     async def one(self, request: Request, incident_id: str) -> HTMLResponse:
         """One incident."""
@@ -92,10 +99,8 @@ class IncidentPages:
     ) -> Response:
         """Take an incident. Who it is comes with the form, or is remembered from the last time."""
         by = clean(name) or remembered(request)
-        target = links.incident_url(incident_id)
         if not by:
-            # The fragment is the field itself: browsers put the focus there, also without scripts.
-            return see_other(f"{target}?notice=name#name")
+            return self._nameless(incident_id)
         done = await self._source.acknowledge(incident_id, by)
         if done is None:
             return self._none(request, incident_id)
@@ -103,7 +108,42 @@ class IncidentPages:
             notice = "acknowledged"
         else:
             notice = "taken" if done.detail.incident.open else "resolved"
-        response = see_other(f"{target}?notice={notice}")
+        return self._done(request, incident_id, notice, by)
+
+    async def note(
+        self,
+        request: Request,
+        incident_id: str,
+        text: Annotated[str, Form()] = "",
+        name: Annotated[str, Form()] = "",
+    ) -> Response:
+        """Write something down for the others."""
+        by, said = clean(name) or remembered(request), clean(text, LONGEST_NOTE)
+        if not by or not said:
+            missing = "Say who you are" if said else "Write the note"
+            return self._framed.error(request, 400, f"{missing} first; nothing was written down.")
+        if not await self._source.note(incident_id, said, by):
+            return self._none(request, incident_id)
+        return self._done(request, incident_id, "noted", by)
+
+    async def escalate(
+        self, request: Request, incident_id: str, name: Annotated[str, Form()] = ""
+    ) -> Response:
+        """Do not wait for the next step of the escalation."""
+        by = clean(name) or remembered(request)
+        if not by:
+            return self._nameless(incident_id)
+        told = await self._source.escalate(incident_id, by)
+        if told is None:
+            return self._none(request, incident_id)
+        return self._done(request, incident_id, "escalated" if told else "nobody", by)
+
+    def _nameless(self, incident_id: str) -> Response:
+        # The fragment is the field itself: browsers put the focus there, also without scripts.
+        return see_other(f"{links.incident_url(incident_id)}?notice=name#name")
+
+    def _done(self, request: Request, incident_id: str, notice: str, by: str) -> Response:
+        response = see_other(f"{links.incident_url(incident_id)}?notice={notice}")
         remember(request, response, NAME_COOKIE, by)
         return response
 

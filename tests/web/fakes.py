@@ -774,6 +774,8 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
         ),
     )
     unparked: list[tuple[str, str]] = field(default_factory=list)
+    escalated: list[tuple[str, str]] = field(default_factory=list)
+    next_step: tuple[str, ...] = ("lead",)  # whom an escalation reaches
     reports_mailed: list[tuple[str, str | None, str]] = field(default_factory=list)
     canaries_: list[tuple[str, str]] = field(default_factory=list)
     health_: SystemHealth = field(
@@ -1142,6 +1144,18 @@ class FakeSource(FakeSilences, FakeExclusions, FakeLogbook):
             detail, incident=incident, events=(*detail.events, event)
         )
         return Acknowledged(self.details[incident_id], vain)
+
+    async def note(self, incident_id: str, text: str, by: str) -> bool:
+        detail = self.details.get(incident_id)
+        if detail is None:
+            return False
+        event = IncidentEvent(incident_id, NOW, EventKind.NOTE, f"{by}: {text}", id=9_500)
+        self.details[incident_id] = replace(detail, events=(*detail.events, event))
+        return True
+
+    async def escalate(self, incident_id: str, by: str) -> list[str] | None:
+        self.escalated.append((incident_id, by))
+        return list(self.next_step) if incident_id in self.details else None
 
     def changes(self) -> FakeChanges:
         changes = FakeChanges()

@@ -1,6 +1,6 @@
 """The facts, with each change asked for by somebody who may, in that somebody's name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -25,10 +25,19 @@ class _Guarded:
         return getattr(self._source, name)
 
     async def acknowledge(self, incident_id: str, by: str) -> Acknowledged | None:
-        detail = await self._source.incident(incident_id)
-        if detail is not None:
-            _demand(Permission.ACKNOWLEDGE, self._owners().get(detail.incident.service))
+        await self._demand_of_incident(incident_id)
         return await self._source.acknowledge(incident_id, signed(by))
+
+    async def note(self, incident_id: str, text: str, by: str) -> bool:
+        await self._demand_of_incident(incident_id)
+        return await self._source.note(incident_id, text, signed(by))
+
+    async def escalate(self, incident_id: str, by: str) -> Sequence[str] | None:
+        await self._demand_of_incident(incident_id)
+        told = await self._source.escalate(incident_id, signed(by))
+        if told:
+            await _record("incident escalated", incident_id, signed(by), {"to": list(told)})
+        return told
 
     async def exclude(self, plan: Plan) -> Exclusion:
         _demand(Permission.EXCLUDE, self._owner_of(plan.scope))
@@ -82,6 +91,11 @@ class _Guarded:
 
     def annotations(self) -> Annotations:
         return cast(Annotations, _GuardedAnnotations(self._source.annotations(), self._owners))
+
+    async def _demand_of_incident(self, incident_id: str) -> None:
+        detail = await self._source.incident(incident_id)
+        if detail is not None:
+            _demand(Permission.ACKNOWLEDGE, self._owners().get(detail.incident.service))
 
     def _demand_of_exclusion(self, exclusion_id: str) -> None:
         for one in self._source.exclusions():

@@ -93,6 +93,8 @@ _OTHERS: Mapping[Permission, str] = {
     Permission.SEND: "POST /api/v2/alerts",
     Permission.ACKNOWLEDGE: """
         POST /incidents/{incident_id}/acknowledge
+        POST /incidents/{incident_id}/escalate
+        POST /incidents/{incident_id}/notes
         POST /api/v1/incidents/{incident_id}/acknowledge
     """,
     Permission.SILENCE: """
