@@ -13,6 +13,7 @@ from dashboards.format import Moment
 from dashboards.source import ServiceCard
 from dashboards.states import Mark
 from slo.alert_state import AlertState
+from slo.selector import Matcher
 from slo.status import SLOStatus
 from slo.units import format_duration
 
@@ -62,6 +63,7 @@ class SLORow:
     forecast: str
     incident: IncidentLink | None
     spark: Sparkline | None
+    silence_url: str  # the form for a silence, filled in for its alerts
 
 
 def slo_row(
@@ -106,6 +108,9 @@ def slo_row(
         forecast=forecast(status, now),
         incident=incident_link(incident) if incident else None,
         spark=spark,
+        silence_url=links.silencing_url(
+            f"{Matcher('service', '=', slo.service)}, {Matcher('slo', '=', slo.name)}"
+        ),
     )
 
 

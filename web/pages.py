@@ -18,9 +18,12 @@ from dashboards.annotations import of_slo as annotations_of
 from dashboards.budget import budget_view, read_account
 from dashboards.glance import Roll
 from dashboards.incident_page import incidents_view
+from dashboards.logbook import Wanted
 from dashboards.numbers import coarsest, numbers_view, read_listing
 from dashboards.outlook import sentence as outlook_sentence
 from dashboards.overview import overview
+from dashboards.recent import LATELY, recent_view
+from dashboards.recent import MOST as MOST_RECENT
 from dashboards.releases import ReleaseRow
 from dashboards.service_page import service_lines, service_view
 from dashboards.shadow import shadow_sentence
@@ -34,6 +37,7 @@ from dashboards.stretch import Stretch, stretch, window_length
 from dashboards.tier_row import alert_labels, told_words
 from dashboards.versions import versions_view
 from slo.definition import SLO
+from slo.deployment import Deployment
 from slo.severity import Severity
 from slo.slice_history import SliceHistory
 from slo.status import SLOStatus
@@ -71,6 +75,7 @@ _INCIDENTS_PER_PAGE = 50
 _Incidents = tuple[Sequence[Incident], Mapping[str, Sequence[str]]]  # and the SLOs in each
 _NO_INCIDENTS: _Incidents = ((), {})
 _NO_RELEASES: Sequence[ReleaseRow] = ()
+_NO_DEPLOYMENTS: Sequence[Deployment] = ()
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -186,7 +191,15 @@ class Pages:
         incidents, slos = await spared.ask(
             "incidents", lambda: self._incidents_of(seen, _RECENT_INCIDENTS), _NO_INCIDENTS
         )
+        released = await spared.ask("releases", lambda: self._released(seen.now), _NO_DEPLOYMENTS)
         health = self._source.health()
+        recent = recent_view(
+            deployments=released,
+            silences=self._source.silences(),
+            exclusions=self._source.exclusions(),
+            health=health,
+            now=seen.now,
+        )
         if seen.past:  # what is so of the process now was not so then
             health = replace(health, last_evaluation=None, started_at=_LONG_AGO)
         view = overview(
@@ -210,6 +223,7 @@ class Pages:
             view=view,
             seen=seen,
             missing=spared.missing,
+            recent=recent,
         )
 
     async def slo(self, request: Request, service: str, slo: str) -> HTMLResponse:
@@ -507,6 +521,11 @@ class Pages:
     async def _incidents_of(self, seen: Look, limit: int, service: str | None = None) -> _Incidents:
         incidents = await seen.incidents(service, limit)
         return incidents, await self._slos_of(incidents)
+
+    async def _released(self, now: datetime) -> Sequence[Deployment]:
+        return await self._source.logbook().deployments(
+            Wanted(start=now - LATELY, end=now), MOST_RECENT
+        )
 
     async def _slos_of(self, incidents: Sequence[Incident]) -> Mapping[str, Sequence[str]]:
         return await self._source.slos_of([incident.id for incident in incidents])
