@@ -61,6 +61,7 @@ from web.receivers import ReceiverPages
 from web.releases import lane_of, releases
 from web.report_making import Reports
 from web.reports import ReportPages
+from web.search import SearchPages
 from web.shared import Shared
 from web.silence_pages import SilencePages
 from web.slo_list import LAYOUT_COOKIE, VIEWS_COOKIE, ListPages
@@ -168,6 +169,7 @@ class Pages:
         router.add_api_route("/slos/views", self._list.name, methods=["POST"], response_model=None)
         router.add_api_route("/theme", self.theme, methods=["POST"], response_model=None)
         IncidentPages(self._source, self._now, self._framed, board).add_to(router)
+        SearchPages(self._source, self._now, self._framed).add_to(router)
         for book in (ExclusionPages, SilencePages, ReceiverPages, WhyPages):
             book(self._source, self._now, self._page, self._error).add_to(router)
         PostmortemPages(

@@ -41,6 +41,7 @@ PAGES = {
     "numbers of a stretch": "/slos/shop/checkout/numbers?window=1h&step=10s",
     "service": "/services/shop",
     "services": "/services",
+    "search": "/search?q=shop",
     "incidents": "/incidents",
     "incident": "/incidents/INC0001",
     "postmortem": "/incidents/INC0002/postmortem",
@@ -78,6 +79,7 @@ _KINDS = (
     "postmortem",
     "start",
     "settings",
+    "search",
 )
 STILL = {name for name in PAGES if name.partition(" ")[0] in {*_KINDS, "reports", "report"}}
 DESK: ViewportSize = {"width": 1320, "height": 860}
@@ -475,6 +477,27 @@ def test_the_list_is_sorted_searched_and_left_by_keyboard(site: Site, browser: B
         page.keyboard.press("Enter")
 
         expect(page.locator("h1")).to_have_text("login")
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_an_incident_is_found_by_keyboard_from_any_page(
+    site: Site, browser: Browser, viewport: ViewportSize
+) -> None:
+    context = browser.new_context(viewport=viewport)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/services")
+        page.keyboard.press("/")
+        expect(page.locator("[data-shortcut='/']:focus")).to_have_count(1)
+        page.keyboard.type("INC0001")
+        page.keyboard.press("Enter")
+        page.locator("main .incidents a.name").focus()
+        page.keyboard.press("Enter")
+
+        expect(page.locator(".meta .mono").first).to_have_text("INC0001")
         assert watch.complaints == []
     finally:
         context.close()

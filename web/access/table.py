@@ -11,7 +11,7 @@ _READ = """
 /slos/{service}/{slo:path} /slos/{service}/{slo:path}/numbers /services
 /services/{name:path} /incidents /incidents/{incident_id} /incidents/{incident_id}/postmortem
 /exclusions /exclusions/{planned_id} /silences /silences/{planned_id} /receivers /why
-/start /settings /api/v1/settings
+/search /start /settings /api/v1/settings
 /reports /reports/{period} /reports/{period}.csv /reports/{period}.json /reports/{period}.pdf
 /api/v1/openapi.json /api/v1/slos /api/v1/slos/{service}/{slo} /api/v1/slos/{service}/{slo}/versions
 /api/v1/slos/{service}/{slo}/points /api/v1/slos/{service}/{slo}/budget

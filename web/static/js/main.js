@@ -11,16 +11,18 @@ rememberTheme(() => drawCharts({ anew: true }));
 goLive(() => drawCharts({}));
 drawCharts({});
 
-// "/" goes to the search, from wherever there is one.
+// "/" goes to the page's own search, else to that of the frame; where that is folded, to its page.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
   if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const search = document.querySelector("[data-shortcut='/']");
-  if (search) {
-    event.preventDefault();
-    search.focus();
-    search.select();
-  }
+  const boxes = ["main", "header"].map((where) => document.querySelector(`${where} [data-shortcut='/']`));
+  const search = boxes.find((box) => box?.offsetParent);
+  const page = document.querySelector("a.find");
+  if (!search && !page) return;
+  event.preventDefault();
+  if (!search) return page.click();
+  search.focus();
+  search.select();
 });
 
 // A group of the list shows its SLOs in place; without scripts the page comes anew. "e" opens the
