@@ -28,21 +28,13 @@ from web.access.decision import (
 )
 from web.access.everybody import EVERYBODY
 from web.access.port import Access, Credentials, DeniedError
-from web.access.table import PERMISSIONS, permission_of
+from web.access.table import MACHINES, OF_MACHINES, PERMISSIONS, permission_of, reads
 from web.problem import ProblemError, check_json, problem_response
 from web.safety import host_name, is_loopback
 
 COOKIE = "nines_session"
 READ_WITHIN_SECONDS = 30
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
-# What machines ask has bounds of its own, and what is open may write.
-_UNBOUNDED = _MACHINES | {Permission.OPEN}
-# Asked by machines all the time, or needed by whoever is nobody: who it is, is asked when needed.
-_UNHURT = (
-    "/metrics", "/-/", "/probe", "/api/v2/alerts", "/api/v1/write", "/api/v1/events", "/v1/metrics",
-    "/static/",
-)  # fmt: skip
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
 _STRANGER = nobody(None)
 
@@ -94,7 +86,7 @@ class Asking:
         """Raises ProblemError where it may do this nowhere."""
         if permission is Permission.OPEN:
             return
-        if permission in _MACHINES and self.access.machines(
+        if permission in MACHINES and self.access.machines(
             permission, local=self.credentials.local
         ):
             return
@@ -149,7 +141,7 @@ class Guard:
         token = _ASKING.set(one)
         try:
             self._refuse_forgeries(scope, one.credentials)
-            if not scope["path"].startswith(_UNHURT):
+            if not scope["path"].startswith(OF_MACHINES):
                 # The route says so, if it matters.
                 with contextlib.suppress(NotAllowedError, NotAnsweringError):
                     await one.who()
@@ -219,8 +211,7 @@ class GuardedRoute(APIRoute):
             await one.demand(permission)
             if takes_json:
                 check_json(request.headers)
-            reads = request.method in _SAFE and permission not in _UNBOUNDED
-            async with _in_time(one.until if reads else None):
+            async with _in_time(one.until if reads(request.method, self.path) else None):
                 return await handler(request)
 
         return guarded

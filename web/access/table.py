@@ -33,11 +33,22 @@ _READ = """
 /api/v1/status/incidents /api/v1/status/incidents/{incident_id}
 """
 
+# Open as well, and asked by machines all the time: who it is, never matters.
+_SENDERS = """
+    GET /static/{digest}/{name:path}
+    POST /api/v1/write
+    POST /api/v1/events
+    POST /v1/metrics
+    GET /api/v1/heartbeats/{service}/{collector}
+    POST /api/v1/heartbeats/{service}/{collector}
+    GET /api/v1/heartbeats/{service}/{collector}/{what}
+    POST /api/v1/heartbeats/{service}/{collector}/{what}
+"""
+
 _OTHERS: Mapping[Permission, str] = {
     # What vendors, mails and senders of metrics show, their endpoints look at themselves; so do
     # those of the status page whether it is public.
     Permission.OPEN: """
-        GET /static/{digest}/{name:path}
         POST /theme
         POST /slos/layout
         POST /slos/views
@@ -48,15 +59,8 @@ _OTHERS: Mapping[Permission, str] = {
         POST /sign-out
         GET /setup
         POST /setup
-        POST /api/v1/write
-        POST /api/v1/events
         POST /callbacks/github
         POST /callbacks/gitlab
-        POST /v1/metrics
-        GET /api/v1/heartbeats/{service}/{collector}
-        POST /api/v1/heartbeats/{service}/{collector}
-        GET /api/v1/heartbeats/{service}/{collector}/{what}
-        POST /api/v1/heartbeats/{service}/{collector}/{what}
         POST /callbacks/slack/{receiver}
         POST /callbacks/pagerduty/{receiver}
         GET /callbacks/mail/{token}
@@ -160,19 +164,48 @@ _OTHERS: Mapping[Permission, str] = {
 }
 
 
+def _keys(lines: str) -> Iterator[Key]:
+    for line in lines.split("\n"):
+        if line.strip():
+            method, path = line.split()
+            yield method, path
+
+
 def _rows() -> Iterator[tuple[Key, Permission]]:
     for path in _READ.split():
         yield ("GET", path), Permission.READ
+    for key in _keys(_SENDERS):
+        yield key, Permission.OPEN
     for permission, lines in _OTHERS.items():
-        for line in lines.split("\n"):
-            if line.strip():
-                method, path = line.split()
-                yield (method, path), permission
+        for key in _keys(lines):
+            yield key, permission
 
 
 PERMISSIONS: Mapping[Key, Permission] = dict(_rows())
+MACHINES = frozenset({Permission.HEALTH, Permission.SCRAPE, Permission.PROBE, Permission.SEND})
+_FOR_MACHINES = {
+    *_keys(_SENDERS),
+    *(key for key, needs in PERMISSIONS.items() if needs in MACHINES),
+}
+# How the paths begin at which it is asked who it is only once that matters.
+OF_MACHINES = tuple(sorted({path.partition("{")[0] for _, path in _FOR_MACHINES}))
+# What a GET changes all the same: it is not given up in the middle.
+_WRITES_BY_GET = {key for key in _keys(_SENDERS) if key[0] == "GET" and "heartbeats" in key[1]} | {
+    ("GET", "/sign-in/oidc/callback")
+}
 
 
 def permission_of(method: str, path: str) -> Permission:
     """What a request to this route needs."""
     return PERMISSIONS.get(("GET" if method == "HEAD" else method, path), Permission.ADMINISTER)
+
+
+def reads(method: str, path: str) -> bool:
+    """Whether a request to this route changes nothing, and so may be given up when it is slow.
+
+    What machines ask has bounds of its own.
+    """
+    key = ("GET" if method == "HEAD" else method, path)
+    if method not in ("GET", "HEAD", "OPTIONS") or key in _WRITES_BY_GET:
+        return False
+    return permission_of(method, path) not in MACHINES
