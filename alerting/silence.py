@@ -166,6 +166,25 @@ class Labelled:
     labels: Mapping[str, str]
 
 
+def extended(silence: Silence, by: str, length: timedelta, now: datetime) -> SilencePlan:
+    """The same for longer, as somebody wants it. Raises PlanError."""
+    if not isinstance(silence.schedule, Once):
+        raise PlanError("rrule", "it recurs, so that there is no end to put off: make another")
+    if silence.state(now) is SilenceState.EXPIRED:
+        raise PlanError("end", "it is over already: repeat it")
+    until = Once(silence.schedule.start, silence.schedule.end + length)
+    return SilencePlan(silence.matchers, until, silence.reason, by, silence.until_resolved)
+
+
+def has_muted(silence: Silence, alerts: Iterable[Alert], now: datetime) -> list[Alert]:
+    """Of alerts that it takes those that fired while it was active; of one that recurs, none."""
+    if not isinstance(silence.schedule, Once):
+        return []
+    begun, end = silence.schedule.start, min(silence.over_by or now, now)
+    fired = (one for one in alerts if one.started_at < end)
+    return [one for one in fired if one.ended_at is None or one.ended_at > begun]
+
+
 def muted(silence: Silence, alerts: Iterable[Labelled]) -> tuple[Alert, ...]:
     """Those of these alerts that its matchers take."""
     return tuple(one.alert for one in alerts if silence.matches(one.labels))

@@ -1,11 +1,11 @@
 """The pages of silences: who is muted, until when, why, who said so; and the form for another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerting.alert import Alert
-from alerting.silence import Silence, SilencePlan, SilenceState, read_plan
+from alerting.silence import Silence, SilencePlan, SilenceState, has_muted, read_plan
 from dashboards import format as write
 from dashboards import links
 from dashboards.audit_facts import trail_words
@@ -17,6 +17,7 @@ from dashboards.source import ServiceCard, SilenceFile
 from slo.exclusion import CONFIGURATION
 from slo.planning import PlanError, read_schedule
 from slo.recurrence import Once
+from slo.units import format_duration
 
 _WORDS = {
     SilenceState.ACTIVE: "Muting now",
@@ -25,7 +26,14 @@ _WORDS = {
 }
 _ORDER = list(_WORDS)
 _TIMES = ("start", "end", "duration", "rrule", "zone")
-_MOST_EXPIRED = 50  # in the list; the API tells of all
+_TABS = {
+    SilenceState.ACTIVE: "Active",
+    SilenceState.PENDING: "Upcoming",
+    SilenceState.EXPIRED: "Expired",
+}
+MOST_LISTED = 50  # the API tells of all
+EXTENDED_BY = timedelta(hours=1)
+_SOON = timedelta(minutes=30)
 _MOST_NAMED = 10
 
 
@@ -56,10 +64,31 @@ class SilencePreview:
 
 
 @dataclass(frozen=True, slots=True)
-class SilencesView:
-    """The list, what mutes now first, and the form."""
+class Tab:
+    """A link to the silences in one state."""
 
-    rows: tuple[PlannedRow, ...]
+    word: str
+    count: int
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSilence:
+    """One in a list, with what it takes; `soon`: it ends within half an hour."""
+
+    row: PlannedRow
+    takes: str
+    soon: bool
+    repeat_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SilencesView:
+    """The list of those in one state, and the form."""
+
+    tabs: tuple[Tab, ...]
+    rows: tuple[ListedSilence, ...]
     known: tuple[str, ...]  # matchers that would take something
     form: Form
     preview: SilencePreview | None
@@ -77,9 +106,26 @@ class SilenceView:
     now: MutedView
     week: MutedView
     trail: tuple[tuple[Moment, str], ...]
+    takes: str
     can_end: bool
+    can_extend: bool
+    repeat_url: str | None
     remembered: str
     notice: str | None
+
+
+def listed(
+    found: Sequence[Silence], state: SilenceState | None, now: datetime
+) -> tuple[SilenceState, Mapping[SilenceState, Sequence[Silence]]]:
+    """The state that is shown, and those in each. `found`: newest first.
+
+    Without a wish it is the first in which there is any.
+    """
+    by_state: dict[SilenceState, list[Silence]] = {each: [] for each in _ORDER}
+    for one in found:
+        by_state[one.state(now)].append(one)
+    shown = state or next((each for each in _ORDER if by_state[each]), SilenceState.ACTIVE)
+    return shown, by_state
 
 
 def silences_view(
@@ -90,19 +136,61 @@ def silences_view(
     preview: SilenceFile | None,
     remembered: str,
     now: datetime,
+    state: SilenceState | None = None,
+    files: Mapping[str, SilenceFile] | None = None,
 ) -> SilencesView:
-    """The list and the form, with a preview where one was asked for. `found`: newest first."""
-    by_state: dict[SilenceState, list[Silence]] = {state: [] for state in _ORDER}
-    for one in found:
-        by_state[one.state(now)].append(one)
-    del by_state[SilenceState.EXPIRED][_MOST_EXPIRED:]
+    """The list and the form, with a preview where one was asked for. `files` tell, by id, what
+    those that are shown take.
+    """
+    shown, by_state = listed(found, state, now)
     return SilencesView(
-        rows=tuple(silence_row(one, now) for group in by_state.values() for one in group),
+        tabs=tuple(
+            Tab(_TABS[each], len(by_state[each]), f"/silences?state={each.value}", each is shown)
+            for each in _ORDER
+        ),
+        rows=tuple(
+            _listed(one, (files or {}).get(one.id), now) for one in by_state[shown][:MOST_LISTED]
+        ),
         known=tuple(_known(services)),
         form=form,
         preview=None if preview is None else _preview(preview, now),
         remembered=remembered,
     )
+
+
+def _listed(one: Silence, file: SilenceFile | None, now: datetime) -> ListedSilence:
+    stretch = one.stretch(now)
+    return ListedSilence(
+        row=silence_row(one, now),
+        takes="" if file is None else takes(file, now),
+        soon=stretch is not None and stretch.end - now < _SOON,
+        repeat_url=repeat_url(one),
+    )
+
+
+def takes(file: SilenceFile, now: datetime) -> str:
+    """What it matches now, and what it held back, in a line."""
+    found = []
+    if file.silence.state(now) is not SilenceState.EXPIRED:
+        found.append(f"{_alerts(len(file.now))} now")
+    if isinstance(file.silence.schedule, Once):
+        held = len(has_muted(file.silence, file.week, now))
+        found.append(f"muted {_alerts(held)} of the last seven days")
+    return "; ".join(found)
+
+
+def _alerts(number: int) -> str:
+    return write.plural(number, "alert") if number else "no alert"
+
+
+def repeat_url(one: Silence) -> str | None:
+    """The form, filled in for the same again from now; None for one that recurs by itself."""
+    if not isinstance(one.schedule, Once):
+        return None
+    length = one.schedule.end - one.schedule.start
+    seconds = timedelta(seconds=max(1, int(length.total_seconds())))
+    told = {"matchers": one.label, "duration": format_duration(seconds), "reason": one.reason}
+    return links.with_query("/silences", **told) + "#silence"
 
 
 def silence_view(
@@ -119,7 +207,10 @@ def silence_view(
         now=_muted(file.now, "fires now and fits", "fire now and fit", now),
         week=_muted(file.week, "of the last seven days fits", "of the last seven days fit", now),
         trail=trail_words(file.trail, now),
+        takes=takes(file, now),
         can_end=not expired and one.origin != CONFIGURATION,
+        can_extend=not expired and one.origin != CONFIGURATION and isinstance(one.schedule, Once),
+        repeat_url=repeat_url(one),
         remembered=remembered,
         notice=notice,
     )

@@ -1,19 +1,28 @@
 """The pages of silences, and what their forms do."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from alerting.silence import Silence
+from alerting.silence import Silence, SilenceState, extended
 from dashboards.form import Form
-from dashboards.silences_page import SilenceView, read_form, silence_view, silences_view
+from dashboards.silences_page import (
+    EXTENDED_BY,
+    SilenceView,
+    listed,
+    read_form,
+    silence_view,
+    silences_view,
+)
 from dashboards.source import SilenceFile
 from slo.planning import PlanError
-from web.forms import clean
+from web.forms import clean, remembered
 from web.planned_pages import PlannedPages
 
+_MOST_LOOKED_INTO = 10  # of a list: what they take is read from storage
 _FILLED = ("matchers", "duration", "reason", "until_resolved")  # by whoever links to the form
 
 
@@ -21,23 +30,46 @@ class SilencePages(PlannedPages[SilenceFile]):
     """What people see of them."""
 
     kind: ClassVar = "silence"
-    changes: ClassVar = {"end": "ended"}
+    changes: ClassVar = {"end": "ended", "extend": "extended"}
     notices: ClassVar = {
         "made": "Silenced. Everything is counted and recorded as before.",
         "ended": "Ended. Who was not told of what still fires is told now.",
+        "extended": "Extended by an hour.",
     }
 
     async def every(self, request: Request) -> HTMLResponse:
-        """All, and the form, as the address fills it in; where it asks so, what that would do."""
+        """The form, as the address fills it in, and where it asks so, what that would do; above it
+        those in one state with what they take.
+        """
         asked = request.query_params
         form = Form({name: clean(asked.get(name, ""), 500) for name in _FILLED})
         if not asked.get("preview"):
-            return self._list(request, form)
+            return await self._in_state(request, form)
         try:
             return self._list(request, form, preview=await self._try(form, ""))
         except PlanError as error:
             wrong = Form(form.values, self._field(error), f"This makes no sense yet: {error}.")
             return self._list(request, wrong, status=400)
+
+    async def _in_state(self, request: Request, form: Form) -> HTMLResponse:
+        wanted, now = request.query_params.get("state", ""), self.now()
+        state = SilenceState(wanted) if wanted in {*SilenceState} else None
+        found = self.source.silences()
+        shown, by_state = listed(found, state, now)
+        files = await asyncio.gather(
+            *(self.source.silence(one.id) for one in by_state[shown][:_MOST_LOOKED_INTO])
+        )
+        view = silences_view(
+            found,
+            services=self.source.services(),
+            form=form,
+            preview=None,
+            remembered=remembered(request),
+            now=now,
+            state=state,
+            files={file.silence.id: file for file in files if file is not None},
+        )
+        return self.show(request, "silences.html", "silences", "Silences", topics="", view=view)
 
     def _list_view(
         self, request: Request, form: Form, preview: SilenceFile | None, name: str
@@ -66,4 +98,11 @@ class SilencePages(PlannedPages[SilenceFile]):
         return (await self.source.make_silence(plan)).id
 
     def _acts(self) -> Mapping[str, Callable[[str, str], Awaitable[Silence | None]]]:
-        return {"end": self.source.end_silence}
+        return {"end": self.source.end_silence, "extend": self._extend}
+
+    async def _extend(self, silence_id: str, by: str) -> Silence | None:
+        found = next((one for one in self.source.silences() if one.id == silence_id), None)
+        if found is None:
+            return None
+        plan = extended(found, by, EXTENDED_BY, self.now())
+        return await self.source.make_silence(plan, silence_id)

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -149,3 +150,82 @@ async def test_an_open_incident_leads_to_the_form_filled_in(
         if one.incident.state is IncidentState.RESOLVED and one.incident.service == "shop"
     ]
     assert ">Silence<" not in await page(client, f"/incidents/{over}")
+
+
+async def test_tabs_part_what_mutes_what_is_to_come_and_what_is_over(
+    client: httpx.AsyncClient,
+) -> None:
+    await send(client, **SILENCE)
+    await send(client, **SILENCE | {"matchers": 'service="later"', "start": "2026-11-22T10:00Z"})
+    await send(client, **SILENCE | {"matchers": 'service="gone"'})
+    await send(client, "/silence-3/end", name="ada")
+
+    pages = {
+        state: await page(client, f"/silences?state={state}")
+        for state in ("active", "pending", "expired", "nonsense")
+    }
+
+    for words in ("Active <b>1</b>", "Upcoming <b>1</b>", "Expired <b>1</b>"):
+        assert words in pages["active"]
+    assert 'href="/silences/silence-1"' in pages["active"]
+    assert 'href="/silences/silence-2"' not in pages["active"]
+    assert 'href="/silences/silence-2"' in pages["pending"]
+    assert 'href="/silences/silence-3"' in pages["expired"]
+    assert 'href="/silences/silence-1"' in pages["nonsense"]
+
+
+async def test_a_silence_says_what_it_takes_now_and_what_it_held_back(
+    client: httpx.AsyncClient,
+) -> None:
+    await send(client, **SILENCE | {"start": "2026-11-21T11:30Z"})
+    takes = r"\d alerts now; muted \d alerts? of the last seven days"
+
+    assert re.search(takes, (await page(client, "/silences")).replace("\u00a0", " "))
+    assert re.search(takes, (await page(client, "/silences/silence-1")).replace("\u00a0", " "))
+
+
+async def test_a_silence_that_ends_within_half_an_hour_is_marked(client: httpx.AsyncClient) -> None:
+    await send(client, **SILENCE | {"duration": "25m"})
+
+    assert '<strong class="soon">Muting now, ends in 25' in await page(client, "/silences")
+
+
+async def test_a_silence_is_extended_by_an_hour(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    await send(client, **SILENCE)
+    before = source.silences()[0].over_by
+    done = await send(client, "/silence-1/extend", name="bob")
+
+    assert done.status_code == 303
+    assert "Extended by an hour." in await page(client, done.headers["location"])
+    (kept,) = [one for one in source.silences() if one.ended_at is None]
+    assert before is not None
+    assert kept.over_by == before + timedelta(hours=1)
+
+
+async def test_what_recurs_or_is_over_is_not_extended(client: httpx.AsyncClient) -> None:
+    rule = {"start": "2026-11-21T22:00", "rrule": "FREQ=DAILY", "zone": "Europe/Berlin"}
+    await send(client, **SILENCE | rule)
+    await send(client, **SILENCE)
+    await send(client, "/silence-2/end", name="ada")
+    recurs = await send(client, "/silence-1/extend", name="ada")
+    over = await send(client, "/silence-2/extend", name="ada")
+    none = await send(client, "/none/extend", name="ada")
+
+    assert (recurs.status_code, over.status_code, none.status_code) == (400, 400, 404)
+    assert "It recurs, so that there is no end to put off: make another." in recurs.text
+    assert "It is over already: repeat it." in over.text
+    assert "Extend by 1 h" not in await page(client, "/silences/silence-1")
+
+
+async def test_a_silence_is_repeated_by_a_form_that_is_filled_in(client: httpx.AsyncClient) -> None:
+    await send(client, **SILENCE)
+    text = await page(client, "/silences")
+    again = re.search(r'href="([^"]+)" aria-label="Repeat the silence of service="shop""', text)
+
+    assert again is not None
+    form = await page(client, again[1].partition("#")[0])
+    assert 'value="service="shop""' in form
+    assert 'value="2h"' in form
+    assert 'value="a new <database>"' in form

@@ -104,6 +104,7 @@ _OTHERS: Mapping[Permission, str] = {
     Permission.SILENCE: """
         POST /silences
         POST /silences/{planned_id}/end
+        POST /silences/{planned_id}/extend
         POST /api/v1/silences
         POST /api/v1/silences/{silence_id}/end
         POST /api/v2/silences
