@@ -425,7 +425,40 @@ def test_a_broken_stream_is_said_in_words(site: Site, browser: Browser) -> None:
         for stream in site.source.subscriptions:
             site.loop.call_soon_threadsafe(stream.end)
 
-        expect(page.locator("#live-state")).to_have_text("Reconnecting")
+        expect(page.locator("#live-state [role=status]")).to_have_text("Reconnecting")
+        expect(page.locator("#live-state")).to_have_text(re.compile(r"Reconnecting [1-9]\d* s"))
+    finally:
+        context.close()
+
+
+def test_a_change_of_the_state_is_read_out_at_most_once_in_five_seconds(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/incidents/INC0001")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        assert page.locator("#news").text_content() == ""
+        page.evaluate("""() => {
+            window.told = [];
+            const news = document.getElementById("news");
+            new MutationObserver(() => window.told.push(news.textContent))
+                .observe(news, {childList: true});
+        }""")
+        detail = site.source.details["INC0001"]
+        for number, state in enumerate(
+            (IncidentState.ACKNOWLEDGED, IncidentState.TRIGGERED, IncidentState.RESOLVED), 1
+        ):
+            incident = replace(detail.incident, state=state, resolved_at=NOW, acknowledged_by="ann")
+            site.source.details["INC0001"] = replace(detail, incident=incident)
+            word = state.value.capitalize()
+            site.publish(Change(number, frozenset(), frozenset({"INC0001"})))
+            expect(page.locator("main .istate")).to_have_text(word)
+
+        expect(page.locator("#news")).to_have_text("Resolved", timeout=8_000)
+        assert page.evaluate("window.told") == ["Acknowledged", "Resolved"]
+        assert watch.complaints == []
     finally:
         context.close()
 

@@ -4,6 +4,7 @@ const LEAST_PAUSE = 1_000;
 const FALLBACK = 30_000;
 const OFFLINE_AFTER = 30_000;
 const STILL_POINTER = 5_000;
+const NEWS_PAUSE = 5_000;
 
 const state = document.getElementById("live-state");
 const area = () => document.getElementById("live");
@@ -19,11 +20,39 @@ let drawn = () => {};
 
 const clockTime = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
 
-function say(name, words) {
-  if (state.dataset.state !== name || state.lastChild.textContent !== words) {
-    state.dataset.state = name;
-    state.lastElementChild.textContent = words;
-  }
+// Read out when it changes; how long it lasts already is for eyes alone.
+function say(name, words, lasts = "") {
+  const said = state.querySelector("[role=status]");
+  state.dataset.state = name;
+  if (said.textContent !== words) said.textContent = words;
+  document.getElementById("live-for").textContent = lasts;
+}
+
+function tellBroken() {
+  if (!brokenSince || state.dataset.state === "paused") return;
+  const seconds = Math.floor((Date.now() - brokenSince) / 1_000);
+  if (seconds * 1_000 > OFFLINE_AFTER) return say("offline", `Offline: data from ${clockTime(fetchedAt)}`);
+  say("reconnecting", "Reconnecting", seconds ? ` ${seconds} s` : "");
+}
+
+// What a page says of the whole, in its elements with data-state-words. A change of it is read out:
+// the newest, and at most one in five seconds.
+const stateWords = () => [...document.querySelectorAll("#live [data-state-words]")].map((one) => one.textContent.trim()).join(". ");
+let known = "";
+let news = null;
+let toldAt = 0;
+
+function tellNews() {
+  news = null;
+  toldAt = Date.now();
+  document.getElementById("news").textContent = known;
+}
+
+function compareStates() {
+  const found = stateWords();
+  if (found === known) return;
+  known = found;
+  news ??= setTimeout(tellNews, Math.max(0, NEWS_PAUSE - (Date.now() - toldAt)));
 }
 
 function concerns(ids) {
@@ -48,6 +77,7 @@ async function refresh() {
     fetchedAt = Date.now();
     document.querySelector("link[rel=icon]").href = area().dataset.alarm;
     drawn();
+    compareStates();
   } finally {
     fetching = false;
     if (again) later(LEAST_PAUSE);
@@ -80,7 +110,7 @@ function connect() {
   source.addEventListener("resync", () => later(0));
   source.addEventListener("error", () => {
     brokenSince ??= Date.now();
-    say("reconnecting", "Reconnecting");
+    tellBroken();
     // The browser retries a broken stream by itself, but gives up on an answer such as 503.
     if (source.readyState === EventSource.CLOSED) {
       source = null;
@@ -97,10 +127,14 @@ function disconnect() {
 
 export function goLive(whenDrawn) {
   drawn = whenDrawn;
+  known = stateWords();
   if (!area().dataset.topics) return state.remove();
   connect();
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return disconnect();
+    if (document.hidden) {
+      say("paused", "Paused");
+      return disconnect();
+    }
     later(0);
     connect();
   });
@@ -108,10 +142,8 @@ export function goLive(whenDrawn) {
   addEventListener("pageshow", connect);
   document.addEventListener("pointermove", () => (pointerAt = Date.now()), { passive: true });
   setInterval(() => {
-    if (brokenSince && Date.now() - brokenSince > OFFLINE_AFTER) {
-      say("offline", `Offline: data from ${clockTime(fetchedAt)}`);
-    }
     // Windows move on even when nothing happens.
     if (!document.hidden && Date.now() - fetchedAt > FALLBACK) later(0);
   }, 5_000);
+  setInterval(tellBroken, 1_000);
 }
