@@ -175,12 +175,12 @@ def takes(file: SilenceFile, now: datetime) -> str:
         found.append(f"{_alerts(len(file.now))} now")
     if isinstance(file.silence.schedule, Once):
         held = len(has_muted(file.silence, file.week, now))
-        found.append(f"muted {_alerts(held)} of the last seven days")
+        found.append(f"muted {_alerts(held)} in seven days")
     return "; ".join(found)
 
 
 def _alerts(number: int) -> str:
-    return write.plural(number, "alert") if number else "no alert"
+    return write.plural(number, "alert") if number else "nothing"
 
 
 def repeat_url(one: Silence) -> str | None:

@@ -70,7 +70,7 @@ def test_from_the_sentence_to_the_cause_in_three_clicks(page: Page) -> None:
     )
 
     page.get_by_role("region", name="Needs attention").get_by_role(
-        "link", name="availability"
+        "link", name="availability", exact=True
     ).click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("availability")

@@ -178,7 +178,7 @@ async def test_a_silence_says_what_it_takes_now_and_what_it_held_back(
     client: httpx.AsyncClient,
 ) -> None:
     await send(client, **SILENCE | {"start": "2026-11-21T11:30Z"})
-    takes = r"\d alerts now; muted \d alerts? of the last seven days"
+    takes = r"\d alerts now; muted \d alerts? in seven days"
 
     assert re.search(takes, (await page(client, "/silences")).replace("\u00a0", " "))
     assert re.search(takes, (await page(client, "/silences/silence-1")).replace("\u00a0", " "))
