@@ -13,8 +13,9 @@ from dashboards.aftermath_page import aftermath_view
 from dashboards.incident_page import incident_view
 from dashboards.logbook import Wanted
 from dashboards.releases import ReleaseRow
-from dashboards.source import Source
+from dashboards.source import IncidentDetail, Source
 from dashboards.status_board import StatusBoard
+from dashboards.suspects import Suspect, suspects
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
 from web.framed import Framed
 from web.look import asked_past, look, telling, topic
@@ -83,6 +84,20 @@ class IncidentPages:
             after=aftermath_view(incident_id, await source.aftermath(detail), now),
             releases=await self._suspects(request, detail.incident),
             releases_title="Releases in the hour before",
+            suspects=await self._beside(detail),
+        )
+
+    async def _beside(self, detail: IncidentDetail) -> Sequence[Suspect]:
+        """What was edited just before it, and what was open elsewhere."""
+        incident, source = detail.incident, self._source
+        ids = sorted({f"{alert.service}/{alert.slo}" for alert in detail.alerts})
+        known = {*source.slo_ids()}
+        open_then = await source.incidents_at(incident.opened_at, service=None, limit=0)
+        return suspects(
+            incident,
+            versions={one: source.versions(one) for one in ids if one in known},
+            open_then=open_then,
+            slos=await source.slos_of([one.id for one in open_then]),
         )
 
     async def _suspects(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:

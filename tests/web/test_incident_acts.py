@@ -1,9 +1,12 @@
 """What is done on an incident's page besides taking it: notes, and not waiting to escalate."""
 
 import html
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 
+from alerting.incident import IncidentState
 from tests.web.fakes import FakeSource
 
 OPEN, OVER = "/incidents/INC0001", "/incidents/INC0002"
@@ -64,3 +67,23 @@ async def test_of_an_incident_that_is_not_there_nothing_is_written(
     for act in ("notes", "escalate"):
         answer = await client.post(f"/incidents/NONE/{act}", data={"text": "x", "name": "ada"})
         assert answer.status_code == 404
+
+
+async def test_what_was_open_elsewhere_when_it_began_is_named(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    began = source.details["INC0001"].incident.opened_at
+    other = source.details["INC0002"]
+    incident = replace(
+        other.incident,
+        service="db",
+        state=IncidentState.TRIGGERED,
+        resolved_at=None,
+        opened_at=began - timedelta(minutes=5),
+    )
+    source.details["INC0002"] = replace(other, incident=incident)
+
+    page = (await client.get(OPEN)).text
+
+    assert "Open already: db" in page
+    assert 'href="/incidents/INC0002"' in page
