@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 _COLOURS = 128  # of a palette: pages have few
+_RARE_TOO = Image.Quantize.MAXCOVERAGE  # others lose the green of a dot
 _WIDEST = {".png": 1200, ".webp": 900}  # WebP stands in the gallery, two side by side
 _QUALITY = 45
 
@@ -18,6 +19,6 @@ def keep(shown: bytes, file: Path) -> None:
         size = (widest, image.height * widest // image.width)
         image = image.resize(size, Image.Resampling.LANCZOS)
     if file.suffix == ".png":
-        image.quantize(_COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+        image.quantize(_COLOURS, _RARE_TOO, dither=Image.Dither.NONE).save(file, optimize=True)
     else:
         image.save(file, quality=_QUALITY, method=6)
