@@ -246,6 +246,7 @@ NOT_SHOWN = {
     "/badge/{service}/{slo}.svg": "a picture itself",
     "/static/{digest}/{name:path}": "parts of pages",
     "/wall/tiles": "a part of the wallboard",
+    "/search": "what the field in the frame finds: not taken yet",
     "/status/feed.atom": "for readers of feeds",
     "/reports/{period}.csv": "for spreadsheets",
     "/slos.csv": "for spreadsheets",
