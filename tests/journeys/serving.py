@@ -31,7 +31,7 @@ class Nines:
         self.config = config
         self._arguments = arguments
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=5)
+        self.client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=60)
         self._process: asyncio.subprocess.Process | None = None
         self._log = config.with_suffix(".log")
 
