@@ -101,6 +101,8 @@ class Accounts:
         self._has_users = False
         self._looked = float("-inf")
         self._known: dict[str, _Known] = {}
+        self._changes = 0  # what was looked up before one is not kept after it
+        self._watching: asyncio.Task[None] | None = None
         self._away_since: float | None = None
         self._changed = asyncio.Event()
         self._setup: str | None = None
@@ -111,6 +113,7 @@ class Accounts:
 
     async def open(self) -> str | None:
         """Look whether there are users; gives the setup token where one is needed, else None."""
+        self._watching = asyncio.create_task(self._watch())
         if await self._accounts() or self._on_loopback:
             return None
         token = secrets.token_urlsafe(24)
@@ -190,12 +193,14 @@ class Accounts:
         if known is not None and now - known.at < _KNOWN_FOR:
             return known.principal
         look = self._of_session if kind == "session" else self._of_token
+        changes = self._changes
         try:
             async with asyncio.timeout(_PATIENCE if reads and known else None):
                 found = await look(hash_, key)
         except (StorageError, TimeoutError):
             if self._away_since is None:
                 self._away_since = now
+            known = self._known.get(key)  # it may have ended meanwhile
             if reads and known is not None and self._is_believed(known, self._away_since):
                 return known.principal
             raise
@@ -203,7 +208,8 @@ class Accounts:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         principal, ends = found or (None, None)
-        self._known[key] = _Known(now, principal, ends)
+        if changes == self._changes:
+            self._known[key] = _Known(now, principal, ends)
         return principal
 
     def _is_believed(self, known: _Known, away_since: float) -> bool:
@@ -250,11 +256,37 @@ class Accounts:
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    def _anew(self) -> None:
-        """What was known no longer is: ask storage, and look at what streams rest on."""
-        self._known.clear()
+    def _forget(self, ended: Callable[[Principal], bool]) -> None:
+        """These are asked for in storage again, and streams look at what they rest on.
+
+        The others stay known: nobody is locked out of reading by what somebody else did.
+        """
+        self._known = {
+            key: one
+            for key, one in self._known.items()
+            if one.principal is not None and not ended(one.principal)
+        }
+        self._changes += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+    async def _watch(self) -> None:
+        """Notice what ended on the command line though nobody has asked by it since.
+
+        Else it would be believed once storage is away.
+        """
+        while True:
+            await asyncio.sleep(min(self._look_every, _KNOWN_FOR))
+            with contextlib.suppress(StorageError):
+                await self._look_at_all()
+
+    async def _look_at_all(self) -> None:
+        keys = {key for key, one in self._known.items() if one.principal is not None}
+        if not keys:
+            return
+        gone = keys - await self._threads.read(lambda: self._records.still(keys))
+        if gone:
+            self._forget(lambda principal: principal.session in gone)
 
     # --- signing in ------------------------------------------------------------------------------
 
@@ -312,8 +344,10 @@ class Accounts:
         session = Session(hashed(secret), name, local, grants, now, now, now + lasts)
         before = None if instead_of is None else hashed(instead_of)
         doer = Doer(name, now, address)
-        await self._threads.write(lambda: self._records.begin(session, doer, before))
-        self._anew()
+        try:
+            await self._threads.write(lambda: self._records.begin(session, doer, before))
+        finally:
+            self._forget(lambda principal: principal.session == f"session:{before}")
         principal = Principal(Kind.USER, name, grants, f"session:{session.hash}")
         return SignedIn(secret, principal, lasts)
 
@@ -348,12 +382,15 @@ class Accounts:
         return signed_in, going
 
     async def sign_out(self, secret: str) -> None:
-        found = await self._threads.read(lambda: self._records.session(hashed(secret)))
-        if found is None:
-            return
-        doer = Doer(found[0].user, self._clock.now())
-        await self._threads.write(lambda: self._records.end_session(hashed(secret), doer))
-        self._anew()
+        hash_ = hashed(secret)
+        try:
+            found = await self._threads.read(lambda: self._records.session(hash_))
+            if found is None:
+                return
+            doer = Doer(found[0].user, self._clock.now())
+            await self._threads.write(lambda: self._records.end_session(hash_, doer))
+        finally:  # where storage is away, it is not believed any longer
+            self._forget(lambda principal: principal.session == f"session:{hash_}")
 
     async def set_up(self, token: str, name: str, password: str, address: str) -> SignedIn:
         if not self._by_address.take(address):
@@ -396,7 +433,10 @@ class Accounts:
             raise DeniedError(str(error)) from None
         kept = await self._passwords.hash(new)
         doer = Doer(user.name, self._clock.now(), address)
-        await self._threads.write(lambda: self._records.set_password(user.name, kept, doer))
+        try:
+            await self._threads.write(lambda: self._records.set_password(user.name, kept, doer))
+        finally:
+            self._forget(lambda one: one.kind is Kind.USER and one.name == user.name)
         self._by_name.forget(user.name)
         return await self._begin(user, address, None)
 
@@ -422,9 +462,10 @@ class Accounts:
 
     async def revoke_token(self, principal: Principal, token_id: str) -> bool:
         doer, of = Doer(principal.name, self._clock.now()), self._only_of(principal)
-        done = await self._threads.write(lambda: self._records.revoke_token(token_id, doer, of))
-        self._anew()
-        return done
+        try:
+            return await self._threads.write(lambda: self._records.revoke_token(token_id, doer, of))
+        finally:
+            self._forget(lambda one: one.kind is Kind.TOKEN)
 
     def _only_of(self, principal: Principal) -> str | None:
         """Whose tokens somebody may see and revoke; None: everybody's."""
@@ -452,6 +493,8 @@ class Accounts:
 
     async def close(self) -> None:
         """Finish what was begun."""
+        if self._watching is not None:
+            self._watching.cancel()
         await asyncio.gather(*self._writing, return_exceptions=True)
         self._passwords.close()
 

@@ -1,7 +1,7 @@
 """Users, sessions and tokens. Secrets are here as hashes alone."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from nines.storage.schema import sessions, tokens, users
 from web.access.decision import Grant, Role
 
 _PRUNE = 500
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,21 @@ class AccountRecords:
         with self._database.write() as connection:
             if connection.execute(delete(sessions).where(sessions.c.hash == hash_)).rowcount:
                 _record(connection, doer, "signed out", doer.by)
+
+    def still(self, keys: Collection[str]) -> set[str]:
+        """Which of these, `session:HASH` and `token:HASH`, nobody has ended or revoked."""
+        found: set[str] = set()
+        with self._database.read() as connection:
+            valid = select(tokens.c.hash).where(tokens.c.revoked_at.is_(None))
+            for kind, query, column in (
+                ("session:", select(sessions.c.hash), sessions.c.hash),
+                ("token:", valid, tokens.c.hash),
+            ):
+                hashes = [key.removeprefix(kind) for key in keys if key.startswith(kind)]
+                for start in range(0, len(hashes), _AT_ONCE):
+                    some = query.where(column.in_(hashes[start : start + _AT_ONCE]))
+                    found.update(kind + row.hash for row in connection.execute(some))
+        return found
 
     def prune(self, now: datetime) -> int:
         """Forget sessions that are over; gives how many."""

@@ -3,6 +3,7 @@
 import asyncio
 import html
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -666,6 +667,16 @@ async def test_a_user_made_on_the_command_line_closes_the_door_within_seconds(
     assert (before.status_code, after.status_code) == (200, 401)
 
 
+def away_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage does not say any more who somebody is."""
+
+    def away(*_: object) -> None:
+        raise StorageError("The database did not answer.")
+
+    for what in ("session", "token"):
+        monkeypatch.setattr(AccountRecords, what, away)
+
+
 async def test_whoever_was_signed_in_goes_on_reading_while_storage_is_away(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -728,6 +739,104 @@ async def test_a_session_that_nobody_used_for_long_is_not_believed_when_storage_
         monkeypatch.setattr(AccountRecords, "session", away)
 
         assert (await client.get("/api/v1/slos")).status_code == 503
+
+
+async def test_what_was_revoked_on_the_command_line_is_not_believed_once_storage_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.ADMIN)
+    world.user("bob", Role.VIEWER)
+    revoked, kept = world.token(Role.VIEWER), world.token(Role.VIEWER)
+    accounts = world.accounts()
+    await accounts.open()
+    async with world.serving(accounts) as client:
+        await sign_in(client, "bob")
+        assert (await client.get("/api/v1/slos")).status_code == 200
+        for one in (revoked, kept):
+            by = {"Authorization": f"Bearer {one}"}
+            assert (await client.get("/api/v1/slos", headers=by)).status_code == 200
+        ids = {one.hash: one.id for one in world.records.tokens()}
+        world.records.revoke_token(ids[hashed(revoked)], world.doer)
+        world.records.set_disabled("bob", world.doer, disabled=True)
+        await asyncio.sleep(0.3)  # it has looked again, though nobody asked
+        away_from(monkeypatch)
+        world.clock.move(timedelta(minutes=1))
+        by_session = await client.get("/api/v1/slos")
+        by_token, beside = [
+            await client.get("/api/v1/slos", headers={"Authorization": f"Bearer {one}"})
+            for one in (revoked, kept)
+        ]
+    await accounts.close()
+
+    assert (by_session.status_code, by_token.status_code, beside.status_code) == (503, 503, 200)
+
+
+async def test_who_was_signed_in_goes_on_reading_though_others_came_and_went_before_storage(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.ADMIN)
+    world.user("bob", Role.VIEWER)
+    accounts = world.accounts()
+    async with world.serving(accounts) as ada, world.serving(accounts) as bob:
+        await sign_in(ada)
+        assert (await ada.get("/api/v1/slos")).status_code == 200
+        await sign_in(bob, "bob")
+        assert (await bob.get("/api/v1/slos")).status_code == 200
+        left = bob.cookies["nines_session"]
+        await bob.post("/sign-out")
+        away_from(monkeypatch)
+        world.clock.move(timedelta(minutes=1))
+        stays = await ada.get("/api/v1/slos")
+        bob.cookies.set("nines_session", left)
+        gone = await bob.get("/api/v1/slos")
+
+    assert (stays.status_code, gone.status_code) == (200, 503)
+
+
+async def test_whoever_signs_out_while_storage_is_away_is_not_believed_any_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.ADMIN)
+    async with world.serving() as client:
+        await sign_in(client)
+        assert (await client.get("/api/v1/slos")).status_code == 200
+        away_from(monkeypatch)
+        world.clock.move(timedelta(minutes=1))
+        before = await client.get("/api/v1/slos")
+        out = await client.post("/sign-out")
+        after = await client.get("/api/v1/slos")
+
+    assert (before.status_code, out.status_code, after.status_code) == (200, 503, 503)
+
+
+async def test_what_was_looked_up_while_it_was_revoked_is_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.VIEWER)
+    accounts = world.accounts()
+    signed_in = await accounts.sign_in("ada", SECRET, "", None)
+    assert signed_in is not None
+    looked, ended = threading.Event(), threading.Event()
+    session = AccountRecords.session
+
+    def slow(records: AccountRecords, hash_: str) -> object:
+        found = session(records, hash_)
+        looked.set()
+        ended.wait(10)
+        return found
+
+    with monkeypatch.context() as slowly:
+        slowly.setattr(AccountRecords, "session", slow)
+        asking = asyncio.ensure_future(accounts.who(Credentials(session=signed_in.secret)))
+        await asyncio.to_thread(looked.wait, 10)
+    await accounts.sign_out(signed_in.secret)
+    ended.set()
+    assert (await asking).name == "ada"  # who asked before it ended
+
+    assert (await accounts.who(Credentials(session=signed_in.secret))).name == ""
+    away_from(monkeypatch)
+    world.clock.move(timedelta(minutes=1))
+    assert (await accounts.who(Credentials(session=signed_in.secret), reads=True)).name == ""
 
 
 # --- streams and the log -------------------------------------------------------------------------
