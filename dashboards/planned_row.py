@@ -39,9 +39,13 @@ def planned_row(
     )
 
 
-def made_and_ended(one: Planned, now: datetime) -> Iterator[tuple[str, str]]:
-    """When and by whom it was made, and when it was ended."""
-    made = f"{write.stamp(one.created_at, now)} by {one.author}"
+def made_and_ended(
+    one: Planned, now: datetime, maker: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """When and by whom it was made, and when it was ended. `maker`: where somebody else speaks for
+    it since.
+    """
+    made = f"{write.stamp(one.created_at, now)} by {maker or one.author}"
     yield "Made", f"{made}, in the configuration" if one.origin == CONFIGURATION else made
     if one.ended_at is not None:
         yield "Ended", write.stamp(one.ended_at, now)

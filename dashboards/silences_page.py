@@ -33,6 +33,10 @@ _TABS = {
 }
 MOST_LISTED = 50  # the API tells of all
 EXTENDED_BY = timedelta(hours=1)
+_NONE = {
+    SilenceState.PENDING: "No silence is planned",
+    SilenceState.EXPIRED: "No silence is over",
+}
 _SOON = timedelta(minutes=30)
 _MOST_NAMED = 10
 
@@ -74,6 +78,16 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
+class NoneHere:
+    """Why a list is empty while silences in other states are there, and where those are."""
+
+    title: str
+    why: str
+    url: str
+    act: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListedSilence:
     """One in a list, with what it takes; `soon`: it ends within half an hour."""
 
@@ -89,6 +103,7 @@ class SilencesView:
 
     tabs: tuple[Tab, ...]
     rows: tuple[ListedSilence, ...]
+    none_here: NoneHere | None  # None also where nothing is silenced
     known: tuple[str, ...]  # matchers that would take something
     form: Form
     preview: SilencePreview | None
@@ -151,10 +166,27 @@ def silences_view(
         rows=tuple(
             _listed(one, (files or {}).get(one.id), now) for one in by_state[shown][:MOST_LISTED]
         ),
+        none_here=_none_here(shown, by_state),
         known=tuple(_known(services)),
         form=form,
         preview=None if preview is None else _preview(preview, now),
         remembered=remembered,
+    )
+
+
+def _none_here(
+    shown: SilenceState, by_state: Mapping[SilenceState, Sequence[Silence]]
+) -> NoneHere | None:
+    """Nobody reads that nothing is silenced under a tab that happens to be empty."""
+    other = next((each for each in _ORDER if by_state[each]), None)
+    if by_state[shown] or other is None or shown not in _NONE:
+        return None
+    there = (f"{write.count(len(by_state[each]))} {_TABS[each].lower()}" for each in _ORDER)
+    return NoneHere(
+        title=_NONE[shown],
+        why=f"Of all silences there are {', '.join(there)}.",
+        url=f"/silences?state={other.value}",
+        act=f"Show those that are {_TABS[other].lower()}",
     )
 
 
@@ -188,7 +220,8 @@ def repeat_url(one: Silence) -> str | None:
     if not isinstance(one.schedule, Once):
         return None
     length = one.schedule.end - one.schedule.start
-    seconds = timedelta(seconds=max(1, int(length.total_seconds())))
+    # An hour from when it was asked for is a breath less from when it was made.
+    seconds = timedelta(seconds=max(1, round(length.total_seconds())))
     told = {"matchers": one.label, "duration": format_duration(seconds), "reason": one.reason}
     return links.with_query("/silences", **told) + "#silence"
 
@@ -202,7 +235,7 @@ def silence_view(
     return SilenceView(
         row=silence_row(one, now),
         id=one.id,
-        facts=tuple(_facts(one, now)),
+        facts=tuple(_facts(file, now)),
         times=_times(one, now),
         now=_muted(file.now, "fires now and fits", "fire now and fit", now),
         week=_muted(file.week, "of the last seven days fits", "of the last seven days fit", now),
@@ -289,13 +322,16 @@ def _muted_row(alert: Alert, now: datetime) -> MutedRow:
     )
 
 
-def _facts(one: Silence, now: datetime) -> Iterable[tuple[str, str]]:
+def _facts(file: SilenceFile, now: datetime) -> Iterable[tuple[str, str]]:
+    one = file.silence
     yield "What", one.label
     yield "Why", one.reason
     yield "When", when(one.schedule, one.ended_at, now)
     if one.until_resolved:
         yield "Ends early", "as soon as nothing that it mutes fires any more"
-    yield from made_and_ended(one, now)
+    # Who changed it last speaks for it; who made it is in its trail.
+    maker = next((entry.by for entry in file.trail if entry.action == "created"), one.author)
+    yield from made_and_ended(one, now, maker)
 
 
 def _times(one: Silence, now: datetime) -> tuple[str, ...]:

@@ -2,12 +2,16 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from alerting.incident import IncidentState
+from alerting.silence import Silence, read_matchers
+from dashboards.silences_page import repeat_url
+from slo.planning import read_schedule
+from slo.recurrence import Once
 from tests.web.fakes import FakeSource
 from tests.web.planned import SILENCE, assert_wrong, page
 
@@ -229,3 +233,50 @@ async def test_a_silence_is_repeated_by_a_form_that_is_filled_in(client: httpx.A
     assert 'value="service="shop""' in form
     assert 'value="2h"' in form
     assert 'value="a new <database>"' in form
+
+
+async def test_an_empty_tab_does_not_say_that_nothing_is_silenced(
+    client: httpx.AsyncClient,
+) -> None:
+    await send(client, **SILENCE)
+
+    over = await page(client, "/silences?state=expired")
+    planned = await page(client, "/silences?state=pending")
+
+    for text in (over, planned):
+        assert "Nothing is silenced" not in text
+        assert "everybody is told" not in text
+        assert "Of all silences there are 1 active, 0 upcoming, 0 expired." in text
+        assert 'href="/silences?state=active">Show those that are active' in text
+    assert "No silence is over" in over
+    assert "No silence is planned" in planned
+
+
+async def test_who_extends_a_silence_did_not_make_it(client: httpx.AsyncClient) -> None:
+    await send(client, **SILENCE)
+    await send(client, "/silence-1/extend", name="eve")
+
+    text = await page(client, "/silences/silence-1")
+
+    assert re.search(r"<dt>Made</dt>\s*<dd>[^<]* by ada<", text)
+    assert "eve changed it" in text
+
+
+def test_what_was_asked_for_an_hour_is_repeated_for_an_hour() -> None:
+    begun = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    an_hour = Once(begun, begun + timedelta(hours=1) - timedelta(microseconds=160))
+    made = Silence("s", read_matchers(["a=b"]), an_hour, "why", "ada", "api", begun)
+
+    assert "duration=1h&" in (repeat_url(made) or "")
+
+
+@pytest.mark.parametrize("form", ["/silences", "/exclusions"])
+async def test_the_times_that_a_form_proposes_are_times_that_it_takes(
+    client: httpx.AsyncClient, form: str
+) -> None:
+    text = await page(client, form)
+
+    proposed = re.findall(r"such as (2026-11-21T\S+?)[;<\s]", text)
+    assert len(proposed) == 2
+    for time in proposed:
+        assert read_schedule(start=time, duration="1h")
