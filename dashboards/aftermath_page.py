@@ -91,8 +91,8 @@ def aftermath_view(incident_id: str, found: Aftermath, now: datetime) -> Afterma
         impact=tuple(rows),
         times=(
             ("Time to detect", _length(times.detect)),
-            ("Time to acknowledge", _length(times.acknowledge)),
-            ("Time to resolve", _length(times.resolve)),
+            ("Time to acknowledge", _length(times.acknowledge, "nobody acknowledged it")),
+            ("Time to resolve", _length(times.resolve, "it goes on")),
         ),
         similar=tuple(_similar(found, now)),
         postmortem_url=f"{links.incident_url(incident_id)}/postmortem",
@@ -157,5 +157,5 @@ def _similar(found: Aftermath, now: datetime) -> list[SimilarRow]:
     ]
 
 
-def _length(length: timedelta | None) -> str:
-    return NOT_KNOWN if length is None else write.span(length)
+def _length(length: timedelta | None, without: str = NOT_KNOWN) -> str:
+    return without if length is None else write.span(length)

@@ -1,10 +1,12 @@
 """Annotations as an SLO's page shows them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dashboards import format as write
+from dashboards import links
+from dashboards.form import Form
 from dashboards.lane import LaneEvent, LaneKind
 from slo.annotation import Annotation
 from slo.definition import SLO
@@ -29,6 +31,12 @@ class AnnotationsView:
     slo_id: str
     rows: tuple[AnnotationRow, ...]
     remembered: str
+    form: Form = field(default_factory=Form)
+
+    @property
+    def slo_url(self) -> str:
+        """The page that shows them."""
+        return links.slo_url(self.slo_id)
 
 
 def of_slo(found: Iterable[Annotation], slo: SLO) -> list[Annotation]:
@@ -50,11 +58,11 @@ def of_annotations(found: Iterable[Annotation]) -> Iterator[LaneEvent]:
 
 
 def annotations_view(
-    slo: SLO, found: Iterable[Annotation], remembered: str, now: datetime
+    slo: SLO, found: Iterable[Annotation], remembered: str, now: datetime, *, past: bool = False
 ) -> AnnotationsView:
-    """The section at `now`, of those that began by then."""
+    """The section at `now`; in the past, of those that began by then."""
     begun = sorted(
-        (one for one in found if one.plan.start <= now),
+        (one for one in found if not past or one.plan.start <= now),
         key=lambda one: (one.plan.start, one.id),
         reverse=True,
     )

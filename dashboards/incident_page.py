@@ -394,7 +394,7 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
     return AlertRow(
         slo=alert.slo,
         url=(url := links.alert_page_url(alert.service, alert.slo, alert.rule, said)),
-        then_url=links.at_moment(url, moment_query(alert.started_at + _INTO_IT)),
+        then_url=links.at_moment(url, moment_query(min(alert.started_at + _INTO_IT, now))),
         why_url=links.why_url(alert.id),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,

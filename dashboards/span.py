@@ -85,10 +85,10 @@ def read_span(
         raise SpanError("from", "where it begins is missing: write now-36h, or a time")
     start = _moment("from", since, now, read)
     end = min(_moment("to", until or NOW, now, read), now)
-    if start >= now:
+    if start > now:
         raise SpanError("from", f"{since[:40]!r} lies in the future")
     if start >= end:
-        raise SpanError("to", "it ends before it begins")
+        raise SpanError("to", "it ends before it begins" if start > end else "it has no length")
     if end - start < _SHORTEST:
         raise SpanError("to", f"it is shorter than {format_duration(_SHORTEST)}")
     if end - start > _LONGEST:

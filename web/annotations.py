@@ -10,12 +10,14 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict
 
 from dashboards import links
+from dashboards.annotations import AnnotationsView
+from dashboards.form import Form as FormView
 from dashboards.gate_facts import AuditFacts
 from dashboards.source import Source
 from slo.annotation import Annotation, AnnotationPlan
 from slo.planning import PlanError
 from web.answer import answer
-from web.forms import NAME_COOKIE, fields, remember, remembered, see_other
+from web.forms import NAME_COOKIE, Print, fields, remember, remembered, see_other
 from web.moment import read_moment
 from web.planning import Author, Cursor, Limit, Person, Reason, Word, newest_first, refusing
 from web.problem import ProblemError, bad_request
@@ -180,10 +182,12 @@ class AnnotationForms:
         self,
         source: Source,
         now: Callable[[], datetime],
+        show: Print,
         error: Callable[[Request, int, str | None], HTMLResponse],
     ) -> None:
         self._source = source
         self._now = now
+        self._show = show
         self._error = error
 
     def add_to(self, router: APIRouter) -> None:
@@ -200,13 +204,19 @@ class AnnotationForms:
         service, _, slo = sent.get("slo", "").partition("/")
         by, text = sent.get("name", "") or remembered(request), sent.get("text", "")
         if not by or not text:
-            return self._error(request, 400, "Say who you are, and write a text.")
+            missing = ("name", "Say who you are first") if text else ("text", "Write a text first")
+            return self._again(request, sent, *missing)
         try:
             start = read_moment(sent.get("at", "") or "now", self._now())
+        except ValueError as error:
+            return self._again(request, sent, "at", f"This makes no sense yet: {error}")
+        try:
             plan = AnnotationPlan(service, slo or None, text, start, None, by[:80])
             await self._source.annotations().make(plan)
-        except (PlanError, ValueError) as error:
-            return self._error(request, 400, f"This cannot be annotated: {error}.")
+        except PlanError as error:
+            if error.field in ("service", "slo"):
+                return self._error(request, 400, f"This cannot be annotated: {error}.")
+            return self._again(request, sent, "at", f"This makes no sense yet: {error}")
         return self._back(request, sent, by)
 
     async def undo(self, request: Request, annotation_id: str) -> Response:
@@ -222,6 +232,14 @@ class AnnotationForms:
         if gone is None:
             return self._error(request, 404, "There is no such annotation.")
         return self._back(request, sent, by)
+
+    def _again(self, request: Request, sent: dict[str, str], field: str, why: str) -> HTMLResponse:
+        """The form, as it was filled in, with what is wrong."""
+        name = sent.get("name", "")[:80] or remembered(request)
+        view = AnnotationsView(sent.get("slo", ""), (), name, FormView(sent, field, f"{why}."))
+        return self._show(
+            request, "annotate.html", "slos", "Annotate", topics="", view=view, status=400
+        )
 
     def _back(self, request: Request, sent: dict[str, str], by: str) -> Response:
         response = see_other(f"{links.slo_url(sent.get('slo', ''))}#annotations")

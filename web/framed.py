@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -19,6 +20,9 @@ from web.templates import templates
 
 THEME_COOKIE = "nines_theme"
 _LOOK_BACK = timedelta(hours=1)
+_NOT_DONE = (
+    "That was not done"  # what a form asked for, by who meant it and at a page that is there
+)
 _ERRORS = {
     400: ("This address makes no sense", "The address asks for something that cannot be."),
     401: ("Sign in first", "Nothing was changed: Nines does not know who you are."),
@@ -61,6 +65,7 @@ class ErrorView:
     status: int
     title: str
     words: str
+    back: str | None = None  # the page whose form was sent
 
 
 class Framed:
@@ -112,7 +117,10 @@ class Framed:
     def error(self, request: Request, status: int, words: str | None) -> HTMLResponse:
         """An error; `words` say more than the status can."""
         title, usual = _ERRORS.get(status, _ERRORS[500 if status >= 500 else 404])
-        view = ErrorView(status, title, words or usual)
+        sent = request.method == "POST"
+        if sent and status in (400, 409):
+            title = _NOT_DONE
+        view = ErrorView(status, title, words or usual, _came_from(request) if sent else None)
         return self.page(request, "error.html", "", title, topics="", view=view, status=status)
 
     def _past(self, request: Request, seen: Look) -> PastView:
@@ -131,3 +139,12 @@ class Framed:
             return None
         query = f"?{request.url.query}" if request.url.query else ""
         return links.at_moment(f"{request.url.path}{query}", moment_query(at))
+
+
+def _came_from(request: Request) -> str | None:
+    """The page of ours whose form was sent, as far as the browser says."""
+    there = urlsplit(request.headers.get("referer", ""))
+    if there.netloc != request.url.netloc or there.path[:1] != "/" or there.path[:2] == "//":
+        return None
+    asked = [(name, value) for name, value in parse_qsl(there.query) if name != "notice"]
+    return f"{there.path}?{urlencode(asked)}" if asked else there.path

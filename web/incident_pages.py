@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from alerting.incident import Incident
 from dashboards import links
 from dashboards.aftermath_page import aftermath_view
+from dashboards.form import Form as FormView
 from dashboards.incident_page import incident_view
 from dashboards.logbook import Wanted
 from dashboards.releases import ReleaseRow
@@ -58,6 +59,10 @@ class IncidentPages:
 
     async def one(self, request: Request, incident_id: str) -> HTMLResponse:
         """One incident."""
+        return await self._shown(request, incident_id, FormView())
+
+    async def _shown(self, request: Request, incident_id: str, note: FormView) -> HTMLResponse:
+        """One incident; `note` is the one that somebody could not leave."""
         source, now = self._source, self._now()
         detail = await source.incident(incident_id)
         if detail is None:
@@ -78,8 +83,10 @@ class IncidentPages:
             "incident.html",
             "incidents",
             view.row.title,
-            topics=topic(incident_id),
+            topics="" if note.wrong else topic(incident_id),
             view=view,
+            status=400 if note.wrong else 200,
+            note=note,
             seen=seen,
             after=aftermath_view(incident_id, await source.aftermath(detail), now),
             releases=await self._suspects(request, detail.incident),
@@ -135,8 +142,11 @@ class IncidentPages:
         """Write something down for the others."""
         by, said = clean(name) or remembered(request), clean(text, LONGEST_NOTE)
         if not by or not said:
-            missing = "Say who you are" if said else "Write the note"
-            return self._framed.error(request, 400, f"{missing} first; nothing was written down.")
+            field, missing = ("name", "Say who you are") if said else ("text", "Write the note")
+            why = f"{missing} first; nothing was written down."
+            return await self._shown(
+                request, incident_id, FormView({"text": said, "name": by}, field, why)
+            )
         if not await self._source.note(incident_id, said, by):
             return self._none(request, incident_id)
         return self._done(request, incident_id, "noted", by)

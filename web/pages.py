@@ -177,7 +177,7 @@ class Pages:
         ).add_to(router)
         AccountPages(access, self._now, self._page, self._error, self._external_url).add_to(router)
         AuditPages(access, self._now, self._page, self._error).add_to(router)
-        AnnotationForms(self._source, self._now, self._error).add_to(router)
+        AnnotationForms(self._source, self._now, self._page, self._error).add_to(router)
         ReportPages(self._source, self._now, self._page, self._error, self._reports).add_to(router)
         StartPages(self._source, self._now, self._page, self._error, steps).add_to(router)
         SettingsPages(self._source, self._now, self._page, self._error, own).add_to(router)
@@ -308,7 +308,9 @@ class Pages:
             releases=rows,
             releases_title="Releases",
             lane=lane,
-            annotations=annotations_view(status.slo, remarks, remembered(request), now),
+            annotations=annotations_view(
+                status.slo, remarks, remembered(request), now, past=seen.past
+            ),
             versions=versions_view(versions, now, past=seen.past),
             shadow=None if seen.past else self._shadow(slo_id),
         )

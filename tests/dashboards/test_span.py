@@ -56,12 +56,25 @@ def test_the_window_before_ends_where_this_one_begins() -> None:
         ({"from": "now-1h", "to": "nwo"}, "to", "'nwo' is not a time"),
         ({"to": "now"}, "from", "where it begins is missing"),
         ({"from": "2199-01-01"}, "from", "lies in the future"),
+        ({"from": "now", "to": "now-12h"}, "to", "it ends before it begins"),
+        ({"from": "now"}, "to", "it has no length"),
         ({"from": "now-1h", "to": "now-2h"}, "to", "it ends before it begins"),
         ({"from": "now-10s"}, "to", "it is shorter than 1m"),
         ({"from": "2020-01-01"}, "from", "it is longer than 400d"),
         ({"range": "fortnight"}, "", "there is no range 'fortnight': 1h, 6h"),
     ],
-    ids=["word", "typo", "no start", "future", "backwards", "too short", "too long", "no preset"],
+    ids=[
+        "word",
+        "typo",
+        "no start",
+        "future",
+        "from now back",
+        "empty",
+        "backwards",
+        "too short",
+        "too long",
+        "no preset",
+    ],
 )
 def test_what_makes_no_sense_is_refused_in_words(
     asked: dict[str, str], field: str, words: str

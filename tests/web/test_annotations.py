@@ -88,3 +88,47 @@ async def test_what_makes_no_sense_is_refused_with_its_place(client: httpx.Async
     assert (await client.get(f"{API}/none")).status_code == 404
     empty = await client.post("/annotations", data={"slo": "shop/checkout", "text": "x"})
     assert empty.status_code == 400
+
+
+async def test_an_annotation_that_was_refused_comes_back_as_it_was_filled_in(
+    client: httpx.AsyncClient,
+) -> None:
+    sent = {"slo": "shop/checkout", "text": "the <sale>", "at": "soon", "name": "ada"}
+    refused = await client.post("/annotations", data=sent)
+
+    text = html.unescape(refused.text)
+    assert refused.status_code == 400
+    assert "This makes no sense yet: 'soon' is not a time" in text
+    assert 'value="the <sale>"' in text
+    assert 'value="soon" aria-invalid="true"' in text
+    assert 'href="/slos/shop/checkout"' in text
+    far = await client.post("/annotations", data=sent | {"at": "2028-01-01T00:00Z"})
+    assert "it lies more than a year ahead" in far.text
+
+
+async def test_one_that_lies_ahead_is_on_the_page_and_can_be_undone(
+    client: httpx.AsyncClient,
+) -> None:
+    (await made(client, start="2027-01-05T11:00:00Z", text="the fair"))
+
+    assert "the fair" in (await client.get("/slos/shop/checkout")).text
+    then = await client.get("/slos/shop/checkout", params={"at": "2026-11-21T11:30:00Z"})
+    assert "the fair" not in then.text
+
+
+async def test_what_two_people_undo_at_once_is_told_as_what_it_is(
+    client: httpx.AsyncClient,
+) -> None:
+    one = (await made(client))["annotation"]
+    path, sent = f"/annotations/{one['id']}/undo", {"slo": "shop/checkout", "name": "ada"}
+    await client.post(path, data=sent)
+
+    came = str(client.base_url.join("/slos/shop/checkout?range=7d&notice=x"))
+    again = await client.post(path, data=sent, headers={"Referer": came})
+    elsewhere = await client.post(path, data=sent, headers={"Referer": "https://evil.example/x"})
+
+    assert again.status_code == 409
+    assert "<h1>That was not done</h1>" in again.text
+    assert "it was undone at" in again.text
+    assert 'href="/slos/shop/checkout?range=7d">Back to the form' in again.text
+    assert "Back to the form" not in elsewhere.text

@@ -42,6 +42,28 @@ async def test_an_empty_note_and_one_of_nobody_are_refused(client: httpx.AsyncCl
     assert "Say who you are first; nothing was written down." in nobodys.text
 
 
+async def test_a_note_that_was_refused_is_still_in_its_field(client: httpx.AsyncClient) -> None:
+    sent = {"text": "rolled <back>", "name": "  "}
+    refused = html.unescape((await client.post(f"{OPEN}/notes", data=sent)).text)
+
+    assert 'placeholder="what you saw or did" value="rolled <back>"' in refused
+    assert refused.count('aria-invalid="true" aria-describedby="note-why"') == 1
+    assert "Acknowledge" in refused  # it is the incident's page
+
+
+async def test_until_somebody_is_told_the_page_does_not_say_so(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    assert "Last told:" in (await client.get(OPEN)).text
+    source.details["INC0001"] = replace(source.details["INC0001"], notifications=())
+
+    text = (await client.get(OPEN)).text
+
+    assert "Last told:" not in text
+    assert "Nobody was told yet: " in text
+    assert "a route waits for others to join" in text
+
+
 async def test_escalating_is_done_in_a_name_and_says_what_came_of_it(
     client: httpx.AsyncClient, source: FakeSource
 ) -> None:

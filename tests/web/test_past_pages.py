@@ -1,12 +1,15 @@
 """Pages at a moment in the past: said plainly, kept from page to page, and never live."""
 
+import re
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from dashboards.source import TooMuchError
-from tests.web.fakes import FakeSource
+from tests.web.fakes import NOW, FakeSource
 from tests.web.test_pages import Outline, page
 
 THEN = "2026-11-21T11:15:00Z"  # within the first incident, which began an hour before noon
@@ -187,3 +190,17 @@ async def test_an_incident_leads_to_its_slo_as_it_was_then(client: httpx.AsyncCl
     text = await page(client, "/incidents/INC0001")
 
     assert 'href="/slos/shop/checkout?at=2026-11-21T11%3A01%3A07Z">as it was then</a>' in text
+
+
+async def test_in_its_first_minute_an_incident_leads_to_no_moment_that_is_still_to_come(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    detail = source.details["INC0001"]
+    just_now = tuple(replace(one, started_at=NOW - timedelta(seconds=9)) for one in detail.alerts)
+    source.details["INC0001"] = replace(detail, alerts=just_now)
+
+    (then, *_) = re.findall(
+        r'href="([^"]*)">as it was then', await page(client, "/incidents/INC0001")
+    )
+
+    await page(client, then)
