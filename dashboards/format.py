@@ -115,13 +115,13 @@ def cost(bad: Fraction | int) -> str:
     return count(int(bad)) if bad.denominator == 1 else f"{float(bad):.2f}"
 
 
-def target(objective: Objective) -> str:
+def objective(of: Objective) -> str:
     """The objective, every digit as written: `99.9 %`."""
-    return f"{objective.label}{NBSP}%"
+    return f"{of.label}{NBSP}%"
 
 
 def sli(ratio: Fraction | None, objective: Objective) -> str:
-    """The SLI with one decimal more than its target has, cut: 0.99996 of 99.99 % is `99.996 %`."""
+    """The SLI with a decimal more than its objective has, cut: 0.99996 of 99.99 % is `99.996 %`."""
     if ratio is None:
         return NO_DATA
     if ratio == 1:

@@ -80,7 +80,9 @@ def sentence(weeks: Sequence[Week], objective: Objective) -> str:
     missing = len(weeks) - known
     beside = f"; too little is kept of {write.plural(missing, 'week')}" if missing else ""
     weeks_word = "week" if known == 1 else "weeks"
-    return f"It would have met {write.target(objective)} in {met} of {known} {weeks_word}{beside}."
+    return (
+        f"It would have met {write.objective(objective)} in {met} of {known} {weeks_word}{beside}."
+    )
 
 
 def week_rows(weeks: Sequence[Week], objective: Objective) -> Sequence[WeekRow]:

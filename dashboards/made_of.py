@@ -153,7 +153,7 @@ def _hour(part: Part) -> str:
 def _promise(status: SLOStatus) -> str:
     slo = status.slo
     left = "" if status.budget is None else f", {_left(status)}"
-    return f"{write.target(slo.objective)} over {slo.window.label}{left}"
+    return f"{write.objective(slo.objective)} over {slo.window.label}{left}"
 
 
 def _left(status: SLOStatus) -> str:

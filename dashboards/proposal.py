@@ -34,7 +34,7 @@ class ChoiceRow:
     """What an objective allows, beside others."""
 
     value: str  # 99.5%
-    target: str  # 99.5 %
+    objective: str  # 99.5 %
     allows: str  # 3 h 21 m
     chosen: bool
 
@@ -78,7 +78,7 @@ def proposal_facts(
 def allows(objective: Objective, window: timedelta) -> str:
     """What it allows, as a sentence's end."""
     return (
-        f"{write.target(objective)} over {write.length(window)} allows "
+        f"{write.objective(objective)} over {write.length(window)} allows "
         f"{write.span(allowance(objective, window))} of full outage"
     )
 
@@ -95,7 +95,7 @@ def choices(chosen: Objective, window: timedelta) -> Sequence[ChoiceRow]:
     return tuple(
         ChoiceRow(
             format_percent(one.share),
-            write.target(one),
+            write.objective(one),
             write.span(allowance(one, window)),
             one == chosen,
         )

@@ -57,7 +57,7 @@ class SLORow:
     name: str
     url: str
     owner: str
-    target: str
+    objective: str
     sli: str
     before: str
     verdict: str
@@ -311,7 +311,7 @@ def _slo(one: SLORecord) -> SLORow:
         name=slo.id,
         url=links.slo_url(slo.id),
         owner=one.owner or "none",
-        target=write.target(slo.objective),
+        objective=write.objective(slo.objective),
         sli=write.sli(one.now.sli(), slo.objective),
         before=write.sli(one.before.sli(), slo.objective) if one.before else UNKNOWN,
         verdict="no data" if met is None else "met" if met else "missed",

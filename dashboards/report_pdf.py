@@ -87,7 +87,7 @@ def _objectives(paper: Paper, view: ReportView) -> None:
     columns += [Column("Outcome", 1.3), Column("Spent", 1, right=True)]
     rows_of = [
         (
-            row.name, row.owner, row.target, row.sli, row.before, row.verdict, row.spent,
+            row.name, row.owner, row.objective, row.sli, row.before, row.verdict, row.spent,
             row.allowance, row.coverage,
         )
         for row in view.slos

@@ -227,7 +227,7 @@ def opened_rule(
 def sli_chart(
     status: SLOStatus, points: Sequence[Point], span: Span, now: datetime
 ) -> Chart | None:
-    """The share of good events along time, against the target; None where slices are judged."""
+    """The share of good events along time, against the objective; None where slices are judged."""
     slo, step = status.slo, _step(points)
     if slo.slicing is not None:
         return None
@@ -239,12 +239,12 @@ def sli_chart(
     if not known:
         finding = "No data in this stretch."
     elif not below:
-        finding = f"Never below the target of {write.target(slo.objective)}."
+        finding = f"Never below the objective of {write.objective(slo.objective)}."
     else:
         share, index = min(below)
         when = _stretch_of(status, points[index], step, now)
         finding = (
-            f"Below the target of {write.target(slo.objective)} in {len(below)} of "
+            f"Below the objective of {write.objective(slo.objective)} in {len(below)} of "
             f"{write.plural(len(known), 'step')} of {write.length(step)}; "
             f"lowest in {when}: {write.sli(share, slo.objective)}."
         )
@@ -253,7 +253,7 @@ def sli_chart(
         title=f"SLI, {span.phrase(now)}",
         finding=f"{finding}{_watched(status, points, now)}",
         url=_points(slo, span, None, step=_bar_step(span, now)),
-        options=json.dumps({"target": float(slo.objective.share), "places": _places(slo)}),
+        options=json.dumps({"objective": float(slo.objective.share), "places": _places(slo)}),
         table=Table(
             ("From", f"SLI over {write.length(step)}"),
             tuple(
@@ -265,7 +265,7 @@ def sli_chart(
 
 
 def _places(slo: SLO) -> int:
-    """The decimals of its SLI: one more than its target has."""
+    """The decimals of its SLI: one more than its objective has."""
     return len(slo.objective.label.partition(".")[2]) + 1
 
 

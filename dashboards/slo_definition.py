@@ -20,7 +20,7 @@ _WIDE = 4_096  # selectors stay on their lines
 def definition(slo: SLO) -> tuple[tuple[str, str], ...]:
     """What an SLO promises and what it counts, in pairs of words."""
     parts = [
-        ("Objective", f"{write.target(slo.objective)} over {_over(slo.window)}"),
+        ("Objective", f"{write.objective(slo.objective)} over {_over(slo.window)}"),
     ]
     if slo.collector_id is not None:
         every = format_duration(slo.interval)

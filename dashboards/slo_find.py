@@ -18,7 +18,7 @@ Value = float | str
 # What a column sorts by; None (no data) comes last in either direction.
 _KEYS: Mapping[str, Callable[[Glance, timedelta], Value | None]] = {
     "slo": lambda one, _: one.slo.name.casefold(),
-    "target": lambda one, _: float(one.slo.objective.share),
+    "objective": lambda one, _: float(one.slo.objective.share),
     "sli": lambda one, _: one.sli,
     "budget": lambda one, _: None if one.learns else one.remaining,
     "burn": lambda one, lookback: one.rate(lookback),

@@ -32,7 +32,7 @@ _WORDS = {
     "state": "State",
     "slo": "SLO",
     "owner": "Owner",
-    "target": "Target",
+    "objective": "Objective",
     "sli": "SLI",
     "budget": "Budget left",
     "burn": "Burn",
@@ -40,7 +40,7 @@ _WORDS = {
     "forecast": "Forecast",
     "incident": "Incident",
 }
-_NUMERIC = ("target", "sli", "budget", "burn")
+_NUMERIC = ("objective", "sli", "budget", "burn")
 _FACET_WORDS = {"state": "State", "owner": "Owner", "service": "Service", "window": "Window"}
 
 
@@ -127,6 +127,7 @@ class SLOListView(Generic[Row]):
     densities: tuple[Choice, ...]
     sizes: tuple[Choice, ...]
     headers: tuple[Header, ...]
+    headed: bool  # closed groups have no cells that a header could stand over
     rows: tuple[Row, ...]
     groups: tuple[GroupRow[Row], ...]
     kept: tuple[tuple[str, str], ...]  # what the search's form sends on
@@ -167,6 +168,8 @@ def slo_list(
     if missing:
         mistakes.append(f"Of {write.plural(missing, 'SLO')} nothing could be told just now.")
     top = replace(query, after="", before="")
+    groups = tuple(_group_row(one, top, rows) for one in found.groups)
+    headed = not groups or any(one.rows for one in groups)
     return SLOListView(
         query=query,
         mistakes=tuple(mistakes),
@@ -179,10 +182,13 @@ def slo_list(
         densities=tuple(Choice(one, one, one == query.layout.density) for one in DENSITIES),
         sizes=tuple(Choice(str(one), str(one), one == query.layout.rows) for one in SIZES),
         headers=tuple(_header(key, top) for key in shown_columns(query)),
+        headed=headed,
         rows=tuple(rows[one.id] for one in found.page if one.id in rows),
-        groups=tuple(_group_row(one, top, rows) for one in found.groups),
+        groups=groups,
         # The burn rate's stretch is chosen in its column's header, where there is one.
-        kept=_without(top, "q", "burn" if found.total and "burn" in shown_columns(query) else ""),
+        kept=_without(
+            top, "q", "burn" if found.total and headed and "burn" in shown_columns(query) else ""
+        ),
         laid_out=_without(top, "columns", "density", "rows"),
         views=tuple(
             Choice(one.name, one.name, one.query == query_of(query), one.url) for one in views
@@ -323,7 +329,7 @@ def _header(key: str, query: ListQuery) -> Header:
     if key not in SORTS:
         return Header(key, word, None, "none", numeric)
     # First click: the end that worries; second: the other; third: back to worst first.
-    first, second = (f"-{key}", key) if key in ("burn", "target") else (key, f"-{key}")
+    first, second = (f"-{key}", key) if key in ("burn", "objective") else (key, f"-{key}")
     following = {first: second, second: WORST}.get(query.sort, first)
     aria = {key: "ascending", f"-{key}": "descending"}.get(query.sort, "none")
     return Header(key, word, replace(query, sort=following).url(), aria, numeric)

@@ -125,7 +125,7 @@ def variants(status: SLOStatus, siblings: Sequence[SLOStatus]) -> tuple[Variant,
         return ()
     return tuple(
         Variant(
-            f"{write.target(one.slo.objective)} over {one.slo.window.label}",
+            f"{write.objective(one.slo.objective)} over {one.slo.window.label}",
             links.slo_url(one.slo.id),
             states.marks(one),
             one.slo.id == status.slo.id,
@@ -310,7 +310,7 @@ def _sli_tile(status: SLOStatus) -> TileView:
     met = status.sli is not None and status.sli >= Fraction(slo.objective.share)
     tone = "plain" if status.sli is None else "good" if met else "bad"
     note = (
-        f"target {write.target(slo.objective)} over {slo.window.label}; "
+        f"objective {write.objective(slo.objective)} over {slo.window.label}; "
         f"coverage {write.coverage(status.window.coverage)}"
     )
     if bounds := slo_row.bounds(status):

@@ -20,11 +20,13 @@ LOOKBACKS = {
     )
 }
 WORST = "worst"
-SORTS = ("slo", "target", "sli", "budget", "burn", "forecast")
+SORTS = ("slo", "objective", "sli", "budget", "burn", "forecast")
 ALWAYS = ("state", "slo")  # columns without which a row says nothing
-OPTIONAL = ("owner", "target", "sli", "budget", "burn", "week", "forecast", "incident")
+OPTIONAL = ("owner", "objective", "sli", "budget", "burn", "week", "forecast", "incident")
 SIZES = (25, 50, 100, 250)
 DENSITIES = ("roomy", "compact")
+# How addresses and cookies that are about call what has its present name since.
+_FORMER = {"target": "objective", "-target": "-objective"}
 MOST_OPEN = 10  # groups at once
 _NONE = "none"  # of the optional columns
 Pairs = Iterable[tuple[str, str]]
@@ -99,7 +101,7 @@ def read_query(pairs: Pairs, label_keys: Collection[str] = (), usual: Layout = P
     """The query of an address. What makes no sense is as if it was not there, and is told."""
     told: dict[str, list[str]] = {}
     for key, value in pairs:
-        told.setdefault(key, []).append(value)
+        told.setdefault(key, []).append(_FORMER.get(value, value) if key == "sort" else value)
     mistakes: list[str] = []
     groups = (*FACETS, *(f"label:{key}" for key in label_keys))
     sorts = (WORST, *(f"{sign}{key}" for key in SORTS for sign in ("", "-")))
@@ -179,7 +181,8 @@ _NAMES = {"sort": "order", "burn": "stretch of time for the burn rate", "group":
 
 def _layout(told: dict[str, list[str]], usual: Layout, mistakes: list[str]) -> Layout:
     columns, density, rows = usual.columns, _last(told, "density"), _last(told, "rows")
-    if asked := [one for part in told.get("columns", ()) for one in part.split(",") if one]:
+    said = [one for part in told.get("columns", ()) for one in part.split(",") if one]
+    if asked := [_FORMER.get(one, one) for one in said]:
         for one in asked:
             if one not in (*OPTIONAL, *ALWAYS, _NONE):
                 known = ", ".join(OPTIONAL)

@@ -49,10 +49,10 @@ class SLORow:
     marks: tuple[Mark, ...]
     why: str
     since: Moment | None
-    target: str
+    objective: str
     window: str
     sli: str
-    coverage: str  # beside the SLI: how much of what was due was observed
+    coverage: str  # how much of what was due was observed, where that is not all of it
     bounds: str  # with unknown events: between what the SLI may lie
     flow: Flow
     budget: str
@@ -86,7 +86,7 @@ def slo_row(
         topic=slo.id,
         url=links.slo_url(slo.id),
         name=slo.name,
-        variant=f"{write.target(slo.objective)} over {slo.window.label}" if slo.variant else "",
+        variant=f"{write.objective(slo.objective)} over {slo.window.label}" if slo.variant else "",
         service=slo.service,
         service_url=links.service_url(slo.service),
         owner=card.owner if card else None,
@@ -94,10 +94,10 @@ def slo_row(
         marks=states.marks(status),
         why=why(status, flow),
         since=write.moment(since, now) if since else None,
-        target=write.target(slo.objective),
+        objective=write.objective(slo.objective),
         window=slo.window.label,
         sli=write.sli(status.sli, slo.objective),
-        coverage=f"coverage {write.coverage(status.window.coverage)}",
+        coverage=_coverage(status),
         bounds=bounds(status),
         flow=flow,
         budget=learning.budget(status),
@@ -179,6 +179,12 @@ def forecast(status: SLOStatus, now: datetime) -> str:
     if status.forecast.at is None:
         return "lasts"
     return f"runs out {write.stamp(status.forecast.at, now)}"
+
+
+def _coverage(status: SLOStatus) -> str:
+    """Beside the SLI; full coverage needs no words, and without any the SLI itself is none."""
+    seen = status.window.coverage
+    return "" if seen is None or seen >= 1 else f"coverage {write.coverage(seen)}"
 
 
 def bounds(status: SLOStatus) -> str:

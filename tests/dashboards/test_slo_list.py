@@ -67,7 +67,7 @@ def many(number: int) -> FakeSource:
         ("state=on_fire", "“on_fire” is no state."),
         ("burn=2h", "“2h” is no stretch of time for the burn rate. Known are: 5m, 1h"),
         ("group=colour", "“colour” is no way to group. Known are: state, owner, service, window"),
-        ("columns=colour", "“colour” is no column. Columns are: owner, target"),
+        ("columns=colour", "“colour” is no column. Columns are: owner, objective"),
         ("rows=7", "“7” rows are not to be had: 25, 50, 100, 250 are."),
         ("density=thick", "“thick” is no density. Known are: roomy, compact."),
         ("after=garbage", "The list begins at its top: this is no place in a list."),
@@ -141,7 +141,7 @@ def test_no_column_can_be_wanted() -> None:
         ("worst", "checkout", "catalogue"),
         ("budget", "payments", "uploads"),
         ("-burn", "checkout", "uploads"),
-        ("target", "search-latency", "payments"),
+        ("objective", "search-latency", "payments"),
         ("-budget", "catalogue", "uploads"),
         ("forecast", "login", "uploads"),
     ],
@@ -164,11 +164,32 @@ def test_three_clicks_on_a_header_lead_back_to_worst_first() -> None:
     assert visited == ["worst", "-burn", "burn", "worst"]
 
 
+def test_an_address_of_the_time_when_an_objective_was_called_a_target_still_works() -> None:
+    shown = view("sort=-target&columns=target,burn")
+
+    assert shown.mistakes == ()
+    assert shown.query.sort == "-objective"
+    assert shown.query.layout.columns == ("objective", "burn")
+
+
 def test_a_sorted_header_says_so_to_a_screen_reader() -> None:
     headers = {each.key: each.aria for each in view("sort=-burn").headers}
 
     assert headers["burn"] == "descending"
     assert headers["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("address", "headed"),
+    [("", True), ("group=service", False), ("group=service&open=shop", True)],
+    ids=["rows", "closed groups", "an open group"],
+)
+def test_headers_stand_over_cells_alone(address: str, headed: bool) -> None:
+    shown = view(f"{address}&burn=6h")
+
+    assert shown.headed == headed
+    # The header's selection sends the burn rate's stretch; without it the form has to.
+    assert (("burn", "6h") in shown.kept) != headed
 
 
 # --- search and facets ---------------------------------------------------------------------------

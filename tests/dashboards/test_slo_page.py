@@ -147,7 +147,7 @@ def test_the_tiles_tell_sli_budget_burn_and_forecast() -> None:
     tiles = slo_page.tiles(status_of("shop/checkout"), NOW)
 
     assert [(tile.name, plain(tile.value), plain(tile.note), tile.tone) for tile in tiles] == [
-        ("SLI", "99.91 %", "target 99.9 % over 30d; coverage 99.9 %", "good"),
+        ("SLI", "99.91 %", "objective 99.9 % over 30d; coverage 99.9 %", "good"),
         ("Budget left", "18 %", "8 min 9 s of 43 min", "warn"),
         ("Burn rate", "117x", "over 1h; 333x over 5m", "bad"),
         ("Budget runs out", "in 1 h 7 min", "13:07 UTC, at the last hour's pace", "bad"),
@@ -428,11 +428,11 @@ async def test_the_burn_chart_opens_one_rule_and_offers_the_others() -> None:
     assert [tier.opened for tier in shown.tiers] == [False, False, False, True]
 
 
-async def test_the_sli_is_drawn_against_its_target() -> None:
+async def test_the_sli_is_drawn_against_its_objective() -> None:
     chart = (await view("shop/checkout")).sli_chart
 
-    assert json.loads(drawn(chart).options) == {"target": 0.999, "places": 2}
-    assert plain(drawn(chart).finding).startswith("Below the target of 99.9 % in 3 of ")
+    assert json.loads(drawn(chart).options) == {"objective": 0.999, "places": 2}
+    assert plain(drawn(chart).finding).startswith("Below the objective of 99.9 % in 3 of ")
     assert "lowest in Fri 20 Nov 13:05 to 14:05 UTC: 98.05 %." in plain(drawn(chart).finding)
 
 

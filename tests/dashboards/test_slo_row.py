@@ -4,8 +4,9 @@ import pytest
 
 from alerting.incident import Incident, IncidentState
 from dashboards.slo_row import SLORow, open_incidents, slo_row
+from slo.status import BudgetState
 from tests.dashboards.words import plain
-from tests.web.fakes import NOW, FakeSource, make_incident
+from tests.web.fakes import NOW, FakeSource, make_incident, make_slo, make_status
 
 OPEN = make_incident(1, "shop", "login", IncidentState.TRIGGERED).incident
 TAKEN = make_incident(2, "shop", "checkout", IncidentState.ACKNOWLEDGED).incident
@@ -35,6 +36,19 @@ def test_coverage_stands_beside_the_sli_and_its_bounds_where_events_are_unknown(
     assert (plain(seen.coverage), seen.bounds) == ("coverage 99.9 %", "")
     assert plain(partly.coverage) == "coverage 96.0 %"
     assert plain(partly.bounds) == "95.8 % to 99.8 %"
+
+
+def test_coverage_is_not_spoken_of_where_all_was_observed() -> None:
+    whole = make_status(
+        make_slo("shop", "whole"),
+        (1_000, 0, 0),
+        budget_state=BudgetState.HEALTHY,
+        coverage=(10, 10),
+    )
+
+    row = slo_row(whole, card=None, alert_states={}, incident=None, now=NOW)
+
+    assert row.coverage == ""
 
 
 def test_a_budget_that_is_being_learnt_is_no_percentage() -> None:

@@ -164,3 +164,28 @@ def test_lists_of_every_kind_are_accessible_and_fit_a_phone(
         assert watch.complaints == []
     finally:
         context.close()
+
+
+_MIDDLE = "one => { const at = one.getBoundingClientRect(); return at.top + at.height / 2; }"
+
+
+def test_at_1200_pixels_every_column_is_whole_and_boxes_stand_beside_their_states(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    try:
+        page.goto(f"{site.url}/slos?q=service:shop")
+        box = page.locator(".card.scroll")
+        assert box.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+        for row in page.locator("tbody tr").all():
+            chooses = row.locator(".c-choose input").evaluate(_MIDDLE)
+            state = row.locator(".pill").first.evaluate(_MIDDLE)
+            assert abs(chooses - state) <= 1.5
+        page.set_viewport_size({"width": 390, "height": 900})
+        for row in page.locator("tbody tr").all():
+            chooses = row.locator(".c-choose input").evaluate(_MIDDLE)
+            state = row.locator(".pill").first.evaluate(_MIDDLE)
+            assert abs(chooses - state) <= 1.5
+    finally:
+        context.close()

@@ -248,18 +248,18 @@ function burn(columns, { tiers: all }) {
   };
 }
 
-// Cut, never rounded: a share below the target must not look as if it met it.
+// Cut, never rounded: a share below the objective must not look as if it met it.
 const cut = (places) => (_, share) => {
   if (share == null) return "no data";
   const scale = 10 ** places;
   return `${share === 1 ? "100" : (Math.floor(share * 100 * scale + 1e-9) / scale).toFixed(places)} %`;
 };
 
-function sli(columns, { target, places }) {
+function sli(columns, { objective, places }) {
   const shares = columns.good.map((good, i) => (good + columns.bad[i] ? good / (good + columns.bad[i]) : null));
-  const low = Math.min(target, ...shares.filter((share) => share != null));
+  const low = Math.min(objective, ...shares.filter((share) => share != null));
   const room = Math.max((1 - low) * 0.15, 1e-6);
-  const below = runs(columns.t, columns.step_seconds, (i) => shares[i] != null && shares[i] < target);
+  const below = runs(columns.t, columns.step_seconds, (i) => shares[i] != null && shares[i] < objective);
   const shown = cut(places);
   return {
     data: [columns.t, shares],
@@ -273,7 +273,7 @@ function sli(columns, { target, places }) {
         band(plot, from, to, hatch(plot.ctx, "bad-line"));
       }
     },
-    over: (plot) => line(plot, target, color("slow"), `target ${+(target * 100).toFixed(places)} %`),
+    over: (plot) => line(plot, objective, color("slow"), `objective ${+(objective * 100).toFixed(places)} %`),
   };
 }
 
