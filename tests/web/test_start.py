@@ -137,7 +137,7 @@ async def test_a_look_shows_its_phases_its_certificate_and_a_proposal(
     assert "It answers as it should: 200 in 120\u00a0ms." in page
     assert "encrypted (TLS) <b>100\u00a0ms</b>" in page
     assert "2027-01-01 00:00:00 UTC" in page
-    assert "99.5\u00a0% over 28\u00a0days allows 3\u00a0h 21\u00a0m of full outage" in page
+    assert "99.5\u00a0% over 28\u00a0days allows 3\u00a0h 21\u00a0min of full outage" in page
     assert "objective: 99.5%, window: 28d" in page
     assert ">Save</button>" in page
 
