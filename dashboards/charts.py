@@ -200,16 +200,20 @@ class Gauge:
     tone: str  # good, low, gone
 
 
-_GAUGE_FLOOR = -0.25
+_GAUGE_ROOM = 0.25
 
 
 def gauge(remaining: Fraction | None) -> Gauge | None:
-    """The bar for a budget; None without data. Beyond its ends it is simply full."""
+    """The bar for a budget; None without data. Beyond its ends it is simply full.
+
+    It begins where its number does; only one that is overspent needs room left of zero.
+    """
     if remaining is None:
         return None
-    value = min(max(float(remaining), _GAUGE_FLOOR), 1.0)
-    zero = -_GAUGE_FLOOR / (1 - _GAUGE_FLOOR) * 100
-    end = (value - _GAUGE_FLOOR) / (1 - _GAUGE_FLOOR) * 100
+    room = _GAUGE_ROOM if remaining < 0 else 0.0
+    value = min(max(float(remaining), -room), 1.0)
+    zero = room / (1 + room) * 100
+    end = (value + room) / (1 + room) * 100
     tone = "gone" if remaining <= 0 else "low" if remaining < Fraction(1, 4) else "good"
     start, length = (zero, end - zero) if end >= zero else (end, zero - end)
     return Gauge(f"{zero:g}", f"{start:.2f}", f"{length:.2f}", tone)

@@ -274,11 +274,13 @@ def events_chart(status: SLOStatus, points: Sequence[Point], span: Span, now: da
     good, bad, unknown = (
         sum(getattr(point, name) for point in points) for name in ("good", "bad", "unknown")
     )
-    if good + bad:
+    if bad:
         finding = (
             f"{write.count(bad)} of {write.count(good + bad)} {noun(slo)} failed "
             f"({write.share(Fraction(bad, good + bad))})"
         )
+    elif good:
+        finding = f"None of {write.count(good)} {noun(slo)} failed"
     else:
         finding = f"No {noun(slo)}"
     if unknown:

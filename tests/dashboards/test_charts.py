@@ -75,9 +75,9 @@ def test_a_sparkline_says_in_words_what_it_shows(counts: list[tuple[int, int]], 
 @pytest.mark.parametrize(
     ("remaining", "start", "length", "tone"),
     [
-        ("1", "20.00", "80.00", "good"),
-        ("0.2", "20.00", "16.00", "low"),
-        ("0", "20.00", "0.00", "gone"),
+        ("1", "0.00", "100.00", "good"),
+        ("0.2", "0.00", "20.00", "low"),
+        ("0", "0.00", "0.00", "gone"),
         ("-0.1", "12.00", "8.00", "gone"),
         ("-4", "0.00", "20.00", "gone"),
     ],

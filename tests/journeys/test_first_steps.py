@@ -29,7 +29,7 @@ defaults: {{interval: 1s, timeout: 1s}}
 web:
   tries: {{allow: [127.0.0.1]}}
 """
-NUMBERS = re.compile(r"0 of [1-9][0-9]* probes failed")
+NUMBERS = re.compile(r"None of [1-9][0-9]* probes failed")
 
 
 @dataclass

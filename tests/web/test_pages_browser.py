@@ -497,6 +497,58 @@ def test_a_chart_is_read_with_the_arrow_keys(site: Site, browser: Browser) -> No
         context.close()
 
 
+def test_where_nothing_was_bad_words_say_so_and_no_axis_counts_bad_ones(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport=DESK)
+    page = context.new_page()
+    axes = page.locator("figure[data-chart=events] .u-axis")
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        expect(axes).to_have_count(3)
+
+        page.goto(f"{site.url}/slos/shop/checkout?from=now-3h&to=now-1h")
+        expect(axes).to_have_count(2)
+        expect(page.locator("figure[data-chart=events] figcaption")).to_contain_text(
+            "None of 720 probes failed."
+        )
+    finally:
+        context.close()
+
+
+def test_a_charts_figures_are_written_as_the_pages_are(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport=DESK)
+    page = context.new_page()
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        told = page.locator("figure[data-chart=burn] .u-value")
+        expect(told.last).to_contain_text("x")
+
+        assert all(".0x" not in one for one in told.all_inner_texts())
+    finally:
+        context.close()
+
+
+def test_a_cause_is_not_broken_inside_its_words(site: Site, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    try:
+        page.goto(f"{site.url}/slos/shop/checkout")
+        cell = page.locator(".causes tbody th").first
+        cell.evaluate("one => { one.textContent = 'petuniverse/availability'; }")
+
+        lines = cell.evaluate(
+            """one => {
+                const all = document.createRange();
+                all.selectNodeContents(one);
+                return all.getClientRects().length;
+            }"""
+        )
+        assert lines == 1
+    finally:
+        context.close()
+
+
 def test_the_list_is_sorted_searched_and_left_by_keyboard(site: Site, browser: Browser) -> None:
     context = browser.new_context(viewport=DESK)
     page, watch = opened(context, site)

@@ -14,7 +14,13 @@ const times = (_, ticks, __, ___, step) =>
   });
 const stamp = (_, at) => (at == null ? "–" : `${utc(at).toISOString().slice(5, at % 60 ? 19 : 16).replace("T", " ")} UTC`);
 const percent = (_, share) => (share == null ? "no data" : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`);
-const factor = (_, rate) => (rate == null ? "no data" : `${rate >= 10 ? rate.toFixed(1) : +rate.toFixed(2)}x`);
+// As the pages write it: whole from 100 on, two decimals only where the second one tells something.
+const factor = (_, rate) => {
+  if (rate == null) return "no data";
+  if (rate > 0 && rate < 0.01) return "<0.01x";
+  const close = rate < 0.1 || (rate >= 0.95 && rate < 1.05);
+  return `${+rate.toFixed(rate >= 100 ? 0 : close ? 2 : 1)}x`;
+};
 const whole = (_, number) => (number == null ? "no data" : Math.round(number).toLocaleString("en"));
 
 // --- what lies behind the lines ------------------------------------------------------------------
@@ -277,21 +283,28 @@ function sli(columns, { objective, places }) {
   };
 }
 
+// Steps of an axis of counts: there is no half of one.
+const WHOLE = [1, 2, 5].flatMap((step) => [...Array(9).keys()].map((power) => step * 10 ** power)).sort((a, b) => a - b);
+
 function events(columns, { noun }) {
   const bars = uPlot.paths.bars({ size: [0.9, 24], align: 1 });
   const total = columns.good.map((good, i) => (running(columns, i) ? null : good + columns.bad[i]));
   const soFar = (number, i) => (number == null ? "no data" : `${whole(null, number)}${running(columns, i) ? " so far" : ""}`);
   const all = (_, __, ___, i) => (i == null ? "–" : soFar(columns.good[i] + columns.bad[i], i));
   const failed = (_, __, ___, i) => (i == null ? "–" : soFar(columns.bad[i], i));
+  const anyBad = columns.bad.some((bad) => bad);
   return {
     data: [columns.t, total, columns.bad],
     y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] },
-    yAxis: { values: (_, ticks) => ticks.map((tick) => (tick >= 1000 ? `${tick / 1000}k` : `${tick}`)), size: 52 },
+    yAxis: { incrs: WHOLE, values: (_, ticks) => ticks.map((tick) => (tick >= 1000 ? `${tick / 1000}k` : `${tick}`)), size: 52 },
+    wide: true,
     // Bad events have a scale of their own: beside the good ones they would be invisible.
-    bad: { range: (_, __, most) => [0, Math.max(most * 1.6, 4)] },
+    bad: anyBad && { range: (_, __, most) => [0, Math.max(most * 1.6, 4)] },
     series: [
       series(`All ${noun}`, "edge", all, { fill: `${color("edge")}2e`, width: 1.25 }),
-      series(`Bad ${noun} (right axis)`, "bad-line", failed, { scale: "bad", paths: bars, fill: color("bad-line"), width: 0 }),
+      anyBad
+        ? series(`Bad ${noun} (right axis)`, "bad-line", failed, { scale: "bad", paths: bars, fill: color("bad-line"), width: 0 })
+        : series(`Bad ${noun}`, "bad-line", failed),
     ],
   };
 }
@@ -318,7 +331,7 @@ function draw(figure, columns) {
     scales: { x: { time: true, ...((kind.bad || kind.wide) && { range: toTheEnd(columns) }), ...(kind.until && { range: (_, min, max) => [min, Math.max(max, kind.until)] }) }, y: kind.y, ...(kind.bad && { bad: kind.bad }) },
     axes: [
       axis({ values: times, space: 64, size: 30 }), axis(kind.yAxis),
-      ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], size: 40 })] : []),
+      ...(kind.bad ? [axis({ scale: "bad", side: 1, grid: { show: false }, stroke: color("fast"), incrs: WHOLE, size: 40 })] : []),
     ],
     series: [{ label: kind.ends ? "At" : "From", value: stamp }, ...kind.series],
     hooks: {
