@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,8 +18,9 @@ class StorageThreads:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="storage-read")
 
     async def write(self, call: Callable[[], T]) -> T:
-        """Run after every write that was asked for before."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
+        """Run after every write that was asked for before, in the asker's context."""
+        run = partial(copy_context().run, call)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, run)
 
     async def read(self, call: Callable[[], T]) -> T:
         """Run beside the writer."""

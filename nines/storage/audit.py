@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 from dashboards.access_facts import AuditRecord
 from nines.storage.database import Database
 from nines.storage.schema import audit
+from web.access.whence import ADDRESS
 
 _PRUNE = 500
 
@@ -24,11 +25,14 @@ def write_audit(
     before: str | None = None,
     after: str | None = None,
 ) -> None:
-    """One record; `before` and `after` are JSON objects."""
+    """One record; `before` and `after` are JSON objects.
+
+    `address`: from where; without one, from where the request came that is being answered.
+    """
     values = {
         "at": at,
         "by": by,
-        "address": address,
+        "address": address or ADDRESS.get(),
         "action": action,
         "subject": subject,
         "before": before,

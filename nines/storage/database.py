@@ -1,11 +1,13 @@
 """Open the database, bring its schema up to date, and hand out transactions."""
 
+import contextlib
 import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -219,9 +221,16 @@ def _sqlite(url: URL, name: str, busy_seconds: float) -> Engine:
         pool_timeout=_POOL_WAIT_SECONDS,
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
     )
+    event.listen(engine, "do_connect", partial(_begin_file, url.database))
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _begin_file(file: str, *_: object) -> None:
+    """A new one is its owner's alone: hashes of passwords are in it. SQLite's beside it follow."""
+    with contextlib.suppress(OSError):  # it is there, or connecting says what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

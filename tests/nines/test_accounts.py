@@ -257,6 +257,19 @@ async def test_a_name_and_an_address_may_be_tried_only_so_often(world: World) ->
     assert later.status_code == 303
 
 
+async def test_an_address_is_what_the_proxy_says_whatever_the_client_said_before(
+    world: World,
+) -> None:
+    async with world.serving() as client:
+        tries = []
+        for number in range(12):
+            forged = [("X-Forwarded-For", f"198.51.100.{number}"), ("X-Forwarded-For", "192.0.2.7")]
+            client.headers = httpx.Headers([*OURS.items(), *forged])
+            tries.append((await sign_in(client, f"u{number}", "wrong")).status_code)
+
+    assert tries == [401] * 10 + [429] * 2
+
+
 @pytest.mark.parametrize(
     ("passes", "status"),
     [(timedelta(hours=11), 200), (timedelta(hours=13), 401), (timedelta(days=8), 401)],
@@ -898,6 +911,26 @@ async def test_the_log_is_read_a_page_at_a_time_by_whom_and_of_what(world: World
     assert [one["subject"] for one in by_one] == ["5", "3", "1"]
     assert bad.status_code == 400
     assert page.status_code == 200
+
+
+async def test_the_log_tells_from_where_each_change_came(world: World) -> None:
+    from nines.storage.audit import AuditRecords
+
+    world.user("ada", Role.ADMIN)
+    async with world.serving(peer="192.0.2.7") as client:
+        await sign_in(client)
+        await client.post("/account/tokens", data={"name": "ci", "role": "viewer", "days": "3"})
+        await client.post("/receivers/oncall/canary")
+        incident = (await client.get("/api/v1/incidents")).json()["incidents"][0]["id"]
+        noted = await client.post(f"/incidents/{incident}/notes", data={"text": "It is the disk."})
+        await client.post("/sign-out")
+    found, _ = AuditRecords(world.database).page(before=None, limit=9, by="ada", action=None)
+    told = {one.action: one for one in found}
+
+    assert noted.status_code == 303
+    assert {"signed in", "token made", "incident noted", "signed out"} <= set(told)
+    assert {one.address for one in found} == {"192.0.2.7"}
+    assert "It is the disk." in (told["incident noted"].after or "")
 
 
 def test_the_schema_is_there(world: World) -> None:

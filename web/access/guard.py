@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -29,6 +29,7 @@ from web.access.decision import (
 from web.access.everybody import EVERYBODY
 from web.access.port import Access, Credentials, DeniedError
 from web.access.table import MACHINES, OF_MACHINES, PERMISSIONS, permission_of, reads
+from web.access.whence import ADDRESS
 from web.problem import ProblemError, check_json, problem_response
 from web.safety import host_name, is_loopback
 
@@ -139,6 +140,15 @@ class Guard:
         credentials = self._credentials(scope, _without_token(scope))
         one = Asking(self._access, credentials, until, reads=scope["method"] in _SAFE)
         token = _ASKING.set(one)
+        whence = ADDRESS.set(credentials.address)
+        try:
+            await self._let_in(scope, receive, send, one, token)
+        finally:
+            ADDRESS.reset(whence)
+
+    async def _let_in(
+        self, scope: Scope, receive: Receive, send: Send, one: Asking, token: Token[Asking]
+    ) -> None:
         try:
             self._refuse_forgeries(scope, one.credentials)
             if not scope["path"].startswith(OF_MACHINES):
@@ -180,7 +190,7 @@ class Guard:
             session=session,
             bearer=bearer,
             local=local,
-            address=_address(peer, headers.get("x-forwarded-for")),
+            address=_address(peer, headers.getlist("x-forwarded-for")),
         )
 
     def _refuse_forgeries(self, scope: Scope, credentials: Credentials) -> None:
@@ -259,8 +269,11 @@ def cookie_name(external_url: str) -> str:
     return f"__Host-{COOKIE}" if external_url.lower().startswith("https://") else COOKIE
 
 
-def _address(peer: str, forwarded: str | None) -> str:
-    """Where it came from, as far as is known; a proxy on this machine says for whom it asks."""
+def _address(peer: str, forwarded: list[str]) -> str:
+    """Where it came from, as far as is known; a proxy on this machine says for whom it asks.
+
+    It says so last, in the header that came or in one of its own below that.
+    """
     if forwarded and is_loopback(peer):
-        return forwarded.rpartition(",")[2].strip()[:100]
+        return forwarded[-1].rpartition(",")[2].strip()[:100] or peer
     return peer

@@ -30,7 +30,10 @@ class _Guarded:
 
     async def note(self, incident_id: str, text: str, by: str) -> bool:
         await self._demand_of_incident(incident_id)
-        return await self._source.note(incident_id, text, signed(by))
+        done = await self._source.note(incident_id, text, signed(by))
+        if done:
+            await _record("incident noted", incident_id, signed(by), {"text": text})
+        return done
 
     async def escalate(self, incident_id: str, by: str) -> Sequence[str] | None:
         await self._demand_of_incident(incident_id)

@@ -130,6 +130,20 @@ def test_sqlite_survives_a_power_cut_and_enforces_references(tmp_path: Path) -> 
     }
 
 
+def test_a_new_sqlite_file_is_its_owners_alone_and_one_that_is_there_stays(tmp_path: Path) -> None:
+    for name in ("new.db", "old.db"):
+        file = tmp_path / name
+        if name == "old.db":
+            file.touch()
+            file.chmod(0o640)
+        database = open_database(f"sqlite:///{file}")
+        migrate(database)
+        modes = {one.stat().st_mode & 0o777 for one in tmp_path.glob(f"{name}*")}
+        database.close()
+
+        assert modes == ({0o600} if name == "new.db" else {0o640})
+
+
 def test_a_folder_that_does_not_exist_is_named_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=f"the folder {tmp_path}/no/such does not exist"):
         open_database(f"sqlite:///{tmp_path}/no/such/nines.db")
