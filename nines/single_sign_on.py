@@ -161,7 +161,11 @@ class SingleSignOn:
         name = claims.get(config.name_claim)
         if not isinstance(name, str) or not name.strip().isprintable() or not name.strip():
             raise SignOnError(_AWAY, f"the claim {config.name_claim!r} is no name")
-        if config.name_claim == "email" and claims.get("email_verified") is False:
+        # Some say so in words, some not at all.
+        if config.name_claim == "email" and claims.get("email_verified", True) not in (
+            True,
+            "true",
+        ):
             raise SignOnError("Your address was not verified where you signed in.")
         name = name.strip().lower()[:80]
         told = claims.get(config.groups_claim, [])

@@ -626,7 +626,13 @@ async def test_without_users_everybody_on_this_machine_may_do_all_and_is_told_so
 
 @pytest.mark.parametrize(
     "headers",
-    [{"X-Forwarded-For": "192.0.2.1"}, {"Forwarded": "for=192.0.2.1"}, {"Host": "slo.example"}],
+    [
+        {"X-Forwarded-For": "192.0.2.1"},
+        {"X-Forwarded-Proto": "https"},
+        {"Forwarded": "for=192.0.2.1"},
+        {"Via": "1.1 cache"},
+        {"Host": "slo.example"},
+    ],
     ids=str,
 )
 async def test_what_a_proxy_brings_is_not_from_this_machine(

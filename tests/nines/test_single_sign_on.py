@@ -206,6 +206,7 @@ def _mixed_up(there: Provider) -> None:
         (_person(groups=None), "who is in no group", "no group"),
         (_person(groups={"sre": 1}), "who is in no group", "no group"),
         (_person(email_verified=False), "was not verified", "not verified"),
+        (_person(email_verified="false"), "was not verified", "not verified"),
         (_person(email=["a", "b"]), AWAY, "no name"),
         (_person(email="a\r\nSet-Cookie: x"), AWAY, "no name"),
     ],

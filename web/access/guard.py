@@ -36,7 +36,14 @@ from web.safety import host_name, is_loopback
 COOKIE = "nines_session"
 READ_WITHIN_SECONDS = 30
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
+_FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
 _STRANGER = nobody(None)
 
 
