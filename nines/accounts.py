@@ -5,7 +5,7 @@ import contextlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -62,11 +62,15 @@ _NOT_YET_BEYOND = (
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What storage said of a session or token, by the monotonic clock; `ends`: when it does."""
+    """What storage said of a session or token, by the monotonic clock; `ends`: when it does.
+
+    `used`: when somebody asked by it last, as far as storage could not be told.
+    """
 
     at: float
     principal: Principal | None
     ends: datetime | None
+    used: datetime
 
 
 class Accounts:
@@ -202,6 +206,7 @@ class Accounts:
                 self._away_since = now
             known = self._known.get(key)  # it may have ended meanwhile
             if reads and known is not None and self._is_believed(known, self._away_since):
+                self._known[key] = replace(known, used=self._clock.now())
                 return known.principal
             raise
         self._away_since = None
@@ -209,13 +214,16 @@ class Accounts:
             self._known.clear()
         principal, ends = found or (None, None)
         if changes == self._changes:
-            self._known[key] = _Known(now, principal, ends)
+            self._known[key] = _Known(now, principal, ends, self._clock.now())
         return principal
 
     def _is_believed(self, known: _Known, away_since: float) -> bool:
         """Whether what was known before storage stopped answering is good enough to read by."""
-        over = known.ends is not None and known.ends <= self._clock.now()
-        return away_since - known.at < _BELIEVED_FOR and not over
+        now = self._clock.now()
+        over = known.ends is not None and known.ends <= now
+        is_session = known.principal is not None and known.principal.kind is Kind.USER
+        idle = is_session and known.used + self._config().session.idle <= now
+        return away_since - known.at < _BELIEVED_FOR and not over and not idle
 
     async def _of_session(self, hash_: str, key: str) -> tuple[Principal, datetime] | None:
         found = await self._threads.read(lambda: self._records.session(hash_))

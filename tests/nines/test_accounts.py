@@ -760,6 +760,25 @@ async def test_a_session_that_nobody_used_for_long_is_not_believed_when_storage_
         assert (await client.get("/api/v1/slos")).status_code == 503
 
 
+async def test_a_session_that_nobody_uses_ends_while_storage_is_away_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("ada", Role.VIEWER)
+    world.config = AccessConfig(
+        session=SessionConfig(idle=timedelta(minutes=30), absolute=timedelta(days=7))
+    )
+    async with world.serving() as client:
+        await sign_in(client)
+        assert (await client.get("/api/v1/slos")).status_code == 200
+        away_from(monkeypatch)
+        answers = []
+        for minutes in (10, 25, 25, 31, 1):
+            world.clock.move(timedelta(minutes=minutes))
+            answers.append((await client.get("/api/v1/slos")).status_code)
+
+    assert answers == [200, 200, 200, 503, 503]
+
+
 async def test_what_was_revoked_on_the_command_line_is_not_believed_once_storage_goes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
