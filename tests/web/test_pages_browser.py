@@ -359,6 +359,29 @@ def test_an_incident_is_acknowledged_by_keyboard_alone(site: Site, browser: Brow
         context.close()
 
 
+def test_a_note_that_was_begun_is_still_there_after_acknowledging(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(viewport=DESK)
+    page, watch = opened(context, site)
+    try:
+        page.goto(f"{site.url}/incidents/INC0001")
+        page.get_by_label("Note").fill("rolled <back>")
+        page.get_by_label("Your name").fill("Zoë")
+        page.get_by_role("button", name="Acknowledge").click()
+
+        expect(page.locator(".notice")).to_contain_text("Acknowledged.")
+        expect(page.get_by_label("Note")).to_have_value("rolled <back>")
+        page.get_by_role("button", name="Add note").click()
+        expect(page.locator(".notice")).to_contain_text("Written down")
+        expect(page.get_by_label("Note")).to_have_value("")
+        page.reload()
+        expect(page.get_by_label("Note")).to_have_value("")
+        assert watch.complaints == []
+    finally:
+        context.close()
+
+
 def test_acknowledging_works_without_scripts(site: Site, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page, _ = opened(context, site)

@@ -4,9 +4,11 @@ import { copyLinks } from "./copy.js";
 import { goLive } from "./live.js";
 import { rememberTheme } from "./theme.js";
 import { tellTimes } from "./times.js";
+import { keepTyped } from "./typed.js";
 
 tellTimes();
 copyLinks();
+keepTyped();
 rememberTheme(() => drawCharts({ anew: true }));
 goLive(() => drawCharts({}));
 drawCharts({});
