@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import typer
 
-from nines.cli.asking import AskError, post, server_at
+from nines.cli.asking import AskError, post, server_at, there_is
 from nines.cli.planned import every, minute, print_table
 from nines.cli.problems import FINE, fail
 
@@ -46,6 +46,8 @@ def show(server: str, what: str | None, limit: int, *, as_json: bool) -> int:
             told = every(client, _API, "annotations", query)
             wanted = (one for one in told if not slo or one["slo"] in (None, slo))
             found = list(islice(wanted, limit))
+            if service and not found:
+                there_is(client, service)
     except AskError as error:
         return fail(str(error), error.code)
     if as_json:

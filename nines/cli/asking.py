@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -36,6 +37,11 @@ def server_at(server: str) -> httpx.Client:
 def get(client: httpx.Client, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
     """The answer to a question. Raises AskError."""
     return _asked(client, "GET", path, params=dict(query))
+
+
+def there_is(client: httpx.Client, service: str) -> None:
+    """Nothing found of a service is no answer where there is no such service. Raises AskError."""
+    get(client, f"/api/v1/services/{quote(service, safe='')}", {})
 
 
 def get_text(client: httpx.Client, path: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from nines.cli.asking import AskError, clock, get, post, server_at
+from nines.cli.asking import AskError, clock, get, post, server_at, there_is
 from nines.cli.planned import minute, print_table
 from nines.cli.problems import FINE, WRONG_USE, fail
 
@@ -43,6 +43,8 @@ def show(server: str, service: str | None, limit: int, *, as_json: bool) -> int:
     try:
         with server_at(server) as client:
             found = get(client, _API, query)
+            if service and not found["deployments"]:
+                there_is(client, service)
     except AskError as error:
         return fail(str(error), error.code)
     if as_json:

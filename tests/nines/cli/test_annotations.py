@@ -25,6 +25,9 @@ def test_one_is_added_and_listed(server: str) -> None:
     added = ask(server, "add", "shop/checkout", "cache emptied", "--start", "now-5m")
 
     assert nothing.out == "Nothing is annotated.\n"
+    mistyped = ask(server, "list", "shpo/checkout")
+    assert mistyped.code == 1
+    assert "There is no service 'shpo'" in mistyped.err
     assert (added.code, added.out) == (
         0,
         "Annotated, as annotation-1: shop/checkout, 2026-11-21 11:55 UTC: cache emptied\n",

@@ -26,6 +26,9 @@ def test_one_is_told_and_listed(server: str) -> None:
     added, again = ask(server, *one), ask(server, *one, "-o", "json")
 
     assert nothing.out == "No deployment is on record.\n"
+    mistyped = ask(server, "list", "shpo")
+    assert mistyped.code == 1
+    assert "There is no service 'shpo'" in mistyped.err
     assert added.code == 0
     assert added.out.splitlines()[-1] == (
         "shop v2 is on record as deployment-1, since 2026-11-21 11:55:07 UTC."
