@@ -100,7 +100,7 @@ def escalate(file: IncidentFile, by: str, context: Context) -> Decision:
     case.escalated_by = by
     decision = settle([case], context)
     if not reached(decision):
-        return _note(incident, f"{by} escalated this, but nobody is left to be told", context)
+        return _note(incident, f"{by} escalated this, but the route names nobody further", context)
     return decision
 
 

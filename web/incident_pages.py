@@ -30,7 +30,7 @@ _NOTICES = {
     "taken": "Somebody has it already: acknowledging it again changed nothing.",
     "noted": "Written down in the timeline. Nobody is told of it.",
     "escalated": "Escalated: whom the next step reaches is told now.",
-    "nobody": "Nobody is left to be told: escalating changed nothing.",
+    "nobody": "The route names nobody further: escalating changed nothing.",
 }
 
 

@@ -46,7 +46,7 @@ def test_where_nobody_is_left_a_note_says_so() -> None:
 
     assert sent(third) == []
     assert [event.text for event in third.events] == [
-        "ann escalated this, but nobody is left to be told: nothing changed."
+        "ann escalated this, but the route names nobody further: nothing changed."
     ]
 
 

@@ -75,7 +75,7 @@ async def test_escalating_is_done_in_a_name_and_says_what_came_of_it(
     assert nameless.headers["location"] == f"{OPEN}?notice=name#name"
     assert source.escalated == [("INC0001", "ada")] * 2
     assert "Escalated: whom the next step reaches is told now." in done
-    assert "Nobody is left to be told: escalating changed nothing." in nobody
+    assert "The route names nobody further: escalating changed nothing." in nobody
 
 
 async def test_what_is_over_offers_no_escalation(client: httpx.AsyncClient) -> None:
