@@ -50,6 +50,7 @@ class PostingForm:
     values: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
     drafted_from: str | None = None  # the incident that a draft was made from
+    seen: str = ""  # the newest update when the form was opened
 
     @property
     def drafted_url(self) -> str | None:
@@ -120,6 +121,23 @@ def posting_form(
         values=values,
         problem=problem,
         drafted_from=drafted_from,
+        seen=of.updates[-1].id if of is not None else "",
+    )
+
+
+def meanwhile(of: StatusIncident, sent: Mapping[str, str]) -> str | None:
+    """What others told customers since this form was opened; its own second click is no other."""
+    ids = [one.id for one in of.updates]
+    if sent.get("seen") not in ids:
+        return None
+    since = of.updates[ids.index(sent["seen"]) + 1 :]
+    news = [one for one in since if one.text != sent.get("text", "").strip()]
+    if not news:
+        return None
+    said = f"{news[-1].by} told them “{words.STAGES[news[-1].stage]}”"
+    return (
+        f"Nothing was published now: meanwhile {said}, as stands above. If customers are to read "
+        "this after it, publish again."
     )
 
 

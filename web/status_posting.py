@@ -18,6 +18,7 @@ from dashboards.status_posting import (
     URL,
     PostingForm,
     drafted,
+    meanwhile,
     posting_form,
     posting_list,
     posting_view,
@@ -112,6 +113,9 @@ class StatusPostingPages:
             found = self._posts.one(incident_id)
         except ProblemError as error:
             return self._error(request, error.status, str(error))
+        if news := meanwhile(found, sent):
+            form = self._form(request, sent, of=found, problem=news)
+            return self._file(request, found, form, status=409)
         try:
             wanted = _read(StatusUpdateRequest, sent, request)
             told, _ = await self._posts.update(incident_id, wanted, _key(sent))

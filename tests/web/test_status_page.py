@@ -410,6 +410,30 @@ async def test_the_form_writes_shows_what_is_missing_and_two_clicks_write_once(
     assert "one\ntwo" in shown
 
 
+async def test_who_writes_while_another_says_that_it_is_over_is_told_first(
+    world: BoardWorld, client: httpx.AsyncClient
+) -> None:
+    form = {"title": "Slow", "status": "identified", "impact": "none", "text": "It is slow.",
+            "name": "ada"}  # fmt: skip
+    address = (await client.post("/status-incidents", data=form)).headers["location"]
+    hidden = re.compile(r'name="(key|seen)" value="([^"]+)"')
+    adas, eves = [dict(hidden.findall((await client.get(address)).text)) for _ in "12"]
+    over = {"status": "resolved", "text": "It is fast.", "name": "ada"}
+    clicks = [await client.post(f"{address}/updates", data=adas | over) for _ in "12"]
+    late = {"status": "investigating", "text": "We look <again>.", "name": "eve"}
+    told = await client.post(f"{address}/updates", data=eves | late)
+    page = html.unescape(told.text)
+    again = await client.post(f"{address}/updates", data=dict(hidden.findall(page)) | late)
+
+    assert [one.status_code for one in clicks] == [303, 303]
+    assert told.status_code == 409
+    assert "Nothing was published now: meanwhile ada told them “Resolved”" in page
+    assert "We look <again>." in page
+    assert again.status_code == 303
+    (kept,) = world.board.incidents()
+    assert [one.by for one in kept.updates] == ["ada", "ada", "eve"]
+
+
 async def test_a_form_that_is_sent_again_with_other_words_says_what_became_of_the_first(
     world: BoardWorld, client: httpx.AsyncClient
 ) -> None:
