@@ -5,11 +5,15 @@ does so before coming here.
 """
 
 from datetime import timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN
 from fractions import Fraction
 
+from slo.figures import NO_DATA as NO_DATA
+from slo.figures import burn as burn
+from slo.figures import exactly, places_of, trim
+from slo.figures import factor as factor
+
 NBSP = "\N{NO-BREAK SPACE}"
-NO_DATA = "no data"
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -38,7 +42,7 @@ def share(ratio: Fraction | float | None) -> str:
     """A small share with two digits that count, cut up: some is never shown as none."""
     if ratio is None:
         return NO_DATA
-    percent = _exact(ratio) * 100
+    percent = exactly(ratio) * 100
     if percent == 0:
         return f"0{NBSP}%"
     if percent >= 99:
@@ -55,7 +59,7 @@ def budget(remaining: Fraction | float | None) -> str:
     """What is left of the budget, cut: `62 %`, `3.4 %`, `-12 %`; 100 % only when all is there."""
     if remaining is None:
         return NO_DATA
-    percent = _exact(remaining) * 100
+    percent = exactly(remaining) * 100
     fine = percent.denominator != 1 and (-10 < percent < 10 or 99 < percent < 100)
     return f"{places_of(percent, 1 if fine else 0, ROUND_FLOOR)}{NBSP}%"
 
@@ -65,27 +69,6 @@ def budget_time(remaining_time: timedelta) -> str:
     if remaining_time < timedelta(0):
         return f"{span(remaining_time)} over"
     return span(remaining_time)
-
-
-def burn(rate: Fraction | float | None) -> str:
-    """A burn rate: `14.2x`, `0.7x`, `0.03x`; some is never shown as none."""
-    if rate is None:
-        return NO_DATA
-    exact = _exact(rate)
-    if exact == 0:
-        return "0x"
-    if exact >= 100:
-        return f"{places_of(exact, 0, ROUND_HALF_EVEN)}x"
-    if exact < Fraction(1, 100):
-        return "<0.01x"
-    # Around 1 the second decimal tells a pace that lasts from one that does not.
-    close = exact < Fraction(1, 10) or Fraction(95, 100) <= exact < Fraction(105, 100)
-    return f"{trim(places_of(exact, 2 if close else 1, ROUND_HALF_EVEN))}x"
-
-
-def factor(value: Fraction | float) -> str:
-    """A tier's factor: as many decimals as it needs, at most two: `14.4x`, `3x`."""
-    return f"{trim(places_of(_exact(value), 2, ROUND_HALF_EVEN))}x"
 
 
 def count(number: int) -> str:
@@ -115,23 +98,3 @@ def _significant(percent: Fraction) -> str:
     if percent * 10**places < 1:
         return "<0.00000001"
     return trim(places_of(percent, places, ROUND_HALF_EVEN if percent >= 1 else ROUND_CEILING))
-
-
-def _exact(value: Fraction | float) -> Fraction:
-    """A float's shortest text is the number that was meant: 0.57, not 0.56999999999999995."""
-    return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
-
-
-def places_of(value: Fraction, places: int, rounding: str) -> str:
-    """The number with so many decimals."""
-    with localcontext() as context:
-        # Cutting must see every digit that matters, whatever the counts were.
-        context.prec = 60
-        exact = Decimal(value.numerator) / Decimal(value.denominator)
-        text = f"{exact.quantize(Decimal(1).scaleb(-places), rounding=rounding):f}"
-    return "0" if text == "-0" else text
-
-
-def trim(text: str) -> str:
-    """Without decimals that say nothing."""
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -15,10 +15,10 @@ from alerting.figures import budget_time as budget_time
 from alerting.figures import burn as burn
 from alerting.figures import count as count
 from alerting.figures import factor as factor
-from alerting.figures import places_of, trim
 from alerting.figures import plural as plural
 from alerting.figures import share as share
 from alerting.figures import span as span
+from slo.figures import places_of, trim
 from slo.objective import Objective
 from slo.window import Calendar, Period, Window
 

@@ -5,8 +5,9 @@ from decimal import ROUND_FLOOR
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from alerting.figures import NBSP, places_of
+from alerting.figures import NBSP
 from alerting.status_incident import ComponentState, Impact, Stage
+from slo.figures import places_of
 
 UNKNOWN = "No data"
 STATES = {

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from slo import figures
 from slo.alert_state import AlertState, Phase, step
 from slo.counts import Counts, WindowCounts
 from slo.definition import SLO
@@ -303,23 +304,24 @@ def _above(tier: Tier, long: Fraction, short: Fraction) -> bool:
 
 def _above_reason(tier: Tier, long: Burn, short: Burn) -> str:
     return (
-        f"burning {_times(long)} over {format_duration(tier.long)} and {_times(short)} over "
-        f"{format_duration(tier.short)}, both above {float(tier.factor):.4g}x"
+        f"burning {_times(long, tier)} over {format_duration(tier.long)} and "
+        f"{_times(short, tier)} over {format_duration(tier.short)}, "
+        f"both above {figures.factor(tier.factor)}"
     )
 
 
 def _below_reason(tier: Tier, long: Burn, short: Burn) -> str:
-    limit = f"{float(tier.factor):.4g}x"
+    limit = figures.factor(tier.factor)
     for burn, length in ((long, tier.long), (short, tier.short)):
         if burn.rate is None:
             return f"no events over {format_duration(length)}"
         if burn.rate <= tier.factor:
-            return f"burning {_times(burn)} over {format_duration(length)}, not above {limit}"
+            return f"burning {_times(burn, tier)} over {format_duration(length)}, not above {limit}"
     return f"not above {limit}"
 
 
-def _times(burn: Burn) -> str:
-    return "nothing" if burn.rate is None else f"{float(burn.rate):.4g}x"
+def _times(burn: Burn, tier: Tier) -> str:
+    return "nothing" if burn.rate is None else figures.burn_beside(burn.rate, tier.factor)
 
 
 def _firing(state: AlertState | None) -> bool:

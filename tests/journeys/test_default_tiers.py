@@ -104,5 +104,5 @@ async def test_an_outage_pages_with_its_sixth_failure_and_resolves_once_it_is_ov
         ["resolved"],
     )
     told = "\n".join(await scene.timeline())
-    assert "Burning 16.62x over 1h and 193.5x over 5m, both above 14.4x" in told
+    assert "Burning 16.6x over 1h and 194x over 5m, both above 14.4x" in told
     assert 'Routed to oncall: severity="page" matched route 1' in told
