@@ -102,7 +102,7 @@ def aftermath_facts(incident: Incident, found: Aftermath) -> AftermathFacts:
 
 
 def causes_of(ledger: BudgetLedger) -> dict[str, int]:
-    """Why events were bad, over all that was lost; most frequent first."""
+    """Why events were bad, over all that was lost (`lost`); most frequent first."""
     sums: dict[str, int] = {}
     for loss in ledger.losses:
         for cause, count in loss.causes.items():
@@ -110,10 +110,15 @@ def causes_of(ledger: BudgetLedger) -> dict[str, int]:
     return dict(sorted(sums.items(), key=lambda one: (-one[1], one[0])))
 
 
+def lost(ledger: BudgetLedger) -> int:
+    """The bad events that have causes here: those of the stretches that outpaced the budget."""
+    return sum(loss.bad for loss in ledger.losses)
+
+
 def bad_and_total(ledger: BudgetLedger) -> tuple[int, int]:
     """All events of its stretch: bad ones, and all."""
     calm = ledger.background
-    bad = calm.bad + sum(loss.bad for loss in ledger.losses)
+    bad = calm.bad + lost(ledger)
     return bad, bad + calm.good + sum(loss.good for loss in ledger.losses)
 
 

@@ -1,6 +1,6 @@
 """What incidents came to, as pages show it: impact, times, similar ones, and medians."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,14 +76,13 @@ def aftermath_view(incident_id: str, found: Aftermath, now: datetime) -> Afterma
     for slo_id, ledger in found.costs:
         bad, total = bad_and_total(ledger)
         causes = causes_of(ledger)
-        top = next(iter(causes), None)
         rows.append(
             ImpactRow(
                 slo=slo_id,
                 url=links.slo_url(slo_id),
                 spent=spent_words(found, slo_id, ledger),
                 bad=f"{write.count(bad)} of {write.count(total)}",
-                cause=f"mostly {top}" if top else "",
+                cause=_mostly(causes, bad),
             )
         )
     times = found.times
@@ -97,6 +96,13 @@ def aftermath_view(incident_id: str, found: Aftermath, now: datetime) -> Afterma
         similar=tuple(_similar(found, now)),
         postmortem_url=f"{links.incident_url(incident_id)}/postmortem",
     )
+
+
+def _mostly(causes: Mapping[str, int], bad: int) -> str:
+    """The most frequent cause; causes are told of what outpaced the budget, maybe not of most."""
+    for cause, number in causes.items():
+        return f"mostly {cause}" if 2 * number > bad else f"{write.count(number)} of them {cause}"
+    return ""
 
 
 def spent_words(found: Aftermath, slo_id: str, ledger: BudgetLedger) -> str:

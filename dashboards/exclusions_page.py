@@ -11,7 +11,7 @@ from dashboards.exclusion_facts import ACTIVE, OVER, PLANNED, UNDONE, next_of, s
 from dashboards.form import Form
 from dashboards.format import Moment
 from dashboards.planned_row import PlannedRow, made_and_ended, planned_row
-from dashboards.schedule_facts import time_words, when, zone_of
+from dashboards.schedule_facts import later_times, time_words, when, zone_of
 from dashboards.source import ExclusionFile
 from slo.exclusion import CONFIGURATION, Exclusion, Plan, Scope
 from slo.planning import PlanError, read_schedule
@@ -91,7 +91,7 @@ def exclusion_view(
         row=row,
         id=one.id,
         facts=tuple(_facts(one, now)),
-        times=tuple(time_words(time, zone_of(one.schedule)) for time in next_of(one, now)),
+        times=later_times(next_of(one, now), one.schedule, now),
         slos=tuple((slo, links.slo_url(slo)) for slo in file.slo_ids),
         trail=trail_words(file.trail, now),
         can_end=not written
@@ -145,7 +145,7 @@ def _preview(file: ExclusionFile, now: datetime) -> PreviewView:
     return PreviewView(
         f"This would exclude {slos}: {', '.join(file.slo_ids[:5])}"
         f"{' and others' if len(file.slo_ids) > 5 else ''}.",
-        tuple(time_words(time, zone_of(one.schedule)) for time in times),
+        tuple(time_words(time, zone_of(one.schedule), now) for time in times),
     )
 
 

@@ -84,6 +84,7 @@ _WHAT = {
 }
 _NOTICE = "A notice about an error budget: told once, with nothing to resolve."
 _MOST_NAMED = 3
+_SENT_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")  # `wording.moment`
 _SERVICE = re.compile(NAME_PATTERN)
 _RECEIPT_WORDS = {
     ReceiptState.CONFIRMED: "Confirmed: the vendor told us of its incident.",
@@ -206,6 +207,7 @@ class IncidentView:
     facts: tuple[tuple[str, str], ...]
     runbook: str | None
     owner: str | None
+    service_title: str
     linked_url: str | None
     timeline: tuple[Entry, ...]
     alerts: tuple[AlertRow, ...]
@@ -323,6 +325,7 @@ def incident_view(
         facts=_times(incident, now),
         runbook=_runbook(card, detail),
         owner=card.owner if card else None,
+        service_title=card.title if card else incident.service,
         linked_url=links.incident_url(incident.linked_to) if incident.linked_to else None,
         timeline=tuple(entry(event, now) for event in reversed(detail.events)),
         alerts=tuple(alert_row(alert, now) for alert in _loudest_first(detail.alerts)),
@@ -463,8 +466,17 @@ def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
     if facts.top_cause:
         found.append(("Top cause", facts.top_cause))
     if facts.found:
-        found.append(("Looked again", facts.found))
+        found.append(("Looked again", _with_stamps(facts.found, now)))
     return tuple(found)
+
+
+def _with_stamps(text: str, now: datetime) -> str:
+    """What was sent names its times whole, as it is read anywhere; here they are like others."""
+
+    def stamp(found: re.Match[str]) -> str:
+        return write.stamp(datetime.fromisoformat(f"{found[1]}+00:00"), now)
+
+    return _SENT_MOMENT.sub(stamp, text)
 
 
 def _budget_figures(facts: Facts, now: datetime) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,10 @@ from alerting import wording
 from alerting.alert import Alert, AlertKind, Facts
 from alerting.notification import Notification, NotificationKind
 from dashboards import format as write
-from dashboards.aftermath import bad_and_total, causes_of
+from dashboards.aftermath import bad_and_total, causes_of, lost
 from dashboards.aftermath_page import spent_words
 from dashboards.source import Aftermath, IncidentDetail, ServiceCard
+from slo.budget_ledger import BudgetLedger
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 _UNKNOWN = "not known"
@@ -146,12 +147,24 @@ def _eradicate(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:
         causes = list(causes_of(ledger).items())[:_MOST_CAUSES]
         if causes:
             said = ", ".join(f"{_plain(cause)} ({count:,})" for cause, count in causes)
-            yield f"- What failed in {_plain(slo_id)}: {said}."
+            yield f"- What failed in {_plain(slo_id)}: {said}.{_untold(ledger)}"
     for alert in _real(detail.alerts):
         facts = _when_it_fired(alert, detail.notifications)
         if facts is not None and facts.measured:
             yield f"- {_plain(alert.slo)}, when it fired: {_plain(facts.headline)}."
     yield "- _The cause behind these, and how it was removed:_"
+
+
+def _untold(ledger: BudgetLedger) -> str:
+    """Causes are told of what outpaced the budget: of how many bad events they are not."""
+    bad, _ = bad_and_total(ledger)
+    told = lost(ledger)
+    if told == bad:
+        return ""
+    return (
+        f" That is of the {told:,} of {bad:,} bad events that came faster than the budget allows;"
+        " causes of the others are not told apart."
+    )
 
 
 def _recover(detail: IncidentDetail, aftermath: Aftermath) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboards import format as write
@@ -76,10 +76,15 @@ def when(schedule: Schedule, ended_at: datetime | None, now: datetime) -> str:
     return f"{schedule.rule}, {format_duration(schedule.length)} each, {schedule.zone.key}"
 
 
-def time_words(one: Interval, zone: ZoneInfo | None) -> str:
+def later_times(times: Sequence[Interval], schedule: Schedule, now: datetime) -> tuple[str, ...]:
+    """The times of one that recurs; when another holds is told as such, and comes once."""
+    zone = zone_of(schedule)
+    return () if zone is None else tuple(time_words(one, zone, now) for one in times)
+
+
+def time_words(one: Interval, zone: ZoneInfo | None, now: datetime) -> str:
     """One time in UTC, and as the clocks of the zone show it."""
-    start, end = one.start.astimezone(UTC), one.end.astimezone(UTC)
-    text = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    text = write.between(one.start, one.end, now)
     if zone is None:
         return text
     local = (one.start.astimezone(zone), one.end.astimezone(zone))

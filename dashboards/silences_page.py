@@ -12,7 +12,7 @@ from dashboards.audit_facts import trail_words
 from dashboards.form import Form
 from dashboards.format import Moment
 from dashboards.planned_row import PlannedRow, made_and_ended, planned_row
-from dashboards.schedule_facts import NEXT, time_words, when, zone_of
+from dashboards.schedule_facts import NEXT, later_times, time_words, when, zone_of
 from dashboards.source import ServiceCard, SilenceFile
 from slo.exclusion import CONFIGURATION
 from slo.planning import PlanError, read_schedule
@@ -46,6 +46,7 @@ class MutedRow:
     """One alert that a silence takes, and where to read of it."""
 
     words: str
+    when: str
     url: str
 
 
@@ -236,7 +237,7 @@ def silence_view(
         row=silence_row(one, now),
         id=one.id,
         facts=tuple(_facts(file, now)),
-        times=_times(one, now),
+        times=later_times(one.next(now, NEXT), one.schedule, now),
         now=_muted(file.now, "fires now and fits", "fire now and fit", now),
         week=_muted(file.week, "of the last seven days fits", "of the last seven days fit", now),
         trail=trail_words(file.trail, now),
@@ -317,7 +318,8 @@ def _muted_row(alert: Alert, now: datetime) -> MutedRow:
         else write.between(alert.started_at, ended, now)
     )
     return MutedRow(
-        f"{alert.service}/{alert.slo}, {alert.severity.value}, {lasted}",
+        f"{alert.service}/{alert.slo}, {alert.severity.value}",
+        lasted,
         links.incident_url(alert.incident_id),
     )
 
@@ -335,4 +337,4 @@ def _facts(file: SilenceFile, now: datetime) -> Iterable[tuple[str, str]]:
 
 
 def _times(one: Silence, now: datetime) -> tuple[str, ...]:
-    return tuple(time_words(time, zone_of(one.schedule)) for time in one.next(now, NEXT))
+    return tuple(time_words(time, zone_of(one.schedule), now) for time in one.next(now, NEXT))

@@ -12,7 +12,7 @@ from dashboards.incident_facts import incident_facts
 from dashboards.source import IncidentDetail, IncidentPage
 from slo.severity import Severity
 from tests.dashboards.words import plain
-from tests.web.fakes import NOW, make_incident
+from tests.web.fakes import NOW, FakeSource, make_incident
 
 
 def view(detail: IncidentDetail) -> incident_page.IncidentView:
@@ -194,3 +194,27 @@ def test_an_empty_list_tells_a_filter_from_peace(state: str | None, words: str) 
     )
 
     assert shown.empty == words
+
+
+def test_times_in_what_was_sent_are_written_as_all_others_of_the_page() -> None:
+    detail = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED)
+    (alert, *_) = detail.alerts
+    found = "a look 1s after the first failure failed too (2026-11-20 03:12 UTC)"
+    seen = replace(alert, facts=replace(alert.facts, found=found))
+
+    shown = dict(view(replace(detail, alerts=(seen,))).alerts[0].figures)
+
+    assert shown["Looked again"] == (
+        "a look 1s after the first failure failed too (Fri 20 Nov 03:12 UTC)"
+    )
+
+
+def test_a_service_is_named_by_its_title() -> None:
+    detail = make_incident(1, "shop", "checkout", IncidentState.TRIGGERED)
+    card = next(one for one in FakeSource().services() if one.name == "shop")
+
+    shown = incident_page.incident_view(
+        detail, card=replace(card, title="The shop"), remembered="", notice=None, now=NOW
+    )
+
+    assert (shown.service_title, view(detail).service_title) == ("The shop", "shop")

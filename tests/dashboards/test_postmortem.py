@@ -10,6 +10,7 @@ from alerting.alert import Facts
 from alerting.incident import EventKind, IncidentState
 from alerting.notification import NotificationKind, NotificationState
 from dashboards.aftermath import aftermath_facts
+from dashboards.aftermath_page import aftermath_view
 from dashboards.postmortem import postmortem
 from dashboards.source import Aftermath, IncidentDetail
 from tests.web.fake_aftermath import aftermath_of
@@ -129,6 +130,34 @@ def test_what_was_excluded_is_said() -> None:
 def test_causes_and_recovery_are_told() -> None:
     assert "What failed in shop/checkout: status (40), latency (2)." in section("Eradicate")
     assert "Time to resolve: 31 min." in section("Recover")
+
+
+def test_of_how_many_bad_events_causes_are_told_is_said() -> None:
+    found = aftermath_of(OVER, [OVER], NOW)
+    ((slo_id, ledger),) = found.costs
+    calm = replace(ledger.background, bad=5, good=7_000)
+    found = replace(found, costs=((slo_id, replace(ledger, background=calm)),))
+
+    assert (
+        "What failed in shop/checkout: status (40), latency (2). That is of the 42 of 47 bad "
+        "events that came faster than the budget allows; causes of the others are not told apart."
+    ) in draft(aftermath=found)
+
+
+@pytest.mark.parametrize(
+    ("calm_bad", "words"),
+    [(5, "mostly status"), (100, "40 of them status")],
+    ids=["most have causes", "few have causes"],
+)
+def test_most_is_said_of_most_alone(calm_bad: int, words: str) -> None:
+    found = aftermath_of(OVER, [OVER], NOW)
+    ((slo_id, ledger),) = found.costs
+    calm = replace(ledger.background, bad=calm_bad)
+    found = replace(found, costs=((slo_id, replace(ledger, background=calm)),))
+
+    (row,) = aftermath_view(OVER.incident.id, found, NOW).impact
+
+    assert row.cause == words
 
 
 def test_lessons_name_what_happened_before() -> None:

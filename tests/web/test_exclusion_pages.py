@@ -69,7 +69,7 @@ async def test_a_preview_shows_the_next_five_times_and_keeps_what_was_written(
     text = html.unescape(response.text)
     assert response.status_code == 200
     assert "This would exclude 1\u00a0SLO: shop/checkout." in text
-    assert "2027-03-28 01:30 to 2027-03-28 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
+    assert "Sun 28 Mar 2027 01:30 to 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
     assert text.count("in Europe/Berlin)") == 5
     assert 'value="FREQ=DAILY"' in text
     assert source.exclusions() == []

@@ -61,7 +61,7 @@ async def test_a_preview_names_whom_it_mutes_without_a_name_or_a_reason(
     assert response.status_code == 200
     assert re.search(r"This would mute \d alerts that fire now\.", text)
     assert re.search(r"It would have muted \d alerts of the last seven days\.", text)
-    assert "shop/checkout, page, since" in text
+    assert re.search(r"shop/checkout, page</a><span class=\"sub\">since", text)
     assert 'value="service="shop""' in text
     assert re.search(r'type="checkbox" value="yes" checked', text)
     assert "formnovalidate" in text
@@ -78,7 +78,7 @@ async def test_a_preview_shows_the_next_five_times(client: httpx.AsyncClient) ->
 
     text = html.unescape((await send(client, **wanted)).text)
 
-    assert "2027-03-28 01:30 to 2027-03-28 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
+    assert "Sun 28 Mar 2027 01:30 to 03:30 UTC (03:30 to 05:30 in Europe/Berlin)" in text
     assert text.count("in Europe/Berlin)") == 5
     assert "at its times of the week" in text
 
@@ -116,6 +116,16 @@ async def test_what_makes_no_sense_is_said_at_its_field(
 
     assert_wrong(response, field, said)
     assert source.silences() == []
+
+
+async def test_when_it_holds_is_told_once_where_it_does_not_recur(
+    client: httpx.AsyncClient,
+) -> None:
+    await send(client, **SILENCE)
+    await send(client, **SILENCE, rrule="FREQ=DAILY", zone="Europe/Berlin")
+
+    assert "Next times" not in await page(client, "/silences/silence-1")
+    assert "Next times" in await page(client, "/silences/silence-2")
 
 
 async def test_one_is_ended_by_who_is_remembered(
