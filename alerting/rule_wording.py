@@ -1,5 +1,6 @@
 """The sentences about threshold rules: what was seen, against which limit, and where."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
@@ -33,10 +34,11 @@ from slo.status import Verdict
 from slo.units import format_duration
 
 _SERIES_SHOWN = 3
+_SIGN = re.compile(r"(?<=\d)%")
 
 
 def limit_text(rule: Rule) -> str:
-    """`above 70% for 5m, until below 60%`: what it takes."""
+    """`above 70 % for 5m, until below 60 %`: what it takes."""
     check = rule.check
     if isinstance(check, FailuresCheck):
         return f"{check.least} of the last {check.of} runs failed" + _until(check)
@@ -45,7 +47,7 @@ def limit_text(rule: Rule) -> str:
         if check.down_for:
             runs = f"every run failed for {format_duration(check.down_for)}"
         return f"{runs}, and so did a look {format_duration(check.recheck)} later" + _until(check)
-    text = str(check.bounds)
+    text = _written(check.bounds)
     match check:
         case GaugeCheck():
             pass
@@ -57,12 +59,17 @@ def limit_text(rule: Rule) -> str:
         text += f" for {format_duration(rule.for_)}"
     if check.bounds.clear is not None:
         back = "below" if check.bounds.side == "above" else "above"
-        text += f", until {back} {check.bounds.clear}"
+        text += f", until {back} {_written(check.bounds.clear)}"
     return text
 
 
 def _until(check: RunCheck) -> str:
     return f", until {check.recovery} in a row passed" if check.recovery > 1 else ""
+
+
+def _written(limit: object) -> str:
+    """A limit as measured values are written: `above 70 %`, where its file says `70%`."""
+    return _SIGN.sub(" %", str(limit))
 
 
 def value_text(value: Value, unit: Unit) -> str:
@@ -97,7 +104,7 @@ def measured_text(seen: RuleStatus) -> str:
             word = "good" if good else "bad"
             return _share_text(reading, word, check.least)
         case QuantileCheck():
-            return _share_text(reading, f"above {check.bounds.limit}", check.least)
+            return _share_text(reading, f"above {_written(check.bounds.limit)}", check.least)
 
 
 def facts_of_rule(seen: RuleStatus) -> Facts:
@@ -106,7 +113,7 @@ def facts_of_rule(seen: RuleStatus) -> Facts:
     measured = measured_text(seen)
     headline = measured if isinstance(check, RunCheck) else f"{measured}, {limit_text(rule)}"
     if isinstance(check, QuantileCheck):
-        headline = f"{_quantile(check.quantile)} {check.bounds}: {measured}"
+        headline = f"{_quantile(check.quantile)} {_written(check.bounds)}: {measured}"
     if isinstance(check, GaugeCheck) and seen.reading.series:
         headline += f" ({_where(seen.reading)})"
     return Facts(
@@ -138,7 +145,9 @@ def reason(seen: RuleStatus) -> str:
         case RatioCheck(bad=bad, good=good, total=total):
             counted = f"counted by {_names(bad or good)} of {_names(total)}"
         case QuantileCheck(histogram=histogram, allowed=allowed, bounds=bounds):
-            counted = f"counted by {_names(histogram)}; {_percent(allowed)} may be {bounds}"
+            counted = (
+                f"counted by {_names(histogram)}; {_percent(allowed)} may be {_written(bounds)}"
+            )
     return counted if seen.verdict is Verdict.TRUE else f"{measured}, {counted}"
 
 
@@ -207,10 +216,10 @@ def _why_gauge(check: GaugeCheck, seen: RuleStatus) -> str:
     reading, names = seen.reading, _names(check.metric)
     how_many = f"{reading.beyond:,}" if reading.beyond else "none"
     verb = "are" if reading.beyond > 1 else "is"
-    text = f"{how_many} of {reading.found:,} series of {names} {verb} {check.bounds}"
+    text = f"{how_many} of {reading.found:,} series of {names} {verb} {_written(check.bounds)}"
     if seen.verdict is Verdict.TRUE and not reading.beyond:
         back = "below" if check.bounds.side == "above" else "above"
-        text += f", and it goes on until {back} {check.bounds.clear}"
+        text += f", and it goes on until {back} {_written(check.bounds.clear)}"
     return text
 
 

@@ -155,5 +155,10 @@ def exact(value: Fraction) -> str:
     return f"{sign}{whole:,}{point}{decimals}{'…' if left else ''}"
 
 
+def joined(sentence: str) -> str:
+    """What messages say too, with no break before its signs of percent."""
+    return sentence.replace(" %", f"{NBSP}%")
+
+
 def _half_even(value: float, places: int) -> str:
     return places_of(Fraction(value), places, ROUND_HALF_EVEN)

@@ -451,7 +451,7 @@ def _tells(attempt: Attempt) -> bool:
 
 def _figures(facts: Facts, now: datetime) -> tuple[tuple[str, str], ...]:
     said = {"Measured": facts.measured, "Limit": facts.limit, "Worst": facts.series}
-    found = [(what, text) for what, text in said.items() if text]
+    found = [(what, write.joined(text)) for what, text in said.items() if text]
     if facts.burn_long is not None and facts.burn_short is not None:
         found.append((f"Burn {facts.long}", write.burn(facts.burn_long)))
         found.append((f"Burn {facts.short}", write.burn(facts.burn_short)))

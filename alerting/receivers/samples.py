@@ -46,10 +46,10 @@ NOTICED = replace(
     spent_most="Most went in 30 min from 2026-11-20 13:00 UTC: 61 % of the whole",
 )
 _CROSSED = Facts(
-    headline="83.2 %, above 70% for 5m",
+    headline="83.2 %, above 70 % for 5m",
     reason="The worst series is above the limit.",
     measured="83.2 %",
-    limit="above 70% for 5m",
+    limit="above 70 % for 5m",
     series='{instance="db1", mount="/"}',
 )
 _LONG = "Ünïcode ☎ " * 20  # 200 characters

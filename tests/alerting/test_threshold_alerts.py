@@ -52,14 +52,14 @@ def message() -> Message:
 
 def test_the_title_says_what_how_far_and_where() -> None:
     assert message().title == (
-        "Shop cpu: 83.2 %, above 70% for 5m, until below 60% (instance=a and 1 more of 5 series)"
+        "Shop cpu: 83.2 %, above 70 % for 5m, until below 60 % (instance=a and 1 more of 5 series)"
     )
 
 
 def test_the_paragraph_says_since_when_and_what_to_open_next() -> None:
     text = wording.letter(message())
 
-    assert "Shop cpu, since 2026-03-01 00:00 UTC: 83.2 %, above 70% for 5m" in text
+    assert "Shop cpu, since 2026-03-01 00:00 UTC: 83.2 %, above 70 % for 5m" in text
     assert f"Runbook: {SHOP.runbook}" in text
     assert "Dashboard of cpu: https://nines.example/services/shop#rule-cpu" in text
 
@@ -71,21 +71,21 @@ def test_the_paragraph_says_since_when_and_what_to_open_next() -> None:
             CPU,
             Reading(0.832, (("instance=a", 0.832),), 2, 5, None, T0),
             Phase.FIRING,
-            "2 of 5 series of cpu are above 70%",
+            "2 of 5 series of cpu are above 70 %",
             id="a gauge beyond its limit",
         ),
         pytest.param(
             CPU,
             Reading(0.65, (("instance=a", 0.65),), 0, 5, None, T0),
             Phase.FIRING,
-            "none of 5 series of cpu is above 70%, and it goes on until below 60%",
+            "none of 5 series of cpu is above 70 %, and it goes on until below 60 %",
             id="a gauge between its limits",
         ),
         pytest.param(
             CPU,
             Reading(0.5, (("instance=a", 0.5),), 0, 5, None, T0),
             Phase.INACTIVE,
-            "none of 5 series of cpu is above 70%",
+            "none of 5 series of cpu is above 70 %",
             id="a gauge that is fine",
         ),
         pytest.param(
@@ -115,7 +115,7 @@ def test_the_rows_hold_measure_limit_and_series_and_no_objective() -> None:
 
     assert rows == {
         "Measured": "83.2 %",
-        "Limit": "above 70% for 5m, until below 60%",
+        "Limit": "above 70 % for 5m, until below 60 %",
         "Worst": "instance=a 83.2 %, instance=b 71 %, and 3 more",
         "Since": "2026-03-01 00:00 UTC",
     }
@@ -131,7 +131,7 @@ def test_every_receiver_s_payload_says_it() -> None:
     assert "instance=a 83.2 %" in str(event["payload"]["custom_details"])
     posted = str(slack.post(told))
     assert told.title in posted
-    assert "*Limit*\\nabove 70% for 5m, until below 60%" in posted
+    assert "*Limit*\\nabove 70 % for 5m, until below 60 %" in posted
     text = email.mail(told, "nines@example.com", ["sre@example.com"]).get_body(("plain",))
     assert text is not None
     assert "Worst      instance=a 83.2 %" in text.get_content()
@@ -181,7 +181,7 @@ def test_a_remark_is_a_note_in_what_is_open_and_tells_nobody() -> None:
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
-        (CPU, "above 70% for 5m, until below 60%"),
+        (CPU, "above 70 % for 5m, until below 60 %"),
         (
             a_rule(collector="m", counter="lost_total", over="5m", above="12/m"),
             "above 12/m over 5m",
@@ -223,10 +223,10 @@ def test_a_value_is_cut_off_and_never_rounded_up(value: float, unit: Unit, text:
 def test_an_end_is_told_with_what_it_is_now() -> None:
     scene = Scene()
     scene.changes((change(),))
-    calm = replace(FACTS, headline="50 %", reason="none of 5 series of cpu is above 70%")
+    calm = replace(FACTS, headline="50 %", reason="none of 5 series of cpu is above 70 %")
     scene.clock.move(timedelta(minutes=1))
 
     decision = scene.changes((replace(change(firing=False), facts=calm),))
 
     (told, *_) = decision.notifications
-    assert "none of 5 series of cpu is above 70%" in wording.paragraph(told.message).lower()
+    assert "none of 5 series of cpu is above 70 %" in wording.paragraph(told.message).lower()

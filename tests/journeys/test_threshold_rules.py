@@ -202,6 +202,6 @@ async def test_a_gauge_and_an_error_rate_share_the_service_s_incident(tmp_path: 
 
         world.target.cpu = 0.59
         await eventually(lambda: world.pages[0].state == "resolved", "the end", world.nines.log)
-        assert "83.2 %, above 70% for 2s, until below 60% (instance=a)" in str(
+        assert "83.2 %, above 70 % for 2s, until below 60 % (instance=a)" in str(
             (await world.nines.get(f"/api/v1/incidents/{page.dedup_key}"))["timeline"]
         )

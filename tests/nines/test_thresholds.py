@@ -101,7 +101,7 @@ def test_a_gauge_fires_once_it_was_above_its_limit_for_so_long() -> None:
     assert early == []
     assert (change.rule, change.service, change.slo) == ("shop#alert:cpu", "shop", "cpu")
     assert (change.kind, change.severity) == (AlertKind.THRESHOLD, Severity.TICKET)
-    assert change.facts.headline == "83.2 %, above 70% for 1m (instance=b)"
+    assert change.facts.headline == "83.2 %, above 70 % for 1m (instance=b)"
     assert change.facts.series == "instance=b 83.2 %, instance=a 50 %"
 
 
@@ -205,7 +205,7 @@ def test_an_error_rate_is_of_events() -> None:
     (change,) = changes
     assert change.severity is Severity.PAGE
     assert change.at == T0 + 30.5 * S  # half of the minute is known
-    assert change.facts.headline == "2 % of 300 events bad (6), above 1% over 1m"
+    assert change.facts.headline == "2 % of 300 events bad (6), above 1 % over 1m"
 
 
 def histogram(n: int, edges: tuple[str, ...] = ("1", "2", "5")) -> Page:

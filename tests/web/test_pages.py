@@ -329,8 +329,8 @@ async def test_a_service_lists_its_thresholds_the_firing_first(client: httpx.Asy
 
     assert 'id="rule-cpu"' in html
     assert html.index('id="rule-cpu"') < html.index('id="rule-disk"')
-    assert "above 70% for 5m" in html
-    assert "2 of 3 series of cpu are above 70%" in html
+    assert "above 70 % for 5m" in html
+    assert "2 of 3 series of cpu are above 70 %" in html
     assert "The page of 12 lines has no series for disk_free" in html
     assert "a confirming look at 11:20:01 UTC passed" in html
     assert MARKUP not in html
