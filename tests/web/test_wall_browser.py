@@ -50,6 +50,25 @@ def test_it_fits_one_screen_is_large_and_accessible(site: Site, page: Page, them
         assert page.locator("button, a, input").count() == 0
 
 
+_SHORTENED = """() => [...document.querySelectorAll("#tiles li > *, #tiles .above span")]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1)
+  .filter((one) => getComputedStyle(one).textOverflow !== "ellipsis")
+  .map((one) => one.textContent)"""
+
+
+def test_a_smaller_screen_shows_the_same_smaller(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 1200, "height": 675})
+    for count in (18, 48):
+        crowd(site, count)
+        page.goto(f"{site.url}/wall")
+        assert page.evaluate(CUT) == [], count
+        assert page.evaluate(_SHORTENED) == [], count
+        assert page.evaluate(SMALLEST) >= 15, count
+    crowd(site, 18)
+    page.goto(f"{site.url}/wall")
+    assert all(one.is_visible() for one in page.locator("#tiles .of").all())
+
+
 def test_it_follows_the_stream(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/wall")
     expect(page.locator("#tiles")).to_contain_text("1 burning fast")
