@@ -81,7 +81,9 @@ def rule_row(status: RuleStatus, now: datetime) -> RuleRow:
         since=write.moment(since, now) if since else None,
         measured=write.joined(measured_text(status)),
         limit=write.joined(limit_text(rule)),
-        reason=capital(status.missing if state == NO_DATA and status.missing else reason(status)),
+        reason=write.joined(
+            capital(status.missing if state == NO_DATA and status.missing else reason(status))
+        ),
         series=series_text(status),
         remark=status.remark,
     )

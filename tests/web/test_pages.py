@@ -329,8 +329,8 @@ async def test_a_service_lists_its_thresholds_the_firing_first(client: httpx.Asy
 
     assert 'id="rule-cpu"' in html
     assert html.index('id="rule-cpu"') < html.index('id="rule-disk"')
-    assert "above 70 % for 5m" in html
-    assert "2 of 3 series of cpu are above 70 %" in html
+    assert "above 70\u00a0% for 5m" in html
+    assert "2 of 3 series of cpu are above 70\u00a0%" in html
     assert "The page of 12 lines has no series for disk_free" in html
     assert "a confirming look at 11:20:01 UTC passed" in html
     assert MARKUP not in html
@@ -423,3 +423,14 @@ async def test_a_services_open_incident_is_taken_and_silenced_from_its_top(
     assert 'action="/incidents/INC0001/acknowledge"><button>Acknowledge</button>' in head
     assert 'href="/silences?matchers=service%3D%22shop%22&amp;duration=1h#silence"' in head
     assert "acknowledge" not in past.partition('<p class="meta">')[0]
+
+
+async def test_a_cause_may_be_broken_behind_a_slash(
+    client: httpx.AsyncClient, source: FakeSource
+) -> None:
+    first, *others = source.statuses_
+    source.statuses_ = (replace(first, causes={"shop/<b>availability": 3}), *others)
+
+    html = (await client.get("/slos/shop/checkout")).text
+
+    assert '<th scope="row">shop/<wbr>&lt;b&gt;availability</th>' in html
