@@ -15,6 +15,7 @@ from nines.clock import SystemClock
 from nines.config import ConfigError, load
 from nines.config.saving import nothing_at
 from nines.service import Service
+from nines.settling import settling
 from nines.signals import handle_signals
 from nines.standby import stand_by
 from nines.storage.errors import HeldError, StorageError
@@ -51,7 +52,8 @@ async def _serve(path: Path, *, standby: bool, begins_empty: bool) -> None:
             for advice in service.config.advice:
                 structlog.get_logger("nines.config").info("advice", at=str(advice))
             handle_signals(service.stop_for_good, service.reloading.reload)
-            await service.run()
+            async with settling():
+                await service.run()
         finally:
             await service.close()
         if service.told_to_stop or not service.was_restored:
