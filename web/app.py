@@ -100,7 +100,8 @@ def create_app(
         wall_router(source, settings),
         _description(app),
     ):
-        app.include_router(_all_guarded(router))
+        # As they are: to include a router would build each route again, in the first request.
+        app.router.routes.extend(_all_guarded(router).routes)
 
     def failed(request: Request, error: Exception) -> Response:
         problem = as_problem(error)
