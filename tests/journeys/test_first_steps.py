@@ -80,7 +80,7 @@ def test_from_an_empty_start_to_numbers(start: Start, browser: Browser) -> None:
     page.get_by_role("button", name="Try it").click()
     expect(page.locator(".verdict")).to_contain_text("It answers as it should: 200")
     expect(page.get_by_label("How long each part took")).to_contain_text("connected")
-    page.get_by_label("Service").fill("shop")
+    page.get_by_label("Service", exact=True).fill("shop")
     page.get_by_label("Objective").select_option("99.9%")
     page.get_by_role("button", name="Propose again").click()
     lines = page.get_by_label("The lines of the configuration")
