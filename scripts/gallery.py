@@ -87,6 +87,12 @@ CHAPTERS = (
                 "How did this number come to be, bucket by bucket?",
                 "/slos/petuniverse/requests/numbers",
             ),
+            Picture(
+                "search",
+                "/search",
+                "Where is it? SLOs, services and incidents by a few letters of their names.",
+                "/search?q=booking",
+            ),
             Picture("services", "/services", "Which services are watched, and how do they stand?"),
             Picture(
                 "service",
@@ -246,7 +252,6 @@ NOT_SHOWN = {
     "/badge/{service}/{slo}.svg": "a picture itself",
     "/static/{digest}/{name:path}": "parts of pages",
     "/wall/tiles": "a part of the wallboard",
-    "/search": "what the field in the frame finds: not taken yet",
     "/status/feed.atom": "for readers of feeds",
     "/reports/{period}.csv": "for spreadsheets",
     "/slos.csv": "for spreadsheets",
@@ -255,7 +260,7 @@ NOT_SHOWN = {
     "/reports/{period}.pdf": "on paper",
     "/sign-in/oidc": "leads to another site",
     "/sign-in/oidc/callback": "leads back from it",
-    "/setup": "the form of /sign-in, once, where Nines listens beyond its machine",
+    "/setup": "there until somebody can sign in; then, as in the demo, it leads to /sign-in",
 }
 
 
