@@ -104,6 +104,13 @@ class AcknowledgedFile(IncidentFile):
     in_vain: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class EscalatedFile(IncidentFile):
+    """An incident that somebody escalated; `told` are the receivers that hear of it by that."""
+
+    told: tuple[str, ...]
+
+
 def incident_facts(incident: Incident) -> IncidentFacts:
     """An incident as a list shows it."""
     return IncidentFacts(
@@ -127,6 +134,11 @@ def acknowledged_file(done: Acknowledged) -> AcknowledgedFile:
     return AcknowledgedFile(
         **fields_of(incident_file(done.detail)), changed=done.in_vain is None, in_vain=done.in_vain
     )
+
+
+def escalated_file(detail: IncidentDetail, told: Sequence[str]) -> EscalatedFile:
+    """An incident after somebody escalated it."""
+    return EscalatedFile(**fields_of(incident_file(detail)), told=tuple(told))
 
 
 def incident_file(detail: IncidentDetail) -> IncidentFile:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, StringConstraints
+from pydantic import StringConstraints
 
 from alerting.incident import IncidentState
 from dashboards import facts
@@ -31,10 +31,8 @@ from dashboards.facts import OutlookFacts, ServiceFacts, SLODetail, SLOFacts, Ve
 from dashboards.glance import Glance
 from dashboards.health_facts import HealthFacts, health_facts
 from dashboards.incident_facts import (
-    AcknowledgedFile,
     IncidentFacts,
     IncidentFile,
-    acknowledged_file,
     incident_facts,
     incident_file,
 )
@@ -58,6 +56,7 @@ from web.cursor import Key, page_of
 from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
 from web.gate import add_gate_routes
+from web.incident_acts import add_incident_act_routes
 from web.look import Look, MomentError, look, read_past
 from web.moment import MOST_SIGNS, asked_moment, read_step
 from web.own_settings import add_settings_routes
@@ -165,15 +164,6 @@ class VersionList:
     """Newest first."""
 
     versions: tuple[VersionFacts, ...]
-
-
-class Acknowledgement(BaseModel):
-    """Who takes care of an incident."""
-
-    by: Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^\P{C}+$"),
-    ]
 
 
 _BURN_OVER = timedelta(hours=1)
@@ -483,19 +473,6 @@ class API:
             raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
         return answer(request, incident_file(detail))
 
-    async def acknowledge(
-        self, request: Request, incident_id: str, acknowledgement: Acknowledgement
-    ) -> Response:
-        """Take care of an incident.
-
-        On one that is resolved or taken nothing changes: `changed` is false, `in_vain` says why,
-        and so does its timeline.
-        """
-        done = await self._source.acknowledge(incident_id, acknowledgement.by)
-        if done is None:
-            raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
-        return answer(request, acknowledged_file(done))
-
     async def health(self, request: Request) -> Response:
         """How Nines itself is doing."""
         return answer(request, health_facts(self._source.health(), self._now()))
@@ -605,7 +582,6 @@ def api_router(
             }
         },
     )
-    incident = "/incidents/{incident_id}"
     endpoints: list[tuple[str, Callable[..., Any], Any]] = [
         ("/slos", api.slos, SLOPage),
         ("/slos/{service}/{slo}", api.slo, SLODetail),
@@ -619,18 +595,13 @@ def api_router(
         ("/collectors", api.collectors, CollectorList),
         ("/collectors/{service}/{collector}", api.collector, CollectorDetail),
         ("/incidents", api.incidents, IncidentList),
-        (incident, api.incident, IncidentFile),
+        ("/incidents/{incident_id}", api.incident, IncidentFile),
         ("/health", api.health, HealthFacts),
     ]
     add_aftermath_routes(router, source, settings)  # `times` is no incident's id
     for path, endpoint, model in endpoints:
         router.add_api_route(path, endpoint, methods=["GET"], response_model=model)
-    router.add_api_route(
-        f"{incident}/acknowledge",
-        api.acknowledge,
-        methods=["POST"],
-        response_model=AcknowledgedFile,
-    )
+    add_incident_act_routes(router, source)
     add_exclusion_routes(router, source, settings)
     add_silence_routes(router, source, settings)
     add_receiver_routes(router, source)

@@ -337,11 +337,54 @@ async def test_acknowledging_without_a_name_is_refused(
     assert source.details["INC0001"].incident.acknowledged_by is None
 
 
+async def test_a_note_goes_into_the_timeline(client: httpx.AsyncClient) -> None:
+    note = {"text": " The disks of db-3 are full. ", "by": "Ada"}
+    response = await client.post(f"{API}/incidents/INC0001/notes", json=note)
+
+    assert response.status_code == 201
+    assert response.json()["timeline"][-1]["text"] == "Ada: The disks of db-3 are full."
+
+
+@pytest.mark.parametrize(
+    ("note", "place"),
+    [
+        ({"text": "It is the disks."}, "body.by"),
+        ({"text": " ", "by": "Ada"}, "body.text"),
+        ({"text": "two\nlines", "by": "Ada"}, "body.text"),
+        ({"text": "x" * 1_001, "by": "Ada"}, "body.text"),
+    ],
+    ids=["nobody", "blank", "two lines", "too long"],
+)
+async def test_a_note_that_is_none_is_refused(
+    source: FakeSource, client: httpx.AsyncClient, note: dict[str, str], place: str
+) -> None:
+    before = source.details["INC0001"].events
+    response = await client.post(f"{API}/incidents/INC0001/notes", json=note)
+
+    assert response.status_code == 400
+    assert [one["place"] for one in response.json()["places"]] == [place]
+    assert source.details["INC0001"].events == before
+
+
+@pytest.mark.parametrize("told", [["phone", "boss"], []], ids=["two", "nobody"])
+async def test_escalating_says_who_is_told(
+    source: FakeSource, client: httpx.AsyncClient, told: list[str]
+) -> None:
+    source.next_step = tuple(told)
+    response = await client.post(f"{API}/incidents/INC0001/escalate", json={"by": "Ada"})
+
+    assert response.status_code == 200
+    assert response.json()["told"] == told
+    assert response.json()["id"] == "INC0001"
+    assert source.escalated == [("INC0001", "Ada")]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/incidents/INC9999", 404),
         ("POST", "/incidents/INC9999/acknowledge", 404),
+        ("POST", "/incidents/INC9999/escalate", 404),
         ("GET", "/nothing/here", 404),
         ("DELETE", "/slos", 405),
     ],

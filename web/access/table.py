@@ -100,6 +100,8 @@ _OTHERS: Mapping[Permission, str] = {
         POST /incidents/{incident_id}/escalate
         POST /incidents/{incident_id}/notes
         POST /api/v1/incidents/{incident_id}/acknowledge
+        POST /api/v1/incidents/{incident_id}/escalate
+        POST /api/v1/incidents/{incident_id}/notes
     """,
     Permission.SILENCE: """
         POST /silences

@@ -75,6 +75,7 @@ BODIES: Mapping[str, Any] = {
         "url": "https://ci.example/run/77",
         "by": "ada",
     },
+    "Escalation": {"by": "ada"},
     "EventsRequest": {
         "events": [{"metric": "orders_total", "labels": {"result": "paid"}, "count": 3}]
     },
@@ -88,6 +89,7 @@ BODIES: Mapping[str, Any] = {
         "author": "ada",
     },
     "NewWords": {"text": "The new cache is on, and off again.", "by": "ada"},
+    "Note": {"text": "The disks of db-3 are full; moving the logs away.", "by": "ada"},
     "OverrideRequest": {
         "service": "shop",
         "slo": "checkout",
