@@ -35,6 +35,8 @@ PAGES = {
     "overview": "/",
     "list": "/slos",
     "empty list": "/slos?q=zebra",
+    "list in groups": "/slos?group=service",
+    "list of what nobody understands": "/slos?q=state:purple&group=zebra&sort=taste",
     "slo": "/slos/shop/checkout",
     "slo without data": "/slos/petuniverse-api/uploads",
     "numbers": "/slos/shop/checkout/numbers",
