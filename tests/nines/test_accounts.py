@@ -295,7 +295,7 @@ async def test_a_session_that_is_used_all_the_time_ends_too(world: World) -> Non
         for _ in range(7):
             world.clock.move(timedelta(hours=1))
             answers.append((await client.get("/api/v1/slos")).status_code)
-            await asyncio.gather(*accounts._writing)
+            await asyncio.gather(*accounts._principals._writing)
 
     assert answers == [200] * 5 + [401] * 2
 
