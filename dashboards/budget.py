@@ -346,11 +346,6 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
     )
 
 
-def _charts(slo: SLO, start: datetime, end: datetime) -> str:
-    """The SLO's charts of this time."""
-    return address(slo, {}, {"from": moment_query(start), "to": moment_query(end)}) + "#charts"
-
-
 def _sentence(account: Account, *, learns: bool) -> str:
     ledger, window = account.ledger, account.slo.window.phrase
     if ledger.spent is None:

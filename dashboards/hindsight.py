@@ -73,7 +73,7 @@ def hindsight_facts(weeks: Sequence[Week], objective: Objective) -> HindsightFac
 
 
 def sentence(weeks: Sequence[Week], objective: Objective) -> str:
-    """`This would have met 99.9 % in 9 of 10 weeks.`"""
+    """`It would have met 99.9 % in 9 of 10 weeks.`"""
     met, known = kept(weeks, objective)
     if not known:
         return "Nothing that could be counted is kept of the last weeks."

@@ -64,24 +64,24 @@ def search(
     if not words:
         return SearchView(text, "", (), (), (), None)
     cards = {card.name: card for card in services}
-    promised = [one for one in roll if _has(words, one.id, _of_card(cards.get(one.slo.service)))]
-    promised.sort(key=lambda one: not _has(words, one.id))  # what is called so comes first
-    served = [card for card in services if _has(words, _of_card(card))]
-    gone = [
+    found_slos = [one for one in roll if _has(words, one.id, _of_card(cards.get(one.slo.service)))]
+    found_slos.sort(key=lambda one: not _has(words, one.id))  # what is called so comes first
+    found_services = [card for card in services if _has(words, _of_card(card))]
+    found_incidents = [
         one
         for one in incidents
         if _has(words, one.id, one.title, one.service, " ".join(slos.get(one.id, ())))
     ]
     return SearchView(
         text=text,
-        sentence=_sentence(len(promised), len(served), len(gone)),
+        sentence=_sentence(len(found_slos), len(found_services), len(found_incidents)),
         slos=tuple(
             FoundSLO(one.slo.name, links.slo_url(one.id), one.slo.service, one.marks[0])
-            for one in promised[:MOST]
+            for one in found_slos[:MOST]
         ),
-        services=tuple(_service(card, roll) for card in served[:MOST]),
-        incidents=incident_rows(gone[:MOST], slos, now),
-        more_slos_url=links.with_query("/slos", q=text) if len(promised) > MOST else None,
+        services=tuple(_service(card, roll) for card in found_services[:MOST]),
+        incidents=incident_rows(found_incidents[:MOST], slos, now),
+        more_slos_url=links.with_query("/slos", q=text) if len(found_slos) > MOST else None,
     )
 
 

@@ -89,12 +89,12 @@ class IncidentPages:
             note=note,
             seen=seen,
             after=aftermath_view(incident_id, await source.aftermath(detail), now),
-            releases=await self._suspects(request, detail.incident),
+            releases=await self._releases(request, detail.incident),
             releases_title="Releases in the hour before",
-            suspects=await self._beside(detail),
+            suspects=await self._suspects(detail),
         )
 
-    async def _beside(self, detail: IncidentDetail) -> Sequence[Suspect]:
+    async def _suspects(self, detail: IncidentDetail) -> Sequence[Suspect]:
         """What was edited just before it, and what was open elsewhere."""
         incident, source = detail.incident, self._source
         ids = sorted({f"{alert.service}/{alert.slo}" for alert in detail.alerts})
@@ -107,7 +107,7 @@ class IncidentPages:
             slos=await source.slos_of([one.id for one in open_then]),
         )
 
-    async def _suspects(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
+    async def _releases(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
         """The releases of its service in the hour before it was opened."""
         opened, now = incident.opened_at, self._now()
         seen = await look(self._source, now, asked_past(request), None)
