@@ -137,7 +137,7 @@ class Pages:
         self._external_url = external_url
         self._sparklines = Sparklines(source)
         self._shared = Shared(monotonic)
-        self._list = ListPages(source, now, self._page, self._error, self._sparklines)
+        self._list = ListPages(source, now, framed, self._sparklines)
 
     def router(
         self, callbacks: Callbacks, access: Access, steps: Steps, own: Told, board: StatusBoard

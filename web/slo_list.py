@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Annotated
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from fastapi import Form, Query, Request
@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, Response
 from alerting.incident import Incident
 from dashboards import links
 from dashboards.catalogue import Catalogue
-from dashboards.frame import Missing
 from dashboards.glance import Glance
 from dashboards.past import moment_query
 from dashboards.saved_views import (
@@ -38,7 +37,7 @@ from dashboards.slo_row import RowFacts, open_incidents
 from dashboards.slo_sheet import sheet
 from dashboards.source import Source
 from web.forms import clean, remember, see_other
-from web.framed import row_printer
+from web.framed import Framed, row_printer
 from web.look import Look, asked_past, look
 from web.rows import PrintedRow, Rows, print_row
 from web.spared import Spared
@@ -52,22 +51,6 @@ _NO_INCIDENTS: Mapping[str, Incident] = {}
 _MOST_CHOSEN = 250  # what one page can show
 
 
-class _Print(Protocol):
-    def __call__(
-        self,
-        request: Request,
-        template: str,
-        section: str,
-        title: str,
-        *,
-        topics: str,
-        view: object,
-        status: int = 200,
-        seen: Look | None = None,
-        missing: Missing | None = None,
-    ) -> HTMLResponse: ...
-
-
 class ListPages:
     """What people see of all SLOs at once."""
 
@@ -75,11 +58,10 @@ class ListPages:
         self,
         source: Source,
         now: Callable[[], datetime],
-        show: _Print,
-        error: Callable[[Request, int, str | None], HTMLResponse],
+        framed: Framed,
         sparklines: Sparklines,
     ) -> None:
-        self._source, self._now, self._show, self._error = source, now, show, error
+        self._source, self._now, self._framed = source, now, framed
         self._sparklines = sparklines
         self._rows = Rows()
         self._kept = Catalogue(())
@@ -101,7 +83,7 @@ class ListPages:
             rows={row.topic: row.laid_out(columns) for row in rows},
             views=_views(request),
         )
-        return self._show(
+        return self._framed.page(
             request,
             "slos.html",
             "slos",
@@ -132,7 +114,7 @@ class ListPages:
         view = silencing(chosen[:_MOST_CHOSEN])
         if len(view.ways) == 1:
             return see_other(view.ways[0].url)
-        return self._show(
+        return self._framed.page(
             request, "choose_silence.html", "slos", "Silence SLOs", topics="", view=view
         )
 
@@ -168,7 +150,7 @@ class ListPages:
                 else saved(views, called, query, catalogue.label_keys)
             )
         except ViewError as error:
-            return self._error(request, 400, str(error))
+            return self._framed.error(request, 400, str(error))
         shown = next((one.url for one in kept if one.name == called), "/slos")
         response = see_other(shown)
         remember(request, response, VIEWS_COOKIE, write_views(kept))
