@@ -22,7 +22,7 @@ from web.access.decision import (
 )
 from web.access.guard import asking, cookie_name
 from web.access.port import Access, DeniedError, SignedIn
-from web.forms import Print, clean, see_other
+from web.forms import Print, asked_address, clean, see_other
 from web.problem import ProblemError
 
 _MOST_FIELDS = 12
@@ -266,8 +266,7 @@ _NO_USERS = (
 
 def to_sign_in(request: Request) -> Response:
     """The way there, and back again."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return see_other(f"/sign-in?next={quote(f'{request.url.path}{query}', safe='/')}")
+    return see_other(f"/sign-in?next={quote(asked_address(request), safe='/')}")
 
 
 def visitor() -> Visitor:

@@ -14,8 +14,9 @@ from dashboards.postmortem import postmortem
 from dashboards.source import IncidentDetail, Source
 from web.answer import answer
 from web.forms import Print
+from web.incident_acts import no_incident
 from web.moment import MOST_SIGNS, asked_moment
-from web.problem import ProblemError, bad_request
+from web.problem import bad_request
 from web.settings import WebSettings
 
 MOST_INCIDENTS = 500
@@ -47,7 +48,7 @@ def add_aftermath_routes(router: APIRouter, source: Source, settings: WebSetting
     async def known(incident_id: str) -> IncidentDetail:
         detail = await source.incident(incident_id)
         if detail is None:
-            raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
+            raise no_incident(incident_id)
         return detail
 
     async def medians(

@@ -56,7 +56,7 @@ from web.cursor import Key, page_of
 from web.deployments import add_deployment_routes
 from web.exclusions import add_exclusion_routes
 from web.gate import add_gate_routes
-from web.incident_acts import add_incident_act_routes
+from web.incident_acts import add_incident_act_routes, no_incident
 from web.look import Look, MomentError, look, read_past
 from web.moment import MOST_SIGNS, asked_moment, read_step
 from web.own_settings import add_settings_routes
@@ -166,11 +166,8 @@ class VersionList:
     versions: tuple[VersionFacts, ...]
 
 
-_BURN_OVER = timedelta(hours=1)
-
-
 def _by_burn(one: Glance) -> Key:
-    rate = one.rate(_BURN_OVER if _BURN_OVER in one.lookbacks else max(one.lookbacks))
+    rate = one.rate(_HOUR if _HOUR in one.lookbacks else max(one.lookbacks))
     return (rate is None, -(rate or 0), one.id)
 
 
@@ -470,7 +467,7 @@ class API:
         """One incident with its alerts, timeline and notifications."""
         detail = await self._source.incident(incident_id)
         if detail is None:
-            raise ProblemError(404, f"There is no incident {incident_id[:100]!r}.")
+            raise no_incident(incident_id)
         return answer(request, incident_file(detail))
 
     async def health(self, request: Request) -> Response:

@@ -36,6 +36,12 @@ def see_other(target: str) -> RedirectResponse:
     return RedirectResponse(target, 303)
 
 
+def asked_address(request: Request) -> str:
+    """What was asked for, on whichever host: the path, with what stands behind its `?`."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.url.path}{query}"
+
+
 def remembered(request: Request) -> str:
     """Who has signed in, or the name that a form of this browser bore last; empty when none did."""
     principal = asking().principal

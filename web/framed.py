@@ -14,15 +14,15 @@ from dashboards import frame, links
 from dashboards.past import PastView, moment_query, past_view
 from dashboards.source import Source
 from web.account import visitor
+from web.forms import asked_address
 from web.look import Look
 from web.rows import Printer
 from web.templates import templates
 
 THEME_COOKIE = "nines_theme"
 _LOOK_BACK = timedelta(hours=1)
-_NOT_DONE = (
-    "That was not done"  # what a form asked for, by who meant it and at a page that is there
-)
+# Whoever sent a form meant it, and at a page that is there: no address made no sense to them.
+_NOT_DONE = "That was not done"
 _ERRORS = {
     400: ("This address makes no sense", "The address asks for something that cannot be."),
     401: ("Sign in first", "Nothing was changed: Nines does not know who you are."),
@@ -94,13 +94,12 @@ class Framed:
         """A page; `seen` is what it is told from, where that may be the past. `missing` is what
         it leaves out.
         """
-        query = f"?{request.url.query}" if request.url.query else ""
         past = self._past(request, seen) if seen is not None and seen.past else None
         around = frame.frame(
             section=section,
             title=title,
             theme=request.cookies.get(THEME_COOKIE),
-            here=f"{request.url.path}{query}",
+            here=asked_address(request),
             census=self._source.latest_roll().census,
             health=self._source.health(),
             now=self._now(),
@@ -137,8 +136,7 @@ class Framed:
         at, since = self._now() - _LOOK_BACK, self._source.kept_since()
         if since is None or at < since:
             return None
-        query = f"?{request.url.query}" if request.url.query else ""
-        return links.at_moment(f"{request.url.path}{query}", moment_query(at))
+        return links.at_moment(asked_address(request), moment_query(at))
 
 
 def _came_from(request: Request) -> str | None:

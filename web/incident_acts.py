@@ -16,24 +16,20 @@ from dashboards.incident_facts import (
 from dashboards.source import IncidentDetail, Source
 from web.answer import answer
 from web.incident_pages import LONGEST_NOTE
+from web.planning import Person
 from web.problem import ProblemError
-
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^\P{C}+$"),
-]
 
 
 class Acknowledgement(BaseModel):
     """Who takes care of an incident."""
 
-    by: Name
+    by: Person
 
 
 class Escalation(BaseModel):
     """Who does not want to wait."""
 
-    by: Name
+    by: Person
 
 
 class Note(BaseModel):
@@ -45,7 +41,7 @@ class Note(BaseModel):
             strip_whitespace=True, min_length=1, max_length=LONGEST_NOTE, pattern=r"^\P{C}+$"
         ),
     ]
-    by: Name
+    by: Person
 
 
 class IncidentActs:
@@ -64,13 +60,13 @@ class IncidentActs:
         """
         done = await self._source.acknowledge(incident_id, acknowledgement.by)
         if done is None:
-            raise _none(incident_id)
+            raise no_incident(incident_id)
         return answer(request, acknowledged_file(done))
 
     async def note(self, request: Request, incident_id: str, note: Note) -> Response:
         """Write something into an incident's timeline. Nobody is told of it."""
         if not await self._source.note(incident_id, note.text, note.by):
-            raise _none(incident_id)
+            raise no_incident(incident_id)
         return answer(request, incident_file(await self._detail(incident_id)), status=201)
 
     async def escalate(
@@ -83,13 +79,13 @@ class IncidentActs:
         """
         told = await self._source.escalate(incident_id, escalation.by)
         if told is None:
-            raise _none(incident_id)
+            raise no_incident(incident_id)
         return answer(request, escalated_file(await self._detail(incident_id), told))
 
     async def _detail(self, incident_id: str) -> IncidentDetail:
         detail = await self._source.incident(incident_id)
         if detail is None:
-            raise _none(incident_id)
+            raise no_incident(incident_id)
         return detail
 
 
@@ -111,5 +107,6 @@ def add_incident_act_routes(router: APIRouter, source: Source) -> None:
         )
 
 
-def _none(incident_id: str) -> ProblemError:
+def no_incident(incident_id: str) -> ProblemError:
+    """What to raise where there is none of this id."""
     return ProblemError(404, f"There is no incident {incident_id[:100]!r}.")

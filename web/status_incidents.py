@@ -143,7 +143,7 @@ class StatusPosts:
         """Raises ProblemError."""
         found = next((one for one in self.board.incidents() if one.id == incident_id), None)
         if found is None:
-            raise ProblemError(404, f"There is no status incident {incident_id[:100]!r}.")
+            raise _none(incident_id)
         return found
 
     async def post(
@@ -182,7 +182,7 @@ class StatusPosts:
         except KeyReusedError:
             raise ReusedError from None
         except LookupError:
-            raise ProblemError(404, f"There is no status incident {incident_id[:100]!r}.") from None
+            raise _none(incident_id) from None
 
     def _demand(self, components: Iterable[str]) -> None:
         """Whoever may publish for each owner of what is named; of nothing named, for all."""
@@ -193,6 +193,10 @@ class StatusPosts:
         owners = self.board.owners(components)
         for owner in owners or [EVERYWHERE]:
             asking().demand_for(Permission.PUBLISH, owner)
+
+
+def _none(incident_id: str) -> ProblemError:
+    return ProblemError(404, f"There is no status incident {incident_id[:100]!r}.")
 
 
 class StatusAPI:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from dashboards.source import Source
 from dashboards.wall import SLOS, NoSuchViewError, WallView, wall, wall_page
 from web.access.guard import GuardedRoute, asking, cookie_name, wall_cookie_name
-from web.forms import see_other
+from web.forms import asked_address, see_other
 from web.problem import ProblemError
 from web.report_settings import ReportSettings
 from web.settings import WebSettings
@@ -76,8 +76,7 @@ class WallPages:
         return HTMLResponse(_TEMPLATES.get_template("_wall_tiles.html").render(view=made))
 
     def _remembering(self, request: Request, token: str) -> Response:
-        query = f"?{request.url.query}" if request.url.query else ""
-        response = see_other(f"/wall{query}")
+        response = see_other(asked_address(request))
         response.set_cookie(
             self._cookie,
             token,
