@@ -14,7 +14,7 @@ from dashboards.form import Form as FormView
 from dashboards.incident_page import incident_view
 from dashboards.logbook import Wanted
 from dashboards.releases import ReleaseRow
-from dashboards.source import IncidentDetail, Source
+from dashboards.source import IncidentDetail, ServiceCard, Source
 from dashboards.status_board import StatusBoard
 from dashboards.suspects import Suspect, suspects
 from web.forms import NAME_COOKIE, clean, remember, remembered, see_other
@@ -68,10 +68,11 @@ class IncidentPages:
         if detail is None:
             return self._none(request, incident_id)
         name = detail.incident.service
+        card = next((card for card in source.services() if card.name == name), None)
         seen = await look(source, now, asked_past(request), ())
         view = incident_view(
             detail,
-            card=next((card for card in source.services() if card.name == name), None),
+            card=card,
             remembered=remembered(request),
             notice=_NOTICES.get(request.query_params.get("notice", "")),
             name_missing=request.query_params.get("notice") == "name",
@@ -89,7 +90,7 @@ class IncidentPages:
             note=note,
             seen=seen,
             after=aftermath_view(incident_id, await source.aftermath(detail), now),
-            releases=await self._releases(request, detail.incident),
+            releases=await self._releases(request, detail.incident, card),
             releases_title="Releases in the hour before",
             suspects=await self._suspects(detail),
         )
@@ -107,10 +108,13 @@ class IncidentPages:
             slos=await source.slos_of([one.id for one in open_then]),
         )
 
-    async def _releases(self, request: Request, incident: Incident) -> Sequence[ReleaseRow]:
+    async def _releases(
+        self, request: Request, incident: Incident, card: ServiceCard | None
+    ) -> Sequence[ReleaseRow]:
         """The releases of its service in the hour before it was opened."""
         opened, now = incident.opened_at, self._now()
-        seen = await look(self._source, now, asked_past(request), None)
+        own = card.slo_ids if card else ()  # those of the past are dear
+        seen = await look(self._source, now, asked_past(request), own)
         found = await self._source.logbook().deployments(
             Wanted(incident.service, start=opened - BEFORE_INCIDENT, end=opened), MOST_RELEASES
         )

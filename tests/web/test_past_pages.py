@@ -1,14 +1,15 @@
 """Pages at a moment in the past: said plainly, kept from page to page, and never live."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from dashboards.source import TooMuchError
+from dashboards.source import AsOf, TooMuchError
 from tests.web.fakes import NOW, FakeSource
 from tests.web.test_pages import Outline, page
 
@@ -133,6 +134,23 @@ async def test_too_many_slos_at_once_are_said_to_be(
     monkeypatch.setattr(source, "as_of", refuse)
 
     assert "12,000 SLOs are too many" in await page(client, at("/"), status=503)
+
+
+async def test_an_incident_counts_again_only_what_is_of_its_service(
+    source: FakeSource, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_of, asked = source.as_of, list[Sequence[str] | None]()
+
+    async def watched(at: datetime, slo_ids: Sequence[str] | None) -> Sequence[AsOf]:
+        asked.append(slo_ids)
+        return await as_of(at, slo_ids)
+
+    monkeypatch.setattr(source, "as_of", watched)
+
+    await page(client, at("/incidents/INC0001"))
+
+    assert all(ids is not None and all(one.startswith("shop/") for one in ids) for ids in asked)
+    assert any(asked)
 
 
 async def test_the_overview_is_of_the_moment(client: httpx.AsyncClient) -> None:
