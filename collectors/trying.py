@@ -22,6 +22,7 @@ HISTORY_WITHIN = timedelta(seconds=20)
 MOST_AT_ONCE = 8
 _BODY_BYTES = 256 * 1024  # what is beyond is not read
 _T = TypeVar("_T")
+_ID = "first/look"  # of a collector that runs once, where others have service and name
 
 
 class OpenResolver(Resolver):
@@ -54,7 +55,7 @@ async def look_once(config: HttpConfig, clock: Clock, resolver: Resolver) -> Obs
     Raises ValueError for TLS files that cannot be read.
     """
     short = config.model_copy(update={"body_limit": _BODY_BYTES})
-    collector = HttpProbe("first/look", short, Means(TIMEOUT, TIMEOUT, resolver))
+    collector = HttpProbe(_ID, short, Means(TIMEOUT, TIMEOUT, resolver))
     return await collector.run(clock.now(), clock)
 
 
@@ -84,7 +85,7 @@ class Tries:
     async def ask(self, config: PromqlConfig) -> Observation:
         """What a Prometheus answers now. Raises RefusedError likewise."""
         resolver = self.resolver()
-        collector = Promql("first/look", config, Means(ASKED_WITHIN, ASKED_WITHIN, resolver))
+        collector = Promql(_ID, config, Means(ASKED_WITHIN, ASKED_WITHIN, resolver))
         now = self._clock.now()
         return told(await self.bounded(lambda: collector.run(now, self._clock)), resolver)
 
@@ -94,7 +95,7 @@ class Tries:
         """What it kept of a stretch. Raises RefusedError likewise."""
         resolver = self.resolver()
         means = Means(stretch.step, HISTORY_WITHIN, resolver)
-        collector = Promql("first/look", config, means)
+        collector = Promql(_ID, config, means)
         seen, pages = await self.bounded(lambda: collector.history(stretch, self._clock))
         return told(seen, resolver), pages
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboards import format as write
-from slo.hindsight import Week, kept, suggest
+from slo.hindsight import Week, suggest, weeks_met
 from slo.objective import Objective
 from slo.units import format_percent
 
@@ -50,7 +50,7 @@ class WeekRow:
 
 def hindsight_facts(weeks: Sequence[Week], objective: Objective) -> HindsightFacts:
     """For programs, oldest week first."""
-    met, known = kept(weeks, objective)
+    met, known = weeks_met(weeks, objective)
     suggested = suggest(weeks)
     return HindsightFacts(
         objective=format_percent(objective.share),
@@ -65,7 +65,7 @@ def hindsight_facts(weeks: Sequence[Week], objective: Objective) -> HindsightFac
                 one.counts.good,
                 one.counts.bad,
                 None if (ratio := one.counts.good_ratio) is None else float(ratio),
-                one.kept(objective) if one.is_known else None,
+                one.meets(objective) if one.is_known else None,
             )
             for one in weeks
         ),
@@ -74,7 +74,7 @@ def hindsight_facts(weeks: Sequence[Week], objective: Objective) -> HindsightFac
 
 def sentence(weeks: Sequence[Week], objective: Objective) -> str:
     """`It would have met 99.9 % in 9 of 10 weeks.`"""
-    met, known = kept(weeks, objective)
+    met, known = weeks_met(weeks, objective)
     if not known:
         return "Nothing that could be counted is kept of the last weeks."
     missing = len(weeks) - known
@@ -96,7 +96,7 @@ def week_rows(weeks: Sequence[Week], objective: Objective) -> Sequence[WeekRow]:
             bad=write.count(one.counts.bad),
             total=write.count(one.counts.total),
             word=_word(one, objective),
-            tone="none" if not one.is_known else "passed" if one.kept(objective) else "failed",
+            tone="none" if not one.is_known else "passed" if one.meets(objective) else "failed",
         )
         for one in reversed(weeks)
     ]
@@ -105,4 +105,4 @@ def week_rows(weeks: Sequence[Week], objective: Objective) -> Sequence[WeekRow]:
 def _word(week: Week, objective: Objective) -> str:
     if not week.is_known:
         return "not known"
-    return "met" if week.kept(objective) else "missed"
+    return "met" if week.meets(objective) else "missed"

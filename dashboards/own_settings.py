@@ -98,7 +98,7 @@ NOTHING_TOLD = OwnSettings(
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """One that the pages are made with. `files` are the texts of its licence, as addresses."""
+    """One that the pages are made with. `text` is where that of its licence stands."""
 
     name: str
     version: str

@@ -9,6 +9,8 @@ from dashboards.report_period import ReportPeriod
 from dashboards.report_posting import PostingState, ReportMailStanding
 from dashboards.report_summary import local
 
+_NAMED = 3  # addresses of a mail; the others are counted
+
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
@@ -85,6 +87,3 @@ def _mail(one: ReportMailStanding, running: ReportPeriod) -> MailRow:
         last=told,
         ill=last is not None and last.problem is not None,
     )
-
-
-_NAMED = 3

@@ -42,7 +42,7 @@ def mail_text(view: ReportView, root: str, notes: tuple[str, ...] = ()) -> MailT
 
 
 def subject(view: ReportView) -> str:
-    """How it went, before it is opened: `November 2026: 12 of 14 objectives met (shop-team)`."""
+    """How it went, before it is opened: `SLO report, May 2026: 12 of 14 objectives met (shop)`."""
     met = view.figures[0].value
     went = f"{met} objectives met" if view.has_data else "no data"
     whose = f" ({view.owner})" if view.owner else ""

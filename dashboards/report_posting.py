@@ -1,7 +1,7 @@
 """When a report is mailed, and which are still owed. Pure.
 
-A period's report is due at the first such hour after the period's end; each is owed until it is on
-record that it was sent.
+A period's report is due once the clock shows its hour after the period's end; it is owed until it
+is on record what became of it.
 """
 
 from collections.abc import Callable, Set

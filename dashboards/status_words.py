@@ -5,7 +5,7 @@ from decimal import ROUND_FLOOR
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from alerting.figures import NBSP
+from alerting.figures import NBSP, plural
 from alerting.status_incident import ComponentState, Impact, Stage
 from slo.figures import places_of
 
@@ -71,4 +71,4 @@ def percent(good: Fraction | None) -> str:
 
 
 def days(count: int) -> str:
-    return f"{count}{NBSP}day{'' if count == 1 else 's'}"
+    return plural(count, "day")

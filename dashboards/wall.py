@@ -152,7 +152,15 @@ def _with_rest(restless: list[Tile], calm: list[Tile]) -> list[Tile]:
         more = len(restless) - room + 1
         restless = [
             *restless[: room - 1],
-            Tile("burning", "slow", "More", "", "", f"+{write.count(more)}", "want a look, too"),
+            Tile(
+                states.BURNING.key,
+                _TONES[states.BURNING],
+                "More",
+                "",
+                "",
+                f"+{write.count(more)}",
+                "want a look, too",
+            ),
         ]
     return [*restless, *calm]
 

@@ -17,7 +17,7 @@ from slo.objective import Objective
 
 WEEK = timedelta(days=7)
 WEEKS = 10
-# From the strictest on: the first that nearly every week kept is one that can be promised.
+# From the strictest on: the first that nearly every week met is one that can be promised.
 LADDER = tuple(
     Objective(Decimal(share))
     for share in (
@@ -43,7 +43,7 @@ class Week:
         """Whether it says anything: there were events, and at least half of it is kept."""
         return self.counts.total > 0 and 2 * self.seen >= self.due
 
-    def kept(self, objective: Objective) -> bool:
+    def meets(self, objective: Objective) -> bool:
         """Whether it would have met the objective; without rounding."""
         ratio = self.counts.bad_ratio
         return ratio is not None and ratio <= objective.budget_share
@@ -104,18 +104,18 @@ def _place(weeks: Sequence[Week], at: datetime) -> int | None:
     return number if 0 <= number < len(weeks) else None
 
 
-def kept(weeks: Sequence[Week], objective: Objective) -> tuple[int, int]:
+def weeks_met(weeks: Sequence[Week], objective: Objective) -> tuple[int, int]:
     """How many weeks would have met it, of how many that say anything."""
     known = [week for week in weeks if week.is_known]
-    return sum(week.kept(objective) for week in known), len(known)
+    return sum(week.meets(objective) for week in known), len(known)
 
 
 def suggest(weeks: Sequence[Week]) -> Objective | None:
     """The strictest objective that nine weeks of ten would have met; None where nothing is known,
-    or none of those that make sense was kept.
+    or none of those that make sense was met.
     """
     for objective in LADDER:
-        met, known = kept(weeks, objective)
+        met, known = weeks_met(weeks, objective)
         if known and 10 * met >= 9 * known:
             return objective
     return None

@@ -11,7 +11,7 @@ from nines.clock import SystemClock
 from nines.config import Config, load
 from nines.first_steps import FirstSteps
 from slo.counts import Counts
-from slo.hindsight import WEEK, WEEKS, kept, suggest
+from slo.hindsight import WEEK, WEEKS, suggest, weeks_met
 from slo.objective import Objective
 from tests.fakes.metric_stores import prometheus
 from tests.web.ports import free_port
@@ -95,7 +95,7 @@ async def test_what_it_kept_is_counted_to_the_unit_and_makes_a_suggestion(
     bad = [failed if number == BAD_WEEK else 0 for number in range(WEEKS)]
     assert [week.counts for week in weeks] == [Counts(every - one, one) for one in bad]
     strict = Objective(Decimal("0.9999"))
-    assert kept(weeks, strict) == (9, 10)
+    assert weeks_met(weeks, strict) == (9, 10)
     assert suggest(weeks) == strict
     assert (weeks[-1].end, weeks[-1].seen, weeks[-1].due) == (END, WEEK // STEP, WEEK // STEP)
 
@@ -106,7 +106,7 @@ async def test_of_what_is_not_kept_nothing_is_said(tmp_path: Path, url: str) -> 
 
     weeks = await steps.look_back(url, up)
 
-    assert kept(weeks, Objective(Decimal("0.99"))) == (0, 0)
+    assert weeks_met(weeks, Objective(Decimal("0.99"))) == (0, 0)
     assert suggest(weeks) is None
 
 

@@ -8,7 +8,7 @@ import pytest
 from slo.counts import Counts
 from slo.definition import EventsSLI, GaugeSLI
 from slo.exposition import MANY_PROCESSES, Page, Sample, Series
-from slo.hindsight import WEEK, Week, kept, look_back, suggest, weeks_before
+from slo.hindsight import WEEK, Week, look_back, suggest, weeks_before, weeks_met
 from slo.objective import Objective
 from slo.selector import parse_selector
 from slo.threshold import Side, parse_threshold
@@ -39,27 +39,27 @@ def page(good: float, bad: float) -> Page:
 def test_nothing_is_rounded_before_it_is_compared() -> None:
     exactly, above = week(999_000, 1_000), week(998_999_999, 1_000_001)
 
-    assert exactly.kept(objective("99.9"))
-    assert not above.kept(objective("99.9"))
+    assert exactly.meets(objective("99.9"))
+    assert not above.meets(objective("99.9"))
     assert float(above.counts.good_ratio or 0) == pytest.approx(0.999, abs=1e-8)
 
 
 def test_weeks_of_which_too_little_is_kept_say_nothing() -> None:
     weeks = [week(10, 0), week(0, 0), week(10, 0, seen=4), week(10, 5)]
 
-    assert kept(weeks, objective("99")) == (1, 2)
+    assert weeks_met(weeks, objective("99")) == (1, 2)
     assert suggest([week(0, 0)]) is None
     assert suggest([]) is None
 
 
 @pytest.mark.parametrize(("missed", "percent"), [(0, "99.99"), (1, "99.99"), (2, "99"), (10, "99")])
-def test_the_strictest_that_nine_of_ten_weeks_kept_is_suggested(missed: int, percent: str) -> None:
+def test_the_strictest_that_nine_of_ten_weeks_met_is_suggested(missed: int, percent: str) -> None:
     weeks = [week(990, 10)] * missed + [week(1_000, 0)] * (10 - missed)
 
     assert suggest(weeks) == objective(percent)
 
 
-def test_what_is_never_kept_is_not_suggested() -> None:
+def test_what_is_never_met_is_not_suggested() -> None:
     assert suggest([week(1, 9)] * 10) is None
 
 

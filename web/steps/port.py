@@ -57,26 +57,26 @@ class _NoSteps:
 
     async def look(self, config: HttpConfig) -> Observation:
         del config
-        raise StepError(409, "This process looks at nothing")
+        raise StepError(409, "this process looks at nothing")
 
     async def jobs(self, url: str) -> Sequence[tuple[str, int]]:
         del url
-        raise StepError(409, "This process looks at nothing")
+        raise StepError(409, "this process looks at nothing")
 
     async def candidates(self, url: str, job: str) -> Sequence[Candidate]:
         del url, job
-        raise StepError(409, "This process looks at nothing")
+        raise StepError(409, "this process looks at nothing")
 
     async def look_back(self, url: str, candidate: Candidate) -> Sequence[Week]:
         del url, candidate
-        raise StepError(409, "This process looks at nothing")
+        raise StepError(409, "this process looks at nothing")
 
     def why_not_saved(self) -> str | None:
         return "this process was started without a configuration file"
 
     async def save(self, service: str, lines: str, host: str, port: int) -> None:
         del service, lines, host, port
-        raise StepError(409, "This process was started without a configuration file")
+        raise StepError(409, "this process was started without a configuration file")
 
 
 NO_STEPS: Steps = _NoSteps()
