@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from alerting.status_incident import StatusIncident
 from dashboards.source import Source
@@ -37,6 +37,7 @@ from web.status_incidents import (
     StatusUpdateRequest,
 )
 
+_Wanted = TypeVar("_Wanted", StatusIncidentRequest, StatusUpdateRequest)
 _COMPONENT = "component."
 _SENT_ALREADY = (
     "Nothing was published now: this form was sent before with other words, and those were "
@@ -201,7 +202,7 @@ def _lines(text: str) -> str:
     return "\n".join(clean(line, LONGEST) for line in lines)[: LONGEST + 1]
 
 
-def _read(kind: type[Any], sent: Mapping[str, str], request: Request) -> Any:  # noqa: ANN401 - of that kind
+def _read(kind: type[_Wanted], sent: Mapping[str, str], request: Request) -> _Wanted:
     """The request that was filled in. Raises ValidationError."""
     wanted: dict[str, object] = {
         name: sent[name] for name in ("title", "impact", "status", "text") if name in sent
@@ -214,8 +215,7 @@ def _read(kind: type[Any], sent: Mapping[str, str], request: Request) -> Any:  #
         for name, value in sent.items()
         if name.startswith(_COMPONENT) and value != NOT_TOUCHED
     }
-    model: type[BaseModel] = kind
-    return model.model_validate(wanted)
+    return kind.model_validate(wanted)
 
 
 def _key(sent: Mapping[str, str]) -> str | None:
