@@ -24,6 +24,7 @@ status = typer.Typer(
 )
 
 
+# The same as in alerting.status_incident, which no command line waits to be loaded.
 class StageOption(StrEnum):
     """How far an incident is."""
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from alerting.status_incident import Impact, Stage
+from nines.cli.status_app import ImpactOption, StageOption
 from tests.nines.cli.running import Ran, run
 from tests.nines.cli.serving import served
 from tests.web.fake_board import board_world
@@ -76,3 +78,8 @@ def test_an_open_incident_is_listed_however_much_was_told_since(server: str) -> 
     ask(server, "update", newest, "--status", "resolved", "--text", "Over.")
 
     assert opened("--limit", "1") == [older]
+
+
+def test_the_options_are_those_that_an_incident_has() -> None:
+    assert [one.value for one in StageOption] == [one.value for one in Stage]
+    assert [one.value for one in ImpactOption] == [one.value for one in Impact]
