@@ -77,6 +77,15 @@ def test_from_the_sentence_to_the_cause_in_three_clicks(page: Page) -> None:
     expect(page.locator("main")).to_contain_text("503")  # one click was enough
 
 
+def test_the_cause_is_found_by_keyboard_alone(page: Page) -> None:
+    page.goto("/")
+    tab_to(page, "main a[href='/slos/shop/availability']")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("availability")
+    expect(page.locator("main")).to_contain_text("503")
+
+
 def test_an_incident_is_taken(page: Page, down: Down) -> None:
     page.goto(f"/incidents/{down.incident}")
     page.get_by_label("Your name").fill("ada")
@@ -107,6 +116,33 @@ def test_a_silence_is_seen_before_it_is_made(page: Page, down: Down) -> None:
     page.goto("/silences")
     row = page.get_by_role("table", name=re.compile("Silences")).get_by_role("row").nth(1)
     expect(row).to_contain_text("Over")
+
+
+def test_a_silence_is_made_and_ended_by_keyboard_alone(page: Page, down: Down) -> None:
+    page.goto(f"/incidents/{down.incident}")
+    tab_to(page, "main a[href^='/silences?']")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Silence alerts")).to_be_visible()
+    tab_to(page, "#duration")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("1h")
+    tab_to(page, "#reason")
+    page.keyboard.type("by keyboard")
+    tab_to(page, "form#silence #name")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("ada")
+    tab_to(page, "form#silence button[value='preview']")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="It mutes")).to_contain_text(
+        "This would mute 1 alert"
+    )
+    tab_to(page, "form#silence button[value='add']")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("by keyboard")
+
+    tab_to(page, "form[action$='/end'] button, button[formaction$='/end']")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="End it now")).to_have_count(0)
 
 
 def exclude_by_keyboard(page: Page, reason: str) -> None:
