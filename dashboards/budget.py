@@ -12,7 +12,6 @@ from dashboards import format as write
 from dashboards import links
 from dashboards.format import Moment
 from dashboards.past import moment_query
-from dashboards.slo_address import address
 from dashboards.source import Source
 from dashboards.spreadsheet import cell
 from slo.budget_ledger import Background, BudgetLedger, Loss
@@ -332,12 +331,9 @@ def _row(account: Account, loss: Loss, most: Fraction, now: datetime, at: str | 
             start=start,
             end=end,
         ),
-        charts_url=address(
-            slo,
-            {},
-            {"from": moment_query(loss.start - around), "to": moment_query(loss.end + around)},
-        )
-        + "#charts",
+        charts_url=links.charts_url(
+            slo.id, moment_query(loss.start - around), moment_query(loss.end + around)
+        ),
         exclude_url=None if at else links.excluding_url(slo.sli_id, start, end),
         incidents=tuple(
             (links.incident_url(incident.id), write.stamp(incident.opened_at, now))

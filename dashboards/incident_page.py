@@ -9,7 +9,7 @@ from alerting.alert import Alert, AlertKind, Facts
 from alerting.incident import EventKind, Incident, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, Notification, NotificationState
 from alerting.receipt import Known, ReceiptState
-from alerting.service import common_labels
+from alerting.service import common_labels, is_of_slo
 from alerting.wording import capital
 from dashboards import format as write
 from dashboards import links
@@ -94,6 +94,7 @@ _RECEIPT_WORDS = {
         "Accepted, which counts as delivered: no webhook of this receiver has reached us yet."
     ),
 }
+_AROUND = timedelta(hours=1)
 _INTO_IT = timedelta(minutes=1)  # counts are told up to the edge of a bucket, which comes before
 
 
@@ -159,6 +160,7 @@ class AlertRow:
     slo: str
     url: str
     then_url: str  # the SLO's page when it had just fired
+    charts_url: str | None  # its charts from an hour before; None: it is no SLO's
     why_url: str  # who was told, and why
     what: str
     severity: str
@@ -398,6 +400,7 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         slo=alert.slo,
         url=(url := links.alert_page_url(alert.service, alert.slo, alert.rule, said)),
         then_url=links.at_moment(url, moment_query(min(alert.started_at + _INTO_IT, now))),
+        charts_url=_charts_url(alert, now) if is_of_slo(alert) else None,
         why_url=links.why_url(alert.id),
         what=_WHAT.get(alert.kind) or f"Burn rate over {facts.long} and {facts.short}",
         severity=alert.severity.value,
@@ -410,6 +413,13 @@ def alert_row(alert: Alert, now: datetime) -> AlertRow:
         reason=capital(facts.reason),
         figures=_figures(facts, now),
     )
+
+
+def _charts_url(alert: Alert, now: datetime) -> str:
+    """From an hour before it began, until as long after its end, or now."""
+    end = now if alert.ended_at is None else min(alert.ended_at + _AROUND, now)
+    slo_id = f"{alert.service}/{alert.slo}"
+    return links.charts_url(slo_id, moment_query(alert.started_at - _AROUND), moment_query(end))
 
 
 def told_row(

@@ -13,6 +13,11 @@ def slo_url(slo_id: str) -> str:
     return f"/slos/{quote(service, safe='')}/{quote(name, safe='')}"
 
 
+def charts_url(slo_id: str, start: str, end: str) -> str:
+    """The charts of an SLO from `start` to `end`, as an address says a time."""
+    return with_query(slo_url(slo_id), **{"from": start, "to": end}) + "#charts"
+
+
 def points_url(slo_id: str) -> str:
     """Where the charts fetch an SLO's counts."""
     return f"/api/v1{slo_url(slo_id)}/points"

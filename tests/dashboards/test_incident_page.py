@@ -7,8 +7,9 @@ import pytest
 
 from alerting.incident import EventKind, IncidentEvent, IncidentState
 from alerting.notification import Attempt, AttemptOutcome, NotificationState
-from dashboards import incident_page
+from dashboards import incident_page, links
 from dashboards.incident_facts import incident_facts
+from dashboards.past import moment_query
 from dashboards.source import IncidentDetail, IncidentPage
 from slo.severity import Severity
 from tests.dashboards.words import plain
@@ -92,6 +93,22 @@ def test_the_evidence_is_that_of_the_moment_of_the_alert() -> None:
         ("Runs out", "13:07 UTC"),
         ("Top cause", "status: 40 of 42 failures"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "until"),
+    [
+        (IncidentState.TRIGGERED, NOW),  # it goes on
+        (IncidentState.RESOLVED, NOW - timedelta(minutes=89) + timedelta(hours=1)),
+    ],
+)
+def test_the_evidence_leads_to_the_charts_from_an_hour_before_to_an_hour_after(
+    state: IncidentState, until: datetime
+) -> None:
+    alert = view(make_incident(2, "shop", "checkout", state)).alerts[0]
+
+    since = moment_query(NOW - timedelta(hours=3))
+    assert alert.charts_url == links.charts_url("shop/checkout", since, moment_query(until))
 
 
 def test_each_try_to_tell_somebody_is_shown_with_how_it_ended() -> None:

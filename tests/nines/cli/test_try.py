@@ -17,7 +17,7 @@ def test_what_it_proposes_is_a_configuration(tmp_path: Path) -> None:
 
     assert ran.code == 0
     assert ran.out.startswith("It answers as it should: 200 in ")
-    assert "allows 3\u00a0h 21\u00a0m of full outage" in ran.out
+    assert "allows 3\u00a0h 21\u00a0min of full outage" in ran.out
     file = tmp_path / "config.yaml"
     file.write_text(ran.out[ran.out.index("services:") :])
     (slo,) = load(file, {}).slos
