@@ -78,7 +78,7 @@ async def test_the_page_lists_versions_and_hands_edits_to_the_charts(
     assert "the counts of version 1 go on" in section
     assert section.index("99.95% -&gt;") < section.index("99.9% -&gt;")
     edits = re.findall(r'data-edits="([^"]*)"', page)
-    assert len(edits) == 3
+    assert len(edits) == 4  # budget, burn rates, SLI and probes
     assert "Version 2" in edits[0]
     assert "Version 3" in edits[0]
     assert "Version 1&" not in edits[0]
